@@ -1,0 +1,98 @@
+# Everything runs from .venv, which the first target that needs it creates. Nothing is installed
+# outside this folder.
+
+PYTHON ?= python3
+PYTEST_ARGS ?=
+UV_VERSION := 0.13.9
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PIP_INSTALL := $(BIN)/python -m pip -qq install --disable-pip-version-check
+PACKAGES := raftctl node tui configs tests
+
+# A PYTHON that was asked for is taken or refused; the default may give way to a newer one.
+ifeq ($(origin PYTHON),file)
+CANDIDATES := $(PYTHON) python3.13 python3.12 python3.11
+else
+CANDIDATES := $(PYTHON)
+endif
+
+# A virtual environment knows its own path: after the folder was moved or copied, make a new one.
+ifneq ($(shell cat $(STAMP) 2>/dev/null),$(CURDIR))
+STALE := stale
+endif
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help setup demo test lint types unit e2e format lock clean stale
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+setup: $(STAMP) ## create .venv and install the pinned packages and raftctl
+	@echo "setup: $(VENV) is ready"
+
+demo: $(STAMP) ## three nodes: write, kill the leader, read back (KEEP=1 leaves them running)
+	@bash examples/demo.sh
+
+test: lint types ## everything: ruff, mypy --strict, then all of pytest
+	@echo "test: pytest"
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(STAMP) ## ruff check and ruff format --check
+	@echo "test: ruff"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(STAMP) ## mypy --strict
+	@echo "test: mypy --strict"
+	@$(BIN)/mypy
+
+unit: $(STAMP) ## the tests that start no node processes
+	@$(BIN)/python -m pytest -m "not e2e" $(PYTEST_ARGS)
+
+e2e: $(STAMP) ## the tests with real node processes
+	@$(BIN)/python -m pytest -m e2e $(PYTEST_ARGS)
+
+format: $(STAMP) ## let ruff fix and format the code
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+lock: $(STAMP) ## pin the newest allowed versions in requirements.lock
+	@echo "lock: resolving for Python 3.11 and newer, all platforms"
+	@test -x build/uv/bin/uv || $(BIN)/python -m venv build/uv
+	@build/uv/bin/python -m pip -qq install --disable-pip-version-check "uv==$(UV_VERSION)"
+	@build/uv/bin/uv --no-config pip compile pyproject.toml --extra dev --universal \
+	    --python-version 3.11 --generate-hashes --upgrade --quiet \
+	    --custom-compile-command "make lock" --output-file requirements.lock
+	@echo "lock: requirements.lock pins $$(grep -c '^[a-z].*==' requirements.lock) packages"
+
+clean: ## remove .venv, caches and build output
+	rm -rf $(VENV) .demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find $(wildcard $(PACKAGES)) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Only a new or a stale environment is made from scratch; else pip brings it up to date.
+$(STAMP): requirements.lock pyproject.toml $(STALE)
+	@echo "setup: the first time takes up to a minute"
+	@if [ -n "$(STALE)" ] || [ ! -x $(BIN)/python ]; then $(create_venv); fi
+	@echo "setup: installing $$(grep -c '^[a-z].*==' requirements.lock) pinned packages"
+	@$(PIP_INSTALL) --require-hashes -r requirements.lock
+	@echo "setup: installing raftctl"
+	@$(PIP_INSTALL) --no-build-isolation --no-deps --editable .
+	@echo "$(CURDIR)" > $(STAMP)
+
+define create_venv
+for python in $(CANDIDATES); do \
+    if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+        echo "setup: creating $(VENV) with $$("$$python" --version)"; \
+        "$$python" -m venv --clear $(VENV) && exit 0; \
+        rm -rf $(VENV); \
+        echo "setup: no virtual environment; on Debian: apt install python3-venv" >&2; \
+        exit 1; \
+    fi; \
+done; \
+echo "setup: need Python 3.11 or newer, found none in: $(CANDIDATES)" >&2; \
+echo "setup: name one with: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; \
+exit 1
+endef

@@ -1,0 +1,1 @@
+"""The cluster files and scenarios that ship with raftctl, read through importlib.resources."""

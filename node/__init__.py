@@ -1,0 +1,1 @@
+"""A Raft node: the library (`node.raft`), and a durable, networked process around it."""

@@ -1,0 +1,197 @@
+"""Link faults, pure: what becomes of one message on one directed link.
+
+A rule names a source and a destination and takes effect inside the nodes, on whole messages, so a
+cut is a cut whichever side dialled. The sending side decides everything; the receiving side applies
+cuts once more, for what was under way when the cut came. Every rule may carry its own expiry, so a
+fault heals by itself even if the command that made it died.
+"""
+
+import dataclasses
+import random
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+DELAY_MS_MAX = 60_000
+REORDER_MS = 20.0
+"""A reordered message is held back this long, so that later ones overtake it."""
+
+LinkState = Literal["up", "cut", "slow"]
+
+
+class FaultError(Exception):
+    """A rule that makes no sense; the message names the field."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRule:
+    """What to do to messages from node `src` to node `dst`.
+
+    `fault` is the number that the operator knows it by, `name` an optional name. Delays are in
+    milliseconds, drop, duplicate, reorder and corrupt probabilities from 0 to 1, `rate_bytes_s` 0
+    for no limit; `only` names message types, empty for all; `expires_at` in Unix seconds, None for
+    never.
+    """
+
+    fault: int
+    src: int
+    dst: int
+    name: str = ""
+    cut: bool = False
+    latency_ms: float = 0.0
+    jitter_ms: float = 0.0
+    drop: float = 0.0
+    duplicate: float = 0.0
+    reorder: float = 0.0
+    corrupt: float = 0.0
+    rate_bytes_s: int = 0
+    only: tuple[str, ...] = ()
+    expires_at: float | None = None
+
+    def to_map(self) -> dict[str, Any]:
+        """As it travels and lies in faults.json."""
+        return {**dataclasses.asdict(self), "only": list(self.only)}
+
+    @classmethod
+    def from_map(cls, values: Mapping[str, Any]) -> "LinkRule":
+        """The inverse of `to_map`, for values from outside. Raises FaultError."""
+        known = {field.name for field in dataclasses.fields(cls)}
+        if unknown := set(values) - known:
+            raise FaultError(f"unknown fields: {', '.join(sorted(unknown))}")
+        try:
+            rule = cls(**{**values, "only": tuple(values.get("only", ()))})
+        except TypeError as error:
+            raise FaultError(str(error)) from error
+        rule._check()
+        return rule
+
+    def _check(self) -> None:
+        for name in ("fault", "src", "dst", "rate_bytes_s"):
+            value = getattr(self, name)
+            if type(value) is not int or value < 0:
+                raise FaultError(f"{name} has to be a whole number, not {value!r}")
+        for name in ("drop", "duplicate", "reorder", "corrupt"):
+            _check_number(name, getattr(self, name), 1)
+        for name in ("latency_ms", "jitter_ms"):
+            _check_number(name, getattr(self, name), DELAY_MS_MAX)
+        if self.expires_at is not None:
+            _check_number("expires_at", self.expires_at, 1e12)
+        if type(self.cut) is not bool or type(self.name) is not str:
+            raise FaultError("cut has to be true or false, and name a text")
+        if any(type(kind) is not str for kind in self.only):
+            raise FaultError("only has to be a list of message types")
+
+    def applies(self, src: int, dst: int, kind: str) -> bool:
+        return self.src == src and self.dst == dst and (not self.only or kind in self.only)
+
+
+def _check_number(name: str, value: object, most: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
+        raise FaultError(f"{name} has to be a number from 0 to {most}, not {value!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`delays_us`: one delivery after each; none: the message is lost. `corrupt`: damage it."""
+
+    delays_us: tuple[int, ...]
+    corrupt: bool = False
+
+
+DELIVER = Verdict((0,))
+LOSE = Verdict(())
+
+
+class LinkPolicy:
+    """The rules in force, and how often each fault took effect."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+        self._rules: tuple[LinkRule, ...] = ()
+        self._busy_until_us: dict[LinkRule, float] = {}
+        self.hits: Counter[int] = Counter()
+
+    @property
+    def rules(self) -> tuple[LinkRule, ...]:
+        return self._rules
+
+    def replace(self, rules: Iterable[LinkRule]) -> None:
+        """These and no others. Faults that stay keep their count."""
+        self._rules = tuple(rules)
+        kept = {rule.fault for rule in self._rules}
+        self.hits = Counter({fault: n for fault, n in self.hits.items() if fault in kept})
+        self._busy_until_us.clear()
+
+    def expire(self, wall: float) -> list[int]:
+        """Drop the rules whose time (Unix seconds) is over, and give their faults' numbers."""
+        over = {rule.fault for rule in self._rules if _is_over(rule, wall)}
+        if over:
+            self.replace(rule for rule in self._rules if not _is_over(rule, wall))
+        return sorted(over - {rule.fault for rule in self._rules})
+
+    @property
+    def next_expiry(self) -> float | None:
+        """When `expire` has something to do next, in Unix seconds."""
+        return min((r.expires_at for r in self._rules if r.expires_at is not None), default=None)
+
+    def on_send(
+        self, src: int, dst: int, kind: str, size: int, now_us: int, wall: float
+    ) -> Verdict:
+        """The fate of a message of `size` bytes and type `kind`, about to be sent."""
+        rules = [r for r in self._rules if r.applies(src, dst, kind) and not _is_over(r, wall)]
+        if not rules:
+            return DELIVER
+        delay_us, copies, corrupt = 0.0, 1, False
+        for rule in rules:
+            if rule.cut or self._happens(rule.drop):
+                self.hits[rule.fault] += 1
+                return LOSE
+            extra_us = self._delay_us(rule, size, now_us)
+            doubled = self._happens(rule.duplicate)
+            damaged = self._happens(rule.corrupt)
+            if extra_us or doubled or damaged:
+                self.hits[rule.fault] += 1
+            delay_us += extra_us
+            copies += doubled
+            corrupt = corrupt or damaged
+        return Verdict((round(delay_us),) * copies, corrupt)
+
+    def _happens(self, probability: float) -> bool:
+        return probability > 0 and self._rng.random() < probability
+
+    def _delay_us(self, rule: LinkRule, size: int, now_us: int) -> float:
+        delay_ms = rule.latency_ms
+        if rule.jitter_ms:
+            delay_ms = max(0.0, delay_ms + self._rng.uniform(-rule.jitter_ms, rule.jitter_ms))
+        if self._happens(rule.reorder):
+            delay_ms += REORDER_MS
+        delay_us = delay_ms * 1000
+        if rule.rate_bytes_s:
+            start = max(self._busy_until_us.get(rule, 0.0), float(now_us))
+            done = start + size / rule.rate_bytes_s * 1e6
+            self._busy_until_us[rule] = done
+            delay_us += done - now_us
+        return delay_us
+
+    def on_receive(self, src: int, dst: int, kind: str, wall: float) -> bool:
+        """Whether a message that arrived may be taken: cuts hold at this end too."""
+        for rule in self._rules:
+            if rule.cut and rule.applies(src, dst, kind) and not _is_over(rule, wall):
+                self.hits[rule.fault] += 1
+                return False
+        return True
+
+    def state_of(self, src: int, dst: int) -> LinkState:
+        """One word for what the rules do to a link."""
+        state: LinkState = "up"
+        for rule in self._rules:
+            if rule.src == src and rule.dst == dst:
+                if rule.cut and not rule.only:
+                    return "cut"
+                state = "slow"
+        return state
+
+
+def _is_over(rule: LinkRule, wall: float) -> bool:
+    return rule.expires_at is not None and rule.expires_at <= wall

@@ -1,0 +1,1 @@
+"""State machines: what a cluster replicates."""

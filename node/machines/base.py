@@ -1,0 +1,39 @@
+"""The state machine protocol, and how a user's own machine is found."""
+
+from typing import Protocol, runtime_checkable
+
+
+class HistoryLostError(Exception):
+    """Changes that far back are no longer kept."""
+
+
+class StateMachine(Protocol):
+    """A deterministic machine: the same commands in the same order give the same state and results.
+
+    It never looks at a clock, a random source, the network or the disk: what varies between nodes
+    must come in with the command.
+    """
+
+    def apply(self, command: bytes, index: int) -> bytes:
+        """Apply a committed command, the entry at `index` of the log, and give its result.
+
+        An exception becomes an error result that is the same on every node: its type's name. The
+        machine must be unchanged when it raises.
+        """
+        ...
+
+    def query(self, query: bytes) -> bytes:
+        """Answer from the present state, without changing it."""
+        ...
+
+
+@runtime_checkable
+class Watchable(Protocol):
+    """A machine whose changes can be followed."""
+
+    def changes(self, query: bytes, since: int) -> list[bytes]:
+        """What changed, matching `query`, in entries above index `since`, oldest first.
+
+        Raises HistoryLostError when changes after `since` are no longer kept.
+        """
+        ...

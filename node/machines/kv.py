@@ -1,0 +1,166 @@
+"""The built-in machine: keys and values, with compare-and-set, prefix scans and watches.
+
+Commands and queries are CBOR arrays, a word and its arguments; the functions here write them, and
+`decode_result` reads every answer. Keys are text, in the order of their code points, values bytes.
+"""
+
+from bisect import bisect_left, insort
+from collections import deque
+from typing import Any
+
+import cbor2
+
+from node.machines.base import HistoryLostError
+
+KEY_BYTES_MAX = 4096
+SCAN_MAX = 10_000
+CHANGES_MAX = 4096
+
+
+class BadCommandError(Exception):
+    """Not a command or query of this machine."""
+
+
+def put(key: str, value: bytes) -> bytes:
+    """Result: whether the key existed."""
+    return cbor2.dumps(["put", key, value])
+
+
+def delete(key: str) -> bytes:
+    """Result: whether the key existed."""
+    return cbor2.dumps(["delete", key])
+
+
+def cas(key: str, old: bytes | None, new: bytes | None) -> bytes:
+    """Set `key` to `new` if it holds `old`; None is "no such key". Result: [whether, value now]."""
+    return cbor2.dumps(["cas", key, old, new])
+
+
+def get(key: str) -> bytes:
+    """Answer: [value, index of the entry that wrote it], or None."""
+    return cbor2.dumps(["get", key])
+
+
+def scan(prefix: str, limit: int = SCAN_MAX, after: str | None = None) -> bytes:
+    """Answer: up to `limit` of [key, value, index] in order, those above `after` only."""
+    return cbor2.dumps(["scan", prefix, limit, after])
+
+
+def watch(prefix: str) -> bytes:
+    """Changes: [index, key, value or None for a deletion], each CBOR."""
+    return cbor2.dumps(["watch", prefix])
+
+
+def decode_result(result: bytes) -> Any:  # noqa: ANN401 - as each function above says
+    """Read an answer of this machine."""
+    return cbor2.loads(result)
+
+
+class KvMachine:
+    """The map, and the latest changes to it."""
+
+    def __init__(self, changes_max: int = CHANGES_MAX) -> None:
+        self._values: dict[str, tuple[bytes, int]] = {}
+        self._keys: list[str] = []  # sorted
+        self._changes: deque[tuple[int, str, bytes | None]] = deque()
+        self._changes_max = changes_max
+        self._forgotten_through = 0
+
+    def apply(self, command: bytes, index: int) -> bytes:
+        match _words(command):
+            case ["put", str(key), bytes(value)]:
+                return cbor2.dumps(self._set(_checked(key), value, index))
+            case ["delete", str(key)]:
+                return cbor2.dumps(self._remove(_checked(key), index))
+            case ["cas", str(key), bytes() | None as old, bytes() | None as new]:
+                return cbor2.dumps(self._compare_and_set(_checked(key), old, new, index))
+            case _:
+                raise BadCommandError
+
+    def _compare_and_set(
+        self, key: str, old: bytes | None, new: bytes | None, index: int
+    ) -> list[Any]:
+        current = self._values[key][0] if key in self._values else None
+        if current != old:
+            return [False, current]
+        if new is not None:
+            self._set(key, new, index)
+        elif key in self._values:
+            self._remove(key, index)
+        return [True, new]
+
+    def _set(self, key: str, value: bytes, index: int) -> bool:
+        existed = key in self._values
+        if not existed:
+            insort(self._keys, key)
+        self._values[key] = (value, index)
+        self._note(index, key, value)
+        return existed
+
+    def _remove(self, key: str, index: int) -> bool:
+        if key not in self._values:
+            return False
+        del self._values[key]
+        del self._keys[bisect_left(self._keys, key)]
+        self._note(index, key, None)
+        return True
+
+    def _note(self, index: int, key: str, value: bytes | None) -> None:
+        if len(self._changes) >= self._changes_max:
+            self._forgotten_through = self._changes.popleft()[0]
+        self._changes.append((index, key, value))
+
+    def query(self, query: bytes) -> bytes:
+        match _words(query):
+            case ["get", str(key)]:
+                found = self._values.get(key)
+                return cbor2.dumps(None if found is None else list(found))
+            case ["scan", str(prefix), int(limit), str() | None as after]:
+                return cbor2.dumps(self._scan(prefix, min(limit, SCAN_MAX), after))
+            case _:
+                raise BadCommandError
+
+    def _scan(self, prefix: str, limit: int, after: str | None) -> list[list[Any]]:
+        position = bisect_left(self._keys, max(prefix, after or ""))
+        found: list[list[Any]] = []
+        while position < len(self._keys) and len(found) < limit:
+            key = self._keys[position]
+            if not key.startswith(prefix):
+                break
+            if key != after:
+                found.append([key, *self._values[key]])
+            position += 1
+        return found
+
+    def changes(self, query: bytes, since: int) -> list[bytes]:
+        match _words(query):
+            case ["watch", str(prefix)]:
+                pass
+            case _:
+                raise BadCommandError
+        if since < self._forgotten_through:
+            raise HistoryLostError(f"changes up to entry {self._forgotten_through} are not kept")
+        newer: list[bytes] = []
+        for change in reversed(self._changes):  # the newest are asked for most
+            if change[0] <= since:
+                break
+            if change[1].startswith(prefix):
+                newer.append(cbor2.dumps(list(change)))
+        newer.reverse()
+        return newer
+
+
+def _words(data: bytes) -> list[Any]:
+    try:
+        words = cbor2.loads(data)
+    except Exception as error:  # a client's bytes
+        raise BadCommandError from error
+    if type(words) is not list:
+        raise BadCommandError
+    return words
+
+
+def _checked(key: str) -> str:
+    if not 0 < len(key.encode()) <= KEY_BYTES_MAX:
+        raise BadCommandError
+    return key

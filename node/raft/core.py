@@ -1,0 +1,338 @@
+"""RaftCore: one node's consensus as a pure state machine. Messages and time in, a Ready out.
+
+    step(message, now)   a message arrived          propose(entries)    append, on the leader
+    tick(now)            a deadline passed          read_index(...)     a read without a log entry
+    ready()              what is to be done         synced(seq)         that is on the disk now
+
+There is no I/O, no clock, no thread and no randomness of its own in here: `now` is a number of
+microseconds on any clock that does not step, and `rng` belongs to the host. So the same calls give
+the same effects, always, and a simulator runs the very node that a cluster runs.
+
+At most one Ready is under way. What happens meanwhile piles up in the next one: that is the group
+commit, and the reason why a completion (`synced`) never has to be matched to entries.
+"""
+
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from node.raft import election, gate, reading, replication, transfer
+from node.raft.config import CoreConfig, InitialState
+from node.raft.errors import (
+    LocalProtocolError,
+    NotLeaderError,
+    ProposalDroppedError,
+)
+from node.raft.events import Event, LeaderChanged, RoleChanged
+from node.raft.log import RaftLog
+from node.raft.messages import LogEntry, Message
+from node.raft.progress import Progress
+from node.raft.quorum import has_majority
+from node.raft.reads import ForwardedRead
+from node.raft.ready import Envelope, HardState, ReadState, Ready
+from node.raft.roles import (
+    LEGAL_TRANSITIONS,
+    ROLE_NAMES,
+    Follower,
+    Leader,
+    Role,
+)
+
+APPLY_ENTRIES_MAX = 4096
+"""How many committed entries one Ready holds, so that a long catch-up does not stop heartbeats."""
+
+
+class RaftCore:
+    """See the module. Not thread-safe. `voting=False` is for a node that lost its disk: it may have
+    promised anything, so it follows, and never votes, acknowledges, appends or campaigns.
+    """
+
+    def __init__(
+        self,
+        config: CoreConfig,
+        initial: InitialState,
+        rng: random.Random,
+        now: int,
+        voting: bool = True,
+    ) -> None:
+        self.config = config
+        self.id = config.node_id
+        self.voters = config.voters
+        self.peers = tuple(sorted(config.voters - {config.node_id}))
+        self.voting = voting
+        self.term = initial.current_term
+        self.voted_for = initial.voted_for
+        self.log = RaftLog(initial.log)
+        self.commit_index = initial.last_applied
+        self.forwarded_reads: dict[int, ForwardedRead] = {}
+        # Ids that no earlier life of this node used: a late answer must not find a new question.
+        self.next_read_id = rng.getrandbits(48)
+        self._rng = rng
+        self._role: Role = Follower(self.draw_election_deadline(now))
+        self._leader_heard_at: int | None = None
+        self._saved_hard_state = HardState(self.term, self.voted_for)
+        self._handed_out_index = initial.last_applied
+        self._seq = 0
+        self._writing: Ready | None = None
+        self._messages: list[Envelope] = []
+        self._messages_after_sync: list[Envelope] = []
+        self._reads: list[ReadState] = []
+        self._events: list[Event] = []
+
+    # -- looking at it -----------------------------------------------------------------------------
+    @property
+    def role(self) -> Role:
+        return self._role
+
+    @property
+    def role_name(self) -> str:
+        """follower, precandidate, candidate or leader."""
+        return ROLE_NAMES[type(self._role)]
+
+    @property
+    def is_leader(self) -> bool:
+        return isinstance(self._role, Leader)
+
+    @property
+    def leader_id(self) -> int | None:
+        """Who leads the present term as far as this node knows, and it has heard lately."""
+        match self._role:
+            case Leader():
+                return self.id
+            case Follower(leader_id=leader_id):
+                return leader_id
+            case _:
+                return None
+
+    @property
+    def first_index(self) -> int:
+        return self.log.first_index
+
+    @property
+    def last_index(self) -> int:
+        return self.log.last_index
+
+    @property
+    def progress(self) -> Mapping[int, Progress]:
+        """The followers as the leader sees them; empty on any other node."""
+        return self._role.progress if isinstance(self._role, Leader) else {}
+
+    @property
+    def transferring_to(self) -> int | None:
+        """The node that leadership is being handed to."""
+        leading = self._role
+        under_way = leading.transfer if isinstance(leading, Leader) else None
+        return None if under_way is None else under_way.target_id
+
+    def entries(self, first: int, last: int) -> list[LogEntry]:
+        """Entries `first`..`last` of this node's log, committed or not, as many as there are."""
+        return self.log.entries(first, last)
+
+    @property
+    def next_deadline(self) -> int:
+        """When `tick` has something to do next, in microseconds on the clock of `now`."""
+        role = self._role
+        if isinstance(role, Leader):
+            deadlines = [role.heartbeat_deadline]
+            if self.config.check_quorum:
+                deadlines.append(role.quorum_deadline)
+            if role.transfer is not None:
+                deadlines.append(role.transfer.deadline)
+            return min(deadlines)
+        forwarded = reading.next_forwarded_deadline(self)
+        deadline = role.election_deadline
+        return deadline if forwarded is None else min(deadline, forwarded)
+
+    # -- what comes in -----------------------------------------------------------------------------
+    def step(self, message: Message, now: int) -> None:
+        """Take a message from a peer.
+
+        Raises RemoteProtocolError for one that no correct peer sends; log and vote are unchanged.
+        """
+        gate.step(self, message, now)
+
+    def tick(self, now: int) -> None:
+        """Do what is due. Calls that come early do nothing, late ones do it once."""
+        role = self._role
+        if isinstance(role, Leader):
+            self._tick_leader(role, now)
+            return
+        reading.expire_forwarded_reads(self, now)
+        if now >= role.election_deadline:
+            if self.voting:
+                election.campaign(self, now)
+            else:
+                self.become(Follower(self.draw_election_deadline(now)), "no word from a leader")
+
+    def _tick_leader(self, leader: Leader, now: int) -> None:
+        if self.config.check_quorum and now >= leader.quorum_deadline:
+            active = [peer for peer, progress in leader.progress.items() if progress.is_active]
+            if not has_majority(self.voters, [*active, self.id]):
+                self.become_follower(self.term, None, now, "lost touch with the majority")
+                return
+            for progress in leader.progress.values():
+                progress.is_active = False
+            leader.quorum_deadline = now + self.config.election_timeout_us
+        if leader.transfer is not None and now >= leader.transfer.deadline:
+            transfer.end_transfer(self, leader, ok=False)
+        if now >= leader.heartbeat_deadline:
+            leader.heartbeat_deadline = now + self.config.heartbeat_us
+            for progress in leader.progress.values():
+                progress.heartbeat_due = True
+
+    def propose(self, entries: Sequence[Any]) -> int:
+        """Append `entries` on the leader, in one piece, and give the index of the first.
+
+        They are committed when they come out of a Ready; until then a new leader may replace them,
+        so remember the pair (index, `term`).
+
+        Raises NotLeaderError; ProposalDroppedError when too many entries are uncommitted or
+        leadership is being transferred; ValueError for None, which stands for the no-op.
+        """
+        leader = self._role
+        if not isinstance(leader, Leader):
+            raise NotLeaderError(self.leader_id)
+        if leader.transfer is not None:
+            raise ProposalDroppedError("leadership is being transferred")
+        open_entries = self.log.last_index - self.commit_index
+        if open_entries + len(entries) > self.config.uncommitted_max:
+            raise ProposalDroppedError(f"{open_entries} entries are not committed yet")
+        if any(entry is None for entry in entries):
+            raise ValueError("None is the no-op of an election, not an entry")
+        first = self.log.last_index + 1
+        self.log.append([LogEntry(self.term, entry) for entry in entries])
+        return first
+
+    def read_index(self, context: object, now: int) -> None:
+        """Start a linearizable read, here or through the leader; see `reading.read_index`."""
+        reading.read_index(self, context, now)
+
+    def transfer_leadership(self, target_id: int, now: int) -> None:
+        """Hand leadership to `target_id`; see `transfer.transfer_leadership`."""
+        transfer.transfer_leadership(self, target_id, now)
+
+    def step_down(self, now: int, why: str) -> None:
+        """Stop leading or campaigning, for a reason of the host's, such as a full disk."""
+        if not isinstance(self._role, Follower):
+            self.become_follower(self.term, None, now, why)
+
+    # -- what goes out -----------------------------------------------------------------------------
+    def ready(self) -> Ready | None:
+        """The next batch of effects; None when there is nothing to do, or one is under way."""
+        if self._writing is not None:
+            return None
+        if isinstance(self._role, Leader):
+            reading.start_round(self._role)
+            replication.send_appends(self, self._role)
+        hard_state = HardState(self.term, self.voted_for)
+        unsaved = self.log.take_unsaved()
+        committed_last = min(
+            self.commit_index, self.log.stable_index, self._handed_out_index + APPLY_ENTRIES_MAX
+        )
+        batch = Ready(
+            seq=self._seq + 1,
+            hard_state=None if hard_state == self._saved_hard_state else hard_state,
+            truncate_from=unsaved.truncate_from,
+            first_index=unsaved.first_index,
+            entries=unsaved.entries,
+            messages=self._messages,
+            messages_after_sync=self._messages_after_sync,
+            committed_first_index=self._handed_out_index + 1,
+            committed=self.log.entries(self._handed_out_index + 1, committed_last),
+            reads=self._reads,
+            events=self._events,
+        )
+        has_messages = batch.messages or batch.messages_after_sync
+        if not (batch.must_sync or has_messages or batch.committed or batch.reads or batch.events):
+            return None
+        self._seq = batch.seq
+        self._writing = batch
+        self._handed_out_index += len(batch.committed)
+        self._messages, self._messages_after_sync, self._reads, self._events = [], [], [], []
+        return batch
+
+    def synced(self, seq: int, now: int) -> None:
+        """Ready number `seq` is on the disk. Raises LocalProtocolError when none such was due."""
+        if self._writing is None or self._writing.seq != seq:
+            raise LocalProtocolError(f"no Ready number {seq} is under way")
+        written, self._writing = self._writing, None
+        self.log.write_done()
+        if written.hard_state is not None:
+            self._saved_hard_state = written.hard_state
+        if self._saved_hard_state == (self.term, self.id):
+            election.count_own_vote(self, now)
+        if isinstance(self._role, Leader):
+            replication.maybe_commit(self, self._role)
+
+    # -- for the handlers --------------------------------------------------------------------------
+    def send(self, to: int, message: Message) -> None:
+        """Send at once: the message promises nothing."""
+        self._messages.append(Envelope(to, message))
+
+    def send_after_sync(self, to: int, message: Message) -> None:
+        """Send when all that happened so far is durable: the message is a promise."""
+        self._messages_after_sync.append(Envelope(to, message))
+
+    def emit(self, event: Event) -> None:
+        self._events.append(event)
+
+    def finish_read(self, state: ReadState) -> None:
+        self._reads.append(state)
+
+    def draw_election_deadline(self, now: int) -> int:
+        timeout = self.config.election_timeout_us
+        return now + timeout + self._rng.randrange(timeout)
+
+    def hears_leader(self, now: int) -> bool:
+        """Whether a leader is known to be there: this node, or one heard within the timeout."""
+        if isinstance(self._role, Leader):
+            return True
+        heard = self._leader_heard_at
+        return heard is not None and now < heard + self.config.election_timeout_us
+
+    def heard_leader(self, leader_id: int, now: int) -> None:
+        """A valid message of this term's leader: wait for it again, a full timeout."""
+        assert isinstance(self._role, Follower), "candidates have stepped down by now"
+        self._leader_heard_at = now
+        self._role.election_deadline = self.draw_election_deadline(now)
+        if self._role.leader_id is None:
+            self._role.leader_id = leader_id
+            self.emit(LeaderChanged(self.term, leader_id))
+
+    def set_hard_state(self, term: int, voted_for: int | None) -> None:
+        """The only writer of term and vote: terms rise, and a term's vote is cast once."""
+        assert term > self.term or (term == self.term and self.voted_for is None)
+        self.term = term
+        self.voted_for = voted_for
+
+    def become_follower(self, term: int, leader_id: int | None, now: int, why: str) -> None:
+        """Follow, in this term or a later one. The vote of this term stays.
+
+        Only a leader, which has no election timer, gets a new one here: any other timer runs on,
+        or messages that prove nothing could put off elections for ever.
+        """
+        old = self._role
+        old_term = self.term
+        if term > self.term:
+            self.set_hard_state(term, None)
+        if isinstance(old, Leader):
+            reading.fail_reads_of_leader(self, old)
+            if old.transfer is not None:
+                transfer.end_transfer(self, old, ok=term > old_term)
+            deadline = self.draw_election_deadline(now)
+            self._leader_heard_at = None
+        else:
+            deadline = old.election_deadline
+        self.become(Follower(deadline, leader_id), why)
+
+    def become(self, role: Role, why: str) -> None:
+        """The only writer of the role."""
+        old = self._role
+        assert type(role) in LEGAL_TRANSITIONS[type(old)], f"{type(old)} to {type(role)}"
+        known_leader = self.leader_id
+        self._role = role
+        if type(role) is not type(old):
+            self.emit(RoleChanged(self.term, self.role_name, why))
+        if self.leader_id != known_leader:
+            reading.fail_forwarded_reads(self)
+            self.emit(LeaderChanged(self.term, self.leader_id))

@@ -1,0 +1,154 @@
+"""Elections: pre-vote, vote, and what a node answers to both.
+
+Paper 5.2 and 5.4.1, thesis 9.6 (pre-vote), 6.2 and 4.2.3 (stickiness). The rules that others broke:
+
+- A vote is cast once per term and repeated to the same candidate only; it is never on the wire
+  before it is on the disk, and the candidate's own vote is no exception.
+- Votes are a set of voters, not a counter.
+- Granting a vote resets the election timer; refusing one never does.
+- A pre-vote changes nothing on the node that answers it.
+"""
+
+from typing import TYPE_CHECKING
+
+from node.raft.events import LeaderElected, VoteCast
+from node.raft.messages import (
+    LogEntry,
+    RequestPreVote,
+    RequestPreVoteResponse,
+    RequestVote,
+    RequestVoteResponse,
+)
+from node.raft.progress import Progress
+from node.raft.quorum import VoteResult, vote_result
+from node.raft.roles import Candidate, Follower, Leader, PreCandidate
+
+if TYPE_CHECKING:
+    from node.raft.core import RaftCore
+
+
+def campaign(core: "RaftCore", now: int) -> None:
+    """The election timer ran out."""
+    if core.config.pre_vote:
+        _start_pre_vote(core, now)
+    else:
+        start_election(core, now, leadership_transfer=False)
+
+
+def _start_pre_vote(core: "RaftCore", now: int) -> None:
+    role = PreCandidate(core.draw_election_deadline(now), now)
+    core.become(role, "no word from a leader")
+    role.votes[core.id] = True  # a pre-vote is not kept, so nothing has to be durable
+    for peer_id in core.peers:
+        core.send(
+            peer_id,
+            RequestPreVote(
+                core.term, core.id, core.term + 1, core.log.last_index, core.log.last_term
+            ),
+        )
+    _count_pre_votes(core, role, now)
+
+
+def start_election(core: "RaftCore", now: int, leadership_transfer: bool) -> None:
+    """Enter the next term and ask everyone. The requests leave once term and vote are durable."""
+    started_at = core.role.started_at if isinstance(core.role, PreCandidate) else now
+    core.set_hard_state(core.term + 1, core.id)
+    role = Candidate(
+        core.draw_election_deadline(now), started_at, leadership_transfer=leadership_transfer
+    )
+    core.become(role, "asks for votes")
+    for peer_id in core.peers:
+        core.send_after_sync(
+            peer_id,
+            RequestVote(
+                core.term, core.id, core.log.last_index, core.log.last_term, leadership_transfer
+            ),
+        )
+
+
+def count_own_vote(core: "RaftCore", now: int) -> None:
+    """Term and vote reached the disk: the candidate's own vote counts like any other."""
+    if isinstance(core.role, Candidate) and core.id not in core.role.votes:
+        core.role.votes[core.id] = True
+        _count_votes(core, core.role, now)
+
+
+def handle_pre_vote(core: "RaftCore", message: RequestPreVote, now: int) -> None:
+    """Grant if this node could vote for the candidate, and hears from no leader itself."""
+    if not core.voting:
+        return
+    granted = (
+        message.next_term > core.term
+        and core.log.is_up_to_date(message.last_log_index, message.last_log_term)
+        and not core.hears_leader(now)
+    )
+    core.send_after_sync(
+        message.candidate_id,
+        RequestPreVoteResponse(core.term, core.id, message.next_term, granted),
+    )
+
+
+def handle_pre_vote_response(core: "RaftCore", message: RequestPreVoteResponse, now: int) -> None:
+    role = core.role
+    if isinstance(role, PreCandidate) and message.next_term == core.term + 1:
+        role.votes[message.responder_id] = message.vote_granted
+        _count_pre_votes(core, role, now)
+
+
+def _count_pre_votes(core: "RaftCore", role: PreCandidate, now: int) -> None:
+    result = vote_result(core.voters, role.votes)
+    if result is VoteResult.WON:
+        start_election(core, now, leadership_transfer=False)
+    elif result is VoteResult.LOST:
+        core.become_follower(core.term, None, now, "would not win")
+
+
+def handle_vote(core: "RaftCore", message: RequestVote, now: int) -> None:
+    if not core.voting:
+        return
+    granted = core.voted_for in (None, message.candidate_id) and core.log.is_up_to_date(
+        message.last_log_index, message.last_log_term
+    )
+    if granted:
+        _grant(core, message.candidate_id, now)
+    core.send_after_sync(message.candidate_id, RequestVoteResponse(core.term, core.id, granted))
+
+
+def _grant(core: "RaftCore", candidate_id: int, now: int) -> None:
+    if core.voted_for is None:
+        core.set_hard_state(core.term, candidate_id)
+        core.emit(VoteCast(core.term, candidate_id))
+    if isinstance(core.role, PreCandidate):
+        core.become_follower(core.term, None, now, "another node campaigns")
+    assert isinstance(core.role, Follower), "candidates and leaders voted for themselves"
+    core.role.election_deadline = core.draw_election_deadline(now)
+
+
+def handle_vote_response(core: "RaftCore", message: RequestVoteResponse, now: int) -> None:
+    if isinstance(core.role, Candidate):
+        core.role.votes[message.responder_id] = message.vote_granted
+        _count_votes(core, core.role, now)
+
+
+def _count_votes(core: "RaftCore", role: Candidate, now: int) -> None:
+    result = vote_result(core.voters, role.votes)
+    if result is VoteResult.WON:
+        _become_leader(core, role, now)
+    elif result is VoteResult.LOST:
+        core.become_follower(core.term, None, now, "lost the election")
+
+
+def _become_leader(core: "RaftCore", candidate: Candidate, now: int) -> None:
+    """Lead, and begin the term with a no-op, which commits all that earlier terms left open."""
+    config = core.config
+    first_index = core.log.last_index + 1
+    leader = Leader(
+        heartbeat_deadline=now + config.heartbeat_us,
+        quorum_deadline=now + config.election_timeout_us,
+        first_index=first_index,
+        progress={peer: Progress(first_index, config.inflight_max) for peer in core.peers},
+    )
+    votes = tuple(sorted(voter for voter, granted in candidate.votes.items() if granted))
+    core.become(leader, "elected")
+    core.emit(LeaderElected(core.term, votes, now - candidate.started_at))
+    core.log.append([LogEntry(core.term, None)])

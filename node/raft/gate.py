@@ -1,0 +1,103 @@
+"""The one gate that every message passes, and what lies behind it.
+
+Before its handler sees a message, `step` compares its term with this node's:
+
+- a higher term makes this node a follower in that term. Two messages do not: a pre-vote asks about
+  a term that nobody entered, and a vote request during a leader's lifetime is ignored (stickiness),
+  unless that leader itself asked for the election;
+- a lower term is answered with the present one, whatever the message was, so that its sender
+  catches up, and has no other effect.
+"""
+
+from typing import TYPE_CHECKING
+
+from node.raft import election, reading, replication, transfer
+from node.raft.errors import RemoteProtocolError
+from node.raft.messages import (
+    AppendEntries,
+    AppendEntriesResponse,
+    Message,
+    ReadIndexRequest,
+    ReadIndexResponse,
+    RequestPreVote,
+    RequestPreVoteResponse,
+    RequestVote,
+    RequestVoteResponse,
+    TimeoutNow,
+    check_shape,
+    sender_of,
+)
+
+if TYPE_CHECKING:
+    from node.raft.core import RaftCore
+
+
+def step(core: "RaftCore", message: Message, now: int) -> None:
+    """Take a message from a peer. Raises RemoteProtocolError for one that no correct peer sends."""
+    sender = sender_of(message)
+    if sender not in core.voters or sender == core.id:
+        raise RemoteProtocolError(f"{type(message).__name__} from {sender}, who is not a peer")
+    check_shape(message)
+    if message.term > core.term and not isinstance(message, RequestPreVote):
+        if _ignores(core, message, now):
+            return
+        leader_id = message.leader_id if isinstance(message, AppendEntries) else None
+        core.become_follower(message.term, leader_id, now, f"{sender} is in a later term")
+    elif message.term < core.term and not isinstance(message, RequestPreVoteResponse):
+        _answer_stale(core, message, now)
+        return
+    _dispatch(core, message, now)
+
+
+def _ignores(core: "RaftCore", message: Message, now: int) -> bool:
+    """Stickiness (thesis 4.2.3): who hears a leader does not help to depose it.
+
+    A candidate that is ignored learns the state of things from the leader's next message, or
+    the leader learns of the later term from its answer.
+    """
+    return (
+        isinstance(message, RequestVote)
+        and not message.leadership_transfer
+        and core.config.check_quorum
+        and core.hears_leader(now)
+    )
+
+
+def _answer_stale(core: "RaftCore", message: Message, now: int) -> None:
+    """Tell the sender the present term. Silence would leave it behind for good."""
+    match message:
+        case RequestPreVote():
+            election.handle_pre_vote(core, message, now)
+        case RequestVote() if core.voting:
+            core.send_after_sync(
+                message.candidate_id, RequestVoteResponse(core.term, core.id, False)
+            )
+        case AppendEntries() if core.voting:
+            replication.reject_append(core, message)
+        case ReadIndexRequest():
+            response = ReadIndexResponse(core.term, core.id, message.read_id, None)
+            core.send(message.requester_id, response)
+        case _:
+            pass  # an answer to a question of an earlier term
+
+
+def _dispatch(core: "RaftCore", message: Message, now: int) -> None:
+    match message:
+        case AppendEntries():
+            replication.handle_append(core, message, now)
+        case AppendEntriesResponse():
+            replication.handle_append_response(core, message)
+        case RequestVote():
+            election.handle_vote(core, message, now)
+        case RequestVoteResponse():
+            election.handle_vote_response(core, message, now)
+        case RequestPreVote():
+            election.handle_pre_vote(core, message, now)
+        case RequestPreVoteResponse():
+            election.handle_pre_vote_response(core, message, now)
+        case TimeoutNow():
+            transfer.handle_timeout_now(core, message, now)
+        case ReadIndexRequest():
+            reading.handle_request(core, message)
+        case ReadIndexResponse():
+            reading.handle_response(core, message)

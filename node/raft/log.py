@@ -1,0 +1,172 @@
+"""The log in memory: all entries, which of them the disk holds, and which were handed out to apply.
+
+Indices start at 1; index 0 with term 0 is the empty prefix that all logs share. The fields
+
+    applied  <=  stable_index  <=  saved_index  <=  last_index
+
+split the log by durability: up to `saved_index` entries were handed to the host for writing, up to
+`stable_index` the write is known to have reached the disk. A write takes time, and a new leader
+may replace entries meanwhile. So the completion of a write says nothing by itself: `_writing_last`
+is the last entry of the write under way that is *still* in the log, and every truncation lowers it.
+Without that, the completion for the old entries would vouch for new ones at the same indices (an
+ABA race).
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import NamedTuple
+
+from node.raft.errors import RemoteProtocolError
+from node.raft.messages import LogEntry
+
+_TERM = attrgetter("term")
+
+
+@dataclass(frozen=True, slots=True)
+class EntryId:
+    """Where an entry stands and who put it there. Two logs that share one share all before it."""
+
+    term: int
+    index: int
+
+
+class Dropped(NamedTuple):
+    """A suffix that conflicted with a leader's log: the first and last index that went."""
+
+    first: int
+    last: int
+
+
+class UnsavedBatch(NamedTuple):
+    """What the disk lacks: drop all from `truncate_from`, then put `entries` at `first_index`."""
+
+    truncate_from: int | None
+    first_index: int
+    entries: list[LogEntry]
+
+
+class RaftLog:
+    """A contiguous run of entries after a base (the empty prefix, until logs are compacted)."""
+
+    __slots__ = (
+        "_base_index",
+        "_base_term",
+        "_entries",
+        "_truncate_from",
+        "_writing_last",
+        "saved_index",
+        "stable_index",
+    )
+
+    def __init__(self, entries: Sequence[LogEntry]) -> None:
+        """`entries`, from index 1, are what the disk holds."""
+        self._base_index = 0
+        self._base_term = 0
+        self._entries = list(entries)
+        self._truncate_from: int | None = None
+        self._writing_last = len(self._entries)
+        self.saved_index = len(self._entries)
+        self.stable_index = len(self._entries)
+
+    @property
+    def first_index(self) -> int:
+        """The lowest index that can be read; above `last_index` when the log is empty."""
+        return self._base_index + 1
+
+    @property
+    def last_index(self) -> int:
+        return self._base_index + len(self._entries)
+
+    @property
+    def last_term(self) -> int:
+        return self._entries[-1].term if self._entries else self._base_term
+
+    def term_at(self, index: int) -> int | None:
+        """The term of the entry at `index`; None when the log has no such entry."""
+        offset = index - self._base_index
+        if offset == 0:
+            return self._base_term
+        if 0 < offset <= len(self._entries):
+            return self._entries[offset - 1].term
+        return None
+
+    def entries(self, first: int, last: int) -> list[LogEntry]:
+        """Entries `first`..`last`, as many of them as there are."""
+        start = max(first - self._base_index - 1, 0)
+        return self._entries[start : max(last - self._base_index, 0)]
+
+    def is_up_to_date(self, last_index: int, last_term: int) -> bool:
+        """Whether a log that ends so is at least as up to date as this one (paper 5.4.1)."""
+        return (last_term, last_index) >= (self.last_term, self.last_index)
+
+    def last_index_at_or_below(self, index: int, term: int) -> EntryId:
+        """The last entry at or below `index` whose term is at or below `term`.
+
+        Terms never fall along a log, so nothing between it and `index` can match a log whose term
+        at `index` is `term`: this skips whole terms when two logs look for where they part.
+        """
+        end = min(index, self.last_index) - self._base_index
+        if end <= 0:
+            return EntryId(self._base_term, self._base_index)
+        position = bisect_right(self._entries, term, 0, end, key=_TERM)
+        if position == 0:
+            return EntryId(self._base_term, self._base_index)
+        return EntryId(self._entries[position - 1].term, self._base_index + position)
+
+    def append(self, entries: Sequence[LogEntry]) -> None:
+        """Put `entries` at the end. Their terms are at least `last_term`."""
+        self._entries.extend(entries)
+
+    def merge(
+        self, prev_index: int, entries: Sequence[LogEntry], commit_index: int
+    ) -> Dropped | None:
+        """Store `entries` after `prev_index`, which is known to match.
+
+        Entries that are here already stay, and so does all that follows them: only an entry of
+        another term at the same index, a conflict, drops the rest (paper 5.3). A message that was
+        delayed, or that carries only a part of the leader's log, never shortens a log.
+
+        Returns what was dropped, None for nothing. Raises RemoteProtocolError, before anything is
+        changed, for a conflict at or below `commit_index`.
+        """
+        for position, entry in enumerate(entries):
+            index = prev_index + 1 + position
+            term = self.term_at(index)
+            if term == entry.term:
+                continue
+            dropped = None
+            if term is not None:
+                if index <= commit_index:
+                    raise RemoteProtocolError(
+                        f"entry {index} of term {entry.term} conflicts with the committed entry of "
+                        f"term {term}"
+                    )
+                dropped = Dropped(index, self.last_index)
+                self._truncate(index)
+            self.append(entries[position:])
+            return dropped
+        return None
+
+    def _truncate(self, from_index: int) -> None:
+        del self._entries[from_index - self._base_index - 1 :]
+        last = from_index - 1
+        if from_index <= self.saved_index:
+            pending = self._truncate_from
+            self._truncate_from = from_index if pending is None else min(pending, from_index)
+            self.saved_index = last
+        self._writing_last = min(self._writing_last, last)
+        self.stable_index = min(self.stable_index, last)
+
+    def take_unsaved(self) -> UnsavedBatch:
+        """Hand out what the disk lacks. One batch at a time: `write_done` comes before the next."""
+        first = self.saved_index + 1
+        batch = UnsavedBatch(self._truncate_from, first, self.entries(first, self.last_index))
+        self._truncate_from = None
+        self.saved_index = self._writing_last = self.last_index
+        return batch
+
+    def write_done(self) -> None:
+        """The batch handed out last is durable, as far as it is still in the log."""
+        self.stable_index = self._writing_last

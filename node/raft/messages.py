@@ -1,0 +1,179 @@
+"""The messages of the algorithm, one type for each.
+
+They are plain, immutable, picklable values, and the core's only view of the network. Field names
+are those of the Raft paper (figure 2). A node is known by a small integer.
+
+Every message carries its sender's `term`, which the one term gate in `core` looks at before
+anything else does. For the two pre-vote messages this is the sender's current term: a pre-vote asks
+about a term that nobody has entered yet, so that term travels apart, as `next_term`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from node.raft.errors import RemoteProtocolError
+
+
+class LogEntry(NamedTuple):
+    """One slot of the log. `entry` is the user's own value, None for an election's no-op."""
+
+    term: int
+    entry: Any
+
+
+@dataclass(frozen=True, slots=True)
+class RequestPreVote:
+    """Would you vote for me in `next_term`? (thesis 9.6)"""
+
+    term: int
+    candidate_id: int
+    next_term: int
+    last_log_index: int
+    last_log_term: int
+
+
+@dataclass(frozen=True, slots=True)
+class RequestPreVoteResponse:
+    """`next_term` is that of the request, so that a late answer cannot serve another round."""
+
+    term: int
+    responder_id: int
+    next_term: int
+    vote_granted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RequestVote:
+    """`leadership_transfer`: the leader itself asked for this election (thesis 4.2.3, 3.10)."""
+
+    term: int
+    candidate_id: int
+    last_log_index: int
+    last_log_term: int
+    leadership_transfer: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RequestVoteResponse:
+    term: int
+    responder_id: int
+    vote_granted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AppendEntries:
+    """Entries that follow (`prev_log_index`, `prev_log_term`); none of them in a heartbeat.
+
+    `sequence` counts the appends that this leader sent in this term, over all peers. The follower
+    gives it back, so that the leader knows which of its messages an answer belongs to: only answers
+    to messages sent after a read was registered confirm that read.
+    """
+
+    term: int
+    leader_id: int
+    prev_log_index: int
+    prev_log_term: int
+    entries: Sequence[LogEntry]
+    leader_commit: int
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class AppendEntriesResponse:
+    """The answer to one AppendEntries, whose `prev_log_index` and `sequence` it repeats.
+
+    On success `match_index` is the last index that this message proved equal to the leader's log,
+    and that is durable on the follower. On failure `conflict_index` is where the leader should look
+    next: no entry above it can match; `conflict_term` is the follower's term there (0: none).
+    """
+
+    term: int
+    responder_id: int
+    success: bool
+    prev_log_index: int
+    sequence: int
+    match_index: int = 0
+    conflict_index: int = 0
+    conflict_term: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TimeoutNow:
+    """The leader asks its successor to start an election at once (thesis 3.10)."""
+
+    term: int
+    leader_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadIndexRequest:
+    """A follower asks the leader for an index that it may read at (thesis 6.4)."""
+
+    term: int
+    requester_id: int
+    read_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadIndexResponse:
+    """`read_index` is None when the leader could not confirm that it leads."""
+
+    term: int
+    responder_id: int
+    read_id: int
+    read_index: int | None
+
+
+Message = (
+    RequestPreVote
+    | RequestPreVoteResponse
+    | RequestVote
+    | RequestVoteResponse
+    | AppendEntries
+    | AppendEntriesResponse
+    | TimeoutNow
+    | ReadIndexRequest
+    | ReadIndexResponse
+)
+
+
+def sender_of(message: Message) -> int:
+    """The node that a message is from."""
+    match message:
+        case AppendEntries(leader_id=sender) | TimeoutNow(leader_id=sender):
+            return sender
+        case RequestVote(candidate_id=sender) | RequestPreVote(candidate_id=sender):
+            return sender
+        case ReadIndexRequest(requester_id=sender):
+            return sender
+        case _:
+            return message.responder_id
+
+
+def check_shape(message: Message) -> None:
+    """Raise RemoteProtocolError for a message that no correct node, in any state, sends."""
+    if message.term < 0:
+        raise RemoteProtocolError(f"a negative term: {message}")
+    match message:
+        case AppendEntries():
+            _check_append(message)
+        case AppendEntriesResponse(match_index=match_index, conflict_index=conflict_index):
+            if match_index < 0 or conflict_index < 0:
+                raise RemoteProtocolError(f"a negative index: {message}")
+        case _:
+            pass
+
+
+def _check_append(message: AppendEntries) -> None:
+    if message.prev_log_index < 0 or (message.prev_log_index == 0) != (message.prev_log_term == 0):
+        raise RemoteProtocolError(
+            f"no log has term {message.prev_log_term} at index {message.prev_log_index}"
+        )
+    term = max(message.prev_log_term, 1)
+    for entry in message.entries:
+        if not term <= entry.term <= message.term:
+            raise RemoteProtocolError(
+                f"an entry of term {entry.term} after term {term}, from a leader of {message.term}"
+            )
+        term = entry.term

@@ -1,0 +1,87 @@
+"""What a leader knows about one follower, and how much it may send it.
+
+    probe      where the logs part is not known: one append at a time, its answer moves
+               `next_index`. An unanswered probe is repeated, empty, with each heartbeat.
+    replicate  the logs agree up to `match_index`: appends follow each other without waiting, and
+               `next_index` runs ahead of the answers, at most `inflight_max` appends ahead.
+
+A lost append shows up as a rejection of what came after it, at the latest of a heartbeat, and takes
+the follower back to probe. So a follower is never stuck, whatever message was lost.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class ProgressState(StrEnum):
+    PROBE = "probe"
+    REPLICATE = "replicate"
+
+
+@dataclass(slots=True)
+class Progress:
+    """One follower, as its leader sees it."""
+
+    next_index: int
+    """The next entry to send. Always above `match_index`."""
+
+    inflight_max: int
+
+    match_index: int = 0
+    """Known equal and durable up to here. Falls only when the follower has lost its log."""
+
+    state: ProgressState = ProgressState.PROBE
+
+    inflight: deque[int] = field(default_factory=deque)
+    """The last index of each append with entries that was not answered yet, in order."""
+
+    probe_sent: bool = False
+    """A probe is under way."""
+
+    heartbeat_due: bool = True
+    """The next batch of messages has to hold one for this follower."""
+
+    is_active: bool = False
+    """Whether it answered since the last quorum check."""
+
+    acked_sequence: int = 0
+    """The newest append, by sequence, that it is known to have seen in this term."""
+
+    match_sequence: int = 0
+    """The newest append that had been sent when `match_index` rose last."""
+
+    @property
+    def may_send_entries(self) -> bool:
+        if self.state is ProgressState.PROBE:
+            return not self.probe_sent
+        return len(self.inflight) < self.inflight_max
+
+    def sent(self, last_index: int) -> None:
+        """An append with entries up to `last_index` is on its way."""
+        if self.state is ProgressState.PROBE:
+            self.probe_sent = True
+            return
+        self.inflight.append(last_index)
+        self.next_index = last_index + 1
+
+    def matched(self, index: int, newest_sequence: int) -> bool:
+        """The follower holds everything up to `index`. Returns whether that is news."""
+        while self.inflight and self.inflight[0] <= index:
+            self.inflight.popleft()
+        is_news = index > self.match_index
+        if is_news:
+            self.match_index = index
+            self.match_sequence = newest_sequence
+        if self.state is ProgressState.PROBE:
+            self.state = ProgressState.REPLICATE
+            self.probe_sent = False
+            self.next_index = self.match_index + 1
+        self.next_index = max(self.next_index, index + 1)
+        return is_news
+
+    def become_probe(self, next_index: int) -> None:
+        self.state = ProgressState.PROBE
+        self.inflight.clear()
+        self.probe_sent = False
+        self.next_index = max(next_index, self.match_index + 1)

@@ -1,0 +1,126 @@
+"""The moves of a linearizable read: registered, confirmed, answered or given up (thesis 6.4).
+
+`reads` holds the leader's bookkeeping; here is what the core does with it, on both ends of a read
+that a follower forwards. A forwarded read whose answer is lost is given up after an election
+timeout: the host may ask again, under a new id, so that no old answer serves the new question.
+"""
+
+from typing import TYPE_CHECKING
+
+from node.raft.errors import NotLeaderError, ProposalDroppedError
+from node.raft.messages import ReadIndexRequest, ReadIndexResponse
+from node.raft.quorum import reached_by_majority
+from node.raft.reads import ForwardedRead, LocalRead, RemoteRead
+from node.raft.ready import ReadState
+from node.raft.roles import Follower, Leader
+
+if TYPE_CHECKING:
+    from node.raft.core import RaftCore
+
+
+def read_index(core: "RaftCore", context: object, now: int) -> None:
+    """Start a read; its ReadState comes with a later Ready.
+
+    Raises NotLeaderError when neither this node nor anyone it knows leads, ProposalDroppedError
+    when too many reads wait already.
+    """
+    if isinstance(core.role, Leader):
+        _register(core, core.role, LocalRead(context))
+        return
+    leader_id = core.leader_id
+    if leader_id is None:
+        raise NotLeaderError(None)
+    if len(core.forwarded_reads) >= core.config.reads_max:
+        raise ProposalDroppedError("too many reads wait for the leader")
+    core.next_read_id += 1
+    deadline = now + core.config.election_timeout_us
+    core.forwarded_reads[core.next_read_id] = ForwardedRead(context, deadline)
+    core.send(leader_id, ReadIndexRequest(core.term, core.id, core.next_read_id))
+
+
+def _register(core: "RaftCore", leader: Leader, origin: LocalRead | RemoteRead) -> None:
+    if len(leader.reads) >= core.config.reads_max:
+        raise ProposalDroppedError("too many reads wait for a majority")
+    if core.commit_index < leader.first_index:
+        leader.reads.waiting.append(origin)
+        return
+    leader.reads.register(origin, core.commit_index, leader.sequence)
+    release_confirmed(core, leader)
+
+
+def release_waiting(core: "RaftCore", leader: Leader) -> None:
+    """An entry of this term is committed: reads that waited for that may be confirmed now."""
+    waiting, leader.reads.waiting = leader.reads.waiting, []
+    for origin in waiting:
+        leader.reads.register(origin, core.commit_index, leader.sequence)
+    release_confirmed(core, leader)
+
+
+def release_confirmed(core: "RaftCore", leader: Leader) -> None:
+    """Answer the reads that a majority has confirmed."""
+    if not leader.reads.pending:
+        return
+    acked = [progress.acked_sequence for progress in leader.progress.values()]
+    newest = leader.sequence + 1  # this node needs no message to know that it leads
+    for read in leader.reads.take_confirmed(reached_by_majority([*acked, newest])):
+        _answer(core, read.origin, read.read_index)
+
+
+def start_round(leader: Leader) -> None:
+    """Send every follower something new, if a read waits for an answer to it."""
+    if leader.reads.needs_round(leader.sequence):
+        for progress in leader.progress.values():
+            progress.heartbeat_due = True
+
+
+def fail_reads_of_leader(core: "RaftCore", leader: Leader) -> None:
+    for origin in leader.reads.drain():
+        _answer(core, origin, None)
+
+
+def _answer(core: "RaftCore", origin: LocalRead | RemoteRead, index: int | None) -> None:
+    if isinstance(origin, LocalRead):
+        core.finish_read(ReadState(origin.context, index))
+    else:
+        response = ReadIndexResponse(core.term, core.id, origin.read_id, index)
+        core.send(origin.requester_id, response)
+
+
+def handle_request(core: "RaftCore", message: ReadIndexRequest) -> None:
+    origin = RemoteRead(message.requester_id, message.read_id)
+    if not isinstance(core.role, Leader):
+        _answer(core, origin, None)
+        return
+    try:
+        _register(core, core.role, origin)
+    except ProposalDroppedError:
+        _answer(core, origin, None)
+
+
+def handle_response(core: "RaftCore", message: ReadIndexResponse) -> None:
+    read = core.forwarded_reads.pop(message.read_id, None)
+    if read is not None:
+        core.finish_read(ReadState(read.context, message.read_index))
+
+
+def fail_forwarded_reads(core: "RaftCore") -> None:
+    """The leader that was asked is not the leader any more, or may not be."""
+    for read in core.forwarded_reads.values():
+        core.finish_read(ReadState(read.context, None))
+    core.forwarded_reads.clear()
+
+
+def expire_forwarded_reads(core: "RaftCore", now: int) -> None:
+    """Give up reads whose answer is overdue. Deadlines rise in the order of asking."""
+    for read_id, read in list(core.forwarded_reads.items()):
+        if read.deadline > now:
+            return
+        del core.forwarded_reads[read_id]
+        core.finish_read(ReadState(read.context, None))
+
+
+def next_forwarded_deadline(core: "RaftCore") -> int | None:
+    if not isinstance(core.role, Follower):
+        return None
+    first = next(iter(core.forwarded_reads.values()), None)
+    return None if first is None else first.deadline

@@ -1,0 +1,180 @@
+"""Log replication: the leader's appends, the follower's checks, and when an entry is committed.
+
+Paper 5.3 and 5.4, thesis 3.5 and 10.2. Both sides are safe for any legal message in any order:
+
+- A follower truncates only at a conflict, and vouches only for what the message itself showed to be
+  equal, never for whatever else its log holds.
+- A leader ignores answers that its knowledge has overtaken. A rejection moves `next_index` back by
+  whole terms, whichever side's terms are sparser, but never below what was acknowledged.
+"""
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from node.raft import reading, transfer
+from node.raft.errors import RemoteProtocolError
+from node.raft.events import LogTruncated, PeerLogReverted
+from node.raft.messages import AppendEntries, AppendEntriesResponse, LogEntry
+from node.raft.progress import Progress, ProgressState
+from node.raft.quorum import reached_by_majority
+from node.raft.roles import Candidate, Follower, Leader, PreCandidate
+
+if TYPE_CHECKING:
+    from node.raft.core import RaftCore
+
+
+# -- the leader's side -----------------------------------------------------------------------------
+def send_appends(core: "RaftCore", leader: Leader) -> None:
+    """Queue whatever each follower may and should be sent now."""
+    for peer_id, progress in leader.progress.items():
+        while progress.next_index <= core.log.last_index and progress.may_send_entries:
+            entries = _next_entries(core, progress)
+            _send_append(core, leader, peer_id, progress, entries)
+            progress.sent(progress.next_index + len(entries) - 1)
+        if progress.heartbeat_due:
+            _send_append(core, leader, peer_id, progress, [])
+
+
+def _send_append(
+    core: "RaftCore", leader: Leader, peer_id: int, progress: Progress, entries: list[LogEntry]
+) -> None:
+    prev_log_index = progress.next_index - 1
+    prev_log_term = core.log.term_at(prev_log_index)
+    assert prev_log_term is not None, "next_index points into the log or just past it"
+    leader.sequence += 1
+    progress.heartbeat_due = False
+    core.send(
+        peer_id,
+        AppendEntries(
+            core.term,
+            core.id,
+            prev_log_index,
+            prev_log_term,
+            entries,
+            core.commit_index,
+            leader.sequence,
+        ),
+    )
+
+
+def _next_entries(core: "RaftCore", progress: Progress) -> list[LogEntry]:
+    """At least one entry, and no more than one append may hold."""
+    config = core.config
+    first = progress.next_index
+    if config.entry_size is None:
+        return core.log.entries(first, first + config.append_entries_max - 1)
+    entries = core.log.entries(first, first + config.uncommitted_max - 1)
+    size = 0
+    for count, entry in enumerate(entries):
+        size += 0 if entry.entry is None else config.entry_size(entry.entry)
+        if size > config.append_bytes_max and count > 0:
+            return list(islice(entries, count))
+    return entries
+
+
+def handle_append_response(core: "RaftCore", message: AppendEntriesResponse) -> None:
+    leader = core.role
+    if not isinstance(leader, Leader):
+        return
+    if message.sequence > leader.sequence or message.match_index > core.log.last_index:
+        raise RemoteProtocolError(f"{message.responder_id} answers what was never sent: {message}")
+    progress = leader.progress[message.responder_id]
+    progress.is_active = True
+    progress.acked_sequence = max(progress.acked_sequence, message.sequence)
+    if message.success:
+        if progress.matched(message.match_index, leader.sequence):
+            maybe_commit(core, leader)
+        transfer.maybe_hand_over(core, leader, message.responder_id)
+    else:
+        _handle_rejection(core, progress, message)
+    reading.release_confirmed(core, leader)
+
+
+def _handle_rejection(core: "RaftCore", progress: Progress, message: AppendEntriesResponse) -> None:
+    """The follower's log does not hold the entry before the ones that it was sent."""
+    rejected = message.prev_log_index
+    if rejected == 0:
+        raise RemoteProtocolError(f"{message.responder_id} refuses the prefix that all logs share")
+    if rejected <= progress.match_index:
+        if message.sequence > progress.match_sequence:
+            core.emit(
+                PeerLogReverted(
+                    core.term, message.responder_id, progress.match_index, message.conflict_index
+                )
+            )
+            progress.match_index = 0
+        else:
+            return  # sent before the follower had acknowledged this much: old news
+    elif progress.state is ProgressState.PROBE and rejected != progress.next_index - 1:
+        return  # not the answer to the probe under way
+    hint = core.log.last_index_at_or_below(message.conflict_index, message.conflict_term)
+    progress.become_probe(min(rejected, hint.index + 1))
+
+
+def maybe_commit(core: "RaftCore", leader: Leader) -> None:
+    """Commit what a majority holds durably, once that includes an entry of this term.
+
+    An entry of an earlier term is committed only by one of the leader's own that follows it: by
+    count alone it could still be replaced (paper 5.4.2, figure 8).
+    """
+    held = [progress.match_index for progress in leader.progress.values()]
+    index = reached_by_majority([*held, core.log.stable_index])
+    if index > core.commit_index and index >= leader.first_index:
+        core.commit_index = index
+        reading.release_waiting(core, leader)
+
+
+# -- the follower's side ---------------------------------------------------------------------------
+def handle_append(core: "RaftCore", message: AppendEntries, now: int) -> None:
+    _check_leader(core, message)
+    if isinstance(core.role, Candidate | PreCandidate):
+        core.become_follower(core.term, message.leader_id, now, "another node leads this term")
+    core.heard_leader(message.leader_id, now)
+    if not core.voting:
+        return
+    if core.log.term_at(message.prev_log_index) != message.prev_log_term:
+        reject_append(core, message)
+        return
+    dropped = core.log.merge(message.prev_log_index, message.entries, core.commit_index)
+    match_index = message.prev_log_index + len(message.entries)
+    if dropped is not None:
+        core.emit(LogTruncated(core.term, dropped.first, dropped.last))
+    core.commit_index = max(core.commit_index, min(message.leader_commit, match_index))
+    core.send_after_sync(
+        message.leader_id,
+        AppendEntriesResponse(
+            core.term,
+            core.id,
+            True,
+            message.prev_log_index,
+            message.sequence,
+            match_index=match_index,
+        ),
+    )
+
+
+def reject_append(core: "RaftCore", message: AppendEntries) -> None:
+    """Refuse, and say where the logs may agree: no entry above the hint can."""
+    hint = core.log.last_index_at_or_below(message.prev_log_index, message.prev_log_term)
+    core.send_after_sync(
+        message.leader_id,
+        AppendEntriesResponse(
+            core.term,
+            core.id,
+            False,
+            message.prev_log_index,
+            message.sequence,
+            conflict_index=hint.index,
+            conflict_term=hint.term,
+        ),
+    )
+
+
+def _check_leader(core: "RaftCore", message: AppendEntries) -> None:
+    """One leader a term: raise RemoteProtocolError for a second one."""
+    if isinstance(core.role, Leader):
+        raise RemoteProtocolError(f"{message.leader_id} also leads term {core.term}")
+    if isinstance(core.role, Follower) and core.role.leader_id not in (None, message.leader_id):
+        raise RemoteProtocolError(
+            f"{message.leader_id} claims term {core.term}, which {core.role.leader_id} leads"
+        )

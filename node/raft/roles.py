@@ -1,0 +1,78 @@
+"""The four roles, each with the state that exists only in it, and the moves between them.
+
+A role is a value: leaving it drops all of its state at once, so nothing of an old leadership or an
+old election can linger. `RaftCore` replaces its role in one place, which checks LEGAL_TRANSITIONS.
+"""
+
+from dataclasses import dataclass, field
+
+from node.raft.progress import Progress
+from node.raft.reads import LeaderReads
+
+
+@dataclass(slots=True)
+class Follower:
+    """Answers, and waits. Without word from a leader until `election_deadline`, it campaigns."""
+
+    election_deadline: int
+    leader_id: int | None = None
+
+
+@dataclass(slots=True)
+class PreCandidate:
+    """Asks whether it could win, before it disturbs anyone with a new term (thesis 9.6)."""
+
+    election_deadline: int
+    started_at: int
+    votes: dict[int, bool] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Candidate:
+    """Asks for votes in its own, new term. Its own vote counts once it is durable."""
+
+    election_deadline: int
+    started_at: int
+    votes: dict[int, bool] = field(default_factory=dict)
+    leadership_transfer: bool = False
+
+
+@dataclass(slots=True)
+class Transfer:
+    """Leadership on its way to another node. Given up at `deadline`."""
+
+    target_id: int
+    deadline: int
+
+
+@dataclass(slots=True)
+class Leader:
+    """Replicates. `progress` holds the other voters; this node's own copy counts once durable."""
+
+    heartbeat_deadline: int
+    quorum_deadline: int
+    first_index: int
+    """The index of this term's no-op: nothing below it is committed by counting (paper 5.4.2)."""
+    progress: dict[int, Progress]
+    sequence: int = 0
+    """How many appends were sent in this term; each carries its number."""
+    reads: LeaderReads = field(default_factory=LeaderReads)
+    transfer: Transfer | None = None
+
+
+Role = Follower | PreCandidate | Candidate | Leader
+
+ROLE_NAMES: dict[type[Role], str] = {
+    Follower: "follower",
+    PreCandidate: "precandidate",
+    Candidate: "candidate",
+    Leader: "leader",
+}
+
+LEGAL_TRANSITIONS: dict[type[Role], frozenset[type[Role]]] = {
+    Follower: frozenset({Follower, PreCandidate, Candidate}),
+    PreCandidate: frozenset({Follower, PreCandidate, Candidate}),
+    Candidate: frozenset({Follower, PreCandidate, Candidate, Leader}),
+    Leader: frozenset({Follower}),
+}
+"""Nobody leads without having been a candidate, and a leader leaves only by stepping down."""

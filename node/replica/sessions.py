@@ -1,0 +1,87 @@
+"""Client sessions: a retried command is applied once (thesis 6.3).
+
+Every command carries its client's random id and a sequence number. The first command of an unknown
+client opens its session, without a round of its own. The results of commands are kept until the
+client says, in a later command, that it has them (`acked_below`), so a command that comes again
+gets the result of the first time.
+
+Sessions live in the replicated state: which of them exist depends on the log alone, never on a
+clock, so all nodes agree. When there are too many the least recently used one goes. A client whose
+session went must not open a second one with a retry of an old command, which might have been
+applied in the first. It gives itself away by `born_at`, the log index that it saw before its first
+command: all its commands have higher indices, so if its session was evicted, then
+`evicted_through`, the highest last use of an evicted session, lies above its birth.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from node.wire.envelope import EXPIRED_RESULT, Header, error_result
+
+SESSIONS_MAX = 4096
+RESULTS_MAX = 8192
+"""Results kept for one client: more than one client may have in flight on one node."""
+
+
+@dataclass(slots=True)
+class Session:
+    last_index: int
+    """The entry that used it last."""
+    acked_below: int = 0
+    results: dict[int, bytes] = field(default_factory=dict)
+    """By sequence, at and above `acked_below`."""
+
+    def acknowledge(self, acked_below: int) -> None:
+        """The client has the results of all lower sequences."""
+        if acked_below <= self.acked_below:
+            return
+        if acked_below - self.acked_below <= len(self.results):
+            for sequence in range(self.acked_below, acked_below):
+                self.results.pop(sequence, None)
+        else:
+            kept = {s: result for s, result in self.results.items() if s >= acked_below}
+            self.results = kept
+        self.acked_below = acked_below
+
+
+class Sessions:
+    """The sessions of one replica, least recently used first."""
+
+    def __init__(self, sessions_max: int = SESSIONS_MAX, results_max: int = RESULTS_MAX) -> None:
+        self._sessions: OrderedDict[int, Session] = OrderedDict()
+        self._sessions_max = sessions_max
+        self._results_max = results_max
+        self.evicted_through = 0
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def apply(self, header: Header, index: int, command: Callable[[], bytes]) -> bytes:
+        """The result of the command under `header`, the entry at `index`: run now, or earlier."""
+        session = self._sessions.get(header.client_id)
+        if session is None:
+            if header.born_at < self.evicted_through:
+                return EXPIRED_RESULT
+            session = self._open(header.client_id, index)
+        else:
+            self._sessions.move_to_end(header.client_id)
+            session.last_index = index
+        session.acknowledge(header.acked_below)
+        if header.sequence < session.acked_below:
+            return EXPIRED_RESULT  # a late copy of a command whose client has the result
+        known = session.results.get(header.sequence)
+        if known is not None:
+            return known
+        if len(session.results) >= self._results_max:
+            return error_result("TooManyUnacknowledged")
+        result = command()
+        session.results[header.sequence] = result
+        return result
+
+    def _open(self, client_id: int, index: int) -> Session:
+        if len(self._sessions) >= self._sessions_max:
+            _, evicted = self._sessions.popitem(last=False)
+            self.evicted_through = max(self.evicted_through, evicted.last_index)
+        session = self._sessions[client_id] = Session(index)
+        return session

@@ -1,0 +1,1 @@
+"""Stable storage: what a node must find again after a crash."""

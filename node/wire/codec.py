@@ -1,0 +1,164 @@
+"""Messages as bytes: one CBOR array a message, its kind's number first, then its fields in order.
+
+What comes from a socket may be anything. `decode` checks the kind, the number of fields and each
+field's type and range before a message exists, by a table that is made from the dataclasses once:
+a message that comes out of here has the types that its class says.
+"""
+
+import dataclasses
+import io
+import typing
+from collections.abc import Callable
+from typing import Any
+
+import cbor2
+
+from node.raft import messages as raft
+from node.raft.messages import LogEntry, Message
+from node.wire import messages as wire
+from node.wire.framing import frame
+from node.wire.messages import WireMessage
+
+INTEGER_MAX = 2**63 - 1
+"""Terms, indices and ids fit what SQLite keeps. Random 64-bit ids travel inside byte strings."""
+TEXT_MAX = 4096
+DEPTH_MAX = 16
+_RAFT_BASE = 1
+_WIRE_BASE = 32
+
+
+class WireError(Exception):
+    """Bytes that are not a message of this protocol version."""
+
+
+Check = Callable[[Any], bool]
+
+
+def _is_integer(value: Any) -> bool:  # noqa: ANN401 - whatever came out of CBOR
+    return type(value) is int and 0 <= value <= INTEGER_MAX
+
+
+def _is_text(value: Any) -> bool:  # noqa: ANN401
+    return type(value) is str and len(value) <= TEXT_MAX
+
+
+def _is_map(value: Any) -> bool:  # noqa: ANN401
+    return type(value) is dict and all(type(key) is str for key in value)
+
+
+def _is_list_of(check: Check) -> Check:
+    return lambda value: type(value) is list and all(map(check, value))
+
+
+_SIMPLE: dict[Any, Check] = {
+    int: _is_integer,
+    str: _is_text,
+    bytes: lambda value: type(value) is bytes,
+    bool: lambda value: type(value) is bool,
+    int | None: lambda value: value is None or _is_integer(value),
+    list[bytes]: _is_list_of(lambda value: type(value) is bytes),
+    dict[str, Any]: _is_map,
+    list[dict[str, Any]]: _is_list_of(_is_map),
+}
+
+
+def _check_of(annotation: Any) -> Check:  # noqa: ANN401
+    if typing.get_origin(annotation) is typing.Literal:
+        allowed = typing.get_args(annotation)
+        return lambda value: type(value) is str and value in allowed
+    return _SIMPLE[annotation]
+
+
+def _is_entry(value: Any) -> bool:  # noqa: ANN401
+    return (
+        type(value) is list
+        and len(value) == 2
+        and _is_integer(value[0])
+        and (value[1] is None or type(value[1]) is bytes)
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Kind:
+    """One type of message: its number on the wire, and the name and check of each field."""
+
+    number: int
+    type: type[Any]
+    fields: tuple[tuple[str, Check], ...]
+
+
+def _kind(number: int, message_type: type[Any]) -> Kind:
+    hints = typing.get_type_hints(message_type)
+    fields = tuple(
+        (
+            field.name,
+            _is_list_of(_is_entry) if field.name == "entries" else _check_of(hints[field.name]),
+        )
+        for field in dataclasses.fields(message_type)
+    )
+    return Kind(number, message_type, fields)
+
+
+KINDS: tuple[Kind, ...] = (
+    *(_kind(n, t) for n, t in enumerate(typing.get_args(raft.Message), _RAFT_BASE)),
+    *(_kind(n, t) for n, t in enumerate(typing.get_args(wire.WireMessage), _WIRE_BASE)),
+)
+_BY_NUMBER = {kind.number: kind for kind in KINDS}
+_BY_TYPE = {kind.type: (kind.number, tuple(name for name, _ in kind.fields)) for kind in KINDS}
+
+
+def _refuse_tag(decoder: object, tag: object = None) -> None:
+    raise WireError("tags are not used")
+
+
+# Those that cbor2 would make objects of by itself: dates, big numbers, shared references, patterns.
+_NO_TAGS = dict.fromkeys(
+    (0, 1, 2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 100, 256, 258, 260, 261, 1004, 43000, 55799),
+    _refuse_tag,
+)
+
+
+def encode(message: Message | WireMessage) -> bytes:
+    """The message as one CBOR array."""
+    number, names = _BY_TYPE[type(message)]
+    return cbor2.dumps([number, *(getattr(message, name) for name in names)])
+
+
+def encode_frame(message: Message | WireMessage) -> bytes:
+    """The message as a frame, ready for a socket."""
+    return frame(encode(message))
+
+
+def decode(payload: bytes) -> Message | WireMessage:
+    """The message in `payload`, the inside of one frame.
+
+    Raises WireError for anything but exactly one message of this version.
+    """
+    stream = io.BytesIO(payload)
+    try:
+        values = cbor2.CBORDecoder(
+            stream,
+            max_depth=DEPTH_MAX,
+            tag_hook=_refuse_tag,
+            semantic_decoders=_NO_TAGS,
+            strict_hashable_types=True,
+        ).decode()
+    except Exception as error:
+        # Whatever the decoder makes of hostile bytes, it is those bytes' fault.
+        raise WireError(f"not CBOR: {type(error).__name__}") from error
+    if stream.tell() != len(payload):
+        raise WireError("bytes after the message")
+    if type(values) is not list or not values or type(values[0]) is not int:
+        raise WireError("not an array with a kind")
+    kind = _BY_NUMBER.get(values[0])
+    if kind is None:
+        raise WireError(f"unknown kind {values[0]}")
+    if len(values) != len(kind.fields) + 1:
+        raise WireError(f"{kind.type.__name__} with {len(values) - 1} fields")
+    for (name, check), value in zip(kind.fields, values[1:], strict=True):
+        if not check(value):
+            raise WireError(f"{kind.type.__name__}.{name} is of a wrong type or out of range")
+    if kind.type is raft.AppendEntries:
+        values[5] = [LogEntry(term, entry) for term, entry in values[5]]
+    message: Message | WireMessage = kind.type(*values[1:])
+    return message

@@ -1,0 +1,220 @@
+"""The frames that are not Raft's own: opening a connection, clients, operators, observers.
+
+One dataclass is one kind of frame; `codec` holds the number of each kind. A request carries an `id`
+that its sender chose; each reply repeats it. Durations are milliseconds. Nodes are integers here
+(3) and names (n3) in front of people.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+PROTOCOL_VERSION = 1
+
+Role = Literal["peer", "client", "admin", "observer"]
+ReadMode = Literal["linearizable", "stale"]
+Outcome = Literal["none", "unknown"]
+
+
+# -- opening a connection --------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """The first frame, from the side that accepted: prove that you know the token."""
+
+    protocol: int
+    nonce: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """The second frame. `node_id` is 0 unless the role is peer; `proof`: see `handshake`."""
+
+    protocol: int
+    cluster_id: str
+    node_id: int
+    incarnation: int
+    role: Role
+    nonce: bytes
+    proof: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """The third frame: the accepting side proves that it knows the token too.
+
+    `last_applied` is what a new client session gives as `born_at`.
+    """
+
+    node_id: int
+    incarnation: int
+    proof: bytes
+    last_applied: int
+
+
+@dataclass(frozen=True, slots=True)
+class Goodbye:
+    """The last frame of a connection that its sender is about to close, and why."""
+
+    code: str
+    reason: str
+
+
+# -- clients ---------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Propose:
+    """Replicate and apply `command` (a session header and the machine's payload; see envelope)."""
+
+    id: int
+    command: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Ask the state machine. `here`: answer on this node or fail, never send me elsewhere."""
+
+    id: int
+    query: bytes
+    mode: ReadMode
+    here: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Stream the machine's changes that match `query` with an index above `since` (0: from now)."""
+
+    id: int
+    query: bytes
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Forget request `id` of this connection: a watch, a subscription, a pending read."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """`Propose` is done: its command took `index` in `term`, and the machine answered `result`."""
+
+    id: int
+    index: int
+    term: int
+    result: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`Read` is done, at a state that includes every entry up to `index`."""
+
+    id: int
+    index: int
+    result: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """A part of the stream of a `Watch`: what changed, up to and including `index`."""
+
+    id: int
+    index: int
+    changes: list[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The request did not succeed. `outcome` none: it had and will have no effect; unknown: it may
+    still take effect. `leader` is the node to ask instead, where one is known.
+    """
+
+    id: int
+    code: str
+    message: str
+    outcome: Outcome
+    leader: int | None
+
+
+# -- operators (role admin) ------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class GetStatus:
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class TransferLeadership:
+    """`target` 0: the most caught-up follower."""
+
+    id: int
+    target: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetFaults:
+    """Replace this node's link rules by `rules` (faults.LinkRule.to_map each)."""
+
+    id: int
+    rules: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLog:
+    """Entries `first`..`last` of this node's own log, at most `limit`; `last` 0: to the end."""
+
+    id: int
+    first: int
+    last: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The reply to an operator's request."""
+
+    id: int
+    value: dict[str, Any]
+
+
+# -- observers -------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Subscribe:
+    """First the status (a `Document`), then `Happened` frames. `history`: the kept ones first."""
+
+    id: int
+    history: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """One event. `seq` counts up from 1 within a `boot`, without holes."""
+
+    id: int
+    boot: int
+    seq: int
+    mono_ns: int
+    wall_ns: int
+    kind: str
+    term: int
+    data: dict[str, Any]
+
+
+WireMessage = (
+    Challenge
+    | Hello
+    | Welcome
+    | Goodbye
+    | Propose
+    | Read
+    | Watch
+    | Cancel
+    | Applied
+    | Answer
+    | Changes
+    | Failure
+    | GetStatus
+    | TransferLeadership
+    | SetFaults
+    | ReadLog
+    | Document
+    | Subscribe
+    | Happened
+)

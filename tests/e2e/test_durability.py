@@ -1,0 +1,67 @@
+"""Nothing that was acknowledged is lost, and nothing is applied twice."""
+
+import os
+import re
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from node.client.blocking import Client
+from node.machines import kv
+from tests.measure.commands import Raftctl
+from tests.measure.durability import durability
+
+pytestmark = pytest.mark.e2e
+
+needs_strace = pytest.mark.skipif(
+    shutil.which("strace") is None and os.environ.get("CI") != "true",
+    reason="strace is not installed: apt install strace",
+)
+
+
+def test_b39_acknowledged_writes_survive_kill_9_of_all_nodes_at_once() -> None:
+    assert durability(rounds=3) == 0
+
+
+@needs_strace
+def test_a_put_is_one_fdatasync_on_each_node_before_its_answer(
+    raftctl: Raftctl, tmp_path: Path
+) -> None:
+    raftctl.run("up", "-n", "3")
+    raftctl.run("wait", "ready")
+    nodes = raftctl.document("status")["nodes"]
+    with Client(raftctl.address("demo")) as client:
+        client.propose(kv.put("warm", b"up"))  # finds the leader, opens the session
+        tracers = [_trace(node["pid"], tmp_path / node["id"]) for node in nodes]
+        for number in range(20):
+            client.propose(kv.put(f"key{number}", b"value"))
+        raftctl.run("wait", "converged")
+    for tracer in tracers:
+        tracer.terminate()
+        tracer.wait(10)
+    counts = {node["id"]: _flushes(tmp_path / node["id"]) for node in nodes}
+    assert counts == dict.fromkeys(counts, 20)
+
+
+def _trace(pid: int, output: Path) -> subprocess.Popen[bytes]:
+    """strace on a process and its threads; returns once it is attached."""
+    command = ["strace", "-f", "-e", "trace=fsync,fdatasync", "-o", str(output), "-p", str(pid)]
+    tracer = subprocess.Popen(command, stderr=subprocess.PIPE)
+    threads = Path(f"/proc/{pid}/task")
+    deadline = time.monotonic() + 10
+    while any(_tracer_of(thread) != tracer.pid for thread in threads.iterdir()):
+        assert tracer.poll() is None, tracer.stderr and tracer.stderr.read()
+        assert time.monotonic() < deadline, "strace did not attach"
+    return tracer
+
+
+def _tracer_of(thread: Path) -> int:
+    found = re.search(r"^TracerPid:\s+(\d+)$", (thread / "status").read_text(), re.M)
+    return int(found[1]) if found else 0
+
+
+def _flushes(trace: Path) -> int:
+    return len(re.findall(r"^\d+\s+f(?:data)?sync\(", trace.read_text(), re.M))

@@ -1,0 +1,95 @@
+"""See the package: python -m tests.measure startup | idle | failover | durability | throughput."""
+
+import argparse
+import statistics
+import sys
+import time
+
+import psutil
+
+from tests.measure.commands import Raftctl, fresh_home
+from tests.measure.durability import durability
+from tests.measure.failover import failover
+
+MIB = 1024 * 1024
+
+
+def startup(rounds: int) -> None:
+    """Seconds, as a shell sees them: process start included."""
+    for size in (3, 5):
+        times = []
+        for _ in range(rounds):
+            with fresh_home() as raftctl:
+                times.append(raftctl.timed("up", "-n", str(size)))
+        print(f"up -n {size} to an elected leader: {_spread(times)} s")
+    with fresh_home() as raftctl:
+        raftctl.run("up", "-n", "3")
+        print(f"status: {_spread([raftctl.timed('status') for _ in range(rounds)])} s")
+        print(f"--help: {_spread([raftctl.timed('--help') for _ in range(rounds)])} s")
+
+
+def idle(seconds: int) -> None:
+    """Resident memory and share of one core, over `seconds` without any request."""
+    with fresh_home() as raftctl:
+        raftctl.run("up", "-n", "3")
+        time.sleep(2)  # start-up work is not what is measured
+        status = raftctl.document("status")
+        nodes = {node["id"]: psutil.Process(node["pid"]) for node in status["nodes"]}
+        before = {name: sum(process.cpu_times()[:2]) for name, process in nodes.items()}
+        started = time.monotonic()
+        time.sleep(seconds)
+        elapsed = time.monotonic() - started
+        for name, process in nodes.items():
+            share = (sum(process.cpu_times()[:2]) - before[name]) / elapsed
+            role = "leader" if name == status["leader"] else "follower"
+            rss = process.memory_info().rss / MIB
+            print(f"{name} {role:8} {share:6.2%} of a core  {rss:5.1f} MiB resident")
+
+
+def throughput(seconds: int) -> None:
+    """Puts of 100 bytes, each on the disk of a majority before it counts."""
+    with fresh_home() as raftctl:
+        raftctl.run("up", "-n", "3")
+        for inflight in (1, 16, 64, 256, 1000):
+            report = _bench(raftctl, inflight, seconds)
+            print(
+                f"put, {inflight:4} in flight: {report['ops_per_s']:8.0f}/s  "
+                f"p50 {report['p50_ms']:.2f} ms  p99 {report['p99_ms']:.2f} ms  "
+                f"errors {report['errors']}  unknown {report['unknown']}"
+            )
+
+
+def _bench(raftctl: Raftctl, inflight: int, seconds: int) -> dict[str, float]:
+    options = ["--inflight", str(inflight), "--duration", f"{seconds}s", "--size", "100"]
+    return raftctl.document("bench", "put", *options)
+
+
+def _spread(values: list[float]) -> str:
+    return f"median {statistics.median(values):.3f}  max {max(values):.3f}  of {len(values)}"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.measure", description=__doc__)
+    what = parser.add_subparsers(dest="what", required=True)
+    what.add_parser("startup").add_argument("--rounds", type=int, default=5)
+    what.add_parser("idle").add_argument("--seconds", type=int, default=10)
+    what.add_parser("failover").add_argument("--rounds", type=int, default=10)
+    what.add_parser("durability").add_argument("--rounds", type=int, default=10)
+    what.add_parser("throughput").add_argument("--seconds", type=int, default=5)
+    options = parser.parse_args()
+    match options.what:
+        case "startup":
+            startup(options.rounds)
+        case "idle":
+            idle(options.seconds)
+        case "failover":
+            return failover(options.rounds)
+        case "durability":
+            return durability(options.rounds)
+        case "throughput":
+            throughput(options.seconds)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The terminal viewer: a Textual app over the nodes' event streams."""
