@@ -1,6 +1,26 @@
 """What a cluster is made of: the settings that every node and every command agrees on."""
 
+import dataclasses
+import difflib
+import json
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+CLUSTER_SCHEMA = "raftctl.cluster/v1"
+
+
+class ConfigError(Exception):
+    """A setting that cannot be; `hint` says what to do. `key` names it, as a dotted path."""
+
+    def __init__(self, message: str, hint: str = "", key: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+        self.key = key
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,23 +36,45 @@ class NodeAddress:
 
 @dataclass(frozen=True, slots=True)
 class RaftSettings:
-    """Timing in milliseconds. A node's election timeout is drawn from [T, 2T)."""
+    """Timing in milliseconds. A node draws its election timeout from [T, 2T)."""
 
     heartbeat_ms: int = 50
     election_timeout_ms: int = 150
     pre_vote: bool = True
     check_quorum: bool = True
 
+    def check(self) -> None:
+        """Raises ConfigError."""
+        if not 0 < self.heartbeat_ms < self.election_timeout_ms:
+            raise ConfigError(
+                f"a heartbeat every {self.heartbeat_ms} ms does not fit an election timeout of "
+                f"{self.election_timeout_ms} ms",
+                "make the timeout at least three heartbeats",
+                "raft.election_timeout_ms",
+            )
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
+    """Sizes in bytes."""
+
     value_bytes_max: int = 1024 * 1024
     frame_bytes_max: int = 8 * 1024 * 1024
+
+    def check(self) -> None:
+        """Raises ConfigError."""
+        if self.value_bytes_max < 1 or self.frame_bytes_max < 4 * self.value_bytes_max:
+            raise ConfigError(
+                f"frames of {self.frame_bytes_max} bytes do not hold values of "
+                f"{self.value_bytes_max} bytes",
+                "make frame_bytes_max at least four times value_bytes_max",
+                "limits.frame_bytes_max",
+            )
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterSpec:
-    """One cluster, as its `cluster.json` holds it. The token lies beside it, in a file of its own."""
+    """One cluster, as its `cluster.json` holds it. The token lies beside it, in its own file."""
 
     name: str
     cluster_id: str
@@ -47,3 +89,87 @@ class ClusterSpec:
             if node.id == node_id:
                 return node
         raise KeyError(node_id)
+
+
+def settings_from_map(kind: type[T], values: Mapping[str, Any], where: str) -> T:
+    """A dataclass of plain settings from parsed TOML or JSON.
+
+    Raises ConfigError for an unknown key, with the nearest right one, and for a wrong type. `where`
+    is the dotted path of the table, for the message.
+    """
+    fields: Any = dataclasses.fields(kind)  # type: ignore[arg-type]
+    known = {each.name: each for each in fields}
+    for key, value in values.items():
+        path = f"{where}.{key}" if where else key
+        if key not in known:
+            raise unknown_key(path, key, known)
+        expected = known[key].type
+        if type(value) is not expected:
+            raise ConfigError(f"{path} has to be {_TYPE_NAMES[expected]}, not {value!r}", key=path)
+    return kind(**values)
+
+
+def unknown_key(path: str, key: str, known: Mapping[str, object]) -> ConfigError:
+    """The error for a key that does not exist, with the nearest one that does."""
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}?" if near else f"the keys here are: {', '.join(known)}"
+    return ConfigError(f"unknown key {path}", hint, path)
+
+
+_TYPE_NAMES = {int: "a whole number", str: "a text", bool: "true or false"}
+
+
+def load_cluster(folder: Path) -> ClusterSpec:
+    """Read `cluster.json`. Raises ConfigError."""
+    path = folder / "cluster.json"
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        schema = values.pop("schema")
+        if schema != CLUSTER_SCHEMA:
+            raise ConfigError(f"{path} is of another version: {schema}")
+        spec = ClusterSpec(
+            name=str(values["name"]),
+            cluster_id=str(values["cluster_id"]),
+            nodes=tuple(settings_from_map(NodeAddress, n, "nodes") for n in values["nodes"]),
+            machine=str(values["machine"]),
+            raft=settings_from_map(RaftSettings, values["raft"], "raft"),
+            limits=settings_from_map(Limits, values["limits"], "limits"),
+        )
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(f"{path} is damaged: {error!r}") from error
+    spec.raft.check()
+    spec.limits.check()
+    return spec
+
+
+def save_cluster(folder: Path, spec: ClusterSpec) -> None:
+    """Write `cluster.json`, all of it or nothing. Raises OSError."""
+    document = {"schema": CLUSTER_SCHEMA, **dataclasses.asdict(spec)}
+    write_private(folder / "cluster.json", json.dumps(document, indent=2) + "\n")
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a file that only its owner may read, at once and durably. Raises OSError."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(aside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)
+
+
+def read_token(folder: Path) -> bytes:
+    """The cluster's secret. Raises ConfigError."""
+    path = folder / "token"
+    try:
+        token = bytes.fromhex(path.read_text(encoding="ascii").strip())
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise ConfigError(f"{path} is damaged: it is not hexadecimal") from error
+    if len(token) < 16:
+        raise ConfigError(f"{path} is too short for a secret")
+    return token

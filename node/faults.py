@@ -77,17 +77,18 @@ class LinkRule:
             _check_number(name, getattr(self, name), DELAY_MS_MAX)
         if self.expires_at is not None:
             _check_number("expires_at", self.expires_at, 1e12)
-        if type(self.cut) is not bool or type(self.name) is not str:
+        values: dict[str, Any] = {"cut": self.cut, "name": self.name, "only": self.only}
+        if type(values["cut"]) is not bool or type(values["name"]) is not str:
             raise FaultError("cut has to be true or false, and name a text")
-        if any(type(kind) is not str for kind in self.only):
+        if any(type(kind) is not str for kind in values["only"]):
             raise FaultError("only has to be a list of message types")
 
     def applies(self, src: int, dst: int, kind: str) -> bool:
         return self.src == src and self.dst == dst and (not self.only or kind in self.only)
 
 
-def _check_number(name: str, value: object, most: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
+def _check_number(name: str, value: float, most: float) -> None:
+    if type(value) not in (int, float) or not 0 <= value <= most:
         raise FaultError(f"{name} has to be a number from 0 to {most}, not {value!r}")
 
 

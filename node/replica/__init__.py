@@ -1,5 +1,6 @@
 """A replicated state machine: the Raft core, a machine, exactly-once sessions, pending requests."""
 
-from node.replica.replica import Replica, Ticket
+from node.replica.pending import Ticket
+from node.replica.replica import Replica
 
 __all__ = ["Replica", "Ticket"]

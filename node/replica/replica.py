@@ -176,7 +176,7 @@ class Replica:
     # -- what goes out -----------------------------------------------------------------------------
     def ready(self) -> Ready | None:
         """The core's next batch; None when there is nothing to do, or one is under way."""
-        self._fail_lost_proposals()
+        self.fail_lost_proposals()
         return self.core.ready()
 
     def apply(self, ready: Ready) -> None:
@@ -197,6 +197,16 @@ class Replica:
         """Batch `seq` is durable."""
         self.is_disk_full = False
         self.core.synced(seq, now)
+
+    def fail_lost_proposals(self) -> None:
+        """Whoever lost leadership cannot tell what becomes of the rest: say so at once.
+
+        The client asks the new leader, under the same sequence number, and learns it there.
+        """
+        if not self._proposals or self.core.is_leader:
+            return
+        for ticket in self._proposals.pop_above(self.core.commit_index):
+            self._fail(ticket, "leadership_lost", "this node leads no longer", "unknown")
 
     def take_replies(self) -> list[tuple[Hashable, WireMessage]]:
         """The replies since the last call: to whom, and what."""
@@ -251,16 +261,6 @@ class Replica:
             return
         source, request_id = query.ticket
         self._replies.append((source, Answer(request_id, self.last_applied, result)))
-
-    def _fail_lost_proposals(self) -> None:
-        """Whoever lost leadership cannot tell what becomes of the rest: say so at once.
-
-        The client asks the new leader, under the same sequence number, and learns it there.
-        """
-        if not self._proposals or self.core.is_leader:
-            return
-        for ticket in self._proposals.pop_above(self.core.commit_index):
-            self._fail(ticket, "leadership_lost", "this node leads no longer", "unknown")
 
     def _end_transfer(self, event: TransferEnded) -> None:
         if self._transfer is None:

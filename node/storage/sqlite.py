@@ -1,9 +1,10 @@
 """One SQLite database a node: its term and vote, and its log.
 
-Write-ahead logging with synchronous=FULL makes each commit one flush of the disk, and a batch is one
-transaction: term, vote, truncation and new entries land together or not at all. A checksum beside
-each entry covers its index and term too, so an entry that rots, or that turns up in another's place,
-is found at boot; a node that finds one refuses to start, since it may have promised what it lost.
+Write-ahead logging with synchronous=FULL makes each commit one flush of the disk, and a batch is
+one transaction: term, vote, truncation and new entries land together or not at all. A checksum
+beside each entry covers its index and term too, so an entry that rots, or that turns up in the
+place of another, is found at boot; a node that finds one refuses to start, since it may have
+promised what it lost.
 
 An error of the disk is final: after a failed flush nobody knows what reached it, and a second try
 may succeed without having written (fsyncgate). The exception is a full disk, which SQLite reports

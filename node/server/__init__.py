@@ -1,0 +1,1 @@
+"""The node process: one Trio program around a Replica."""

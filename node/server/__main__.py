@@ -1,0 +1,19 @@
+"""One node in the foreground: python -m node.server --cluster FOLDER --id 3"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from node.server.run import run_node
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m node.server", description=__doc__)
+    parser.add_argument("--cluster", type=Path, required=True, help="the cluster's folder")
+    parser.add_argument("--id", type=int, required=True, help="which node of it, as a number")
+    options = parser.parse_args()
+    return run_node(options.cluster, options.id)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,79 @@
+"""What happened on this node, for whoever watches. Watching never slows the node down.
+
+The last events are kept for those who come later. A subscriber that does not keep up is cut off by
+its channel's bound, not waited for.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from node.raft import events
+from node.raft.events import Event
+from node.server.journal import Level, log, node_name
+from node.wire.messages import Happened
+
+HISTORY_MAX = 4096
+
+Subscriber = Callable[[Happened], None]
+
+
+class EventHub:
+    """The node's history and those who follow it."""
+
+    def __init__(self, boot: int) -> None:
+        self._boot = boot
+        self._seq = 0
+        self._history: deque[Happened] = deque(maxlen=HISTORY_MAX)
+        self._subscribers: dict[object, Subscriber] = {}
+        self.last: Happened | None = None
+
+    def publish(self, kind: str, term: int, level: Level = "info", **data: Any) -> None:  # noqa: ANN401
+        """Record an event, log it, and tell the subscribers."""
+        self._seq += 1
+        happened = Happened(
+            0, self._boot, self._seq, time.monotonic_ns(), time.time_ns(), kind, term, data
+        )
+        self.last = happened
+        self._history.append(happened)
+        log(level, kind, term=term, **data)
+        for subscriber in self._subscribers.values():
+            subscriber(happened)
+
+    def subscribe(self, key: object, subscriber: Subscriber, history: bool) -> None:
+        """Call `subscriber` for each event from now on, and for the kept ones first if asked."""
+        if history:
+            for happened in self._history:
+                subscriber(happened)
+        self._subscribers[key] = subscriber
+
+    def unsubscribe(self, key: object) -> None:
+        self._subscribers.pop(key, None)
+
+    def publish_raft(self, event: Event) -> None:
+        """Record what the core reports, in the words of operators."""
+        match event:
+            case events.RoleChanged(term, role, why):
+                kinds = {"precandidate": "prevote", "candidate": "election", "follower": "stepdown"}
+                if role != "leader":  # LeaderElected says it better
+                    self.publish(kinds[role], term, why=why)
+            case events.LeaderElected(term, votes, took_us):
+                names = ",".join(node_name(vote) for vote in votes)
+                self.publish("leader", term, votes=names, took_ms=round(took_us / 1000, 1))
+            case events.LeaderChanged(term, leader_id):
+                self.publish("follow", term, leader=node_name(leader_id))
+            case events.VoteCast(term, candidate_id):
+                self.publish("vote", term, candidate=node_name(candidate_id))
+            case events.LogTruncated(term, first, last):
+                self.publish("truncate", term, first=first, last=last)
+            case events.PeerLogReverted(term, peer_id, acknowledged, conflict):
+                name = node_name(peer_id)
+                self.publish(
+                    "reverted", term, "error", peer=name, acknowledged=acknowledged, holds=conflict
+                )
+            case events.TransferStarted(term, target_id):
+                self.publish("transfer", term, to=node_name(target_id), state="started")
+            case events.TransferEnded(term, target_id, ok):
+                state = "done" if ok else "given up"
+                self.publish("transfer", term, to=node_name(target_id), state=state)

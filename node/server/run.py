@@ -1,0 +1,226 @@
+"""Putting a node together, and running it until it is told to stop.
+
+A node that finds no `raft.db` was wiped, since the database is made with the cluster: it may have
+promised anything, so it follows without voting or acknowledging, and says what to do.
+"""
+
+import gc
+import json
+import signal
+from pathlib import Path
+
+import trio
+
+from node.config import ClusterSpec, ConfigError, load_cluster, read_token
+from node.faults import LinkPolicy
+from node.machines.base import StateMachine
+from node.machines.loading import MachineError, load_machine
+from node.raft.config import CoreConfig
+from node.replica import Replica
+from node.server.driver import Driver, now_us, seeded_rng
+from node.server.eventhub import EventHub
+from node.server.journal import log, node_name
+from node.server.node import Node
+from node.server.sessions import Session
+from node.server.status import Status
+from node.server.watches import Watches
+from node.storage.base import Storage, StorageError
+from node.storage.memory import MemoryStorage
+from node.storage.sqlite import SqliteStorage
+from node.transport.channel import Channel
+from node.transport.listener import Listener
+from node.transport.opening import Identity, new_incarnation
+from node.transport.peers import PeerLink
+from node.wire.messages import Happened, Hello
+
+HAND_OVER_SECONDS_MAX = 0.5
+
+
+class StartError(Exception):
+    """The node cannot start; the message says why and what to do."""
+
+
+def run_node(folder: Path, node_id: int) -> int:
+    """Run node `node_id` of the cluster in `folder` until SIGTERM or SIGINT. Returns the exit code.
+
+    0 after a clean stop, 1 when the node could not start or its disk failed, with one clear last
+    line on stderr.
+    """
+    try:
+        spec = load_cluster(folder)
+        machine = load_machine(spec.machine)
+        storage, is_wiped = _open_storage(folder, spec, node_id)
+        node = _assemble(spec, read_token(folder), node_id, machine, storage, is_wiped)
+        _load_faults(folder, node)
+    except (ConfigError, MachineError, StorageError, StartError, ValueError) as error:
+        log("error", "cannot start", node=node_name(node_id), why=str(error))
+        return 1
+    try:
+        trio.run(_serve, node, machine, is_wiped)
+    except (StartError, BaseExceptionGroup) as error:
+        cause = _first(error)
+        if not isinstance(cause, StartError | StorageError):
+            raise
+        text = "cannot start" if isinstance(cause, StartError) else "stopped: the disk failed"
+        log("error", text, node=node_name(node_id), why=str(cause))
+        return 1
+    finally:
+        storage.close()
+    log("info", "stopped", node=node_name(node_id))
+    return 0
+
+
+def _first(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _open_storage(folder: Path, spec: ClusterSpec, node_id: int) -> tuple[Storage, bool]:
+    try:
+        spec.address_of(node_id)
+    except KeyError:
+        names = ", ".join(node.name for node in spec.nodes)
+        raise StartError(f"cluster {spec.name} has no node n{node_id}; it has {names}") from None
+    path = folder / node_name(node_id) / "raft.db"
+    try:
+        return SqliteStorage(path, spec.cluster_id, node_id), False
+    except FileNotFoundError:
+        return MemoryStorage(), True
+
+
+def _assemble(
+    spec: ClusterSpec,
+    token: bytes,
+    node_id: int,
+    machine: StateMachine,
+    storage: Storage,
+    is_wiped: bool,
+) -> Node:
+    boot = new_incarnation()
+    config = CoreConfig(
+        node_id=node_id,
+        voters=frozenset(node.id for node in spec.nodes),
+        election_timeout_us=spec.raft.election_timeout_ms * 1000,
+        heartbeat_us=spec.raft.heartbeat_ms * 1000,
+        pre_vote=spec.raft.pre_vote,
+        check_quorum=spec.raft.check_quorum,
+        entry_size=len,
+    )
+    replica = Replica(config, storage.load(), machine, seeded_rng(), now_us(), voting=not is_wiped)
+    peers = [node for node in spec.nodes if node.id != node_id]
+    identity = Identity(
+        spec.cluster_id,
+        token,
+        node_id,
+        boot,
+        frozenset(peer.id for peer in peers),
+        spec.limits.frame_bytes_max,
+    )
+    policy = LinkPolicy(seeded_rng())
+    links = {peer.id: PeerLink(peer, identity, policy, seeded_rng()) for peer in peers}
+    hub = EventHub(boot)
+    driver = Driver(replica, storage, dict(links), hub)
+    status = Status(replica, links, policy, hub, driver.disk, boot, spec.machine)
+    return Node(spec, identity, driver, links, policy, hub, status, trio.Event())
+
+
+def _load_faults(folder: Path, node: Node) -> None:
+    """Faults outlive the processes: read them before the first connection."""
+    try:
+        text = (folder / "faults.json").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return
+    try:
+        rules = json.loads(text)["rules"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise StartError(f"{folder / 'faults.json'} is damaged; remove it: {error}") from error
+    node.set_faults(rules)
+
+
+async def _serve(node: Node, machine: StateMachine, is_wiped: bool) -> None:
+    address = node.spec.address_of(node.identity.node_id)
+    try:
+        listeners = await trio.open_tcp_listeners(address.port, host=address.host)
+    except OSError as error:
+        raise StartError(
+            f"cannot listen on {address.host}:{address.port}: {error.strerror}"
+        ) from error
+    watches = Watches(node.driver.replica, machine)
+    node.driver.after_apply(watches.send_changes)
+    core = node.driver.replica.core
+    node.hub.publish(
+        "boot", core.term, node=node_name(core.id), port=address.port, last_index=core.last_index
+    )
+    if is_wiped:
+        log(
+            "error",
+            "raft.db is missing: this node lost what it had promised, so it only follows",
+            hint="restore raft.db from this node's own backup, or start a new cluster",
+        )
+    # What start-up made stays for good: the collector need not look at it again.
+    gc.collect()
+    gc.freeze()
+    async with trio.open_nursery() as nursery:
+        for link in node.links.values():
+            nursery.start_soon(link.run)
+        nursery.start_soon(node.expire_faults)
+        nursery.start_soon(_listener(node, watches).run, listeners)
+        nursery.start_soon(_stop_on_signal, node)
+        await node.driver.run()
+        with trio.move_on_after(0.1):  # let the last replies leave
+            await trio.sleep_forever()
+        nursery.cancel_scope.cancel()
+
+
+def _listener(node: Node, watches: Watches) -> Listener:
+    async def serve(channel: Channel, hello: Hello) -> None:
+        if hello.role == "peer":
+            node.links[hello.node_id].poke()
+        await Session(node, channel, hello, watches).run()
+
+    def refuse(who: str, code: str, reason: str) -> None:
+        node.status.counters["refused_connections"] += 1
+        node.status.counters[code] += 1
+        log("warn", "refused", who=who, code=code, why=repr(reason))
+
+    return Listener(
+        node.identity, serve, refuse, last_applied=lambda: node.driver.replica.last_applied
+    )
+
+
+async def _stop_on_signal(node: Node) -> None:
+    """A leader hands over first, if it can do so quickly: the others need not miss it."""
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for number in signals:
+            log("info", "stopping", signal=signal.Signals(number).name)
+            break
+    await _hand_over(node)
+    node.driver.stop()
+
+
+async def _hand_over(node: Node) -> None:
+    core = node.driver.replica.core
+    active = {
+        peer: progress.match_index
+        for peer, progress in core.progress.items()
+        if node.links[peer].is_connected and progress.acked_sequence
+    }
+    if not active:
+        return
+    target = max(active, key=lambda peer: active[peer])
+
+    def transfer(now: int) -> None:
+        if core.is_leader:
+            core.transfer_leadership(target, now)
+
+    over = trio.Event()
+
+    def look(happened: Happened) -> None:
+        if not core.is_leader:
+            over.set()
+
+    node.hub.subscribe(over, look, history=False)
+    node.driver.submit([transfer])
+    with trio.move_on_after(HAND_OVER_SECONDS_MAX):
+        await over.wait()

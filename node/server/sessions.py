@@ -1,0 +1,231 @@
+"""One connection that came in: who it is decides what it may say.
+
+A connection that breaks the rules is closed, with a Goodbye where it can still read one, a line in
+the log and a counter; the node goes on.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import trio
+
+from node.raft.errors import RemoteProtocolError
+from node.raft.messages import Message, sender_of
+from node.replica import Ticket
+from node.server.driver import Work
+from node.server.journal import log, node_name
+from node.server.node import Node
+from node.server.watches import Watches
+from node.transport.channel import Channel
+from node.wire.codec import WireError, decode
+from node.wire.framing import FrameError
+from node.wire.messages import (
+    Cancel,
+    Document,
+    Failure,
+    GetStatus,
+    Goodbye,
+    Happened,
+    Hello,
+    Propose,
+    Read,
+    ReadLog,
+    Role,
+    SetFaults,
+    Subscribe,
+    TransferLeadership,
+    Watch,
+    WireMessage,
+)
+
+LOG_ENTRIES_MAX = 10_000
+
+_CLIENT = frozenset({Propose, Read, Watch, Cancel})
+_ADMIN = _CLIENT | {GetStatus, TransferLeadership, SetFaults, ReadLog}
+ALLOWED: dict[Role, frozenset[type[Any]]] = {
+    "peer": frozenset(),  # peers speak Raft alone
+    "client": _CLIENT,
+    "admin": _ADMIN,
+    "observer": frozenset({Subscribe, GetStatus, Cancel}),
+}
+
+
+class Refused(Exception):
+    """What came in over a connection ends it. `code` is counted."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+class Session:
+    """An open connection and the requests of it that are not answered yet."""
+
+    def __init__(self, node: Node, channel: Channel, hello: Hello, watches: Watches) -> None:
+        self._node = node
+        self._channel = channel
+        self._role: Role = hello.role
+        self._peer_id = hello.node_id
+        self._watches = watches
+        self._handlers: dict[type[Any], Callable[[Any, int], None]] = {
+            Propose: self._propose,
+            Read: self._read,
+            Watch: self._watch,
+            Cancel: self._cancel,
+            GetStatus: self._get_status,
+            TransferLeadership: self._transfer,
+            SetFaults: self._set_faults,
+            ReadLog: self._read_log,
+            Subscribe: self._subscribe,
+        }
+        self._misbehaviour: RemoteProtocolError | None = None
+        self._scope = trio.CancelScope()
+
+    # -- the driver's view -------------------------------------------------------------------------
+    def reply_nowait(self, message: WireMessage) -> None:
+        self._channel.send_nowait(message)
+
+    def misbehaved(self, error: RemoteProtocolError) -> None:
+        self._misbehaviour = error
+        self._scope.cancel()
+
+    # -- the connection's life ---------------------------------------------------------------------
+    async def run(self) -> None:
+        """Serve until the connection ends."""
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._write, nursery.cancel_scope)
+                with self._scope:
+                    await self._read_all()
+                if self._misbehaviour is not None:
+                    await self._say_goodbye(Refused("protocol_error", str(self._misbehaviour)))
+                nursery.cancel_scope.cancel()
+        finally:
+            self._node.hub.unsubscribe(self)
+            self._watches.drop(self)
+            self._node.driver.replica.forget(self)
+
+    async def _write(self, scope: trio.CancelScope) -> None:
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            await self._channel.write_until_closed(on_overrun=self._overrun)
+        scope.cancel()
+
+    def _overrun(self) -> None:
+        self._count(Refused("slow_reader", "it does not read what it asked for"))
+
+    async def _read_all(self) -> None:
+        try:
+            while payloads := await self._channel.receive():
+                if self._role == "peer":
+                    self._take_from_peer(payloads)
+                else:
+                    self._take_requests(payloads)
+        except (FrameError, WireError) as error:
+            await self._say_goodbye(Refused("bad_frame", str(error)))
+        except Refused as refused:
+            await self._say_goodbye(refused)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            return
+
+    async def _say_goodbye(self, refused: Refused) -> None:
+        self._count(refused)
+        with trio.move_on_after(1):
+            self._channel.send_nowait(Goodbye(refused.code, refused.reason))
+            try:
+                await self._channel.flush()
+            except (trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError):
+                return
+
+    def _count(self, refused: Refused) -> None:
+        self._node.status.counters[refused.code] += 1
+        who = node_name(self._peer_id) if self._role == "peer" else self._channel.peer_name
+        log("warn", "closed", who=who, role=self._role, code=refused.code, why=repr(refused.reason))
+
+    # -- peers -------------------------------------------------------------------------------------
+    def _take_from_peer(self, payloads: list[bytes]) -> None:
+        messages: list[Message] = []
+        for payload in payloads:
+            message = decode(payload)
+            if not isinstance(message, Message):
+                raise Refused("not_permitted", f"{type(message).__name__} from a peer")
+            if sender_of(message) != self._peer_id:
+                raise Refused("not_permitted", "a message in another node's name")
+            if self._node.may_receive(self._peer_id, type(message).__name__):
+                messages.append(message)
+        self._node.driver.deliver(self, messages)
+
+    # -- clients, operators, observers -------------------------------------------------------------
+    def _take_requests(self, payloads: list[bytes]) -> None:
+        allowed = ALLOWED[self._role]
+        work: list[Work] = []
+        for payload in payloads:
+            message = decode(payload)
+            kind = type(message)
+            if kind not in allowed:
+                raise Refused("not_permitted", f"{kind.__name__} from a {self._role}")
+            work.append(partial(self._handlers[kind], message))
+        self._node.driver.submit(work)
+
+    def _propose(self, message: Propose, now: int) -> None:
+        limit = self._node.command_bytes_max
+        if len(message.command) > limit:
+            text = f"a command of {len(message.command)} bytes; the limit is {limit}"
+            self._fail(message.id, "too_large", text)
+            return
+        self._node.driver.replica.submit(Ticket(self, message.id), message.command, now)
+
+    def _read(self, message: Read, now: int) -> None:
+        ticket = Ticket(self, message.id)
+        self._node.driver.replica.read(ticket, message.query, message.mode, message.here, now)
+
+    def _watch(self, message: Watch, now: int) -> None:
+        self._watches.add(self, message)
+
+    def _cancel(self, message: Cancel, now: int) -> None:
+        self._watches.remove(self, message.id)
+        self._node.hub.unsubscribe(self)
+
+    def _get_status(self, message: GetStatus, now: int) -> None:
+        self.reply_nowait(Document(message.id, self._node.status.document()))
+
+    def _transfer(self, message: TransferLeadership, now: int) -> None:
+        self._node.driver.replica.transfer(Ticket(self, message.id), message.target, now)
+
+    def _set_faults(self, message: SetFaults, now: int) -> None:
+        try:
+            self._node.set_faults(message.rules)
+        except ValueError as error:
+            self._fail(message.id, "bad_request", str(error))
+        else:
+            self.reply_nowait(Document(message.id, {"rules": len(message.rules)}))
+
+    def _read_log(self, message: ReadLog, now: int) -> None:
+        limit = min(message.limit, LOG_ENTRIES_MAX)
+        first = max(message.first, 1)
+        document = self._node.status.log_document(first, message.last, limit)
+        self.reply_nowait(Document(message.id, document))
+
+    def _subscribe(self, message: Subscribe, now: int) -> None:
+        self.reply_nowait(Document(message.id, self._node.status.document()))
+
+        def tell(happened: Happened) -> None:
+            self._channel.send_nowait(
+                Happened(
+                    message.id,
+                    happened.boot,
+                    happened.seq,
+                    happened.mono_ns,
+                    happened.wall_ns,
+                    happened.kind,
+                    happened.term,
+                    happened.data,
+                )
+            )
+
+        self._node.hub.subscribe(self, tell, message.history)
+
+    def _fail(self, request_id: int, code: str, text: str) -> None:
+        self.reply_nowait(Failure(request_id, code, text, "none", None))

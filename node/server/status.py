@@ -1,0 +1,132 @@
+"""The node's own view of itself, as an operator gets it."""
+
+import os
+import time
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from node.faults import LinkPolicy
+from node.raft.messages import LogEntry
+from node.replica import Replica
+from node.server.driver import DiskStats
+from node.server.eventhub import EventHub
+from node.transport.peers import PeerLink
+from node.wire.envelope import EnvelopeError, unseal
+
+PREVIEW_BYTES = 80
+
+
+class Status:
+    """Gathers what there is to say, when asked."""
+
+    def __init__(
+        self,
+        replica: Replica,
+        links: Mapping[int, PeerLink],
+        policy: LinkPolicy,
+        hub: EventHub,
+        disk: DiskStats,
+        boot: int,
+        machine: str,
+    ) -> None:
+        self.counters: Counter[str] = Counter()
+        self._replica = replica
+        self._links = links
+        self._policy = policy
+        self._hub = hub
+        self._disk = disk
+        self._boot = boot
+        self._machine = machine
+        self._started = time.monotonic()
+
+    def document(self) -> dict[str, Any]:
+        """One snapshot; times in milliseconds, nodes as integers."""
+        core = self._replica.core
+        last = self._hub.last
+        return {
+            "id": core.id,
+            "boot": self._boot,
+            "pid": os.getpid(),
+            "role": core.role_name,
+            "term": core.term,
+            "voted_for": core.voted_for,
+            "leader": core.leader_id,
+            "first_index": core.first_index,
+            "last_index": core.last_index,
+            "commit_index": core.commit_index,
+            "last_applied": self._replica.last_applied,
+            "voting": core.voting,
+            "up_ms": round((time.monotonic() - self._started) * 1000),
+            "links": {str(peer): self._link_state(link) for peer, link in self._links.items()},
+            "progress": {
+                str(peer): {
+                    "match_index": progress.match_index,
+                    "next_index": progress.next_index,
+                    "state": str(progress.state),
+                    "inflight": len(progress.inflight),
+                }
+                for peer, progress in core.progress.items()
+            },
+            "faults": [
+                {**rule.to_map(), "hits": self._policy.hits[rule.fault]}
+                for rule in self._policy.rules
+            ],
+            "disk": {
+                "syncs": self._disk.syncs,
+                "last_ms": round(self._disk.last_ms, 3),
+                "full": self._replica.is_disk_full,
+            },
+            "counters": dict(self.counters),
+            "machine": self._machine,
+            "last_event": None
+            if last is None
+            else {
+                "kind": last.kind,
+                "term": last.term,
+                "mono_ns": last.mono_ns,
+                "wall_ns": last.wall_ns,
+                "data": last.data,
+            },
+        }
+
+    def _link_state(self, link: PeerLink) -> str:
+        me = self._replica.core.id
+        states = {self._policy.state_of(me, link.peer_id), self._policy.state_of(link.peer_id, me)}
+        for state in ("cut", "slow"):
+            if state in states:
+                return state
+        return "up" if link.is_connected else "down"
+
+    def log_document(self, first: int, last: int, limit: int) -> dict[str, Any]:
+        """Entries `first`..`last` of this node's log, at most `limit`; `last` 0: to the end."""
+        core = self._replica.core
+        end = min(last or core.last_index, first + limit - 1)
+        entries = core.entries(first, end)
+        start = max(first, core.first_index)
+        return {
+            "first_index": core.first_index,
+            "last_index": core.last_index,
+            "commit_index": core.commit_index,
+            "last_applied": self._replica.last_applied,
+            "entries": [entry_document(start + n, entry) for n, entry in enumerate(entries)],
+        }
+
+
+def entry_document(index: int, entry: LogEntry) -> dict[str, Any]:
+    """One entry for people: what it is, how big, and how it begins."""
+    document: dict[str, Any] = {"index": index, "term": entry.term, "kind": "noop", "bytes": 0}
+    if entry.entry is None:
+        return document
+    document |= {"kind": "command", "bytes": len(entry.entry)}
+    try:
+        header, payload = unseal(entry.entry)
+    except EnvelopeError:
+        return document | {"preview": "(not a sealed command)"}
+    preview = payload[:PREVIEW_BYTES].decode("utf-8", "backslashreplace")
+    shown = "".join(c if c.isprintable() else "·" for c in preview)
+    return document | {
+        "client": f"{header.client_id:016x}",
+        "sequence": header.sequence,
+        "preview": shown,
+    }
