@@ -17,7 +17,8 @@ def log(level: Level, text: str, **fields: object) -> None:
     parts = [f"{stamp}.{int(now * 1000) % 1000:03}Z {level:5} {text}"]
     parts += [f"{name}={value}" for name, value in fields.items()]
     try:
-        print(*parts, file=sys.stderr, flush=True)
+        sys.stderr.write(" ".join(parts) + "\n")
+        sys.stderr.flush()
     except OSError:
         return
 

@@ -1,0 +1,1 @@
+"""Clients of a cluster: pure sessions, and a blocking shell around them."""

@@ -1,0 +1,75 @@
+"""An operator's connection to one node."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from node.client.address import ClusterAddress
+from node.client.errors import ClientError
+from node.client.link import Link
+from node.wire.messages import (
+    Document,
+    Failure,
+    GetStatus,
+    Happened,
+    ReadLog,
+    Role,
+    SetFaults,
+    Subscribe,
+    TransferLeadership,
+    WireMessage,
+)
+
+
+class Admin:
+    """An operator's connection to one node."""
+
+    def __init__(
+        self, address: ClusterAddress, node_id: int, timeout: float = 5.0, role: Role = "admin"
+    ) -> None:
+        """Raises UnreachableError."""
+        self._timeout = timeout
+        self._link = Link(address, node_id, role, time.monotonic() + timeout)
+
+    def __enter__(self) -> "Admin":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._link.close()
+
+    def _ask(self, request: WireMessage, request_id: int) -> dict[str, Any]:
+        self._link.send(request)
+        reply = self._link.reply_to(request_id, time.monotonic() + self._timeout)
+        if isinstance(reply, Failure):
+            raise ClientError(reply.code, reply.message, reply.outcome, reply.leader)
+        assert isinstance(reply, Document), "requests of operators are answered by documents"
+        return reply.value
+
+    def status(self) -> dict[str, Any]:
+        """The node's own view. Raises UnreachableError."""
+        request_id = self._link.new_id()
+        return self._ask(GetStatus(request_id), request_id)
+
+    def transfer(self, target: int) -> dict[str, Any]:
+        """Hand leadership over; 0 picks the target. Raises ClientError, UnreachableError."""
+        request_id = self._link.new_id()
+        return self._ask(TransferLeadership(request_id, target), request_id)
+
+    def set_faults(self, rules: list[dict[str, Any]]) -> None:
+        """Replace the node's link rules. Raises ClientError, UnreachableError."""
+        request_id = self._link.new_id()
+        self._ask(SetFaults(request_id, rules), request_id)
+
+    def read_log(self, first: int, last: int, limit: int) -> dict[str, Any]:
+        """A part of the node's own log. Raises UnreachableError."""
+        request_id = self._link.new_id()
+        return self._ask(ReadLog(request_id, first, last, limit), request_id)
+
+    def subscribe(self, history: bool) -> Iterator[Happened]:
+        """Events as they happen, for ever. Raises UnreachableError when the connection ends."""
+        request_id = self._link.new_id()
+        self._link.send(Subscribe(request_id, history))
+        while True:
+            message = self._link.next_message(None)
+            if isinstance(message, Happened):
+                yield message

@@ -1,0 +1,161 @@
+"""A blocking client, for commands that ask once and go: no threads, no event loop."""
+
+import random
+import time
+from collections.abc import Iterator
+
+from node.client.address import ClusterAddress
+from node.client.errors import CommandError, OutcomeUnknownError, UnreachableError
+from node.client.link import Link, seconds_left
+from node.client.session import Call, Pause, Sequences, Try
+from node.wire.envelope import ApplyError, SessionExpiredError, read_result, seal
+from node.wire.messages import Answer, Applied, Changes, Failure, Propose, Read, ReadMode, Watch
+
+
+class Client:
+    """Commands and queries, with retries that apply at most once. Not thread-safe."""
+
+    def __init__(self, address: ClusterAddress, *, timeout: float = 5.0) -> None:
+        """`timeout` in seconds, for each call that names none."""
+        self._address = address
+        self._timeout = timeout
+        self._link: Link | None = None
+        self._leader: int | None = None
+        self._sequences = _new_session()
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if self._link is not None:
+            self._link.close()
+            self._link = None
+
+    def propose(self, payload: bytes, timeout: float | None = None) -> Applied:
+        """Have the machine apply `payload`, once. `result` is the machine's own answer.
+
+        Raises NoLeaderError and UnreachableError (no effect), OutcomeUnknownError, RejectedError,
+        CommandError when the machine raised.
+        """
+        call = self._call(timeout, None)
+        number = self._sequences.take()
+        try:
+            while True:
+                applied: Applied = self._run(call, number, payload)
+                try:
+                    result = read_result(applied.result)
+                except ApplyError as error:
+                    raise CommandError("apply_failed", str(error)) from error
+                except SessionExpiredError as error:
+                    if call.is_in_doubt:
+                        raise OutcomeUnknownError(
+                            "session_expired", "outcome unknown: the session expired", "unknown"
+                        ) from error
+                    self._sequences = _new_session()
+                    number = self._sequences.take()
+                    self.close()
+                else:
+                    return Applied(applied.id, applied.index, applied.term, result)
+        finally:
+            self._sequences.done(number)
+
+    def read(
+        self,
+        query: bytes,
+        mode: ReadMode = "linearizable",
+        at: int | None = None,
+        timeout: float | None = None,
+    ) -> Answer:
+        """Ask the machine. `at`: that node alone, which is never redirected.
+
+        Raises NoLeaderError, UnreachableError, RejectedError.
+        """
+        call = self._call(timeout, at)
+        here = at is not None or mode == "stale"
+        while True:
+            link, until = self._next_link(call)
+            if link is None:
+                continue
+            request_id = link.new_id()
+            reply = self._exchange(call, link, Read(request_id, query, mode, here), until, False)
+            if isinstance(reply, Answer):
+                return reply
+
+    def watch(self, query: bytes, since: int = 0) -> Iterator[Changes]:
+        """Changes as they are applied, for ever; the first item says from which index on.
+
+        Raises UnreachableError when the connection ends, RejectedError.
+        """
+        call = self._call(None, None)
+        link: Link | None = None
+        while link is None:
+            link, _ = self._next_link(call)
+        request_id = link.new_id()
+        link.send(Watch(request_id, query, since))
+        while True:
+            message = link.next_message(None)
+            if isinstance(message, Changes) and message.id == request_id:
+                yield message
+            elif isinstance(message, Failure) and message.id == request_id:
+                call.refused(link.node_id, message)
+
+    def _call(self, timeout: float | None, only: int | None) -> Call:
+        seconds = self._timeout if timeout is None else timeout
+        return Call(self._address.nodes, self._leader, time.monotonic(), seconds, only)
+
+    def _run(self, call: Call, number: int, payload: bytes) -> Applied:
+        while True:
+            link, until = self._next_link(call)
+            if link is None:
+                continue
+            self._sequences.begin(link.last_applied)
+            command = seal(self._sequences.header(number), payload)
+            reply = self._exchange(call, link, Propose(link.new_id(), command), until, True)
+            if isinstance(reply, Applied):
+                return reply
+
+    def _next_link(self, call: Call) -> tuple[Link | None, float]:
+        """A link to the node whose turn it is; None after a pause or when there is no way to it."""
+        step = call.next(time.monotonic())
+        if isinstance(step, Pause):
+            time.sleep(seconds_left(step.until))
+            return None, 0
+        try:
+            return self._link_to(step), step.until
+        except UnreachableError as error:
+            call.unreachable(error)
+            return None, 0
+
+    def _link_to(self, step: Try) -> Link:
+        if self._link is not None and self._link.node_id == step.node_id:
+            return self._link
+        self.close()
+        self._link = Link(self._address, step.node_id, "client", step.until)
+        return self._link
+
+    def _exchange(
+        self, call: Call, link: Link, request: Propose | Read, until: float, has_effect: bool
+    ) -> Applied | Answer | None:
+        """One attempt; None when it failed and the call goes on."""
+        try:
+            if has_effect:
+                call.sent()
+            link.send(request)
+            reply = link.reply_to(request.id, until)
+        except UnreachableError as error:
+            self.close()
+            call.unreachable(error)
+            return None
+        if isinstance(reply, Failure):
+            call.refused(link.node_id, reply)
+            return None
+        self._leader = link.node_id
+        answer: Applied | Answer = reply
+        return answer
+
+
+def _new_session() -> Sequences:
+    return Sequences(random.SystemRandom().getrandbits(64))

@@ -1,0 +1,36 @@
+"""How a call can fail. `outcome` none: nothing happened, nor will; unknown: it may yet."""
+
+from node.wire.messages import Outcome
+
+
+class ClientError(Exception):
+    """The root. `code` is one word, `leader` the node to ask instead where one is known."""
+
+    def __init__(
+        self, code: str, message: str, outcome: Outcome = "none", leader: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.outcome = outcome
+        self.leader = leader
+
+
+class UnreachableError(ClientError):
+    """No connection: nothing listens there, it is silent, or it is not of this cluster."""
+
+
+class NoLeaderError(ClientError):
+    """Nodes answered, but none of them leads or reaches a majority. Outcome none."""
+
+
+class OutcomeUnknownError(ClientError):
+    """A node took the command, and its fate was not learnt in time: it may commit later."""
+
+
+class RejectedError(ClientError):
+    """A node refused for good; asking again would not help."""
+
+
+class CommandError(ClientError):
+    """The command is in the log, and the state machine raised. It had no effect."""

@@ -1,0 +1,172 @@
+"""Many requests in flight on one connection: the load of `raftctl bench`.
+
+One socket, one loop: requests leave in one piece for as many replies as arrived in one. When the
+leader goes, what was in flight has an unknown outcome; it is counted as such, never sent again, and
+the load goes on with the next leader.
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from node.client.address import ClusterAddress
+from node.client.errors import UnreachableError
+from node.client.link import Link
+from node.client.session import Call, Pause, Sequences
+from node.wire.envelope import seal
+from node.wire.messages import Answer, Applied, Failure, Propose, Read
+
+LEADER_SECONDS_MAX = 10.0
+REPLY_SECONDS_MAX = 5.0
+
+
+@dataclass(slots=True)
+class Tally:
+    """What came of the requests. Latencies in seconds, of those that succeeded."""
+
+    latencies: list[float] = field(default_factory=list)
+    errors: int = 0
+    unknown: int = 0
+    elapsed: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """`make(n)` is the n-th command or query. It ends after `ops` requests or `seconds`."""
+
+    make: Callable[[int], bytes]
+    is_read: bool
+    inflight: int
+    ops: int | None
+    seconds: float | None
+    rate: float | None = None
+
+
+class Pipeline:
+    """Runs a load against a cluster."""
+
+    def __init__(self, address: ClusterAddress, load: Load) -> None:
+        self._address = address
+        self._load = load
+        self._sequences = Sequences(random.SystemRandom().getrandbits(64))
+        self._in_flight: dict[int, tuple[float, int]] = {}
+        self._started = 0
+        self._leader: int | None = None
+        self.tally = Tally()
+
+    def run(self) -> Iterator[Tally]:
+        """Yields the tally so far about ten times a second, and at the end.
+
+        Raises NoLeaderError and UnreachableError when the load cannot start.
+        """
+        begin = time.monotonic()
+        tick = begin
+        while not self._is_over(begin):
+            link = self._connect()
+            try:
+                while self._in_flight or not self._is_over(begin):
+                    self._fill(link, begin)
+                    self._take_replies(link)
+                    now = time.monotonic()
+                    if now - tick > 0.1:
+                        tick = now
+                        self.tally.elapsed = now - begin
+                        yield self.tally
+            except UnreachableError:
+                self._lose()
+            except _LeaderLost:
+                pass
+            finally:
+                link.close()
+        self.tally.elapsed = time.monotonic() - begin
+        yield self.tally
+
+    def _is_over(self, begin: float) -> bool:
+        load = self._load
+        if load.ops is not None and self._started >= load.ops:
+            return True
+        return load.seconds is not None and time.monotonic() - begin >= load.seconds
+
+    def _connect(self) -> Link:
+        """A link to the leader, which a read that must be answered there finds."""
+        call = Call(self._address.nodes, self._leader, time.monotonic(), LEADER_SECONDS_MAX)
+        while True:
+            step = call.next(time.monotonic())
+            if isinstance(step, Pause):
+                time.sleep(max(step.until - time.monotonic(), 0))
+                continue
+            try:
+                link = Link(self._address, step.node_id, "client", step.until)
+            except UnreachableError as error:
+                call.unreachable(error)
+                continue
+            try:
+                request = Read(link.new_id(), b"", "linearizable", False)
+                link.send(request)
+                reply = link.reply_to(request.id, step.until)
+            except UnreachableError as error:
+                link.close()
+                call.unreachable(error)
+                continue
+            if isinstance(reply, Failure) and reply.code != "bad_request":
+                link.close()
+                call.refused(step.node_id, reply)
+                continue
+            self._leader = step.node_id
+            self._sequences.begin(link.last_applied)
+            return link
+
+    def _fill(self, link: Link, begin: float) -> None:
+        load = self._load
+        now = time.monotonic()
+        while len(self._in_flight) < load.inflight and not self._is_over(begin):
+            if load.rate is not None and self._started > (now - begin) * load.rate:
+                break
+            request_id = link.new_id()
+            body = load.make(self._started)
+            self._started += 1
+            if load.is_read:
+                link.queue(Read(request_id, body, "linearizable", False))
+                number = 0
+            else:
+                number = self._sequences.take()
+                link.queue(Propose(request_id, seal(self._sequences.header(number), body)))
+            self._in_flight[request_id] = (now, number)
+        link.flush()
+
+    def _take_replies(self, link: Link) -> None:
+        if not self._in_flight:
+            time.sleep(0.001)  # the rate leaves nothing to do
+            return
+        messages = link.next_messages(time.monotonic() + REPLY_SECONDS_MAX)
+        now = time.monotonic()
+        is_lost = False
+        for message in messages:
+            request_id = getattr(message, "id", 0)
+            sent_at, number = self._in_flight.pop(request_id, (0.0, 0))
+            self._sequences.done(number)
+            if isinstance(message, Applied | Answer):
+                self.tally.latencies.append(now - sent_at)
+            elif isinstance(message, Failure):
+                is_lost = is_lost or message.code != "busy"
+                if message.outcome == "unknown":
+                    self.tally.unknown += 1
+                else:
+                    self.tally.errors += 1
+        if is_lost and not self._in_flight:
+            raise _LeaderLost
+
+    def _lose(self) -> None:
+        """The connection broke: nobody will answer what was in flight."""
+        if self._load.is_read:
+            self.tally.errors += len(self._in_flight)
+        else:
+            self.tally.unknown += len(self._in_flight)
+        for _, number in self._in_flight.values():
+            self._sequences.done(number)
+        self._in_flight.clear()
+
+
+class _LeaderLost(Exception):
+    """The node answers, and leads no longer."""

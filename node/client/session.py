@@ -1,0 +1,197 @@
+"""The rules of a call, without a socket or a clock: whom to ask, how long, and what came of it.
+
+Exactly once. A command carries the client's random id and a sequence number, and every retry of it
+carries the same. The cluster applies a sequence number once and keeps its result, so trying again
+is always safe, on any node, as long as the session lives.
+
+What a failed call may claim. An attempt that was never sent, or that a node refused with outcome
+`none`, had no effect and never will. An attempt that was sent and not answered, or answered
+`unknown`, is in doubt for good: no later refusal of another attempt settles it. So a call fails
+with outcome `none` only if no attempt of it is in doubt. A session that was evicted is the one case
+in which a retry could apply twice, and there the cluster applies nothing and says so: a call
+without doubt then goes on under a new session, one in doubt ends as unknown.
+
+Whom to ask. First the node that answered last, then whoever a refusal names as the leader, else one
+after the other. A hint is believed once per round and never when it names the node that gave it, so
+two nodes that point at each other cost a round, not for ever. A silent node gets at most a quarter
+of the time; between two rounds without a leader there is a pause.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from node.client.errors import (
+    ClientError,
+    NoLeaderError,
+    OutcomeUnknownError,
+    RejectedError,
+    UnreachableError,
+)
+from node.wire.envelope import Header
+from node.wire.messages import Failure
+
+PAUSE_SECONDS_MIN = 0.01
+PAUSE_SECONDS_MAX = 0.1
+FINAL_CODES = frozenset({"bad_request", "too_large", "not_permitted", "history_lost"})
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """Ask this node, and wait for its answer until then (seconds on the caller's clock)."""
+
+    node_id: int
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Nobody leads: wait until then, and look again."""
+
+    until: float
+
+
+class Call:
+    """One request, from the first attempt to the last."""
+
+    def __init__(
+        self,
+        nodes: Iterable[int],
+        first: int | None,
+        now: float,
+        timeout: float,
+        only: int | None = None,
+    ) -> None:
+        """`first`: whom to ask first; `only`: ask that node alone, and take its first answer."""
+        self._nodes = sorted(nodes)
+        if only is not None and only not in self._nodes:
+            raise UnreachableError("unknown_node", f"this cluster has no node n{only}")
+        self._only = only
+        self._now = now
+        self._deadline = now + timeout
+        self._silence_max = timeout / 4
+        self._pause = PAUSE_SECONDS_MIN
+        self._hint = first if first in self._nodes else None
+        self._hinted: set[int] = set()
+        self._left: list[int] = []
+        self._pauses_next = False
+        self._start_round()
+        self._attempt_sent = False
+        self._in_doubt = False
+        self._refusal: ClientError | None = None
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether an attempt may have had, or may yet have, an effect."""
+        return self._in_doubt
+
+    def _start_round(self) -> None:
+        self._left = list(self._nodes) if self._only is None else [self._only]
+        self._hinted.clear()
+
+    def next(self, now: float) -> Try | Pause:
+        """What to do now. Raises the call's error when its time is over."""
+        if now >= self._deadline:
+            raise self._error()
+        if self._pauses_next:
+            self._pauses_next = False
+            until = min(now + self._pause, self._deadline)
+            self._pause = min(self._pause * 2, PAUSE_SECONDS_MAX)
+            return Pause(until)
+        node_id = self._choose()
+        self._attempt_sent = False
+        limit = self._deadline if self._only is not None else now + self._silence_max
+        return Try(node_id, min(limit, self._deadline))
+
+    def _choose(self) -> int:
+        hint, self._hint = self._hint, None
+        if hint is not None:
+            if hint in self._left:
+                self._left.remove(hint)
+            return hint
+        if not self._left:
+            self._start_round()
+        node_id = self._left.pop(0)
+        return node_id
+
+    def sent(self) -> None:
+        """The request left for the node."""
+        self._attempt_sent = True
+
+    def unreachable(self, error: ClientError) -> None:
+        """The attempt ended without an answer: no connection, or it broke, or silence."""
+        if self._attempt_sent:
+            self._in_doubt = True
+        if self._refusal is None or isinstance(self._refusal, UnreachableError):
+            self._refusal = error
+        if self._only is not None:
+            raise self._error()
+        self._finish_attempt()
+
+    def refused(self, node_id: int, failure: Failure) -> None:
+        """The node answered with a failure. Raises the call's error when that is final."""
+        if failure.outcome == "unknown":
+            self._in_doubt = True
+        if failure.code in FINAL_CODES:
+            self._refusal = RejectedError(failure.code, failure.message)
+            raise self._error()
+        self._refusal = NoLeaderError(
+            failure.code, f"n{node_id}: {failure.message}", leader=failure.leader
+        )
+        if self._only is not None:
+            raise self._error()
+        leader = failure.leader
+        if leader in self._nodes and leader != node_id and leader not in self._hinted:
+            self._hinted.add(leader)
+            self._hint = leader
+            return
+        self._finish_attempt()
+
+    def _finish_attempt(self) -> None:
+        if not self._left:
+            self._pauses_next = True
+
+    def _error(self) -> ClientError:
+        cause = self._refusal
+        if self._in_doubt:
+            why = f" ({cause.message})" if cause else ""
+            return OutcomeUnknownError(
+                "outcome_unknown", f"outcome unknown: it may commit later{why}", "unknown"
+            )
+        return cause or NoLeaderError("timeout", "no answer in time")
+
+
+class Sequences:
+    """A client's session: its id, and the numbers of its commands."""
+
+    def __init__(self, client_id: int) -> None:
+        """`client_id`: 64 random bits."""
+        self._client_id = client_id
+        self._born_at: int | None = None
+        self._next = 1
+        self._open: dict[int, None] = {}  # in rising order
+
+    @property
+    def is_born(self) -> bool:
+        return self._born_at is not None
+
+    def begin(self, born_at: int) -> None:
+        """The log index that the first node showed, before the first command."""
+        if self._born_at is None:
+            self._born_at = born_at
+
+    def take(self) -> int:
+        """The number of a new command."""
+        number = self._next
+        self._next += 1
+        self._open[number] = None
+        return number
+
+    def header(self, number: int) -> Header:
+        """The header of command `number`, the same for each retry but for what is acknowledged."""
+        assert self._born_at is not None, "a node was seen before the first command"
+        lowest = next(iter(self._open), number)
+        return Header(self._client_id, number, lowest, self._born_at)
+
+    def done(self, number: int) -> None:
+        """The caller has the result of `number`, or will never ask for it again."""
+        self._open.pop(number, None)
