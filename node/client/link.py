@@ -1,7 +1,7 @@
 """A blocking connection to one node."""
 
 import os
-import socket
+import socket as sockets
 import time
 from typing import Any
 
@@ -28,10 +28,10 @@ class Link:
         self._next_id = 0
         host, port = address.nodes[node_id]
         try:
-            self._socket = socket.create_connection((host, port), timeout=seconds_left(until))
+            self._socket = sockets.create_connection((host, port), timeout=seconds_left(until))
         except OSError as error:
             raise unreachable(node_id, host, port, error) from error
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket.setsockopt(sockets.IPPROTO_TCP, sockets.TCP_NODELAY, 1)
         try:
             while not self._connection.is_open:
                 self.flush()
@@ -90,11 +90,19 @@ class Link:
 
     def next_messages(self, until: float) -> list[WireMessage | Message]:
         """All that arrived, at least one message. Raises UnreachableError."""
-        incoming = self._connection.incoming
-        while not incoming:
+        while not self._connection.incoming:
             self._receive(until)
-        messages = list(incoming)
-        incoming.clear()
+        return self.take_messages()
+
+    @property
+    def socket(self) -> sockets.socket:
+        """For a selector, to wait for several links at once."""
+        return self._socket
+
+    def take_messages(self) -> list[WireMessage | Message]:
+        """What has arrived already, without waiting."""
+        messages = list(self._connection.incoming)
+        self._connection.incoming.clear()
         return messages
 
     def reply_to(self, request_id: int, until: float) -> Any:  # noqa: ANN401 - whatever answers it

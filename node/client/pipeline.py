@@ -38,6 +38,7 @@ class Load:
     make: Callable[[int], bytes]
     is_read: bool
     inflight: int
+    clients: int
     ops: int | None
     seconds: float | None
     rate: float | None = None
@@ -49,8 +50,9 @@ class Pipeline:
     def __init__(self, address: ClusterAddress, load: Load) -> None:
         self._address = address
         self._load = load
-        self._sequences = Sequences(random.SystemRandom().getrandbits(64))
-        self._in_flight: dict[int, tuple[float, int]] = {}
+        random_bits = random.SystemRandom().getrandbits
+        self._clients = [Sequences(random_bits(64)) for _ in range(load.clients)]
+        self._in_flight: dict[int, tuple[float, Sequences, int]] = {}
         self._started = 0
         self._leader: int | None = None
         self.tally = Tally()
@@ -114,7 +116,8 @@ class Pipeline:
                 call.refused(step.node_id, reply)
                 continue
             self._leader = step.node_id
-            self._sequences.begin(link.last_applied)
+            for client in self._clients:
+                client.begin(link.last_applied)
             return link
 
     def _fill(self, link: Link, begin: float) -> None:
@@ -125,14 +128,14 @@ class Pipeline:
                 break
             request_id = link.new_id()
             body = load.make(self._started)
+            client = self._clients[self._started % len(self._clients)]
             self._started += 1
+            number = client.take()
             if load.is_read:
                 link.queue(Read(request_id, body, "linearizable", False))
-                number = 0
             else:
-                number = self._sequences.take()
-                link.queue(Propose(request_id, seal(self._sequences.header(number), body)))
-            self._in_flight[request_id] = (now, number)
+                link.queue(Propose(request_id, seal(client.header(number), body)))
+            self._in_flight[request_id] = (now, client, number)
         link.flush()
 
     def _take_replies(self, link: Link) -> None:
@@ -144,8 +147,10 @@ class Pipeline:
         is_lost = False
         for message in messages:
             request_id = getattr(message, "id", 0)
-            sent_at, number = self._in_flight.pop(request_id, (0.0, 0))
-            self._sequences.done(number)
+            if request_id not in self._in_flight:
+                continue
+            sent_at, client, number = self._in_flight.pop(request_id)
+            client.done(number)
             if isinstance(message, Applied | Answer):
                 self.tally.latencies.append(now - sent_at)
             elif isinstance(message, Failure):
@@ -163,8 +168,8 @@ class Pipeline:
             self.tally.errors += len(self._in_flight)
         else:
             self.tally.unknown += len(self._in_flight)
-        for _, number in self._in_flight.values():
-            self._sequences.done(number)
+        for _, client, number in self._in_flight.values():
+            client.done(number)
         self._in_flight.clear()
 
 

@@ -1,0 +1,1 @@
+"""A cluster is a directory: its nodes, their processes, its faults."""

@@ -1,0 +1,31 @@
+"""What `raftctl wait` can wait for."""
+
+import re
+from collections.abc import Callable
+
+from raftctl.cluster.directory import Cluster
+from raftctl.cluster.launcher import has_leader, ready_of
+from raftctl.cluster.observation import is_converged
+from raftctl.documents import Status
+from raftctl.values import usage
+
+
+def condition_of(cluster: Cluster, text: str) -> Callable[[Status], bool]:
+    """Raises CliError for an unknown one."""
+    if found := re.fullmatch(r"applied=(\d+)", text):
+        index = int(found[1])
+        return lambda status: _all_applied(status, index)
+    conditions: dict[str, Callable[[Status], bool]] = {
+        "leader": has_leader,
+        "ready": ready_of(cluster),
+        "healed": lambda status: status.faults == 0,
+        "converged": is_converged,
+    }
+    if text not in conditions:
+        raise usage(f"{text!r} is nothing to wait for", f"{', '.join(conditions)}, applied=N")
+    return conditions[text]
+
+
+def _all_applied(status: Status, index: int) -> bool:
+    rows = [row for row in status.nodes if row.proc == "running"]
+    return bool(rows) and all((row.last_applied or 0) >= index for row in rows)

@@ -1,0 +1,116 @@
+"""Putting a fault in force, and finding it again."""
+
+import time
+from collections import Counter
+
+from raftctl.cluster.directory import Cluster
+from raftctl.cluster.faultsfile import (
+    FaultSet,
+    SavedFault,
+    changing_faults,
+    read_faults,
+    send_faults,
+)
+from raftctl.cluster.observation import survey
+from raftctl.cluster.partitions import FaultPlan
+from raftctl.documents import Fault, Injected, Status
+from raftctl.errors import CliError
+from raftctl.exit_codes import Exit
+from raftctl.settings import Settings
+
+
+def inject(
+    settings: Settings,
+    cluster: Cluster,
+    plan: FaultPlan,
+    name: str,
+    lifetime: float | None,
+    before: Status,
+) -> int:
+    """Save the fault, send it to the nodes, say what it does. Returns the exit code."""
+    now = time.time()
+    expires_at = None if lifetime is None else now + lifetime
+    with changing_faults(cluster) as current:
+        if plan.kind == "partition":
+            current.remove({f.id for f in current.faults if f.kind == "partition"})
+        number = current.next_id
+        current.next_id += 1
+        saved = SavedFault(number, name, plan.kind, plan.spec, now, expires_at)
+        current.faults.append(saved)
+        current.rules += [plan.effects.rule(number, name, link, expires_at) for link in plan.links]
+        rules = current.rules
+    results = send_faults(cluster, rules)
+    report_unreached(settings, results)
+    reached = [f"n{node_id}" for node_id, error in results.items() if error is None]
+    effect = _effect(plan, before)
+    document = Injected(_document(saved, now, 0), effect, reached)
+    heals = "stays until healed" if lifetime is None else f"heals in {lifetime:g}s"
+    settings.output.show(document, lambda: [f"fault #{number}  {plan.spec}   {heals}", effect])
+    settings.output.note(f"undo now: raftctl heal {number}")
+    return Exit.OK if reached or not results else Exit.NOT_RUNNING
+
+
+def _effect(plan: FaultPlan, before: Status) -> str:
+    """What a partition means for the quorum, counting the nodes that run."""
+    if not plan.groups:
+        return f"{len(plan.links)} links affected"
+    running = {int(row.id[1:]) for row in before.nodes if row.proc == "running"}
+    need = before.quorum.need
+    alive = [len(running.intersection(group)) for group in plan.groups]
+    best = max(range(len(alive)), key=lambda n: alive[n])
+    if alive[best] < need:
+        return f"no side has a quorum: the largest runs {alive[best]}, {need} are needed"
+    leader = before.leader
+    inside = leader is not None and int(leader[1:]) in plan.groups[best]
+    about = f"leader {leader} unaffected" if inside else "it will elect a new leader"
+    return f"majority side keeps quorum {alive[best]}/{len(before.nodes)}, {about}"
+
+
+def report_unreached(settings: Settings, results: dict[int, str | None]) -> None:
+    """A node that could not be told reads the file at its next start."""
+    for node_id, error in results.items():
+        if error is not None:
+            settings.output.warn(f"n{node_id} was not told: {error}")
+
+
+def matching_faults(current: FaultSet, what: str) -> set[int]:
+    """Raises CliError when nothing is meant by `what`."""
+    if what == "all":
+        return {fault.id for fault in current.faults}
+    number = what.removeprefix("#")
+    if number.isdigit():
+        found = {fault.id for fault in current.faults if fault.id == int(number)}
+    elif ":" in what:
+        source, _, target = what.replace("n", "").partition(":")
+        found = {r.fault for r in current.rules if (str(r.src), str(r.dst)) == (source, target)}
+    else:
+        found = {fault.id for fault in current.faults if fault.name == what}
+    if not found:
+        raise CliError(
+            "E_NO_FAULT", f"there is no fault {what}", Exit.NOT_FOUND, hint="raftctl faults"
+        )
+    return found
+
+
+def fault_documents(cluster: Cluster) -> list[Fault]:
+    """The faults in force, with the hits that the nodes have counted."""
+    hits: Counter[int] = Counter()
+    for answer in survey(cluster).values():
+        if isinstance(answer, dict):
+            hits.update({rule["fault"]: rule["hits"] for rule in answer["faults"]})
+    now = time.time()
+    return [_document(fault, now, hits[fault.id]) for fault in read_faults(cluster).faults]
+
+
+def _document(fault: SavedFault, now: float, hits: int) -> Fault:
+    expires = None if fault.expires_at is None else round((fault.expires_at - now) * 1000)
+    return Fault(
+        id=fault.id,
+        name=fault.name,
+        kind=fault.kind,
+        spec=fault.spec,
+        age_ms=round((now - fault.created_at) * 1000),
+        expires_in_ms=expires,
+        hits=hits,
+        undo=f"raftctl heal {fault.id}",
+    )

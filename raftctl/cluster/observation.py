@@ -1,0 +1,127 @@
+"""What a cluster looks like now: every node's own view, beside what its process is doing."""
+
+import time
+from typing import Any
+
+import psutil
+
+from node.client.errors import UnreachableError
+from node.client.survey import Survey, status_of_all
+from raftctl.cluster.directory import Cluster
+from raftctl.cluster.faultsfile import read_faults
+from raftctl.documents import Node, Quorum, Status
+from raftctl.values import ago
+
+SURVEY_SECONDS_MAX = 1.0
+
+
+def node_name(node_id: int | None) -> str | None:
+    return None if node_id is None else f"n{node_id}"
+
+
+def survey(cluster: Cluster, timeout: float = SURVEY_SECONDS_MAX) -> Survey:
+    """Every node's status document, or why there is none."""
+    return status_of_all(cluster.address, timeout)
+
+
+def observe(cluster: Cluster, timeout: float = SURVEY_SECONDS_MAX) -> Status:
+    """The cluster's status. Reading it changes nothing."""
+    answers = survey(cluster, timeout)
+    rows = [_row(cluster, node_id, answer) for node_id, answer in answers.items()]
+    leader = max(
+        (row for row in rows if row.role == "leader"), key=lambda row: row.term or 0, default=None
+    )
+    committed = max((row.commit_index or 0 for row in rows), default=0)
+    for row in rows:
+        if row.last_applied is not None:
+            row.lag = max(committed - row.last_applied, 0)
+    need = len(rows) // 2 + 1
+    have = sum(1 for row in rows if row.proc == "running" and row.voting)
+    faults = len(read_faults(cluster).faults)
+    return Status(
+        cluster=cluster.name,
+        leader=None if leader is None else leader.id,
+        term=max((row.term for row in rows if row.term is not None), default=None),
+        health=_health(rows, leader, faults),
+        quorum=Quorum(have, need),
+        faults=faults,
+        nodes=rows,
+    )
+
+
+def _health(rows: list[Node], leader: Node | None, faults: int) -> str:
+    if not any(row.proc in ("running", "paused") for row in rows):
+        return "down"
+    if leader is None:
+        return "no leader"
+    healthy = all(row.proc == "running" for row in rows) and not faults
+    return "ok" if healthy else "degraded"
+
+
+def _row(cluster: Cluster, node_id: int, answer: dict[str, Any] | UnreachableError) -> Node:
+    address = cluster.spec.address_of(node_id)
+    process = cluster.processes[node_id].find()
+    row = Node(
+        id=address.name,
+        address=f"{address.host}:{address.port}",
+        pid=None if process is None else process.pid,
+        proc="running",
+        note="",
+    )
+    if isinstance(answer, UnreachableError):
+        row.proc, row.note = _why_not(cluster, node_id, process, answer)
+        return row
+    row.pid = answer["pid"]
+    row.role = answer["role"]
+    row.term = answer["term"]
+    row.voted_for = node_name(answer["voted_for"])
+    row.leader = node_name(answer["leader"])
+    row.first_index = answer["first_index"]
+    row.last_index = answer["last_index"]
+    row.commit_index = answer["commit_index"]
+    row.last_applied = answer["last_applied"]
+    row.voting = answer["voting"]
+    row.up_ms = answer["up_ms"]
+    row.links = {f"n{peer}": state for peer, state in answer["links"].items()}
+    row.note = "" if answer["voting"] else "wiped: follows without voting"
+    event = answer["last_event"]
+    if event is not None:
+        row.last_event = f"{event['kind']} {ago(time.time() - event['wall_ns'] / 1e9)} ago"
+    return row
+
+
+def _why_not(
+    cluster: Cluster, node_id: int, process: psutil.Process | None, error: UnreachableError
+) -> tuple[str, str]:
+    if process is not None:
+        if process.status() == psutil.STATUS_STOPPED:
+            return "paused", f"raftctl resume n{node_id}"
+        return "unreachable", error.message
+    ended = cluster.processes[node_id].ended()
+    if ended is None:
+        return "exited", f"ended by itself: raftctl logs n{node_id}"
+    return "exited", f"{ended.how} {ago(time.time() - ended.at)} ago: raftctl start n{node_id}"
+
+
+def is_ready(cluster: Cluster, status: Status) -> bool:
+    """A leader, and every member that was not ended on purpose answers and has its commit."""
+    leader = next((row for row in status.nodes if row.id == status.leader), None)
+    if leader is None or leader.commit_index is None:
+        return False
+    for row in status.nodes:
+        if row.proc == "running":
+            if row.leader != leader.id or (row.last_applied or 0) < leader.commit_index:
+                return False
+        elif row.proc != "exited" or cluster.processes[int(row.id[1:])].ended() is None:
+            return False
+    return True
+
+
+def is_converged(status: Status) -> bool:
+    """Every member that answers has applied the same, all that it committed."""
+    rows = [row for row in status.nodes if row.proc == "running"]
+    return (
+        bool(rows)
+        and len({row.last_applied for row in rows}) == 1
+        and not any(row.lag for row in rows)
+    )

@@ -1,0 +1,181 @@
+"""From what an operator asks for to directed links: who does not hear whom."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from node.faults import LinkRule
+from raftctl.documents import Status
+from raftctl.selectors import resolve_group
+from raftctl.values import usage
+
+Link = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """What happens to messages on a link; see node.faults.LinkRule."""
+
+    cut: bool = False
+    latency_ms: float = 0.0
+    jitter_ms: float = 0.0
+    drop: float = 0.0
+    duplicate: float = 0.0
+    reorder: float = 0.0
+    corrupt: float = 0.0
+    rate_bytes_s: int = 0
+    only: tuple[str, ...] = ()
+
+    def rule(self, fault: int, name: str, link: Link, expires_at: float | None) -> LinkRule:
+        src, dst = link
+        return LinkRule(
+            fault=fault,
+            src=src,
+            dst=dst,
+            name=name,
+            cut=self.cut,
+            latency_ms=self.latency_ms,
+            jitter_ms=self.jitter_ms,
+            drop=self.drop,
+            duplicate=self.duplicate,
+            reorder=self.reorder,
+            corrupt=self.corrupt,
+            rate_bytes_s=self.rate_bytes_s,
+            only=self.only,
+            expires_at=expires_at,
+        )
+
+
+CUT = Effects(cut=True)
+
+
+@dataclass(frozen=True, slots=True)
+class FaultPlan:
+    """One fault: its kind, how it reads, and its links."""
+
+    kind: str
+    spec: str
+    links: tuple[Link, ...]
+    effects: Effects = CUT
+    groups: tuple[tuple[int, ...], ...] = field(default=())
+
+
+def plan(
+    status: Status,
+    groups: Sequence[str],
+    halves: bool,
+    ring: bool,
+    bridge: str | None,
+    one_way: Sequence[str],
+) -> FaultPlan:
+    """Exactly one of the ways to say it. Raises CliError."""
+    ways = [bool(groups), halves, ring, bridge is not None, bool(one_way)]
+    if sum(ways) != 1:
+        raise usage(
+            "one way to partition, please",
+            "groups like 1,2 / 3,4,5, or --halves, --ring, --bridge n3, --one-way 1:2",
+        )
+    everyone = [int(row.id[1:]) for row in status.nodes]
+    if one_way:
+        links = _links_of(status, one_way)
+        return FaultPlan("partition", _links_text(links), links)
+    if ring:
+        return _ring(everyone)
+    if bridge is not None:
+        return _bridge(status, everyone, bridge)
+    sides = _halves(status) if halves else _groups(status, everyone, groups)
+    links = tuple((a, b) for side in sides for a in side for b in everyone if b not in side)
+    if not links:
+        raise usage("that cuts nothing", "name fewer nodes: the others form the other side")
+    return FaultPlan("partition", " | ".join(map(_group_text, sides)), links, groups=tuple(sides))
+
+
+def plan_links(status: Status, texts: Sequence[str], effects: Effects) -> FaultPlan:
+    """The same effects on each of the links, `src:dst` with selectors on both sides."""
+    if effects == replace(Effects(), only=effects.only):
+        raise usage("what should happen there?", "--latency, --drop, --dup, --reorder, --rate")
+    links = _links_of(status, texts)
+    return FaultPlan("net", f"{_links_text(links)} {_effects_text(effects)}", links, effects)
+
+
+def _links_of(status: Status, texts: Sequence[str]) -> tuple[Link, ...]:
+    links: list[Link] = []
+    for text in texts:
+        source, colon, target = text.rpartition(":")
+        if not colon or not source or not target:
+            raise usage(f"{text!r} is not a link", "write it like n1:n2")
+        sources = resolve_group(source, status)
+        targets = resolve_group(target, status, sources)
+        links += [(a, b) for a in sources for b in targets if a != b and (a, b) not in links]
+    if not links:
+        raise usage("these are no links", "src and dst have to differ")
+    return tuple(links)
+
+
+def _groups(status: Status, everyone: list[int], texts: Sequence[str]) -> list[tuple[int, ...]]:
+    parts = " ".join(texts).split("/")
+    sides: list[tuple[int, ...]] = []
+    listed: list[int] = []
+    for part in parts:
+        side = tuple(sorted(resolve_group(part, status, listed)))
+        if twice := set(side) & set(listed):
+            raise usage(f"n{min(twice)} stands in two groups", "each node in one group")
+        listed += side
+        if side:
+            sides.append(side)
+    rest = tuple(node_id for node_id in everyone if node_id not in listed)
+    return [*sides, rest] if rest else sides
+
+
+def _halves(status: Status) -> list[tuple[int, ...]]:
+    return [
+        tuple(sorted(resolve_group("majority", status))),
+        tuple(sorted(resolve_group("minority", status))),
+    ]
+
+
+def _ring(everyone: list[int]) -> FaultPlan:
+    count = len(everyone)
+    links = tuple(
+        (a, b)
+        for i, a in enumerate(everyone)
+        for j, b in enumerate(everyone)
+        if a != b and (i - j) % count not in (1, count - 1)
+    )
+    if not links:
+        raise usage("a ring needs four nodes or more")
+    return FaultPlan("partition", "ring: each node sees its two neighbours", links)
+
+
+def _bridge(status: Status, everyone: list[int], text: str) -> FaultPlan:
+    (middle, *more) = resolve_group(text, status)
+    if more:
+        raise usage("a bridge is one node")
+    others = [node_id for node_id in everyone if node_id != middle]
+    left, right = others[: len(others) // 2], others[len(others) // 2 :]
+    links = tuple((a, b) for a in left for b in right) + tuple((b, a) for a in left for b in right)
+    spec = f"{_group_text(left)} - n{middle} - {_group_text(right)}"
+    return FaultPlan("partition", spec, links)
+
+
+def _group_text(ids: Sequence[int]) -> str:
+    return "{" + ",".join(f"n{node_id}" for node_id in ids) + "}"
+
+
+def _links_text(links: Sequence[Link]) -> str:
+    return " ".join(f"n{a}:n{b}" for a, b in links)
+
+
+def _effects_text(effects: Effects) -> str:
+    parts = []
+    if effects.latency_ms:
+        jitter = f"+-{effects.jitter_ms:g}ms" if effects.jitter_ms else ""
+        parts.append(f"+{effects.latency_ms:g}ms{jitter}")
+    for name in ("drop", "duplicate", "reorder", "corrupt"):
+        share = getattr(effects, name)
+        if share:
+            parts.append(f"{name} {share:.0%}")
+    if effects.rate_bytes_s:
+        parts.append(f"{effects.rate_bytes_s} B/s")
+    if effects.only:
+        parts.append(f"only {','.join(effects.only)}")
+    return " ".join(parts)

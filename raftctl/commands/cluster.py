@@ -1,0 +1,228 @@
+"""up, down, ls, status, wait, env, doctor, prune: the cluster as a whole."""
+
+import time
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from raftctl.exit_codes import Exit
+from raftctl.settings import Settings, confirm
+from raftctl.values import usage
+
+WAIT_SECONDS = 30.0
+Name = Annotated[str | None, typer.Argument(help="The cluster's name.", show_default=False)]
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("up", epilog="raftctl up -n 5, raftctl up demo --config local3")(up)
+    app.command("down", epilog="raftctl down, raftctl down demo --purge -y")(down)
+    app.command("ls", epilog="raftctl ls -o json")(ls)
+    app.command("status", epilog="raftctl status -o wide, raftctl status -w")(status)
+    app.command("wait", epilog="raftctl wait ready, raftctl wait applied=100")(wait)
+    app.command("env", epilog='eval "$(raftctl env)"')(env)
+    app.command("doctor", epilog="raftctl doctor --fix")(doctor)
+    app.command("prune", epilog="raftctl prune --dry-run")(prune)
+
+
+def up(
+    context: typer.Context,
+    name: Name = None,
+    size: Annotated[int | None, typer.Option("-n", "--nodes", help="How many nodes.")] = None,
+    foreground: Annotated[
+        bool, typer.Option("-f", "--foreground", help="Stay, show the logs, Ctrl-C is down.")
+    ] = False,
+    ephemeral: Annotated[bool, typer.Option(help="Forget the data on down.")] = False,
+    data_dir: Annotated[Path | None, typer.Option(help="Keep the data there.")] = None,
+    port_base: Annotated[int | None, typer.Option(help="n1 listens on this + 1.")] = None,
+    any_port: Annotated[bool, typer.Option(help="Whatever ports are free.")] = False,
+    config: Annotated[str | None, typer.Option(help="A cluster file, or local3, local5.")] = None,
+    override: Annotated[
+        list[str] | None, typer.Option("--set", help="raft.heartbeat_ms=20; may be repeated.")
+    ] = None,
+    until: Annotated[str, typer.Option("--wait", help="leader, ready or none.")] = "leader",
+    machine: Annotated[str | None, typer.Option(help="pkg.mod:Class, your machine.")] = None,
+    retain: Annotated[bool, typer.Option(help="Keep what a failed start left.")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Only say what would be done.")] = False,
+) -> int:
+    """Bring a cluster up: make it, or start what of it does not run. Idempotent."""
+    from raftctl.cluster import bringup
+
+    if until not in ("leader", "ready", "none"):
+        raise usage(f"--wait {until}", "leader, ready or none")
+    request = bringup.Request(
+        name, size, ephemeral, data_dir, port_base, any_port, config, override or [], until,
+        machine, retain, dry_run, foreground,
+    )  # fmt: skip
+    return bringup.up(_settings(context), request)
+
+
+def _settings(context: typer.Context) -> Settings:
+    settings: Settings = context.obj
+    return settings
+
+
+def down(
+    context: typer.Context,
+    name: Name = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every cluster.")] = False,
+    purge: Annotated[bool, typer.Option(help="Remove the data too.")] = False,
+) -> None:
+    """Stop a cluster. What does not run is down already."""
+    from raftctl.cluster.directory import all_clusters, cluster_name, find_cluster
+    from raftctl.cluster.shutdown import take_down
+    from raftctl.documents import Down
+
+    settings = _settings(context)
+    known = {each.name for each in all_clusters(settings)}
+    wanted = cluster_name(settings, name)
+    if everything:
+        clusters = all_clusters(settings)
+    elif wanted not in known and name is None and settings.cluster is None:
+        clusters = []
+    else:
+        clusters = [find_cluster(settings, name)]
+    if purge and clusters:
+        confirm(settings, f"remove all data of {', '.join(each.name for each in clusters)}")
+    output = settings.output
+    for each in clusters:
+        output.note(f"stopping {each.name}")
+        stopped = take_down(each, settings.timeout or WAIT_SECONDS)
+        gone = purge or each.is_ephemeral
+        if gone:
+            each.purge()
+        kept = "data removed" if gone else "data kept: raftctl up brings it back"
+        line = f"{each.name} is down ({' '.join(stopped) or 'nothing was running'}); {kept}"
+        output.show(Down(each.name, stopped, gone), partial(list, [line]))
+    if not clusters:
+        output.show(Down(wanted, [], False), lambda: ["nothing is up"])
+
+
+def ls(context: typer.Context) -> None:
+    """List the clusters."""
+    from raftctl.cluster.directory import all_clusters
+    from raftctl.documents import ClusterRow, Ls
+    from raftctl.output import table
+
+    rows = []
+    for each in all_clusters(_settings(context)):
+        running = sum(1 for process in each.processes.values() if process.find() is not None)
+        rows.append(ClusterRow(each.name, len(each.spec.nodes), running, str(each.folder)))
+    cells = [(row.name, row.nodes, row.running, row.folder) for row in rows]
+    header = ("CLUSTER", "NODES", "RUNNING", "FOLDER")
+    empty = ["no clusters yet: raftctl up -n 3"]
+    _settings(context).output.show(Ls(rows), lambda: table(header, cells) if rows else empty)
+
+
+def status(
+    context: typer.Context,
+    name: Name = None,
+    watch: Annotated[bool, typer.Option("-w", "--watch", help="Again each second.")] = False,
+) -> int:
+    """Show every node, dead ones with the reason. Reading changes nothing."""
+    from raftctl.cluster.directory import find_cluster
+    from raftctl.cluster.observation import observe
+    from raftctl.cluster.show import status_lines
+
+    settings = _settings(context)
+    cluster = find_cluster(settings, name)
+    while True:
+        seen = observe(cluster, settings.timeout or 1.0)
+        settings.output.show(seen, partial(status_lines, seen, settings.output))
+        if not watch:
+            return Exit.NOT_RUNNING if seen.health == "down" else Exit.OK
+        time.sleep(1)
+
+
+def wait(
+    context: typer.Context,
+    condition: Annotated[str, typer.Argument(help="leader, ready, healed, converged, applied=N.")],
+) -> None:
+    """Wait until the cluster is so; exit 4 or 5 when it does not come to pass in time."""
+    from raftctl.cluster.conditions import condition_of
+    from raftctl.cluster.directory import find_cluster
+    from raftctl.cluster.launcher import wait_for
+    from raftctl.documents import Wait
+
+    settings = _settings(context)
+    cluster = find_cluster(settings)
+    begin = time.monotonic()
+    test = condition_of(cluster, condition)
+    settings.output.note(f"waiting for {cluster.name}: {condition}")
+    wait_for(cluster, test, condition, settings.timeout or WAIT_SECONDS)
+    took = round((time.monotonic() - begin) * 1000)
+    document = Wait(cluster.name, condition, took)
+    settings.output.show(document, lambda: [f"{cluster.name}: {condition} after {took} ms"])
+
+
+def env(
+    context: typer.Context,
+    shell: Annotated[str, typer.Option(help="bash or fish.")] = "bash",
+) -> None:
+    """Print the variables that make this cluster the default of a shell."""
+    from raftctl.cluster.directory import cluster_name
+    from raftctl.documents import Env
+
+    settings = _settings(context)
+    variables = {
+        "RAFTCTL_HOME": str(settings.home.resolve()),
+        "RAFTCTL_CLUSTER": cluster_name(settings),
+    }
+    if shell not in ("bash", "fish"):
+        raise usage(f"--shell {shell}", "bash or fish")
+    form = "export {}={}" if shell == "bash" else "set -gx {} {}"
+    import shlex
+
+    lines = [form.format(key, shlex.quote(value)) for key, value in variables.items()]
+    settings.output.show(Env(variables), lambda: lines)
+
+
+def doctor(
+    context: typer.Context,
+    fix: Annotated[bool, typer.Option(help="Mend what can be mended.")] = False,
+) -> int:
+    """Check the environment, the ports and what dead processes left."""
+    from raftctl.cluster.checkup import examine
+    from raftctl.documents import Doctor
+
+    settings = _settings(context)
+    findings = examine(settings, fix)
+    ok = all(finding.ok for finding in findings)
+    sign = settings.output.sign
+
+    def lines() -> list[str]:
+        shown = []
+        for finding in findings:
+            mark = sign("✓", "ok") if finding.ok else sign("✗", "no")
+            hint = f"  hint: {finding.hint}" if finding.hint else ""
+            shown.append(f"{mark} {finding.check:14} {finding.message}{hint}")
+        return shown
+
+    settings.output.show(Doctor(ok, findings), lines)
+    return Exit.OK if ok else Exit.CHECK_FAILED
+
+
+def prune(
+    context: typer.Context,
+    dry_run: Annotated[bool, typer.Option(help="Only say what would go.")] = False,
+) -> None:
+    """Remove the clusters of which nothing runs."""
+    from raftctl.cluster.directory import all_clusters
+    from raftctl.documents import Prune
+
+    settings = _settings(context)
+    idle = [
+        each
+        for each in all_clusters(settings)
+        if all(process.find() is None for process in each.processes.values())
+    ]
+    names = [each.name for each in idle]
+    if idle and not dry_run:
+        confirm(settings, f"remove all data of {', '.join(names)}")
+        for each in idle:
+            each.purge()
+    verb = "would remove" if dry_run else "removed"
+    settings.output.show(
+        Prune(names, dry_run), lambda: [f"{verb} {name}" for name in names] or ["nothing to remove"]
+    )

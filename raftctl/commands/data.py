@@ -1,0 +1,282 @@
+"""put, get, del, cas, scan, watch, propose: what the cluster replicates."""
+
+import base64
+import sys
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from raftctl.errors import CliError
+from raftctl.exit_codes import Exit
+from raftctl.settings import Settings
+from raftctl.values import node_id, usage
+
+if TYPE_CHECKING:
+    from node.client.blocking import Client
+    from raftctl.cluster.directory import Cluster
+    from raftctl.documents import Get
+
+DATA_SECONDS = 5.0
+Key = Annotated[str, typer.Argument(help="The key.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("put", epilog="raftctl put k v, raftctl put k - < file")(put)
+    app.command("get", epilog="raftctl get k, raftctl get k --at n2")(get)
+    app.command("del", epilog="raftctl del k")(delete)
+    app.command("cas", epilog="raftctl cas k old new")(cas)
+    app.command("scan", epilog="raftctl scan user/")(scan)
+    app.command("watch", epilog="raftctl watch user/ -o jsonl")(watch)
+    app.command("propose", epilog="raftctl propose hello --timeout 10s")(propose)
+
+
+def put(
+    context: typer.Context,
+    key: Key,
+    value: Annotated[str, typer.Argument(help="The value; - reads it from stdin.")],
+) -> None:
+    """Set a key. Returns once a majority has it on disk and the leader applied it."""
+    from node.machines import kv
+    from raftctl.documents import Put
+
+    settings: Settings = context.obj
+    cluster = _cluster(settings)
+    body = _value(cluster, value)
+    with _client(settings, cluster) as client:
+        applied = client.propose(kv.put(_key(key), body))
+    document = Put(key, applied.index, applied.term)
+    settings.output.show(document, lambda: [f"ok  index {applied.index} term {applied.term}"])
+
+
+def get(
+    context: typer.Context,
+    key: Key,
+    read: Annotated[str, typer.Option(help="linearizable or stale.")] = "linearizable",
+    at: Annotated[str | None, typer.Option(help="Ask that node alone.")] = None,
+) -> None:
+    """Read a key; exit 9 when there is none."""
+    from node.machines import kv
+    from raftctl.output import table
+
+    settings: Settings = context.obj
+    cluster = _cluster(settings)
+    if read not in ("linearizable", "stale"):
+        raise usage(f"--read {read}", "linearizable or stale")
+    mode = "stale" if read == "stale" else "linearizable"
+    where = None if at is None else _at(cluster, at)
+    with _client(settings, cluster) as client:
+        try:
+            answer = client.read(kv.get(_key(key)), mode, where)  # type: ignore[arg-type]
+        except Exception as error:
+            raise _with_cause(cluster, where, error) from error
+    found = kv.decode_result(answer.result)
+    if found is None:
+        raise CliError("E_NO_KEY", f"there is no key {key!r}", Exit.NOT_FOUND)
+    value, index = found
+    node = None if where is None else f"n{where}"
+    document = _document(key, value, index, read, node)
+    if settings.output.is_wide:
+        row = (key, document.value or document.value_base64, index, read, node)
+        header = ("KEY", "VALUE", "INDEX", "READ", "NODE")
+        settings.output.show(document, lambda: table(header, [row]))
+    elif document.value is None and not settings.output.is_json:
+        sys.stdout.buffer.write(value)
+    else:
+        settings.output.show(document, lambda: [document.value or ""])
+
+
+def delete(context: typer.Context, key: Key) -> None:
+    """Delete a key; exit 9 when there is none."""
+    from node.machines import kv
+    from raftctl.documents import Del
+
+    settings: Settings = context.obj
+    with _client(settings, _cluster(settings)) as client:
+        applied = client.propose(kv.delete(_key(key)))
+    existed = bool(kv.decode_result(applied.result))
+    document = Del(key, existed, applied.index, applied.term)
+    if not existed:
+        raise CliError("E_NO_KEY", f"there is no key {key!r}", Exit.NOT_FOUND)
+    settings.output.show(document, lambda: [f"ok  index {applied.index} term {applied.term}"])
+
+
+def cas(
+    context: typer.Context,
+    key: Key,
+    old: Annotated[str, typer.Argument(help="What it has to be now.")],
+    new: Annotated[str, typer.Argument(help="What it becomes.")],
+    absent: Annotated[bool, typer.Option(help="It has to be absent; OLD is ignored.")] = False,
+) -> None:
+    """Set a key if it has a certain value; exit 6 when it has another."""
+    from node.machines import kv
+    from raftctl.documents import Cas
+
+    settings: Settings = context.obj
+    cluster = _cluster(settings)
+    expected = None if absent else old.encode()
+    with _client(settings, cluster) as client:
+        applied = client.propose(kv.cas(_key(key), expected, _value(cluster, new)))
+    swapped, current = kv.decode_result(applied.result)
+    if not swapped:
+        now = "absent" if current is None else repr(current.decode("utf-8", "backslashreplace"))
+        raise CliError("E_CAS", f"{key!r} is {now}, nothing changed", Exit.PRECONDITION)
+    document = Cas(key, True, applied.index, applied.term)
+    settings.output.show(document, lambda: [f"ok  index {applied.index} term {applied.term}"])
+
+
+def scan(
+    context: typer.Context,
+    prefix: Annotated[str, typer.Argument(help="Keys that begin so; none: all.")] = "",
+    limit: Annotated[int, typer.Option(help="At most so many.")] = 1000,
+) -> None:
+    """List keys and values in order."""
+    from node.machines import kv
+    from raftctl.documents import Scan
+    from raftctl.output import table
+
+    settings: Settings = context.obj
+    with _client(settings, _cluster(settings)) as client:
+        answer = client.read(kv.scan(prefix, limit))
+    found = kv.decode_result(answer.result)
+    items = [_document(key, value, index, "linearizable", None) for key, value, index in found]
+    rows = [(item.key, item.value or item.value_base64, item.index) for item in items]
+    header = ("KEY", "VALUE", "INDEX")
+    settings.output.show(
+        Scan(prefix, items), lambda: table(header, rows) if rows else ["no such keys"]
+    )
+
+
+def watch(
+    context: typer.Context,
+    prefix: Annotated[str, typer.Argument(help="Keys that begin so; none: all.")] = "",
+    since: Annotated[int, typer.Option(help="Changes after this index; 0: from now on.")] = 0,
+) -> None:
+    """Follow changes as they are applied, until Ctrl-C."""
+    from node.machines import kv
+    from raftctl.documents import Change
+
+    settings: Settings = context.obj
+    with _client(settings, _cluster(settings)) as client:
+        is_first = True
+        for batch in client.watch(kv.watch(prefix), since):
+            if is_first:
+                settings.output.note(f"watching {prefix!r} after index {since or batch.index}")
+                is_first = False
+            for change in batch.changes:
+                index, key, value = kv.decode_result(change)
+                text, binary = _as_text(value)
+                shown = "(deleted)" if value is None else text or binary
+                document = Change(index, key, text, binary, value is None)
+                settings.output.show(document, partial(list, [f"{index}  {key}  {shown}"]))
+
+
+def propose(
+    context: typer.Context,
+    command: Annotated[str, typer.Argument(metavar="BYTES", help="Text; - reads stdin.")],
+) -> None:
+    """Give a command to a state machine of your own, and show its answer."""
+    from raftctl.documents import Propose
+
+    settings: Settings = context.obj
+    cluster = _cluster(settings)
+    with _client(settings, cluster) as client:
+        applied = client.propose(_value(cluster, command))
+    text, binary = _as_text(applied.result)
+    document = Propose(applied.index, applied.term, text, binary)
+    settings.output.show(document, lambda: [text or binary or "ok"])
+
+
+def _cluster(settings: Settings) -> "Cluster":
+    """The cluster, when at least one of its nodes runs."""
+    from raftctl.cluster.directory import find_cluster
+
+    cluster = find_cluster(settings)
+    if all(process.find() is None for process in cluster.processes.values()):
+        raise CliError(
+            "E_NOT_RUNNING",
+            f"no node of {cluster.name} runs",
+            Exit.NOT_RUNNING,
+            hint=f"raftctl up {cluster.name}",
+            retryable=True,
+        )
+    return cluster
+
+
+def _client(settings: Settings, cluster: "Cluster") -> "Client":
+    from node.client.blocking import Client
+
+    return Client(cluster.address, timeout=settings.timeout or DATA_SECONDS)
+
+
+def _key(key: str) -> str:
+    from node.machines.kv import KEY_BYTES_MAX
+
+    if not 0 < len(key.encode("utf-8", "surrogateescape")) <= KEY_BYTES_MAX:
+        raise usage(f"a key of {len(key)} characters", f"1 to {KEY_BYTES_MAX} bytes")
+    return key
+
+
+def _value(cluster: "Cluster", text: str) -> bytes:
+    """The bytes of an argument, or of stdin. Exit 2 when they are too many."""
+    limit = cluster.spec.limits.value_bytes_max
+    if text == "-":
+        value = sys.stdin.buffer.read(limit + 1)
+    else:
+        value = text.encode("utf-8", "surrogateescape")
+    if len(value) > limit:
+        raise CliError(
+            "E_TOO_LARGE",
+            f"a value of more than {limit} bytes",
+            Exit.USAGE,
+            hint="limits.value_bytes_max of the cluster decides",
+        )
+    return value
+
+
+def _at(cluster: "Cluster", text: str) -> int:
+    from raftctl.cluster.observation import observe
+    from raftctl.selectors import resolve
+
+    number = text.removeprefix("n")
+    if number.isdigit() and node_id(text) in cluster.processes:
+        return node_id(text)
+    chosen = resolve([text], observe(cluster))
+    if len(chosen) != 1:
+        raise usage(f"--at {text} means {len(chosen)} nodes", "name one")
+    return chosen[0]
+
+
+def _with_cause(cluster: "Cluster", where: int | None, error: Exception) -> Exception:
+    """A read that a fault made impossible says which fault."""
+    from node.client.errors import NoLeaderError
+    from raftctl.cluster.faultsfile import read_faults
+    from raftctl.errors import from_client_error
+
+    if not isinstance(error, NoLeaderError) or where is None:
+        return error
+    failure = from_client_error(error)
+    current = read_faults(cluster)
+    touching = {rule.fault for rule in current.rules if where in (rule.src, rule.dst)}
+    for fault in current.faults:
+        if fault.id in touching:
+            failure.cause = f"fault #{fault.id} {fault.kind} {fault.spec}"
+            failure.hint = f"raftctl heal {fault.id}, or --read stale"
+    return failure
+
+
+def _as_text(value: bytes | None) -> tuple[str | None, str | None]:
+    """The value as text, or else in base64."""
+    if value is None:
+        return None, None
+    try:
+        return value.decode("utf-8"), None
+    except UnicodeDecodeError:
+        return None, base64.b64encode(value).decode("ascii")
+
+
+def _document(key: str, value: bytes, index: int, read: str, node: str | None) -> "Get":
+    from raftctl.documents import Get
+
+    text, binary = _as_text(value)
+    return Get(key, text, binary, index, read, node)

@@ -1,0 +1,151 @@
+"""partition, net, heal, faults: break links between nodes, and mend them."""
+
+from typing import Annotated
+
+import typer
+
+from raftctl.exit_codes import Exit
+from raftctl.settings import Settings
+from raftctl.values import bytes_per_second, latency, probability, seconds, usage
+
+For = Annotated[str | None, typer.Option("--for", help="Heals itself after: 10s.")]
+As = Annotated[str, typer.Option("--as", help="A name to heal it by.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("partition", epilog="raftctl partition leader --for 10s, partition 1,2 / rest")(
+        partition
+    )
+    app.command("net", epilog="raftctl net --link n1:n2 --latency 100ms+-20ms --drop 10%")(net)
+    app.command("heal", epilog="raftctl heal, raftctl heal 1, raftctl heal n1:n2")(heal)
+    app.command("faults", epilog="raftctl faults -o json")(faults)
+
+
+def partition(
+    context: typer.Context,
+    groups: Annotated[
+        list[str] | None, typer.Argument(metavar="[GROUP / GROUP ...]", help="1,2 / 3,4,5")
+    ] = None,
+    halves: Annotated[bool, typer.Option(help="A majority and the rest.")] = False,
+    ring: Annotated[bool, typer.Option(help="Each node sees its two neighbours.")] = False,
+    bridge: Annotated[
+        str | None, typer.Option(help="Two halves that only this node joins.")
+    ] = None,
+    one_way: Annotated[list[str] | None, typer.Option(help="src:dst, only this direction.")] = None,
+    duration: For = None,
+    name: As = "",
+) -> int:
+    """Cut the cluster into groups. Replaces the partition before; unlisted nodes form one group."""
+    from raftctl.cluster import partitions
+    from raftctl.cluster.directory import find_cluster
+    from raftctl.cluster.injection import inject
+    from raftctl.cluster.observation import observe
+
+    settings: Settings = context.obj
+    cluster = find_cluster(settings)
+    seen = observe(cluster)
+    plan = partitions.plan(seen, groups or [], halves, ring, bridge, one_way or [])
+    lifetime = None if duration is None else seconds(duration)
+    return inject(settings, cluster, plan, name, lifetime, seen)
+
+
+def net(
+    context: typer.Context,
+    show: Annotated[
+        str | None, typer.Argument(metavar="[show]", help="The links in force.")
+    ] = None,
+    link: Annotated[list[str] | None, typer.Option(help="n1:n2, both are selectors.")] = None,
+    delay: Annotated[str | None, typer.Option("--latency", help="100ms or 100ms+-20ms.")] = None,
+    drop: Annotated[str, typer.Option(help="10%")] = "0%",
+    duplicate: Annotated[str, typer.Option("--dup", help="2%")] = "0%",
+    reorder: Annotated[str, typer.Option(help="5%")] = "0%",
+    corrupt: Annotated[str, typer.Option(help="1%")] = "0%",
+    rate: Annotated[str | None, typer.Option(help="64kB/s")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="A message type: AppendEntries.")] = None,
+    duration: For = None,
+    name: As = "",
+) -> int:
+    """Make links slow, lossy or strange: messages from src to dst."""
+    from raftctl.cluster import partitions
+    from raftctl.cluster.directory import find_cluster
+    from raftctl.cluster.injection import inject
+    from raftctl.cluster.observation import observe
+
+    if show is not None:
+        if show != "show":
+            raise usage(f"net {show}", "raftctl net show, or options: raftctl net --help")
+        return faults(context)
+    if not link:
+        raise usage("which link?", "--link n1:n2, --link leader:rest")
+    latency_ms, jitter_ms = (0.0, 0.0) if delay is None else latency(delay)
+    effects = partitions.Effects(
+        latency_ms=latency_ms,
+        jitter_ms=jitter_ms,
+        drop=probability(drop),
+        duplicate=probability(duplicate),
+        reorder=probability(reorder),
+        corrupt=probability(corrupt),
+        rate_bytes_s=0 if rate is None else bytes_per_second(rate),
+        only=tuple(only or ()),
+    )
+    settings: Settings = context.obj
+    cluster = find_cluster(settings)
+    seen = observe(cluster)
+    plan = partitions.plan_links(seen, link, effects)
+    lifetime = None if duration is None else seconds(duration)
+    return inject(settings, cluster, plan, name, lifetime, seen)
+
+
+def heal(
+    context: typer.Context,
+    what: Annotated[str, typer.Argument(help="A number, a name, src:dst, or all.")] = "all",
+) -> int:
+    """End faults before their time."""
+    from raftctl.cluster.directory import find_cluster
+    from raftctl.cluster.faultsfile import changing_faults, send_faults
+    from raftctl.cluster.injection import matching_faults, report_unreached
+    from raftctl.documents import Heal
+
+    settings: Settings = context.obj
+    cluster = find_cluster(settings)
+    with changing_faults(cluster) as current:
+        gone = matching_faults(current, what)
+        current.remove(gone)
+        rules = current.rules
+        remaining = len(current.faults)
+    report_unreached(settings, send_faults(cluster, rules))
+    names = " ".join(f"#{number}" for number in sorted(gone)) or "nothing: there is no fault"
+    settings.output.show(
+        Heal(sorted(gone), remaining), lambda: [f"healed {names}; {remaining} left"]
+    )
+    return Exit.OK
+
+
+def faults(context: typer.Context) -> int:
+    """List the faults in force, with how often they took effect."""
+    from raftctl.cluster.directory import find_cluster
+    from raftctl.cluster.injection import fault_documents
+    from raftctl.documents import Faults
+    from raftctl.output import table
+
+    settings: Settings = context.obj
+    cluster = find_cluster(settings)
+    found = fault_documents(cluster)
+    rows = [
+        (
+            f"#{each.id}",
+            each.name,
+            each.kind,
+            each.spec,
+            f"{each.age_ms // 1000}s",
+            "never" if each.expires_in_ms is None else f"in {each.expires_in_ms / 1000:.0f}s",
+            each.hits,
+            each.undo,
+        )
+        for each in found
+    ]
+    header = ("FAULT", "NAME", "KIND", "WHAT", "AGE", "HEALS", "HITS", "UNDO")
+    settings.output.show(
+        Faults(cluster.name, found), lambda: table(header, rows) if rows else ["no faults"]
+    )
+    return Exit.OK
