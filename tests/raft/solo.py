@@ -1,0 +1,132 @@
+"""One core on its own: hand it messages, see its answers. Its disk takes every batch at once."""
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from node.raft.config import CoreConfig, InitialState
+from node.raft.core import RaftCore
+from node.raft.events import Event
+from node.raft.messages import (
+    AppendEntries,
+    AppendEntriesResponse,
+    LogEntry,
+    Message,
+    RequestPreVoteResponse,
+    RequestVoteResponse,
+)
+from node.raft.ready import ReadState
+
+TIMEOUT_US = 150_000
+
+
+def log_of(*terms: int) -> list[LogEntry]:
+    """A log with entries of these terms; an entry says its term and index."""
+    return [LogEntry(term, f"{term}.{index}") for index, term in enumerate(terms, 1)]
+
+
+class Solo:
+    """Node 1 of a cluster, the others played by the test."""
+
+    def __init__(
+        self,
+        log: Sequence[LogEntry] = (),
+        term: int | None = None,
+        voted_for: int | None = None,
+        size: int = 3,
+        **settings: Any,
+    ) -> None:
+        current = term if term is not None else (log[-1].term if log else 0)
+        config = CoreConfig(1, frozenset(range(1, size + 1)), **settings)
+        initial = InitialState(current, voted_for, log)
+        self.now = 0
+        self.core = RaftCore(config, initial, random.Random(1), 0)
+        self.applied: list[LogEntry] = []
+        self.events: list[Event] = []
+        self.reads: list[ReadState] = []
+
+    @property
+    def terms(self) -> list[int]:
+        return [entry.term for entry in self.core.entries(1, self.core.last_index)]
+
+    def work(self) -> list[Message]:
+        """Carry out what there is; returns what was sent."""
+        sent: list[Message] = []
+        while (ready := self.core.ready()) is not None:
+            sent += [envelope.message for envelope in ready.messages]
+            self.applied += ready.committed
+            self.events += ready.events
+            self.reads += ready.reads
+            self.core.synced(ready.seq, self.now)
+            sent += [envelope.message for envelope in ready.messages_after_sync]
+        return sent
+
+    def receive(self, message: Message) -> list[Message]:
+        self.core.step(message, self.now)
+        return self.work()
+
+    def answer(self, message: Message) -> Any:
+        """The one message that it sends in answer."""
+        (answer,) = self.receive(message)
+        return answer
+
+    def tick(self, elapsed_us: int) -> list[Message]:
+        self.now += elapsed_us
+        self.core.tick(self.now)
+        return self.work()
+
+    def time_out(self) -> list[Message]:
+        return self.tick(max(self.core.next_deadline - self.now, 0))
+
+    def lead(self) -> list[Message]:
+        """Win an election with just enough votes; returns what the new leader sends first."""
+        voters = range(2, len(self.core.voters) // 2 + 2)
+        self.time_out()
+        term = self.core.term
+        if self.core.role_name == "precandidate":
+            for voter in voters:
+                self.receive(RequestPreVoteResponse(term, voter, term + 1, True))
+        assert self.core.role_name == "candidate"
+        sent: list[Message] = []
+        for voter in voters:
+            sent = self.receive(RequestVoteResponse(self.core.term, voter, True))
+        return sent
+
+    def append(
+        self,
+        prev: tuple[int, int],
+        entries: Sequence[LogEntry] = (),
+        commit: int = 0,
+        term: int | None = None,
+        leader: int = 2,
+        sequence: int = 1,
+    ) -> list[Message]:
+        """Receive an AppendEntries after (index, term) `prev`."""
+        now = self.core.term if term is None else term
+        return self.receive(AppendEntries(now, leader, *prev, entries, commit, sequence))
+
+    def acknowledge(self, match: int, peer: int = 2, sequence: int | None = None) -> list[Message]:
+        """A follower acknowledges everything up to `match`."""
+        newest = self.newest_sequence if sequence is None else sequence
+        return self.receive(
+            AppendEntriesResponse(self.core.term, peer, True, match, newest, match_index=match)
+        )
+
+    def reject(
+        self, prev: int, hint: tuple[int, int], peer: int = 2, sequence: int | None = None
+    ) -> list[Message]:
+        """A follower refuses the append after `prev`; `hint` is (index, term)."""
+        newest = self.newest_sequence if sequence is None else sequence
+        return self.receive(
+            AppendEntriesResponse(self.core.term, peer, False, prev, newest, 0, hint[0], hint[1])
+        )
+
+    @property
+    def newest_sequence(self) -> int:
+        role = self.core.role
+        assert self.core.is_leader
+        return role.sequence  # type: ignore[union-attr]
+
+
+def appends_to(messages: Sequence[Message]) -> list[AppendEntries]:
+    return [message for message in messages if isinstance(message, AppendEntries)]

@@ -1,0 +1,159 @@
+"""Restarts, lost disks and reads as others got them wrong; docs/known-bugs.md tells the stories."""
+
+import random
+
+import pytest
+
+from node.raft import InitialState, LogEntry, NotLeaderError
+from node.raft.messages import (
+    AppendEntries,
+    AppendEntriesResponse,
+    ReadIndexResponse,
+    RequestVoteResponse,
+)
+from tests.raft.cluster import HEARTBEAT_US, TIMEOUT_US, Cluster
+from tests.raft.solo import Solo, log_of
+
+
+def test_b36_saved_state_that_contradicts_its_log_is_refused() -> None:
+    with pytest.raises(ValueError, match="applied"):
+        InitialState(1, None, [LogEntry(1, "x")], last_applied=2)
+    with pytest.raises(ValueError, match="the saved term"):
+        InitialState(1, None, [LogEntry(2, "x")])
+    with pytest.raises(ValueError, match="after one of term"):
+        InitialState(2, None, [LogEntry(2, "x"), LogEntry(1, "y")])
+
+
+def test_b38_node_with_a_lost_disk_follows_without_a_voice() -> None:
+    cluster = Cluster(3)
+    leader = cluster.elect(1)
+    cluster.propose("x")
+    cluster.run(HEARTBEAT_US)
+    cluster[3].crash()
+    cluster[3].wipe()
+    cluster.sent.clear()
+    cluster.run(5 * TIMEOUT_US)
+    said = [type(m[1].message) for m in cluster.sent if m[0] == 3]
+    assert said == [], "no vote, no acknowledgement, no campaign"
+    assert cluster[3].core.leader_id == leader.id
+    leader.crash()
+    cluster.run(10 * TIMEOUT_US)
+    assert not cluster.leaders, "one real voter of three is no majority"
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_b39_cold_start_of_all_nodes_loses_nothing_committed(seed: int) -> None:
+    rng = random.Random(seed)
+    cluster = Cluster(5, seed=seed)
+    cluster.elect()
+    committed: list[int] = []
+    for number in range(20):
+        cluster.propose(number)
+        committed.append(number)
+        if number % 5 == 4:
+            for node in cluster.nodes.values():
+                node.crash()
+            cluster.in_flight.clear()
+            for node in rng.sample(list(cluster.nodes.values()), 5):
+                node.restart()
+                cluster.run(10_000)
+            cluster.elect()
+    cluster.run(2 * HEARTBEAT_US)
+    assert [node.values for node in cluster.up] == [committed] * 5
+
+
+def test_b57_read_waits_for_an_entry_of_the_present_term() -> None:
+    solo = Solo(log_of(1, 1, 1))
+    solo.lead()
+    solo.core.read_index("r", solo.now)
+    solo.work()
+    solo.acknowledge(2)  # an old entry: this term has nothing committed yet
+    assert solo.reads == []
+    solo.acknowledge(4)
+    solo.work()
+    solo.acknowledge(4)
+    assert [(read.context, read.read_index) for read in solo.reads] == [("r", 4)]
+
+
+def test_b58_partitioned_old_leader_answers_no_read() -> None:
+    cluster = Cluster(3)
+    old = cluster.elect(1)
+    cluster.cut(1)
+    old.core.read_index("r", cluster.now)
+    cluster.run(4 * TIMEOUT_US)
+    assert cluster.leader is not old
+    assert [(read.context, read.read_index) for read in old.reads] == [("r", None)]
+
+
+def test_b59_only_answers_to_later_appends_confirm_a_read() -> None:
+    solo = Solo()
+    solo.lead()
+    solo.acknowledge(1)
+    solo.tick(HEARTBEAT_US)
+    earlier = solo.newest_sequence
+    solo.core.read_index("r", solo.now)
+    sent = solo.work()
+    assert any(isinstance(message, AppendEntries) for message in sent), "a round of its own"
+    for sequence in range(1, earlier + 1):
+        solo.acknowledge(1, sequence=sequence)
+    assert solo.reads == [], "old answers say nothing about now"
+    solo.acknowledge(1)
+    assert [read.read_index for read in solo.reads] == [1]
+
+
+def test_follower_reads_at_the_leaders_index() -> None:
+    cluster = Cluster(3)
+    cluster.elect(1)
+    index = cluster.propose("x")
+    cluster[3].core.read_index("r", cluster.now)
+    cluster.deliver()
+    assert [(read.context, read.read_index) for read in cluster[3].reads] == [("r", index)]
+    assert cluster[3].values == ["x"], "the round that confirms the read carries the commit"
+
+
+def test_follower_gives_up_a_read_whose_answer_is_lost() -> None:
+    cluster = Cluster(3)
+    cluster.elect(1)
+    cluster.drop = lambda src, dst, message: isinstance(message, ReadIndexResponse)
+    cluster[3].core.read_index("r", cluster.now)
+    cluster.run(2 * TIMEOUT_US)
+    assert [(read.context, read.read_index) for read in cluster[3].reads] == [("r", None)]
+
+
+def test_late_answer_to_an_earlier_life_serves_no_new_read() -> None:
+    cluster = Cluster(3)
+    cluster.elect(1)
+    cluster[3].core.read_index("old", cluster.now)
+    cluster.work()
+    request = cluster.in_flight[-1][1].message
+    cluster.deliver()
+    cluster[3].crash()
+    cluster[3].restart()
+    cluster.run(2 * HEARTBEAT_US)
+    cluster.cut(3)
+    cluster[3].core.read_index("new", cluster.now)
+    cluster.work()
+    assert hasattr(request, "read_id")
+    cluster.step(3, ReadIndexResponse(cluster[3].core.term, 1, request.read_id, 1))
+    cluster.work()
+    assert [read for read in cluster[3].reads if read.context == "new"] == []
+
+
+def test_b66_leader_hint_is_forgotten_with_the_leader() -> None:
+    cluster = Cluster(3)
+    cluster.elect(1)
+    assert cluster[2].core.leader_id == 1
+    cluster.cut(2)
+    cluster.run(3 * TIMEOUT_US)
+    with pytest.raises(NotLeaderError) as caught:
+        cluster[2].core.propose(["x"])
+    assert caught.value.leader is None
+
+
+def test_late_answers_after_a_lost_leadership_change_nothing() -> None:
+    solo = Solo()
+    solo.lead()
+    solo.append((0, 0), term=9, leader=3)
+    solo.receive(AppendEntriesResponse(1, 2, True, 0, 1, match_index=1))
+    solo.receive(RequestVoteResponse(1, 2, True))
+    assert (solo.core.role_name, solo.core.term, solo.core.commit_index) == ("follower", 9, 0)
