@@ -70,7 +70,7 @@ class Call:
         self._deadline = now + timeout
         self._silence_max = timeout / 4
         self._pause = PAUSE_SECONDS_MIN
-        self._hint = first if first in self._nodes else None
+        self._hint = first if only is None and first in self._nodes else None
         self._hinted: set[int] = set()
         self._left: list[int] = []
         self._pauses_next = False

@@ -1,4 +1,4 @@
-"""One cluster of real processes for each module that asks for it."""
+"""Real clusters for the tests that want one."""
 
 from collections.abc import Iterator
 
@@ -9,6 +9,6 @@ from tests.measure.commands import Raftctl, fresh_home
 
 @pytest.fixture(scope="module")
 def raftctl() -> Iterator[Raftctl]:
-    """`raftctl` in a fresh home; its clusters are taken down at the end."""
+    """`raftctl` in a fresh home for the module; its clusters are taken down at the end."""
     with fresh_home() as command:
         yield command

@@ -1,0 +1,147 @@
+"""What the command line is made of, without a cluster."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from raftctl.cli import hoist_globals
+from raftctl.cluster.configfile import load_config
+from raftctl.cluster.partitions import plan
+from raftctl.documents import KINDS, Node, Quorum, Status, json_schema
+from raftctl.errors import CliError
+from raftctl.exit_codes import Exit
+from raftctl.selectors import resolve
+from raftctl.values import ago, bytes_per_second, latency, probability, seconds
+
+
+def status(size: int = 5, leader: int | None = 2, down: tuple[int, ...] = ()) -> Status:
+    nodes = [
+        Node(f"n{n}", f"127.0.0.1:{8100 + n}", n, "exited" if n in down else "running", "")
+        for n in range(1, size + 1)
+    ]
+    for node in nodes:
+        node.lag = 7 if node.id == "n4" else 0
+    name = None if leader is None else f"n{leader}"
+    return Status("demo", name, 1, "ok", Quorum(size - len(down), size // 2 + 1), 0, nodes)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["n1", "3"], [1, 3]),
+        (["1,2"], [1, 2]),
+        (["leader"], [2]),
+        (["followers"], [1, 3, 4]),
+        (["any-follower"], [1]),
+        (["majority"], [2, 1, 3]),
+        (["minority"], [4, 5]),
+        (["lagging"], [4]),
+        (["not:leader"], [1, 3, 4, 5]),
+        (["n1", "rest"], [1, 2, 3, 4, 5]),
+        (["all"], [1, 2, 3, 4, 5]),
+        (["n2", "leader"], [2]),
+    ],
+)
+def test_selectors(words: list[str], expected: list[int]) -> None:
+    assert resolve(words, status(down=(5,))) == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [([], Exit.USAGE), (["n9"], Exit.NOT_FOUND), (["boss"], Exit.USAGE)],
+)
+def test_bad_selectors_say_what_is_wrong(words: list[str], code: Exit) -> None:
+    with pytest.raises(CliError) as caught:
+        resolve(words, status())
+    assert caught.value.exit_code == code
+    assert caught.value.hint
+
+
+def test_leader_of_a_cluster_without_one_is_exit_5() -> None:
+    with pytest.raises(CliError) as caught:
+        resolve(["leader"], status(leader=None))
+    assert caught.value.exit_code == Exit.NO_QUORUM
+
+
+def test_global_options_may_stand_anywhere_but_after_two_dashes() -> None:
+    assert hoist_globals(["put", "k", "v", "-o", "json"]) == ["-o", "json", "put", "k", "v"]
+    assert hoist_globals(["get", "k", "--timeout=5s", "-q"]) == ["--timeout=5s", "-q", "get", "k"]
+    assert hoist_globals(["put", "--", "-y", "-q"]) == ["put", "--", "-y", "-q"]
+
+
+def test_values_as_people_write_them() -> None:
+    assert [seconds(text) for text in ("10s", "200ms", "5m", "2")] == [10, 0.2, 300, 2]
+    assert latency("100ms+-20ms") == (100, 20)
+    assert [probability(text) for text in ("10%", "0.5")] == [0.1, 0.5]
+    assert bytes_per_second("64kB/s") == 64_000
+    assert [ago(n) for n in (41, 134, 11_100)] == ["41s", "2m14s", "3h05m"]
+    for bad in ("ten", "5 parsecs", ""):
+        with pytest.raises(CliError):
+            seconds(bad)
+
+
+def test_groups_of_a_partition_and_what_is_left() -> None:
+    made = plan(status(), ["1,2", "/", "3"], False, False, None, [])
+    assert made.groups == ((1, 2), (3,), (4, 5))
+    assert (1, 3) in made.links
+    assert (3, 1) in made.links
+    assert (1, 2) not in made.links
+
+
+def test_shapes_of_partitions() -> None:
+    ring = plan(status(), [], False, True, None, []).links
+    assert {b for a, b in ring if a == 1} == {3, 4}
+    bridge = plan(status(), [], False, False, "n3", []).links
+    assert not [link for link in bridge if 3 in link]
+    assert {(1, 4), (4, 1), (2, 5)} <= set(bridge)
+    one_way = plan(status(), [], False, False, None, ["1:2"])
+    assert one_way.links == ((1, 2),)
+    halves = plan(status(), [], True, False, None, [])
+    assert halves.groups == ((1, 2, 3), (4, 5))
+
+
+def test_node_in_two_groups_is_refused() -> None:
+    with pytest.raises(CliError, match="two groups"):
+        plan(status(), ["1,2", "/", "2,3"], False, False, None, [])
+
+
+def test_wrong_key_names_its_line_and_the_nearest_right_one(tmp_path: Path) -> None:
+    path = tmp_path / "my.toml"
+    path.write_text("[cluster]\nnodes = 3\n\n[raft]\nheartbeat_m = 50\n")
+    with pytest.raises(CliError) as caught:
+        load_config(str(path), [])
+    assert caught.value.exit_code == Exit.USAGE
+    assert f"{path}:5" in caught.value.message
+    assert "heartbeat_ms" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[raft]\nheartbeat_ms = 'soon'\n", "my.toml:2"),
+        ("[rafts]\n", "raft"),
+        ("[raft]\nheartbeat_ms = 500\n", "500 ms"),
+        ("nodes = [", "my.toml"),
+    ],
+)
+def test_wrong_values_say_where(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "my.toml"
+    path.write_text(text)
+    with pytest.raises(CliError) as caught:
+        load_config(str(path), [])
+    assert says in caught.value.message + caught.value.hint
+
+
+def test_presets_are_found_by_name_and_settings_win_over_them() -> None:
+    loaded = load_config("local5", ["raft.heartbeat_ms=20", "cluster.machine=my.mod:Machine"])
+    assert loaded.cluster.nodes == 5
+    assert loaded.raft.heartbeat_ms == 20
+    assert loaded.cluster.machine == "my.mod:Machine"
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_every_document_has_a_schema(kind: str) -> None:
+    schema = json.loads(json.dumps(json_schema(kind)))
+    assert schema["properties"]["schema"] == {"const": f"raftctl.{kind}/v1"}
+    assert schema["required"][0] == "schema"

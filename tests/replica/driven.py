@@ -1,0 +1,77 @@
+"""A replica of a single node, driven without a disk or a network."""
+
+import random
+from typing import Any
+
+from node.machines.base import StateMachine
+from node.raft.config import CoreConfig
+from node.raft.messages import LogEntry
+from node.raft.ready import HardState
+from node.replica import Replica, Ticket
+from node.storage.base import Stored
+from node.wire.envelope import Header, seal
+from node.wire.messages import WireMessage
+
+
+class Recorder:
+    """A machine that remembers what it was given; `boom` makes it raise."""
+
+    def __init__(self) -> None:
+        self.applied: list[bytes] = []
+
+    def apply(self, command: bytes, index: int) -> bytes:
+        if command.startswith(b"boom"):
+            raise ZeroDivisionError(f"at {index}")
+        self.applied.append(command)
+        return b"did " + command
+
+    def query(self, query: bytes) -> bytes:
+        return b",".join(self.applied)
+
+
+def command(client: int, sequence: int, body: bytes, acked: int = 0, born: int = 0) -> bytes:
+    return seal(Header(client, sequence, acked, born), body)
+
+
+class Driven:
+    """One replica and what it answered, by request id."""
+
+    def __init__(
+        self,
+        machine: StateMachine | None = None,
+        size: int = 1,
+        log: list[LogEntry] | None = None,
+        **options: Any,
+    ) -> None:
+        self.now = 0
+        self.machine = machine or Recorder()
+        log = log or []
+        state = HardState(log[-1].term if log else 0, None)
+        config = CoreConfig(1, frozenset(range(1, size + 1)), entry_size=len)
+        self.replica = Replica(
+            config, Stored(state, log), self.machine, random.Random(1), 0, **options
+        )
+        self.replies: dict[int, WireMessage] = {}
+
+    def work(self) -> None:
+        while (ready := self.replica.ready()) is not None:
+            self.replica.apply(ready)
+            self.collect()
+            self.replica.synced(ready.seq, self.now)
+        self.collect()
+
+    def collect(self) -> None:
+        for _, message in self.replica.take_replies():
+            self.replies[message.id] = message  # type: ignore[union-attr]
+
+    def lead(self) -> "Driven":
+        self.now = self.replica.next_deadline
+        self.replica.tick(self.now)
+        self.work()
+        assert self.replica.core.is_leader
+        return self
+
+    def submit(self, request_id: int, sealed: bytes, source: str = "c") -> WireMessage | None:
+        self.replica.submit(Ticket(source, request_id), sealed, self.now)
+        self.work()
+        return self.replies.get(request_id)

@@ -1,0 +1,182 @@
+"""The replica: sessions, waiters and errors of machines; docs/known-bugs.md tells the stories."""
+
+import pytest
+
+from node.raft.messages import (
+    AppendEntries,
+    LogEntry,
+    RequestPreVoteResponse,
+    RequestVoteResponse,
+)
+from node.replica import Ticket
+from node.wire.envelope import EXPIRED_RESULT, ApplyError, read_result
+from node.wire.messages import Answer, Applied, Failure
+from tests.replica.driven import Driven, Recorder, command
+
+
+def leader_of_three() -> Driven:
+    """Node 1 leads term 1; nobody has acknowledged anything yet."""
+    driven = Driven(size=3)
+    driven.now = driven.replica.next_deadline
+    driven.replica.tick(driven.now)
+    driven.work()
+    driven.replica.step(RequestPreVoteResponse(0, 2, 1, True), driven.now)
+    driven.work()
+    driven.replica.step(RequestVoteResponse(1, 2, True), driven.now)
+    driven.work()
+    assert driven.replica.core.is_leader
+    return driven
+
+
+def result_of(message: object) -> bytes:
+    assert isinstance(message, Applied)
+    return read_result(message.result)
+
+
+def test_b61_deposed_leaders_waiter_never_hears_success() -> None:
+    driven = leader_of_three()
+    driven.replica.submit(Ticket("c", 1), command(7, 1, b"mine"), driven.now)
+    driven.work()
+    other = command(8, 1, b"theirs")
+    entries = [LogEntry(2, None), LogEntry(2, other)]
+    driven.replica.step(AppendEntries(2, 3, 0, 0, entries, 2, 1), driven.now)
+    driven.work()
+    reply = driven.replies[1]
+    assert isinstance(reply, Failure)
+    assert reply.code in ("leadership_lost", "superseded")
+    assert isinstance(driven.machine, Recorder)
+    assert driven.machine.applied == [b"theirs"]
+
+
+def test_b62_retried_command_is_applied_once_and_answered_from_the_first_time() -> None:
+    driven = Driven().lead()
+    first = result_of(driven.submit(1, command(7, 1, b"x")))
+    again = result_of(driven.submit(2, command(7, 1, b"x")))
+    assert first == again == b"did x"
+    assert isinstance(driven.machine, Recorder)
+    assert driven.machine.applied == [b"x"]
+
+
+def test_b62_sessions_survive_a_restart_since_they_live_in_the_log() -> None:
+    driven = Driven().lead()
+    driven.submit(1, command(7, 1, b"x"))
+    core = driven.replica.core
+    again = Driven(log=core.entries(1, core.last_index)).lead()
+    assert result_of(again.submit(1, command(7, 1, b"x"))) == b"did x"
+    assert isinstance(again.machine, Recorder)
+    assert again.machine.applied == [b"x"]
+
+
+def test_b62_evicted_session_refuses_a_retry_instead_of_applying_it_again() -> None:
+    driven = Driven(sessions_max=2).lead()
+    driven.submit(1, command(7, 1, b"x", born=1))
+    for client in (8, 9):
+        driven.submit(client, command(client, 1, b"y", born=1))
+    reply = driven.submit(20, command(7, 1, b"x", born=1))
+    assert isinstance(reply, Applied)
+    assert reply.result == EXPIRED_RESULT
+    newcomer = driven.submit(21, command(10, 1, b"z", born=driven.replica.last_applied))
+    assert result_of(newcomer) == b"did z"
+    assert isinstance(driven.machine, Recorder)
+    assert driven.machine.applied == [b"x", b"y", b"y", b"z"]
+
+
+def test_sessions_keep_results_until_the_client_has_them() -> None:
+    driven = Driven().lead()
+    driven.submit(1, command(7, 1, b"a"))
+    driven.submit(2, command(7, 2, b"b", acked=2))
+    late = driven.submit(3, command(7, 1, b"a", acked=0))
+    assert isinstance(late, Applied)
+    assert late.result == EXPIRED_RESULT, "the client had it: a late copy is not applied"
+    assert result_of(driven.submit(4, command(7, 2, b"b"))) == b"did b"
+
+
+def test_b63_every_waiting_request_ends_when_leadership_is_lost_or_the_node_stops() -> None:
+    driven = leader_of_three()
+    driven.replica.submit(Ticket("c", 1), command(7, 1, b"x"), driven.now)
+    driven.replica.read(Ticket("c", 2), b"", "linearizable", False, driven.now)
+    driven.work()
+    assert driven.replies == {}
+    driven.replica.step(AppendEntries(2, 3, 0, 0, [], 0, 1), driven.now)
+    driven.work()
+    lost, unread = driven.replies[1], driven.replies[2]
+    assert isinstance(lost, Failure)
+    assert (lost.code, lost.outcome) == ("leadership_lost", "unknown")
+    assert isinstance(unread, Failure)
+    assert (unread.code, unread.outcome) == ("no_quorum", "none")
+
+    other = leader_of_three()
+    other.replica.submit(Ticket("c", 1), command(7, 1, b"x"), other.now)
+    other.work()
+    other.replica.stop()
+    other.collect()
+    stopped = other.replies[1]
+    assert isinstance(stopped, Failure)
+    assert (stopped.code, stopped.outcome) == ("stopping", "unknown")
+
+
+def test_b64_the_same_log_gives_the_same_state_at_any_time() -> None:
+    driven = Driven(sessions_max=2).lead()
+    for client in range(5):
+        driven.submit(client + 1, command(client, 1, b"%d" % client))
+    core = driven.replica.core
+    log = core.entries(1, core.last_index)
+    states = []
+    for start in (0, 10**15):
+        other = Driven(log=log, sessions_max=2)
+        other.now = start
+        other.replica.core.role.election_deadline = start  # type: ignore[union-attr]
+        other.lead()
+        retried = other.submit(99, command(0, 1, b"0"))
+        assert isinstance(retried, Applied)
+        assert isinstance(other.machine, Recorder)
+        states.append((other.machine.applied, retried.result))
+    assert states[0] == states[1]
+
+
+def test_b65_exception_in_apply_is_a_result_like_any_other() -> None:
+    driven = Driven().lead()
+    failed = driven.submit(1, command(7, 1, b"boom"))
+    assert isinstance(failed, Applied)
+    with pytest.raises(ApplyError, match="ZeroDivisionError"):
+        read_result(failed.result)
+    assert result_of(driven.submit(2, command(7, 2, b"x"))) == b"did x"
+    assert driven.replica.last_applied == failed.index + 1
+
+
+def test_reads_see_every_acknowledged_write() -> None:
+    driven = Driven().lead()
+    driven.submit(1, command(7, 1, b"x"))
+    driven.replica.read(Ticket("c", 2), b"", "linearizable", False, driven.now)
+    driven.work()
+    answer = driven.replies[2]
+    assert isinstance(answer, Answer)
+    assert (answer.result, answer.index) == (b"x", driven.replica.last_applied)
+
+
+def test_wiped_node_takes_no_request() -> None:
+    driven = Driven(voting=False)
+    reply = driven.submit(1, command(7, 1, b"x"))
+    assert isinstance(reply, Failure)
+    assert (reply.code, reply.outcome) == ("wiped", "none")
+
+
+def test_b34_full_disk_refuses_writes_until_there_is_space() -> None:
+    driven = Driven().lead()
+    driven.replica.submit(Ticket("c", 1), command(7, 1, b"x"), driven.now)
+    ready = driven.replica.ready()
+    assert ready is not None
+    driven.replica.apply(ready)
+    driven.replica.disk_full(driven.now)
+    driven.replica.fail_lost_proposals()
+    driven.replica.submit(Ticket("c", 2), command(7, 2, b"y"), driven.now)
+    driven.collect()
+    lost, refused = driven.replies[1], driven.replies[2]
+    assert isinstance(lost, Failure)
+    assert lost.outcome == "unknown"
+    assert isinstance(refused, Failure)
+    assert (refused.code, refused.outcome) == ("disk_full", "none")
+    driven.replica.synced(ready.seq, driven.now)
+    driven.work()
+    driven.lead()
+    assert result_of(driven.submit(3, command(7, 1, b"x"))) == b"did x"

@@ -1,0 +1,104 @@
+"""Node processes that lose their disk, find it damaged, or find somebody else in their place."""
+
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.measure.commands import Raftctl, fresh_home
+
+pytestmark = pytest.mark.e2e
+
+
+def serve(folder: Path, node_id: int) -> subprocess.CompletedProcess[str]:
+    """Run a node that is expected to end by itself."""
+    command = [sys.executable, "-m", "node.server", "--cluster", str(folder), "--id", str(node_id)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=20)
+
+
+@pytest.fixture
+def stopped(raftctl: Raftctl, tmp_path: Path) -> Path:
+    """The folder of a cluster that was used and stopped."""
+    raftctl.run("up", "-n", "3")
+    raftctl.run("put", "a", "1")
+    raftctl.run("wait", "converged")
+    raftctl.run("down")
+    folder = tmp_path / "copy"
+    shutil.copytree(raftctl.home / "clusters" / "demo", folder)
+    return folder
+
+
+def test_b32_damaged_entry_keeps_the_node_from_starting_and_is_named(stopped: Path) -> None:
+    with sqlite3.connect(stopped / "n1" / "raft.db") as db:
+        db.execute("UPDATE log SET entry = x'00' WHERE idx = 2")
+    db.close()
+    done = serve(stopped, 1)
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert "entry 2 is damaged" in last
+    assert "Traceback" not in done.stderr
+
+
+def test_file_that_is_no_database_keeps_the_node_from_starting(stopped: Path) -> None:
+    for path in (stopped / "n1").glob("raft.db*"):
+        path.unlink()
+    (stopped / "n1" / "raft.db").write_bytes(b"x" * 8192)
+    done = serve(stopped, 1)
+    assert done.returncode == 1
+    assert "raft.db is damaged" in done.stderr.splitlines()[-1]
+
+
+def test_database_of_another_node_is_refused(stopped: Path) -> None:
+    shutil.copy(stopped / "n2" / "raft.db", stopped / "n1" / "raft.db")
+    done = serve(stopped, 1)
+    assert done.returncode == 1
+    assert "is not the database of node 1" in done.stderr.splitlines()[-1]
+
+
+def test_taken_port_is_one_clear_line(stopped: Path) -> None:
+    import json
+
+    port = json.loads((stopped / "cluster.json").read_text())["nodes"][0]["port"]
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(("127.0.0.1", port))
+        taken.listen()
+        done = serve(stopped, 1)
+    assert done.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{port}" in done.stderr.splitlines()[-1]
+
+
+def test_b38_wiped_node_follows_without_a_vote_and_says_what_to_do() -> None:
+    with fresh_home() as raftctl:
+        raftctl.run("up", "-n", "3")
+        raftctl.run("put", "a", "1")
+        raftctl.run("wipe", "any-follower", "-y")
+        wiped = raftctl.document("status")["nodes"]
+        (name,) = (node["id"] for node in wiped if node["proc"] == "exited")
+        raftctl.run("start", name)
+        raftctl.run("put", "b", "2")
+        row = next(n for n in raftctl.document("status")["nodes"] if n["id"] == name)
+        assert row["voting"] is False
+        assert row["last_index"] == 0
+        assert "raft.db is missing" in raftctl.run("logs", name, "--level", "error").stdout
+
+
+def test_faults_survive_a_restart_of_the_node_and_expire_by_themselves() -> None:
+    with fresh_home() as raftctl:
+        raftctl.run("up", "-n", "3")
+        raftctl.run("wait", "ready")
+        raftctl.run("partition", "n3", "--for", "4s")
+        raftctl.run("kill", "n3")
+        raftctl.run("start", "n3")
+        status = raftctl.document("status")
+        rows = {node["id"]: node for node in status["nodes"]}
+        assert rows["n3"]["links"] == {"n1": "cut", "n2": "cut"}
+        assert status["leader"] in ("n1", "n2")
+        raftctl.run("wait", "healed")
+        raftctl.run("wait", "ready")
+        rows = {node["id"]: node for node in raftctl.document("status")["nodes"]}
+        assert set(rows["n3"]["links"].values()) == {"up"}
