@@ -1,7 +1,7 @@
 """What `raftctl wait` can wait for."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from raftctl.cluster.directory import Cluster
 from raftctl.cluster.launcher import has_leader, ready_of
@@ -24,6 +24,14 @@ def condition_of(cluster: Cluster, text: str) -> Callable[[Status], bool]:
     if text not in conditions:
         raise usage(f"{text!r} is nothing to wait for", f"{', '.join(conditions)}, applied=N")
     return conditions[text]
+
+
+def all_answer(node_ids: Iterable[int]) -> Callable[[Status], bool]:
+    """Whether these nodes answer; a paused one need not."""
+    names = {f"n{node_id}" for node_id in node_ids}
+    return lambda status: all(
+        row.proc in ("running", "paused") for row in status.nodes if row.id in names
+    )
 
 
 def _all_applied(status: Status, index: int) -> bool:

@@ -45,7 +45,7 @@ def start(context: typer.Context, selectors: Selectors) -> int:
         process.start()
         return "started"
 
-    return _each(context.obj, "start", selectors, act, undo="raftctl stop")
+    return _each(context.obj, "start", selectors, act, undo="raftctl stop", comes_up=True)
 
 
 def stop(context: typer.Context, selectors: Selectors) -> int:
@@ -100,7 +100,7 @@ def restart(
         process.start()
         return "restarted"
 
-    return _each(settings, "restart", selectors, act)
+    return _each(settings, "restart", selectors, act, comes_up=True)
 
 
 def pause(context: typer.Context, selectors: Selectors) -> int:
@@ -145,9 +145,12 @@ def _each(
     undo: str = "",
     loses: bool = False,
     question: str = "",
+    comes_up: bool = False,
 ) -> int:
     """Do it to each node; rows say what came of it. Exit 8 when it failed for some."""
+    from raftctl.cluster.conditions import all_answer
     from raftctl.cluster.directory import find_cluster
+    from raftctl.cluster.launcher import wait_for
     from raftctl.cluster.observation import observe
     from raftctl.documents import Action, Target
     from raftctl.errors import CliError
@@ -164,6 +167,8 @@ def _each(
             targets.append(Target(process.name, True, act(process)))
         except (CliError, OSError) as error:
             targets.append(Target(process.name, False, str(error)))
+    if comes_up:
+        wait_for(cluster, all_answer(chosen), "up", settings.timeout or STOP_SECONDS, chosen)
     names = " ".join(target.node for target in targets)
     undo_line = f"{undo} {names}" if undo else None
     warning = _quorum_warning(cluster) if loses else None
