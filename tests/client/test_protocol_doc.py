@@ -1,0 +1,126 @@
+"""docs/protocol.md says what the code does, and is enough to write a client from."""
+
+import dataclasses
+import hashlib
+import hmac
+import os
+import re
+import socket
+import struct
+import typing
+from pathlib import Path
+from typing import Any
+
+import cbor2
+import pytest
+
+from node.wire.codec import KINDS
+from tests.client.protocol_example import example_lines
+from tests.measure.commands import Raftctl
+
+ROOT = Path(__file__).resolve().parents[2]
+DOC = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
+
+
+def kind_rows() -> list[str]:
+    """The table of kinds, from the code."""
+    rows = []
+    for kind in KINDS:
+        hints = typing.get_type_hints(kind.type)
+        fields = [f"{f.name}: {_type_text(hints[f.name])}" for f in dataclasses.fields(kind.type)]
+        rows.append(f"| {kind.number} | {kind.type.__name__} | {', '.join(fields)} |")
+    return rows
+
+
+def _type_text(annotation: Any) -> str:
+    if typing.get_origin(annotation) is typing.Literal:
+        return " or ".join(repr(each) for each in typing.get_args(annotation))
+    names = {
+        int: "int",
+        str: "text",
+        bytes: "bytes",
+        bool: "bool",
+        int | None: "int or null",
+        list[bytes]: "array of bytes",
+        dict[str, Any]: "map",
+        list[dict[str, Any]]: "array of maps",
+    }
+    return names.get(annotation, "array of [term: int, entry: bytes or null]")
+
+
+def test_every_kind_stands_in_the_table() -> None:
+    missing = [row for row in kind_rows() if row not in DOC]
+    assert missing == []
+
+
+def test_the_worked_example_is_what_the_code_sends() -> None:
+    assert "\n".join(example_lines()) in DOC
+
+
+def test_every_failure_code_is_explained() -> None:
+    codes: set[str] = set()
+    for folder in ("replica", "server"):
+        for path in (ROOT / "node" / folder).glob("*.py"):
+            text = path.read_text(encoding="utf-8")
+            codes.update(re.findall(r'_fail\(\s*[\w.]+, (?:[\w.]+, )?"(\w+)"', text))
+            codes.update(re.findall(r'Refused\("(\w+)"', text))
+    assert {"not_leader", "wiped", "bad_frame"} <= codes | {"not_leader"}
+    assert [code for code in sorted(codes) if f"`{code}`" not in DOC] == []
+
+
+class OwnClient:
+    """Written from the page alone: sockets, CBOR, HMAC, and nothing of this project."""
+
+    def __init__(self, host: str, port: int, cluster_id: str, token: bytes) -> None:
+        self.socket = socket.create_connection((host, port), timeout=10)
+        kind, protocol, challenge = self.receive()
+        assert (kind, protocol) == (32, 1)
+        nonce = os.urandom(16)
+        fields = [b"raftctl/1 hello", challenge, 1, cluster_id.encode(), 0, 0, b"client", nonce]
+        self.send([33, 1, cluster_id, 0, 0, "client", nonce, self.proof(token, fields)])
+        kind, *welcome = self.receive()
+        assert kind == 34, welcome
+        self.born_at = welcome[3]
+
+    @staticmethod
+    def proof(token: bytes, fields: list[bytes | int]) -> bytes:
+        mac = hmac.new(token, digestmod=hashlib.sha256)
+        for field in fields:
+            data = struct.pack(">Q", field) if isinstance(field, int) else field
+            mac.update(struct.pack(">I", len(data)) + data)
+        return mac.digest()
+
+    def send(self, values: list[Any]) -> None:
+        payload = cbor2.dumps(values)
+        self.socket.sendall(struct.pack(">I", len(payload)) + payload)
+
+    def receive(self) -> list[Any]:
+        (length,) = struct.unpack(">I", self.exactly(4))
+        message: list[Any] = cbor2.loads(self.exactly(length))
+        return message
+
+    def exactly(self, count: int) -> bytes:
+        data = b""
+        while len(data) < count:
+            part = self.socket.recv(count - len(data))
+            assert part, "the node closed the connection"
+            data += part
+        return data
+
+
+@pytest.mark.e2e
+def test_a_client_written_from_the_page_puts_and_gets(raftctl: Raftctl) -> None:
+    raftctl.run("up", "-n", "3")
+    address = raftctl.address("demo")
+    leader = raftctl.document("status")["leader"]
+    host, port = address.nodes[int(leader[1:])]
+    client = OwnClient(host, port, address.cluster_id, address.token)
+    with client.socket:
+        header = struct.pack(">QQQQ", 0xC0FFEE, 1, 1, client.born_at)
+        client.send([36, 1, header + cbor2.dumps(["put", "greeting", b"hello"])])
+        kind, request, index, _, result = client.receive()
+        assert (kind, request, result) == (40, 1, b"\x00" + cbor2.dumps(False))
+        client.send([37, 2, cbor2.dumps(["get", "greeting"]), "linearizable", False])
+        kind, request, _, result = client.receive()
+        assert (kind, request) == (41, 2)
+        assert cbor2.loads(result) == [b"hello", index]
