@@ -95,17 +95,23 @@ class NodeProcess:
             process.send_signal(number)
             if number == signal.SIGTERM and process.status() == psutil.STATUS_STOPPED:
                 process.send_signal(signal.SIGCONT)  # a paused process cannot stop by itself
-            process.wait(timeout)
         except psutil.NoSuchProcess:
             pass
-        except psutil.TimeoutExpired as error:
-            raise CliError(
-                "E_TIMEOUT",
-                f"{self.name} (pid {process.pid}) does not stop",
-                Exit.TIMED_OUT,
-                hint=f"raftctl kill {self.name}",
-            ) from error
+        self._wait_until_gone(process.pid, timeout)
         (self.folder / "pid").unlink(missing_ok=True)
+
+    def _wait_until_gone(self, pid: int, timeout: float) -> None:
+        """Gone is also a process that only waits for init to take note, which may take its time."""
+        deadline = time.monotonic() + timeout
+        while self.find() is not None:
+            if time.monotonic() >= deadline:
+                raise CliError(
+                    "E_TIMEOUT",
+                    f"{self.name} (pid {pid}) does not stop",
+                    Exit.TIMED_OUT,
+                    hint=f"raftctl kill {self.name}",
+                )
+            time.sleep(0.005)
 
     def signal(self, number: signal.Signals) -> bool:
         """Returns whether there was a process to signal."""
