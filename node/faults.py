@@ -59,8 +59,11 @@ class LinkRule:
         known = {field.name for field in dataclasses.fields(cls)}
         if unknown := set(values) - known:
             raise FaultError(f"unknown fields: {', '.join(sorted(unknown))}")
+        only = values.get("only", [])
+        if not isinstance(only, list | tuple):
+            raise FaultError(f"only has to be a list of message types, not {only!r}")
         try:
-            rule = cls(**{**values, "only": tuple(values.get("only", ()))})
+            rule = cls(**{**values, "only": tuple(only)})
         except TypeError as error:
             raise FaultError(str(error)) from error
         rule._check()
@@ -122,7 +125,8 @@ class LinkPolicy:
         self._rules = tuple(rules)
         kept = {rule.fault for rule in self._rules}
         self.hits = Counter({fault: n for fault, n in self.hits.items() if fault in kept})
-        self._busy_until_us.clear()
+        busy = self._busy_until_us
+        self._busy_until_us = {rule: busy[rule] for rule in self._rules if rule in busy}
 
     def expire(self, wall: float) -> list[int]:
         """Drop the rules whose time (Unix seconds) is over, and give their faults' numbers."""

@@ -117,14 +117,15 @@ def _run(arguments: list[str]) -> int:
     except typer.Exit as ended:
         return ended.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        output.note("interrupted; what was started keeps running: raftctl status")
-        return Exit.INTERRUPTED
+        result = Exit.INTERRUPTED
     except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else Exit.UNEXPECTED
+        result = ended.code if isinstance(ended.code, int) else Exit.UNEXPECTED
     except BrokenPipeError:
         raise
     except Exception as error:
         return _fail(output, error)
+    if result in (Exit.INTERRUPTED, Exit.TERMINATED):
+        output.note("interrupted; what was started keeps running: raftctl status")
     return result if isinstance(result, int) else Exit.OK
 
 

@@ -12,3 +12,9 @@ def raftctl() -> Iterator[Raftctl]:
     """`raftctl` in a fresh home for the module; its clusters are taken down at the end."""
     with fresh_home() as command:
         yield command
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--rewrite", action="store_true", help="write golden transcripts anew; read the diff"
+    )

@@ -46,7 +46,7 @@ class Storage(Protocol):
 
         First everything at or above `truncate_from` goes, then `entries` follow at `first_index`;
         each `entry` is bytes, or None for a no-op. Raises DiskFullError (nothing was written) or
-        StorageError (unknown what was written: latched, every later call raises it again).
+        StorageError (unknown what was written: latched, every later save raises it again).
         """
         ...
 

@@ -3,8 +3,8 @@
 Write-ahead logging with synchronous=FULL makes each commit one flush of the disk, and a batch is
 one transaction: term, vote, truncation and new entries land together or not at all. A checksum
 beside each entry covers its index and term too, so an entry that rots, or that turns up in the
-place of another, is found at boot; a node that finds one refuses to start, since it may have
-promised what it lost.
+place of another, is found at boot, and so is a lost end of the log, whose last index lies beside
+the vote. A node that finds such damage refuses to start, since it may have promised what it lost.
 
 An error of the disk is final: after a failed flush nobody knows what reached it, and a second try
 may succeed without having written (fsyncgate). The exception is a full disk, which SQLite reports
@@ -16,6 +16,7 @@ import os
 import sqlite3
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from node.raft.messages import LogEntry
@@ -33,14 +34,18 @@ CREATE TABLE node (
 ) STRICT;
 CREATE TABLE hard_state (
     only INTEGER PRIMARY KEY CHECK (only = 1),
-    current_term INTEGER NOT NULL, voted_for INTEGER, crc INTEGER NOT NULL
+    current_term INTEGER NOT NULL, voted_for INTEGER, last_index INTEGER NOT NULL,
+    crc INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE log (
     idx INTEGER PRIMARY KEY, term INTEGER NOT NULL, entry BLOB, crc INTEGER NOT NULL
 ) STRICT;
 """
+# SQLite's messages quote the file, so damage may show as text that cannot be decoded.
+_DISK_ERRORS = (sqlite3.Error, UnicodeDecodeError, OverflowError)
+
 _INSERT = "INSERT INTO log (idx, term, entry, crc) VALUES (?, ?, ?, ?)"
-_SAVE_STATE = "INSERT OR REPLACE INTO hard_state VALUES (1, ?, ?, ?)"
+_SAVE_STATE = "INSERT OR REPLACE INTO hard_state VALUES (1, ?, ?, ?, ?)"
 
 
 def _entry_crc(index: int, term: int, entry: bytes | None) -> int:
@@ -48,8 +53,10 @@ def _entry_crc(index: int, term: int, entry: bytes | None) -> int:
     return zlib.crc32(entry or b"", zlib.crc32(b"%d %d %s" % (index, term, kind)))
 
 
-def _state_crc(state: HardState) -> int:
-    return zlib.crc32(f"{state.current_term} {state.voted_for}".encode())
+def _state_row(state: HardState, last_index: int) -> tuple[int, int | None, int, int]:
+    """Term, vote, where the log ends, and a checksum over them."""
+    crc = zlib.crc32(f"{state.current_term} {state.voted_for} {last_index}".encode())
+    return (*state, last_index, crc)
 
 
 class SqliteStorage:
@@ -69,16 +76,18 @@ class SqliteStorage:
         try:
             self._db = self._connection = _connect(path)
             row = self._db.execute("SELECT format, cluster_id, node_id FROM node").fetchone()
-            last = self._db.execute("SELECT max(idx) FROM log").fetchone()[0]
-        except sqlite3.Error as error:
+            self._hard_state, self._last_index = self._load_state()
+        except _DISK_ERRORS as error:
             self.close()
             raise _translate(error, path) from error
+        except CorruptionError:
+            self.close()
+            raise
         if row != (FORMAT_VERSION, cluster_id, node_id):
             self.close()
             raise CorruptionError(
                 f"{path} is not the database of node {node_id} of this cluster: {row}"
             )
-        self._last_index: int = last or 0
 
     @classmethod
     def create(cls, path: Path, cluster_id: str, node_id: int) -> None:
@@ -88,16 +97,15 @@ class SqliteStorage:
         """
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         try:
-            db = _connect(path)
-            db.executescript(_SCHEMA)
-            db.execute("BEGIN IMMEDIATE")
-            db.execute(
-                "INSERT INTO node VALUES (1, ?, ?, ?)", (FORMAT_VERSION, cluster_id, node_id)
-            )
-            db.execute(_SAVE_STATE, (0, None, _state_crc(HardState(0, None))))
-            db.execute("COMMIT")
-            db.close()
+            with closing(_connect(path)) as db:
+                db.executescript(_SCHEMA)
+                db.execute("BEGIN IMMEDIATE")
+                identity = (FORMAT_VERSION, cluster_id, node_id)
+                db.execute("INSERT INTO node VALUES (1, ?, ?, ?)", identity)
+                db.execute(_SAVE_STATE, _state_row(HardState(0, None), 0))
+                db.execute("COMMIT")
         except sqlite3.Error as error:
+            path.unlink(missing_ok=True)
             raise _translate(error, path) from error
         folder = os.open(path.parent, os.O_RDONLY)
         try:
@@ -107,22 +115,28 @@ class SqliteStorage:
 
     def load(self) -> Stored:
         try:
-            state = self._load_state()
             log = list(self._load_log())
-        except sqlite3.Error as error:
+        except _DISK_ERRORS as error:
             raise _translate(error, self._path) from error
-        if log and log[-1].term > state.current_term:
+        if len(log) != self._last_index:
+            raise CorruptionError(
+                f"{self._path}: entry {len(log) + 1} is missing; the log went on to "
+                f"{self._last_index}"
+            )
+        if log and log[-1].term > self._hard_state.current_term:
             raise CorruptionError(
                 f"{self._path}: entry {len(log)} has term {log[-1].term}, above the saved term "
-                f"{state.current_term}"
+                f"{self._hard_state.current_term}"
             )
-        return Stored(state, log)
+        return Stored(self._hard_state, log)
 
-    def _load_state(self) -> HardState:
-        row = self._db.execute("SELECT current_term, voted_for, crc FROM hard_state").fetchone()
-        if row is None or _state_crc(HardState(row[0], row[1])) != row[2]:
+    def _load_state(self) -> tuple[HardState, int]:
+        row = self._db.execute(
+            "SELECT current_term, voted_for, last_index, crc FROM hard_state"
+        ).fetchone()
+        if row is None or _state_row(HardState(row[0], row[1]), row[2]) != row:
             raise CorruptionError(f"{self._path}: the saved term and vote are damaged")
-        return HardState(row[0], row[1])
+        return HardState(row[0], row[1]), row[2]
 
     def _load_log(self) -> Iterator[LogEntry]:
         expected = 1
@@ -131,7 +145,8 @@ class SqliteStorage:
         ):
             if index != expected:
                 raise CorruptionError(f"{self._path}: entry {expected} is missing")
-            if _entry_crc(index, term, entry) != crc:
+            is_typed = type(term) is int and (entry is None or type(entry) is bytes)
+            if not is_typed or _entry_crc(index, term, entry) != crc:
                 raise CorruptionError(f"{self._path}: entry {index} is damaged (checksum)")
             yield LogEntry(term, entry)
             expected += 1
@@ -147,28 +162,29 @@ class SqliteStorage:
             raise self._error
         kept = self._last_index if truncate_from is None else truncate_from - 1
         assert not entries or first_index == kept + 1, "the log has no holes"
+        state = hard_state or self._hard_state
+        last_index = kept + len(entries)
         try:
-            self._write(hard_state, truncate_from, first_index, entries)
-        except sqlite3.Error as error:
+            self._write(_state_row(state, last_index), truncate_from, first_index, entries)
+        except _DISK_ERRORS as error:
             failure = _translate(error, self._path)
             if isinstance(failure, DiskFullError):
                 self._roll_back()
             else:
                 self._error = failure
             raise failure from error
-        self._last_index = kept + len(entries)
+        self._hard_state, self._last_index = state, last_index
 
     def _write(
         self,
-        hard_state: HardState | None,
+        state_row: tuple[int, int | None, int, int],
         truncate_from: int | None,
         first_index: int,
         entries: Sequence[LogEntry],
     ) -> None:
         db = self._db
         db.execute("BEGIN IMMEDIATE")
-        if hard_state is not None:
-            db.execute(_SAVE_STATE, (*hard_state, _state_crc(hard_state)))
+        db.execute(_SAVE_STATE, state_row)
         if truncate_from is not None:
             db.execute("DELETE FROM log WHERE idx >= ?", (truncate_from,))
         db.executemany(
@@ -197,15 +213,21 @@ class SqliteStorage:
 
 def _connect(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
-    mode = db.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-    if mode != "wal":
-        raise sqlite3.OperationalError(f"write-ahead logging is not possible here ({mode})")
-    db.execute("PRAGMA synchronous = FULL")
-    db.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES_MAX}")
+    try:
+        mode = db.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        if mode != "wal":
+            raise sqlite3.OperationalError(f"write-ahead logging is not possible here ({mode})")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES_MAX}")
+    except BaseException:
+        db.close()
+        raise
     return db
 
 
-def _translate(error: sqlite3.Error, path: Path) -> StorageError:
+def _translate(error: Exception, path: Path) -> StorageError:
+    if isinstance(error, UnicodeDecodeError):
+        return CorruptionError(f"{path} is damaged: its texts are not readable")
     code = getattr(error, "sqlite_errorcode", None)
     primary = None if code is None else code & 0xFF
     if primary == sqlite3.SQLITE_FULL:

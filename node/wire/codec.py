@@ -19,8 +19,8 @@ from node.wire import messages as wire
 from node.wire.framing import frame
 from node.wire.messages import WireMessage
 
-INTEGER_MAX = 2**63 - 1
-"""Terms, indices and ids fit what SQLite keeps. Random 64-bit ids travel inside byte strings."""
+INTEGER_MAX = 2**62
+"""Far below what SQLite keeps, so that nothing counted up from a peer's number overflows there."""
 TEXT_MAX = 4096
 DEPTH_MAX = 16
 _RAFT_BASE = 1
@@ -43,7 +43,16 @@ def _is_text(value: Any) -> bool:  # noqa: ANN401
 
 
 def _is_map(value: Any) -> bool:  # noqa: ANN401
-    return type(value) is dict and all(type(key) is str for key in value)
+    return type(value) is dict and _is_plain(value)
+
+
+def _is_plain(value: Any) -> bool:  # noqa: ANN401
+    """What JSON knows, and bytes: of the rest of CBOR nothing may get into a document."""
+    if type(value) is dict:
+        return all(type(key) is str and _is_plain(item) for key, item in value.items())
+    if type(value) is list:
+        return all(map(_is_plain, value))
+    return value is None or type(value) in (str, int, float, bool, bytes)
 
 
 def _is_list_of(check: Check) -> Check:
@@ -113,7 +122,31 @@ def _refuse_tag(decoder: object, tag: object = None) -> None:
 
 # Those that cbor2 would make objects of by itself: dates, big numbers, shared references, patterns.
 _NO_TAGS = dict.fromkeys(
-    (0, 1, 2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 100, 256, 258, 260, 261, 1004, 43000, 55799),
+    (
+        0,
+        1,
+        2,
+        3,
+        4,
+        5,
+        25,
+        28,
+        29,
+        30,
+        35,
+        36,
+        37,
+        52,
+        54,
+        100,
+        256,
+        258,
+        260,
+        261,
+        1004,
+        43000,
+        55799,
+    ),
     _refuse_tag,
 )
 

@@ -1,0 +1,303 @@
+"""The key-value machine, by itself and against a plain dict."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import cbor2
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from node.machines import kv
+from node.machines.base import HistoryLostError, Watchable
+from node.machines.kv import KEY_BYTES_MAX, SCAN_MAX, BadCommandError, KvMachine
+
+Command = tuple[Any, ...]
+MAKERS: dict[str, Callable[..., bytes]] = {"put": kv.put, "delete": kv.delete, "cas": kv.cas}
+
+
+def _apply(machine: KvMachine, *commands: bytes) -> list[Any]:
+    """The results of `commands`, which are entries 1, 2 and so on."""
+    return [kv.decode_result(machine.apply(each, i)) for i, each in enumerate(commands, 1)]
+
+
+def _ask(machine: KvMachine, query: bytes) -> Any:
+    return kv.decode_result(machine.query(query))
+
+
+def _changes(machine: KvMachine, prefix: str, since: int) -> list[Any]:
+    return [cbor2.loads(change) for change in machine.changes(kv.watch(prefix), since)]
+
+
+def _state(machine: KvMachine) -> Any:
+    return _ask(machine, kv.scan(""))
+
+
+# -- one command at a time -------------------------------------------------------------------------
+def test_put_says_whether_the_key_existed() -> None:
+    machine = KvMachine()
+    assert _apply(machine, kv.put("a", b"1"), kv.put("a", b"2")) == [False, True]
+    assert _ask(machine, kv.get("a")) == [b"2", 2]
+
+
+def test_an_empty_value_is_a_value() -> None:
+    machine = KvMachine()
+    assert _apply(machine, kv.put("a", b""), kv.cas("a", None, b"1"), kv.cas("a", b"", b"2")) == [
+        False,
+        [False, b""],
+        [True, b"2"],
+    ]
+
+
+def test_get_of_an_absent_key_is_none() -> None:
+    assert _ask(KvMachine(), kv.get("a")) is None
+    assert _ask(KvMachine(), kv.get("")) is None
+
+
+def test_delete_says_whether_the_key_existed() -> None:
+    machine = KvMachine()
+    assert _apply(machine, kv.delete("a"), kv.put("a", b"1"), kv.delete("a"), kv.delete("a")) == [
+        False,
+        False,
+        True,
+        False,
+    ]
+    assert _state(machine) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "old", "new", "result", "after"),
+    [
+        (None, None, b"n", [True, b"n"], b"n"),
+        (None, b"o", b"n", [False, None], None),
+        (None, None, None, [True, None], None),
+        (None, b"o", None, [False, None], None),
+        (b"o", b"o", b"n", [True, b"n"], b"n"),
+        (b"o", b"x", b"n", [False, b"o"], b"o"),
+        (b"o", None, b"n", [False, b"o"], b"o"),
+        (b"o", b"o", None, [True, None], None),
+        (b"o", b"o", b"o", [True, b"o"], b"o"),
+    ],
+)
+def test_cas(before: bytes | None, old: Any, new: Any, result: Any, after: bytes | None) -> None:
+    machine = KvMachine()
+    if before is not None:
+        machine.apply(kv.put("a", before), 1)
+    assert kv.decode_result(machine.apply(kv.cas("a", old, new), 2)) == result
+    assert _ask(machine, kv.get("a")) == (after and [after, 2 if result[0] else 1])
+    assert bool(_changes(machine, "", 1)) == (result[0] and (old, new) != (None, None))
+
+
+# -- scans -----------------------------------------------------------------------------------------
+@pytest.fixture
+def machine() -> KvMachine:
+    """a=1, aa=2, ab=3, b=4, é=5, each written by the entry of that number."""
+    made = KvMachine()
+    keys = ("a", "aa", "ab", "b", "é")
+    _apply(made, *(kv.put(key, b"%d" % number) for number, key in enumerate(keys, 1)))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("prefix", "limit", "after", "expected"),
+    [
+        ("", SCAN_MAX, None, ["a", "aa", "ab", "b", "é"]),
+        ("a", SCAN_MAX, None, ["a", "aa", "ab"]),
+        ("aa", SCAN_MAX, None, ["aa"]),
+        ("c", SCAN_MAX, None, []),
+        ("é", SCAN_MAX, None, ["é"]),
+        ("", 2, None, ["a", "aa"]),
+        ("", 2, "aa", ["ab", "b"]),
+        ("a", SCAN_MAX, "a", ["aa", "ab"]),
+        ("a", SCAN_MAX, "aab", ["ab"]),
+        ("a", SCAN_MAX, "b", []),
+        ("b", SCAN_MAX, "a", ["b"]),
+        ("", 0, None, []),
+        ("", -1, None, []),
+        ("", 10**9, None, ["a", "aa", "ab", "b", "é"]),
+        ("", SCAN_MAX, "", ["a", "aa", "ab", "b", "é"]),
+    ],
+)
+def test_scan(
+    machine: KvMachine, prefix: str, limit: int, after: str | None, expected: list[str]
+) -> None:
+    found = _ask(machine, kv.scan(prefix, limit, after))
+    assert [key for key, _, _ in found] == expected
+    assert all(value == b"%d" % index for _, value, index in found)
+
+
+def test_a_scan_gives_at_most_scan_max() -> None:
+    machine = KvMachine()
+    for number in range(SCAN_MAX + 5):
+        machine.apply(kv.put(f"{number:06}", b""), number + 1)
+    first = _ask(machine, kv.scan("", limit=SCAN_MAX * 2))
+    assert len(first) == SCAN_MAX
+    assert len(_ask(machine, kv.scan("", after=first[-1][0]))) == 5
+
+
+# -- watches ---------------------------------------------------------------------------------------
+def test_it_can_be_watched() -> None:
+    assert isinstance(KvMachine(), Watchable)
+
+
+def test_changes_come_oldest_first_and_only_what_changed() -> None:
+    machine = KvMachine()
+    commands = (kv.put("a", b"1"), kv.delete("x"), kv.put("b", b"2"), kv.delete("a"))
+    _apply(machine, *commands, kv.cas("b", b"no", b"3"), kv.cas("b", b"2", b"4"))
+    assert _changes(machine, "", 0) == [
+        [1, "a", b"1"],
+        [3, "b", b"2"],
+        [4, "a", None],
+        [6, "b", b"4"],
+    ]
+    assert _changes(machine, "a", 0) == [[1, "a", b"1"], [4, "a", None]]
+    assert _changes(machine, "", 3) == [[4, "a", None], [6, "b", b"4"]]
+    assert _changes(machine, "", 6) == []
+    assert _changes(machine, "c", 0) == []
+
+
+def test_history_that_was_dropped_is_said_to_be_lost() -> None:
+    machine = KvMachine(changes_max=2)
+    _apply(machine, *(kv.put("a", b"%d" % number) for number in range(4)))
+    assert _changes(machine, "", 2) == [[3, "a", b"2"], [4, "a", b"3"]]
+    for since in (0, 1):
+        with pytest.raises(HistoryLostError, match="up to entry 2"):
+            machine.changes(kv.watch(""), since)
+    assert _changes(machine, "", 99) == []
+
+
+# -- bytes from strangers --------------------------------------------------------------------------
+BAD = [
+    *(b"", b"\xff", b"garbage", b"\x9f"),
+    *map(
+        cbor2.dumps,
+        [
+            *(None, 1, "put", {}, [], ["put"], ["put", "a"], ["put", "a", "text"]),
+            *(["put", "a", b"", 1], ["put", b"a", b""], ["put", 1, b""], ["put", "", b""]),
+            *(["put", "a", None], ["PUT", "a", b""], [["put"], "a", b""], ["delete"]),
+            *(["delete", ""], ["delete", None], ["delete", "a", "b"], ["cas", "a", b""]),
+            *(["cas", "a", "b", b""], ["cas", "a", b"", 1], ["cas", "", None, b""]),
+            *(["put", "x" * (KEY_BYTES_MAX + 1), b""], ["put", "é" * KEY_BYTES_MAX, b""]),
+            *(["get", "a"], ["scan", "", 1, None], ["watch", ""]),
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize("command", BAD)
+def test_a_bad_command_is_refused_and_changes_nothing(machine: KvMachine, command: bytes) -> None:
+    before = _state(machine), _changes(machine, "", 0)
+    with pytest.raises(BadCommandError):
+        machine.apply(command, 6)
+    assert (_state(machine), _changes(machine, "", 0)) == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(None, [], ["get"], ["get", 1], ["get", "a", "b"], ["put", "a", b""], ["watch", ""]),
+        *(["scan", ""], ["scan", "", "1", None], ["scan", "", 1.5, None], ["scan", "", 1, b""]),
+        ["scan", "", 1],
+    ],
+)
+def test_a_bad_query_is_refused(machine: KvMachine, words: Any) -> None:
+    with pytest.raises(BadCommandError):
+        machine.query(cbor2.dumps(words))
+
+
+@pytest.mark.parametrize("words", [None, [], ["watch"], ["watch", 1], ["get", "a"]])
+def test_a_bad_watch_is_refused(machine: KvMachine, words: Any) -> None:
+    with pytest.raises(BadCommandError):
+        machine.changes(cbor2.dumps(words), 0)
+
+
+@settings(max_examples=300)
+@given(st.binary(max_size=60))
+def test_arbitrary_bytes_raise_nothing_but_bad_command(data: bytes) -> None:
+    machine = KvMachine()
+    with suppress(BadCommandError):
+        machine.apply(data, 1)
+    with suppress(BadCommandError):
+        machine.query(data)
+
+
+def test_the_longest_key_is_allowed() -> None:
+    machine = KvMachine()
+    assert _apply(machine, kv.put("é" * (KEY_BYTES_MAX // 2), b"")) == [False]
+
+
+# -- against a plain dict --------------------------------------------------------------------------
+KEYS = st.sampled_from(["a", "aa", "ab", "b", "é", "\U0001f600", "￿"]) | st.text("ab", min_size=1)
+VALUES = st.binary(max_size=2)
+COMMANDS: st.SearchStrategy[list[Command]] = st.lists(
+    st.tuples(st.just("put"), KEYS, VALUES)
+    | st.tuples(st.just("delete"), KEYS)
+    | st.tuples(st.just("cas"), KEYS, st.none() | VALUES, st.none() | VALUES),
+    max_size=40,
+)
+
+
+class Model:
+    """What the machine should hold: a dict, and all changes ever."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, list[Any]] = {}
+        self.changes: list[list[Any]] = []
+
+    def apply(self, command: Command, index: int) -> Any:
+        word, key, *arguments = command
+        current = self.values.get(key, [None])[0]
+        if word == "cas":
+            old, new = arguments
+            if current != old:
+                return [False, current]
+            self.set(key, new, index)
+            return [True, new]
+        self.set(key, arguments[0] if arguments else None, index)
+        return current is not None
+
+    def set(self, key: str, value: bytes | None, index: int) -> None:
+        if value is not None:
+            self.values[key] = [value, index]
+        elif self.values.pop(key, None) is None:
+            return
+        self.changes.append([index, key, value])
+
+    def scan(self, prefix: str, limit: int, after: str | None) -> list[Any]:
+        keys = [k for k in sorted(self.values) if k.startswith(prefix) and (not after or k > after)]
+        return [[key, *self.values[key]] for key in keys[:limit]]
+
+
+@settings(max_examples=200)
+@given(COMMANDS, KEYS | st.just(""), st.none() | KEYS, st.integers(0, 9), st.integers(1, 50))
+def test_it_does_what_a_dict_does(
+    commands: list[Command], prefix: str, after: str | None, limit: int, changes_max: int
+) -> None:
+    machine, model = KvMachine(changes_max), Model()
+    for index, (word, *arguments) in enumerate(commands, 10):
+        result = machine.apply(MAKERS[word](*arguments), index)
+        assert kv.decode_result(result) == model.apply((word, *arguments), index)
+    assert _state(machine) == model.scan("", SCAN_MAX, None)
+    assert _ask(machine, kv.scan(prefix, limit, after)) == model.scan(prefix, limit, after)
+    assert _ask(machine, kv.get(prefix)) == model.values.get(prefix)
+    lost = model.changes[-changes_max - 1][0] if len(model.changes) > changes_max else 0
+    for since in range(10 + len(commands)):
+        if since < lost:
+            with pytest.raises(HistoryLostError):
+                machine.changes(kv.watch(prefix), since)
+        else:
+            expected = [c for c in model.changes if c[0] > since and c[1].startswith(prefix)]
+            assert _changes(machine, prefix, since) == expected
+
+
+@given(COMMANDS)
+def test_the_same_commands_give_the_same_bytes_on_every_node(commands: list[Command]) -> None:
+    one, other = KvMachine(), KvMachine()
+    for index, (word, *arguments) in enumerate(commands, 1):
+        command = MAKERS[word](*arguments)
+        assert one.apply(command, index) == other.apply(command, index)
+        other.query(kv.scan(""))  # queries in between change nothing
+        other.changes(kv.watch(""), 0)
+    assert one.query(kv.scan("")) == other.query(kv.scan(""))
+    assert one.changes(kv.watch(""), 0) == other.changes(kv.watch(""), 0)
