@@ -189,6 +189,8 @@ class RaftCore:
         Raises NotLeaderError; ProposalDroppedError when too many entries are uncommitted or
         leadership is being transferred; ValueError for None, which stands for the no-op.
         """
+        if any(entry is None for entry in entries):
+            raise ValueError("None is the no-op of an election, not an entry")
         leader = self._role
         if not isinstance(leader, Leader):
             raise NotLeaderError(self.leader_id)
@@ -197,8 +199,6 @@ class RaftCore:
         open_entries = self.log.last_index - self.commit_index
         if open_entries + len(entries) > self.config.uncommitted_max:
             raise ProposalDroppedError(f"{open_entries} entries are not committed yet")
-        if any(entry is None for entry in entries):
-            raise ValueError("None is the no-op of an election, not an entry")
         first = self.log.last_index + 1
         self.log.append([LogEntry(self.term, entry) for entry in entries])
         return first
