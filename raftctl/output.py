@@ -3,13 +3,16 @@
 import json
 import os
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from raftctl.documents import Error, to_json
 from raftctl.errors import CliError
 
+PATIENCE_SECONDS = 0.1
 MODES = ("text", "wide", "json", "jsonl")
 
 
@@ -59,6 +62,17 @@ class Output:
         elapsed = time.monotonic() - self.started
         sign = self.sign("✓", "ok")
         self.note(f" {self._paint('32', sign)} {text:42} {elapsed:5.1f}s")
+
+    @contextmanager
+    def patience(self, text: str) -> Iterator[None]:
+        """Say `text` if what follows takes a while: nobody should look at an empty screen."""
+        timer = threading.Timer(PATIENCE_SECONDS, self.note, [text])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     def warn(self, text: str) -> None:
         if not self.quiet:

@@ -59,6 +59,9 @@ class Status:
             "voting": core.voting,
             "up_ms": round((time.monotonic() - self._started) * 1000),
             "links": {str(peer): self._link_state(link) for peer, link in self._links.items()},
+            "link_errors": {
+                str(peer): link.last_error for peer, link in self._links.items() if link.last_error
+            },
             "progress": {
                 str(peer): {
                     "match_index": progress.match_index,

@@ -128,7 +128,8 @@ def status(
     settings = _settings(context)
     cluster = find_cluster(settings, name)
     while True:
-        seen = observe(cluster, settings.timeout or 1.0)
+        with settings.output.patience("asking the nodes"):
+            seen = observe(cluster, settings.timeout or 1.0)
         settings.output.show(seen, partial(status_lines, seen, settings.output))
         if not watch:
             return Exit.NOT_RUNNING if seen.health == "down" else Exit.OK

@@ -2,6 +2,8 @@
 
 import base64
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -157,7 +159,10 @@ def watch(
     from raftctl.documents import Change
 
     settings: Settings = context.obj
-    with _client(settings, _cluster(settings)) as client:
+    from node.client.blocking import Client
+
+    cluster = _cluster(settings)
+    with Client(cluster.address, timeout=settings.timeout or DATA_SECONDS) as client:
         is_first = True
         for batch in client.watch(kv.watch(prefix), since):
             if is_first:
@@ -203,10 +208,15 @@ def _cluster(settings: Settings) -> "Cluster":
     return cluster
 
 
-def _client(settings: Settings, cluster: "Cluster") -> "Client":
+@contextmanager
+def _client(settings: Settings, cluster: "Cluster") -> "Iterator[Client]":
+    """A client, and a word to whoever waits when the cluster takes its time."""
     from node.client.blocking import Client
 
-    return Client(cluster.address, timeout=settings.timeout or DATA_SECONDS)
+    timeout = settings.timeout or DATA_SECONDS
+    waiting = settings.output.patience(f"waiting for {cluster.name}, up to {timeout:g}s")
+    with waiting, Client(cluster.address, timeout=timeout) as client:
+        yield client
 
 
 def _key(key: str) -> str:

@@ -33,7 +33,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("resume", epilog="raftctl resume all")(resume)
     app.command("wipe", epilog="raftctl wipe n3 -y")(wipe)
     app.command("logs", epilog="raftctl logs -f, raftctl logs n1 --level warn")(logs)
-    app.command("serve", epilog="raftctl serve --config /srv/demo --id n1")(serve)
+    app.command("serve", epilog="raftctl serve --config /srv/demo/cluster.json --id n1")(serve)
 
 
 def start(context: typer.Context, selectors: Selectors) -> int:
@@ -161,14 +161,15 @@ def _each(
     if question:
         confirm(settings, question)
     targets = []
-    for node_id in chosen:
-        process = cluster.processes[node_id]
-        try:
-            targets.append(Target(process.name, True, act(process)))
-        except (CliError, OSError) as error:
-            targets.append(Target(process.name, False, str(error)))
-    if comes_up:
-        wait_for(cluster, all_answer(chosen), "up", settings.timeout or STOP_SECONDS, chosen)
+    with settings.output.patience(f"{action} {' '.join(selectors)}: under way"):
+        for node_id in chosen:
+            process = cluster.processes[node_id]
+            try:
+                targets.append(Target(process.name, True, act(process)))
+            except (CliError, OSError) as error:
+                targets.append(Target(process.name, False, str(error)))
+        if comes_up:
+            wait_for(cluster, all_answer(chosen), "up", settings.timeout or STOP_SECONDS, chosen)
     names = " ".join(target.node for target in targets)
     undo_line = f"{undo} {names}" if undo else None
     warning = _quorum_warning(cluster) if loses else None
@@ -235,11 +236,13 @@ def logs(
 
 def serve(
     context: typer.Context,
-    folder: Annotated[Path, typer.Option("--config", help="A cluster's folder.")],
+    folder: Annotated[Path, typer.Option("--config", help="A cluster.json, or its folder.")],
     node: Annotated[str, typer.Option("--id", help="Which node of it: n1.")],
 ) -> int:
     """Run one node in the foreground, for systemd, containers and other hosts."""
     from node.server.run import run_node
 
+    if folder.is_file():
+        folder = folder.parent  # cluster.json itself was named
     sys.stderr.write(f"serving {node} of {folder}; Ctrl-C stops it\n")
     return run_node(folder, parse_node_id(node))
