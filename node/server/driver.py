@@ -102,6 +102,7 @@ class Driver:
                 continue
             self._send_replies()
             await self._sleep()
+        self._take_in(now_us())  # what came with the order to stop gets an answer too
         replica.stop()
         self._send_replies()
 
