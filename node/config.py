@@ -74,12 +74,16 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class ClusterSpec:
-    """One cluster, as its `cluster.json` holds it. The token lies beside it, in its own file."""
+    """One cluster, as its `cluster.json` holds it. The token lies beside it, in its own file.
+
+    `machine_path` is the folder that a machine of the user's own is imported from.
+    """
 
     name: str
     cluster_id: str
     nodes: tuple[NodeAddress, ...]
     machine: str = "kv"
+    machine_path: str = ""
     raft: RaftSettings = field(default_factory=RaftSettings)
     limits: Limits = field(default_factory=Limits)
 
@@ -132,6 +136,7 @@ def load_cluster(folder: Path) -> ClusterSpec:
             cluster_id=str(values["cluster_id"]),
             nodes=tuple(settings_from_map(NodeAddress, n, "nodes") for n in values["nodes"]),
             machine=str(values["machine"]),
+            machine_path=str(values.get("machine_path", "")),
             raft=settings_from_map(RaftSettings, values["raft"], "raft"),
             limits=settings_from_map(Limits, values["limits"], "limits"),
         )

@@ -38,8 +38,10 @@ def test_state_machine_example_runs_as_written(tmp_path: Path) -> None:
     (block,) = (each for each in code_blocks("python") if "class Counter" in each)
     (tmp_path / "counter.py").write_text(block, encoding="utf-8")
     with fresh_home() as raftctl:
-        raftctl.env["PYTHONPATH"] = str(tmp_path)
+        raftctl.folder = tmp_path
         raftctl.run("up", "-n", "3", "--machine", "counter:Counter")
+        raftctl.folder = None
+        raftctl.run("restart", "all")
         assert raftctl.run("propose", "41").stdout == "41\n"
         assert raftctl.run("propose", "1").stdout == "42\n"
 

@@ -48,7 +48,7 @@ def run_node(folder: Path, node_id: int) -> int:
     """
     try:
         spec = load_cluster(folder)
-        machine = load_machine(spec.machine)
+        machine = load_machine(spec.machine, spec.machine_path)
         storage, is_wiped = _open_storage(folder, spec, node_id)
         node = _assemble(spec, read_token(folder), node_id, machine, storage, is_wiped)
         _load_faults(folder, node)

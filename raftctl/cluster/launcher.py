@@ -106,6 +106,7 @@ def make_cluster(plan: Plan, ports: Iterable[int]) -> Cluster:
         cluster_id=secrets.token_hex(8),
         nodes=tuple(NodeAddress(n, HOST, port) for n, port in enumerate(ports, 1)),
         machine=plan.machine,
+        machine_path="" if plan.machine == "kv" else os.getcwd(),
         raft=plan.raft,
         limits=plan.limits,
     )

@@ -63,10 +63,9 @@ class NodeProcess:
     def start(self, detach: bool = True) -> subprocess.Popen[bytes]:
         """Start the node. Detached: in a session of its own, with nothing of the terminal."""
         self.folder.mkdir(mode=0o700, exist_ok=True)
-        command = [sys.executable, "-m", "node.server"]
+        # -P: a folder that somebody happens to be in must not hide modules from a node.
+        command = [sys.executable, "-P", "-m", "node.server"]
         command += ["--cluster", str(self._cluster_folder), "--id", str(self.node_id)]
-        env = dict(os.environ)
-        env["PYTHONPATH"] = os.pathsep.join(filter(None, [os.getcwd(), env.get("PYTHONPATH")]))
         descriptor = os.open(self.log_path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
         try:
             child = subprocess.Popen(
@@ -74,7 +73,6 @@ class NodeProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=descriptor,
                 stderr=descriptor,
-                env=env,
                 start_new_session=detach,
             )
         finally:

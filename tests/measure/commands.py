@@ -23,6 +23,7 @@ class Raftctl:
 
     def __init__(self, home: Path) -> None:
         self.home = home
+        self.folder: Path | None = None  # where it runs; None: where this process does
         self.env = {k: v for k, v in os.environ.items() if not k.startswith("RAFTCTL_")}
         self.env["RAFTCTL_HOME"] = str(home)
         self.env["PYTHONPATH"] = str(PROJECT)  # for the machine in this package
@@ -30,7 +31,12 @@ class Raftctl:
     def run(self, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run to the end. `check`: an exit code other than 0 is an error."""
         done = subprocess.run(
-            [str(RAFTCTL), *args], env=self.env, capture_output=True, text=True, timeout=120
+            [str(RAFTCTL), *args],
+            env=self.env,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=120,
         )
         if check and done.returncode != 0:
             raise RuntimeError(f"raftctl {' '.join(args)}: exit {done.returncode}\n{done.stderr}")
