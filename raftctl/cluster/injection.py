@@ -37,7 +37,7 @@ def inject(
         current.next_id += 1
         saved = SavedFault(number, name, plan.kind, plan.spec, now, expires_at)
         current.faults.append(saved)
-        current.rules += [plan.effects.rule(number, name, link, expires_at) for link in plan.links]
+        current.rules += plan.rules(number, name, expires_at)
         rules = current.rules
     results = send_faults(cluster, rules)
     report_unreached(settings, results)

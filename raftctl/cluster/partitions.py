@@ -1,7 +1,7 @@
 """From what an operator asks for to directed links: who does not hear whom."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from node.faults import LinkRule
 from raftctl.documents import Status
@@ -11,52 +11,26 @@ from raftctl.values import usage
 Link = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Effects:
-    """What happens to messages on a link; see node.faults.LinkRule."""
-
-    cut: bool = False
-    latency_ms: float = 0.0
-    jitter_ms: float = 0.0
-    drop: float = 0.0
-    duplicate: float = 0.0
-    reorder: float = 0.0
-    corrupt: float = 0.0
-    rate_bytes_s: int = 0
-    only: tuple[str, ...] = ()
-
-    def rule(self, fault: int, name: str, link: Link, expires_at: float | None) -> LinkRule:
-        src, dst = link
-        return LinkRule(
-            fault=fault,
-            src=src,
-            dst=dst,
-            name=name,
-            cut=self.cut,
-            latency_ms=self.latency_ms,
-            jitter_ms=self.jitter_ms,
-            drop=self.drop,
-            duplicate=self.duplicate,
-            reorder=self.reorder,
-            corrupt=self.corrupt,
-            rate_bytes_s=self.rate_bytes_s,
-            only=self.only,
-            expires_at=expires_at,
-        )
-
-
-CUT = Effects(cut=True)
+NOTHING = LinkRule(fault=0, src=0, dst=0)
+CUT = replace(NOTHING, cut=True)
 
 
 @dataclass(frozen=True, slots=True)
 class FaultPlan:
-    """One fault: its kind, how it reads, and its links."""
+    """One fault: its kind, how it reads, its links, and the rule that holds for each of them."""
 
     kind: str
     spec: str
     links: tuple[Link, ...]
-    effects: Effects = CUT
-    groups: tuple[tuple[int, ...], ...] = field(default=())
+    effects: LinkRule = CUT
+    groups: tuple[tuple[int, ...], ...] = ()
+
+    def rules(self, fault: int, name: str, expires_at: float | None) -> list[LinkRule]:
+        """The rules of fault number `fault`, until then (Unix seconds)."""
+        return [
+            replace(self.effects, fault=fault, src=src, dst=dst, name=name, expires_at=expires_at)
+            for src, dst in self.links
+        ]
 
 
 def plan(
@@ -89,9 +63,9 @@ def plan(
     return FaultPlan("partition", " | ".join(map(_group_text, sides)), links, groups=tuple(sides))
 
 
-def plan_links(status: Status, texts: Sequence[str], effects: Effects) -> FaultPlan:
+def plan_links(status: Status, texts: Sequence[str], effects: LinkRule) -> FaultPlan:
     """The same effects on each of the links, `src:dst` with selectors on both sides."""
-    if effects == replace(Effects(), only=effects.only):
+    if effects == replace(NOTHING, only=effects.only):
         raise usage("what should happen there?", "--latency, --drop, --dup, --reorder, --rate")
     links = _links_of(status, texts)
     return FaultPlan("net", f"{_links_text(links)} {_effects_text(effects)}", links, effects)
@@ -165,7 +139,7 @@ def _links_text(links: Sequence[Link]) -> str:
     return " ".join(f"n{a}:n{b}" for a, b in links)
 
 
-def _effects_text(effects: Effects) -> str:
+def _effects_text(effects: LinkRule) -> str:
     parts = []
     if effects.latency_ms:
         jitter = f"+-{effects.jitter_ms:g}ms" if effects.jitter_ms else ""

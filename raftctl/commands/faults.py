@@ -66,6 +66,8 @@ def net(
     name: As = "",
 ) -> int:
     """Make links slow, lossy or strange: messages from src to dst."""
+    from dataclasses import replace
+
     from raftctl.cluster import partitions
     from raftctl.cluster.directory import find_cluster
     from raftctl.cluster.injection import inject
@@ -78,7 +80,8 @@ def net(
     if not link:
         raise usage("which link?", "--link n1:n2, --link leader:rest")
     latency_ms, jitter_ms = (0.0, 0.0) if delay is None else latency(delay)
-    effects = partitions.Effects(
+    effects = replace(
+        partitions.NOTHING,
         latency_ms=latency_ms,
         jitter_ms=jitter_ms,
         drop=probability(drop),

@@ -125,8 +125,10 @@ def test_b08_mixed_pre_vote_settings_always_elect(with_pre_vote: set[int]) -> No
         cluster.settings["pre_vote"] = node.id in with_pre_vote
         node.boot()
     cluster.elect()
-    cluster.leader.crash()
+    crashed = cluster.leader
+    crashed.crash()
     cluster.run_until(lambda: bool(cluster.leaders))
+    assert cluster.leader is not crashed
 
 
 @pytest.mark.parametrize("pre_vote", [True, False])
