@@ -27,12 +27,16 @@ def test_b39_acknowledged_writes_survive_kill_9_of_all_nodes_at_once() -> None:
 
 
 @needs_strace
-def test_a_put_is_one_fdatasync_on_each_node_before_its_answer(
+def test_a_put_is_one_fdatasync_on_a_majority_before_its_answer(
     raftctl: Raftctl, tmp_path: Path
 ) -> None:
+    """A put waits for its answer before the next is sent, so the flushes that an answer rests on
+    serve that put alone: two of three nodes each. A node that lags may flush two puts at once.
+    """
     raftctl.run("up", "-n", "3")
     raftctl.run("wait", "ready")
-    nodes = raftctl.document("status")["nodes"]
+    status = raftctl.document("status")
+    nodes = status["nodes"]
     with Client(raftctl.address("demo")) as client:
         client.propose(kv.put("warm", b"up"))  # finds the leader, opens the session
         tracers = [_trace(node["pid"], tmp_path / node["id"]) for node in nodes]
@@ -43,7 +47,9 @@ def test_a_put_is_one_fdatasync_on_each_node_before_its_answer(
         tracer.terminate()
         tracer.wait(10)
     counts = {node["id"]: _flushes(tmp_path / node["id"]) for node in nodes}
-    assert counts == dict.fromkeys(counts, 20)
+    assert counts[status["leader"]] == 20
+    assert max(counts.values()) == 20, "never two for one put"
+    assert sum(counts.values()) >= 2 * 20
 
 
 def _trace(pid: int, output: Path) -> subprocess.Popen[bytes]:
