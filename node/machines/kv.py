@@ -11,7 +11,9 @@ from typing import Any
 import cbor2
 
 from node.machines.base import HistoryLostError
+from node.wire.cbor import CborError, load_plain
 
+DEPTH_MAX = 2  # a command is an array of plain values
 KEY_BYTES_MAX = 4096
 SCAN_MAX = 10_000
 CHANGES_MAX = 4096
@@ -152,8 +154,8 @@ class KvMachine:
 
 def _words(data: bytes) -> list[Any]:
     try:
-        words = cbor2.loads(data)
-    except Exception as error:  # a client's bytes
+        words = load_plain(data, DEPTH_MAX)
+    except CborError as error:
         raise BadCommandError from error
     if type(words) is not list:
         raise BadCommandError

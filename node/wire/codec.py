@@ -6,7 +6,6 @@ a message that comes out of here has the types that its class says.
 """
 
 import dataclasses
-import io
 import typing
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +15,7 @@ import cbor2
 from node.raft import messages as raft
 from node.raft.messages import LogEntry, Message
 from node.wire import messages as wire
+from node.wire.cbor import CborError, load_plain
 from node.wire.framing import frame
 from node.wire.messages import WireMessage
 
@@ -116,41 +116,6 @@ _BY_NUMBER = {kind.number: kind for kind in KINDS}
 _BY_TYPE = {kind.type: (kind.number, tuple(name for name, _ in kind.fields)) for kind in KINDS}
 
 
-def _refuse_tag(decoder: object, tag: object = None) -> None:
-    raise WireError("tags are not used")
-
-
-# Those that cbor2 would make objects of by itself: dates, big numbers, shared references, patterns.
-_NO_TAGS = dict.fromkeys(
-    (
-        0,
-        1,
-        2,
-        3,
-        4,
-        5,
-        25,
-        28,
-        29,
-        30,
-        35,
-        36,
-        37,
-        52,
-        54,
-        100,
-        256,
-        258,
-        260,
-        261,
-        1004,
-        43000,
-        55799,
-    ),
-    _refuse_tag,
-)
-
-
 def encode(message: Message | WireMessage) -> bytes:
     """The message as one CBOR array."""
     number, names = _BY_TYPE[type(message)]
@@ -167,20 +132,10 @@ def decode(payload: bytes) -> Message | WireMessage:
 
     Raises WireError for anything but exactly one message of this version.
     """
-    stream = io.BytesIO(payload)
     try:
-        values = cbor2.CBORDecoder(
-            stream,
-            max_depth=DEPTH_MAX,
-            tag_hook=_refuse_tag,
-            semantic_decoders=_NO_TAGS,
-            strict_hashable_types=True,
-        ).decode()
-    except Exception as error:
-        # Whatever the decoder makes of hostile bytes, it is those bytes' fault.
-        raise WireError(f"not CBOR: {type(error).__name__}") from error
-    if stream.tell() != len(payload):
-        raise WireError("bytes after the message")
+        values = load_plain(payload, DEPTH_MAX)
+    except CborError as error:
+        raise WireError(str(error)) from error
     if type(values) is not list or not values or type(values[0]) is not int:
         raise WireError("not an array with a kind")
     kind = _BY_NUMBER.get(values[0])

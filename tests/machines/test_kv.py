@@ -301,3 +301,13 @@ def test_the_same_commands_give_the_same_bytes_on_every_node(commands: list[Comm
         other.changes(kv.watch(""), 0)
     assert one.query(kv.scan("")) == other.query(kv.scan(""))
     assert one.changes(kv.watch(""), 0) == other.changes(kv.watch(""), 0)
+
+
+def test_command_with_a_costly_tag_is_refused_before_its_value_is_computed() -> None:
+    """A fraction of huge numbers would keep every node that applies it busy for a minute."""
+    fraction = cbor2.CBORTag(30, [10**2000, 10**2000 - 1])
+    for words in (["put", "k", fraction], ["get", fraction], fraction):
+        with pytest.raises(BadCommandError):
+            KvMachine().apply(cbor2.dumps(words), 1)
+        with pytest.raises(BadCommandError):
+            KvMachine().query(cbor2.dumps(words))
