@@ -56,6 +56,8 @@ class LinkRule:
     @classmethod
     def from_map(cls, values: Mapping[str, Any]) -> "LinkRule":
         """The inverse of `to_map`, for values from outside. Raises FaultError."""
+        if not isinstance(values, Mapping):
+            raise FaultError(f"a rule has to be a map, not {values!r}")
         known = {field.name for field in dataclasses.fields(cls)}
         if unknown := set(values) - known:
             raise FaultError(f"unknown fields: {', '.join(sorted(unknown))}")

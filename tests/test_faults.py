@@ -322,3 +322,9 @@ def test_a_map_of_anything_raises_nothing_but_fault_errors() -> None:
                 continue
             hash(rule)
             _policy(rule).on_send(1, 2, "AppendEntries", 10, 0, NOW)
+
+
+@pytest.mark.parametrize("values", [None, 3, "rule", ["rule"]])
+def test_what_is_no_map_is_refused_as_a_rule(values: Any) -> None:
+    with pytest.raises(FaultError, match="a rule has to be a map"):
+        LinkRule.from_map(values)

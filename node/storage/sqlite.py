@@ -4,7 +4,8 @@ Write-ahead logging with synchronous=FULL makes each commit one flush of the dis
 one transaction: term, vote, truncation and new entries land together or not at all. A checksum
 beside each entry covers its index and term too, so an entry that rots, or that turns up in the
 place of another, is found at boot, and so is a lost end of the log, whose last index lies beside
-the vote. A node that finds such damage refuses to start, since it may have promised what it lost.
+the vote; `wal` finds damage in what SQLite has not folded into the database yet. A node that finds
+such damage refuses to start, since it may have promised what it lost.
 
 An error of the disk is final: after a failed flush nobody knows what reached it, and a second try
 may succeed without having written (fsyncgate). The exception is a full disk, which SQLite reports
@@ -22,10 +23,13 @@ from pathlib import Path
 from node.raft.messages import LogEntry
 from node.raft.ready import HardState
 from node.storage.base import CorruptionError, DiskFullError, StorageError, Stored
+from node.storage.wal import find_damage
 
 FORMAT_VERSION = 1
 WAL_PAGES_MAX = 1000
 """The write-ahead log is folded into the database when it has this many pages of 4 KiB."""
+WAL_BYTES_MAX = 8 * 1024 * 1024
+"""A larger one, which only a large batch makes, is cut back to this size after it was folded."""
 
 _SCHEMA = """
 CREATE TABLE node (
@@ -42,7 +46,9 @@ CREATE TABLE log (
 ) STRICT;
 """
 # SQLite's messages quote the file, so damage may show as text that cannot be decoded.
-_DISK_ERRORS = (sqlite3.Error, UnicodeDecodeError, OverflowError)
+_DISK_ERRORS = (sqlite3.Error, OSError, UnicodeDecodeError, OverflowError)
+# A copy of earlier files would have forgotten promises as well: never suggest one.
+_ADVICE = "wipe this node: it then follows the others without a vote"
 
 _INSERT = "INSERT INTO log (idx, term, entry, crc) VALUES (?, ?, ?, ?)"
 _SAVE_STATE = "INSERT OR REPLACE INTO hard_state VALUES (1, ?, ?, ?, ?)"
@@ -74,6 +80,7 @@ class SqliteStorage:
         self._error: StorageError | None = None
         self._connection: sqlite3.Connection | None = None
         try:
+            _check_write_ahead_log(path)
             self._db = self._connection = _connect(path)
             row = self._db.execute("SELECT format, cluster_id, node_id FROM node").fetchone()
             self._hard_state, self._last_index = self._load_state()
@@ -119,14 +126,15 @@ class SqliteStorage:
         except _DISK_ERRORS as error:
             raise _translate(error, self._path) from error
         if len(log) != self._last_index:
-            raise CorruptionError(
-                f"{self._path}: entry {len(log) + 1} is missing; the log went on to "
-                f"{self._last_index}"
+            raise _damaged(
+                self._path,
+                f"entry {len(log) + 1} is missing, the log went on to {self._last_index}",
             )
         if log and log[-1].term > self._hard_state.current_term:
-            raise CorruptionError(
-                f"{self._path}: entry {len(log)} has term {log[-1].term}, above the saved term "
-                f"{self._hard_state.current_term}"
+            raise _damaged(
+                self._path,
+                f"entry {len(log)} has term {log[-1].term}, above the saved term "
+                f"{self._hard_state.current_term}",
             )
         return Stored(self._hard_state, log)
 
@@ -135,7 +143,7 @@ class SqliteStorage:
             "SELECT current_term, voted_for, last_index, crc FROM hard_state"
         ).fetchone()
         if row is None or _state_row(HardState(row[0], row[1]), row[2]) != row:
-            raise CorruptionError(f"{self._path}: the saved term and vote are damaged")
+            raise _damaged(self._path, "the saved term and vote are damaged")
         return HardState(row[0], row[1]), row[2]
 
     def _load_log(self) -> Iterator[LogEntry]:
@@ -144,10 +152,10 @@ class SqliteStorage:
             "SELECT idx, term, entry, crc FROM log ORDER BY idx"
         ):
             if index != expected:
-                raise CorruptionError(f"{self._path}: entry {expected} is missing")
+                raise _damaged(self._path, f"entry {expected} is missing")
             is_typed = type(term) is int and (entry is None or type(entry) is bytes)
             if not is_typed or _entry_crc(index, term, entry) != crc:
-                raise CorruptionError(f"{self._path}: entry {index} is damaged (checksum)")
+                raise _damaged(self._path, f"entry {index} is damaged (checksum)")
             yield LogEntry(term, entry)
             expected += 1
 
@@ -160,7 +168,10 @@ class SqliteStorage:
     ) -> None:
         if self._error is not None:
             raise self._error
-        kept = self._last_index if truncate_from is None else truncate_from - 1
+        assert truncate_from is None or truncate_from >= 1, "the log begins at 1"
+        kept = (
+            self._last_index if truncate_from is None else min(truncate_from - 1, self._last_index)
+        )
         assert not entries or first_index == kept + 1, "the log has no holes"
         state = hard_state or self._hard_state
         last_index = kept + len(entries)
@@ -219,19 +230,36 @@ def _connect(path: Path) -> sqlite3.Connection:
             raise sqlite3.OperationalError(f"write-ahead logging is not possible here ({mode})")
         db.execute("PRAGMA synchronous = FULL")
         db.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES_MAX}")
+        db.execute(f"PRAGMA journal_size_limit = {WAL_BYTES_MAX}")
     except BaseException:
         db.close()
         raise
     return db
 
 
+def _check_write_ahead_log(path: Path) -> None:
+    log_path = path.with_name(f"{path.name}-wal")
+    try:
+        with log_path.open("rb") as log:
+            offset = find_damage(log)
+    except FileNotFoundError:
+        return  # the node was stopped cleanly
+    if offset is not None:
+        raise _damaged(log_path, f"damaged at byte {offset}, in front of saves that were flushed")
+
+
+def _damaged(path: Path, what: str) -> CorruptionError:
+    return CorruptionError(f"{path}: {what}; {_ADVICE}")
+
+
 def _translate(error: Exception, path: Path) -> StorageError:
     if isinstance(error, UnicodeDecodeError):
-        return CorruptionError(f"{path} is damaged: its texts are not readable")
+        return CorruptionError(f"{path} is damaged: its texts are not readable; {_ADVICE}")
     code = getattr(error, "sqlite_errorcode", None)
     primary = None if code is None else code & 0xFF
     if primary == sqlite3.SQLITE_FULL:
         return DiskFullError(f"{path}: no space is left")
-    if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return CorruptionError(f"{path} is damaged: {error}")
+    # SQLITE_ERROR: a table or a column is not there.
+    if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR):
+        return CorruptionError(f"{path} is damaged: {error}; {_ADVICE}")
     return StorageError(f"{path}: {error}")
