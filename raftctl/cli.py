@@ -19,18 +19,19 @@ from raftctl.errors import CliError, from_client_error
 from raftctl.exit_codes import Exit
 from raftctl.output import Output
 from raftctl.settings import make_settings
+from raftctl.verbs import Verbs
 
 VALUE_OPTIONS = {"-c", "--cluster", "-o", "--output", "--timeout", "--home"}
 FLAG_OPTIONS = {"-q", "--quiet", "-v", "--verbose", "--no-color", "--ascii", "-y", "--yes"}
 
 app = typer.Typer(
     name="raftctl",
-    no_args_is_help=True,
+    cls=Verbs,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Run, watch and break Raft clusters on this machine.",
-    epilog="Try: raftctl up -n 3, raftctl put k v, raftctl kill leader, raftctl get k",
+    epilog="raftctl up -n 3, raftctl put k v, raftctl kill leader, raftctl get k",
 )
 
 
@@ -93,7 +94,7 @@ def hoist_globals(arguments: list[str]) -> list[str]:
 
 def main() -> NoReturn:
     """The entry point. Ends the process with the exit code."""
-    arguments = hoist_globals(sys.argv[1:])
+    arguments = hoist_globals(sys.argv[1:]) or ["--help"]
     signal.signal(signal.SIGTERM, _on_sigterm)
     try:
         code = _run(arguments)
@@ -136,9 +137,9 @@ def _fail(output: Output, error: Exception) -> int:
     if isinstance(error, ClientError):
         failure = from_client_error(error)
     elif hasattr(error, "format_message"):
-        failure = CliError(
-            "E_USAGE", error.format_message(), Exit.USAGE, hint="raftctl --help lists the verbs"
-        )
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context is not None else "raftctl"
+        failure = CliError("E_USAGE", error.format_message(), Exit.USAGE, hint=f"{command} --help")
     elif output.verbose:
         raise error
     else:

@@ -4,6 +4,7 @@ Unknown is null, durations end in `_ms`, sizes in `_bytes`, times are RFC 3339 i
 """
 
 import dataclasses
+import re
 import types
 import typing
 from dataclasses import dataclass, field
@@ -19,10 +20,14 @@ class Node:
     """running, paused, exited, stopped or unreachable."""
     note: str
     """Why it is not running, for people."""
+    remedy: str
+    """What to type to get it back; empty when nothing is needed."""
     role: str | None = None
     term: int | None = None
     voted_for: str | None = None
     leader: str | None = None
+    leading_ms: int | None = None
+    """Since when it has led; null for all but leaders."""
     first_index: int | None = None
     last_index: int | None = None
     commit_index: int | None = None
@@ -60,6 +65,16 @@ class Up:
     created: bool
     took_ms: int
     nodes: list[Node]
+
+
+@dataclass
+class UpPlan:
+    """The answer of up --dry-run."""
+
+    cluster: str
+    creates: bool
+    starts: list[str]
+    ports: list[int]
 
 
 @dataclass
@@ -265,6 +280,16 @@ class Log:
 
 
 @dataclass
+class Line:
+    """One line of a node's own log file; `time` and `level` are null for what it did not write."""
+
+    node: str
+    time: str | None
+    level: str | None
+    text: str
+
+
+@dataclass
 class Bench:
     mode: str
     clients: int
@@ -286,6 +311,20 @@ class Config:
 
 
 @dataclass
+class Written:
+    """The answer of config init."""
+
+    path: str
+
+
+@dataclass
+class Kinds:
+    """The kinds of documents that raftctl prints."""
+
+    kinds: list[str]
+
+
+@dataclass
 class Version:
     version: str
     protocol: int
@@ -304,22 +343,24 @@ class Error:
     details: dict[str, Any]
 
 
+def kind_of(document_type: type[Any]) -> str:
+    """How a document is called in its schema: UpPlan is up-plan."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", document_type.__name__).lower()
+
+
 KINDS: dict[str, type[Any]] = {
-    kind.__name__.lower(): kind
+    kind_of(kind): kind
     for kind in (
-        Status, Up, Down, Ls, Wait, Env, Doctor, Prune, Action, Faults, Injected, Heal, Put, Get,
-        Del, Cas, Scan, Change, Propose, Transfer, Event, Log, Bench, Config, Version, Error,
+        Status, Up, UpPlan, Down, Ls, Wait, Env, Doctor, Prune, Action, Line, Faults, Injected,
+        Heal, Put, Get, Del, Cas, Scan, Change, Propose, Transfer, Event, Log, Bench, Config,
+        Written, Kinds, Version, Error,
     )
 }  # fmt: skip
 
 
-def kind_of(document: object) -> str:
-    return type(document).__name__.lower()
-
-
 def to_json(document: Any) -> dict[str, Any]:  # noqa: ANN401 - any of KINDS
     """The document as it is printed, its schema's name first."""
-    return {"schema": f"raftctl.{kind_of(document)}/v1", **dataclasses.asdict(document)}
+    return {"schema": f"raftctl.{kind_of(type(document))}/v1", **dataclasses.asdict(document)}
 
 
 def json_schema(kind: str) -> dict[str, Any]:

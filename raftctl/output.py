@@ -51,6 +51,11 @@ class Output:
                 sys.stdout.write(line + "\n")
         sys.stdout.flush()
 
+    def clear_screen(self) -> None:
+        """Begin at the top again, on a terminal; what is piped stays a sequence."""
+        if sys.stdout.isatty() and not self.is_json:
+            sys.stdout.write("\x1b[H\x1b[2J")
+
     def note(self, text: str) -> None:
         """A line about the data, not data."""
         if not self.quiet:

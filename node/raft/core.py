@@ -105,6 +105,11 @@ class RaftCore:
                 return None
 
     @property
+    def leading_since(self) -> int | None:
+        """When this node was elected, in microseconds on the clock of `now`; None: not leading."""
+        return self._role.elected_at if isinstance(self._role, Leader) else None
+
+    @property
     def first_index(self) -> int:
         return self.log.first_index
 
@@ -331,8 +336,8 @@ class RaftCore:
         assert type(role) in LEGAL_TRANSITIONS[type(old)], f"{type(old)} to {type(role)}"
         known_leader = self.leader_id
         self._role = role
-        if type(role) is not type(old):
-            self.emit(RoleChanged(self.term, self.role_name, why))
         if self.leader_id != known_leader:
             reading.fail_forwarded_reads(self)
             self.emit(LeaderChanged(self.term, self.leader_id))
+        if type(role) is not type(old):
+            self.emit(RoleChanged(self.term, self.role_name, why))

@@ -143,6 +143,7 @@ def _become_leader(core: "RaftCore", candidate: Candidate, now: int) -> None:
     config = core.config
     first_index = core.log.last_index + 1
     leader = Leader(
+        elected_at=now,
         heartbeat_deadline=now + config.heartbeat_us,
         quorum_deadline=now + config.election_timeout_us,
         first_index=first_index,

@@ -49,6 +49,7 @@ class Transfer:
 class Leader:
     """Replicates. `progress` holds the other voters; this node's own copy counts once durable."""
 
+    elected_at: int
     heartbeat_deadline: int
     quorum_deadline: int
     first_index: int

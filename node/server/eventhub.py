@@ -61,6 +61,8 @@ class EventHub:
             case events.LeaderElected(term, votes, took_us):
                 names = ",".join(node_name(vote) for vote in votes)
                 self.publish("leader", term, votes=names, took_ms=round(took_us / 1000, 1))
+            case events.LeaderChanged(term, None):
+                self.publish("leaderless", term)
             case events.LeaderChanged(term, leader_id):
                 self.publish("follow", term, leader=node_name(leader_id))
             case events.VoteCast(term, candidate_id):

@@ -156,7 +156,7 @@ async def _serve(node: Node, machine: StateMachine, is_wiped: bool) -> None:
         log(
             "error",
             "raft.db is missing: this node lost what it had promised, so it only follows",
-            hint="restore raft.db from this node's own backup, or start a new cluster",
+            hint="it stays a copy without a vote; for all votes make a new cluster",
         )
     # What start-up made stays for good: the collector need not look at it again.
     gc.collect()

@@ -9,7 +9,7 @@ from typing import Any
 from node.faults import LinkPolicy
 from node.raft.messages import LogEntry
 from node.replica import Replica
-from node.server.driver import DiskStats
+from node.server.driver import DiskStats, now_us
 from node.server.eventhub import EventHub
 from node.transport.peers import PeerLink
 from node.wire.envelope import EnvelopeError, unseal
@@ -52,6 +52,7 @@ class Status:
             "term": core.term,
             "voted_for": core.voted_for,
             "leader": core.leader_id,
+            "leading_ms": self._leading_ms(),
             "first_index": core.first_index,
             "last_index": core.last_index,
             "commit_index": core.commit_index,
@@ -92,6 +93,10 @@ class Status:
                 "data": last.data,
             },
         }
+
+    def _leading_ms(self) -> int | None:
+        since = self._replica.core.leading_since
+        return None if since is None else (now_us() - since) // 1000
 
     def _link_state(self, link: PeerLink) -> str:
         me = self._replica.core.id

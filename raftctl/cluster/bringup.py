@@ -21,12 +21,11 @@ from raftctl.cluster.launcher import (
     wait_for,
 )
 from raftctl.cluster.observation import observe
-from raftctl.cluster.show import node_cells
+from raftctl.cluster.show import node_table
 from raftctl.cluster.shutdown import take_down
-from raftctl.documents import Status, Up
+from raftctl.documents import Status, Up, UpPlan
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
-from raftctl.output import table
 from raftctl.settings import Settings
 from raftctl.values import usage
 
@@ -126,11 +125,15 @@ def _dry_run(
 ) -> int:
     if existing is not None:
         down = [p.name for p in existing.processes.values() if p.find() is None]
-        settings.output.note(f"would start of {name}: {' '.join(down) or 'nothing, all run'}")
-        return Exit.OK
-    plan = _plan(name, clusters_folder(settings) / name, request, config)
-    ports = choose_ports(plan, ports_of(all_clusters(settings)))
-    settings.output.note(f"would make {name}: n1..n{plan.size} on ports {ports[0]}-{ports[-1]}")
+        document = UpPlan(name, False, down, [node.port for node in existing.spec.nodes])
+        line = f"would start of {name}: {' '.join(down) or 'nothing, all run'}"
+    else:
+        plan = _plan(name, clusters_folder(settings) / name, request, config)
+        ports = choose_ports(plan, ports_of(all_clusters(settings)))
+        names = [f"n{number}" for number in range(1, plan.size + 1)]
+        document = UpPlan(name, True, names, ports)
+        line = f"would make {name}: {' '.join(names)} on ports {ports[0]}-{ports[-1]}"
+    settings.output.show(document, lambda: [line])
     return Exit.OK
 
 
@@ -155,7 +158,7 @@ def _start(settings: Settings, cluster: Cluster, is_new: bool, request: Request)
         output.done(f"leader {status.leader} term {status.term}")
     took = round((time.monotonic() - begin) * 1000)
     document = Up(cluster.name, status.leader, status.term, is_new, took, status.nodes)
-    output.show(document, lambda: _lines(status))
+    output.show(document, lambda: node_table(status, status.nodes, output))
     output.note("Next: raftctl status, raftctl put k v, raftctl get k, raftctl down")
     if request.foreground:
         return _stay(settings, cluster)
@@ -185,19 +188,14 @@ def _roll_back(cluster: Cluster, started: list[int], is_new: bool) -> None:
         cluster.purge()
 
 
-def _lines(status: Status) -> list[str]:
-    header = ("NODE", "ROLE", "TERM", "COMMIT", "APPLIED", "LAG", "PROC", "ADDRESS")
-    return table(header, [node_cells(row, status.leader) for row in status.nodes])
-
-
 def _stay(settings: Settings, cluster: Cluster) -> int:
     """Show the logs until Ctrl-C, which takes the cluster down."""
     from raftctl.cluster.logs import follow
 
     settings.output.note("in the foreground; Ctrl-C takes it down")
     try:
-        for line in follow(list(cluster.processes.values()), lambda line: True):
-            settings.output.note(line)
+        for name, line in follow(list(cluster.processes.values()), lambda line: True):
+            settings.output.note(f"{name} | {line}")
     except (KeyboardInterrupt, SystemExit):
         settings.output.note("stopping")
         take_down(cluster, UP_SECONDS)

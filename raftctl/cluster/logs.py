@@ -4,35 +4,53 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from operator import itemgetter
 
 from raftctl.cluster.processes import NodeProcess
+from raftctl.documents import Line
 
 LEVELS = ("info", "warn", "error")
 POLL_SECONDS = 0.1
+LINES_MAX = 10_000
+"""How many lines of one log are looked at."""
 _LINE = re.compile(r"^(\S+Z) (info |warn |error)")
 
 Accept = Callable[[str], bool]
 
 
-def last_lines(processes: Sequence[NodeProcess], count: int, accept: Accept) -> list[str]:
-    """The last `count` lines of all logs together, in the order of their times."""
-    lines = [
-        (line, process.name)
-        for process in processes
-        for line in process.last_log_lines(10_000)
-        if accept(line)
-    ]
-    lines.sort(key=lambda item: item[0][:24])  # lines begin with their time
-    return [f"{name} | {line}" for line, name in lines[-count:]]
+def read_line(node: str, line: str) -> Line:
+    """A line of a node's log, taken apart."""
+    found = _LINE.match(line)
+    if found is None:
+        return Line(node, None, None, line)
+    return Line(node, found[1], found[2].strip(), line[found.end() :].strip())
 
 
-def follow(processes: Sequence[NodeProcess], accept: Accept) -> Iterator[str]:
+def last_lines(
+    processes: Sequence[NodeProcess], count: int, accept: Accept
+) -> list[tuple[str, str]]:
+    """The last `count` lines of all logs together, by time: each node's name, and its line."""
+    lines: list[tuple[str, str, str]] = []
+    for process in processes:
+        time_of_line = ""
+        for line in process.last_log_lines(LINES_MAX):
+            if found := _LINE.match(line):
+                time_of_line = found[1]  # lines without one, as of a traceback, belong to this
+            if accept(line):
+                lines.append((time_of_line, process.name, line))
+    lines.sort(key=itemgetter(0))
+    return [(name, line) for _, name, line in lines[-count:]] if count else []
+
+
+def follow(processes: Sequence[NodeProcess], accept: Accept) -> Iterator[tuple[str, str]]:
     """New lines as they are written, for ever."""
     sizes = {process.name: _size(process) for process in processes}
     while True:
         for process in processes:
             size = _size(process)
-            if size <= sizes[process.name]:
+            if size < sizes[process.name]:
+                sizes[process.name] = 0  # it was made anew
+            if size == sizes[process.name]:
                 continue
             with process.log_path.open("rb") as file:
                 file.seek(sizes[process.name])
@@ -41,7 +59,7 @@ def follow(processes: Sequence[NodeProcess], accept: Accept) -> Iterator[str]:
             sizes[process.name] += end
             for line in data[:end].decode("utf-8", "replace").splitlines():
                 if accept(line):
-                    yield f"{process.name} | {line}"
+                    yield process.name, line
         time.sleep(POLL_SECONDS)
 
 

@@ -1,6 +1,7 @@
 """What a cluster looks like now: every node's own view, beside what its process is doing."""
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import psutil
@@ -9,6 +10,7 @@ from node.client.errors import UnreachableError
 from node.client.survey import Survey, status_of_all
 from raftctl.cluster.directory import Cluster
 from raftctl.cluster.faultsfile import read_faults
+from raftctl.cluster.processes import is_paused
 from raftctl.documents import Node, Quorum, Status
 from raftctl.values import ago
 
@@ -19,15 +21,31 @@ def node_name(node_id: int | None) -> str | None:
     return None if node_id is None else f"n{node_id}"
 
 
+Processes = Mapping[int, psutil.Process | None]
+
+
 def survey(cluster: Cluster, timeout: float = SURVEY_SECONDS_MAX) -> Survey:
     """Every node's status document, or why there is none."""
-    return status_of_all(cluster.address, timeout)
+    return _ask(cluster, _processes(cluster), timeout)
+
+
+def _processes(cluster: Cluster) -> Processes:
+    return {node_id: process.find() for node_id, process in cluster.processes.items()}
+
+
+def _ask(cluster: Cluster, processes: Processes, timeout: float) -> Survey:
+    """Nobody waits for a stopped process: it would accept, and never answer."""
+    paused = {node_id for node_id, process in processes.items() if is_paused(process)}
+    answers = status_of_all(cluster.address, timeout, leave_out=paused)
+    answers |= {node_id: UnreachableError("paused", f"n{node_id} is paused") for node_id in paused}
+    return dict(sorted(answers.items()))
 
 
 def observe(cluster: Cluster, timeout: float = SURVEY_SECONDS_MAX) -> Status:
     """The cluster's status. Reading it changes nothing."""
-    answers = survey(cluster, timeout)
-    rows = [_row(cluster, node_id, answer) for node_id, answer in answers.items()]
+    processes = _processes(cluster)
+    answers = _ask(cluster, processes, timeout)
+    rows = [_row(cluster, node_id, processes[node_id], answers[node_id]) for node_id in answers]
     leader = max(
         (row for row in rows if row.role == "leader"), key=lambda row: row.term or 0, default=None
     )
@@ -54,28 +72,34 @@ def _health(rows: list[Node], leader: Node | None, faults: int) -> str:
         return "down"
     if leader is None:
         return "no leader"
-    healthy = all(row.proc == "running" for row in rows) and not faults
+    healthy = all(row.proc == "running" and row.voting for row in rows) and not faults
     return "ok" if healthy else "degraded"
 
 
-def _row(cluster: Cluster, node_id: int, answer: dict[str, Any] | UnreachableError) -> Node:
+def _row(
+    cluster: Cluster,
+    node_id: int,
+    process: psutil.Process | None,
+    answer: dict[str, Any] | UnreachableError,
+) -> Node:
     address = cluster.spec.address_of(node_id)
-    process = cluster.processes[node_id].find()
     row = Node(
         id=address.name,
         address=f"{address.host}:{address.port}",
         pid=None if process is None else process.pid,
         proc="running",
         note="",
+        remedy="",
     )
     if isinstance(answer, UnreachableError):
-        row.proc, row.note = _why_not(cluster, node_id, process, answer)
+        row.proc, row.note, row.remedy = _why_not(cluster, node_id, process, answer)
         return row
     row.pid = answer["pid"]
     row.role = answer["role"]
     row.term = answer["term"]
     row.voted_for = node_name(answer["voted_for"])
     row.leader = node_name(answer["leader"])
+    row.leading_ms = answer["leading_ms"]
     row.first_index = answer["first_index"]
     row.last_index = answer["last_index"]
     row.commit_index = answer["commit_index"]
@@ -83,7 +107,9 @@ def _row(cluster: Cluster, node_id: int, answer: dict[str, Any] | UnreachableErr
     row.voting = answer["voting"]
     row.up_ms = answer["up_ms"]
     row.links = {f"n{peer}": state for peer, state in answer["links"].items()}
-    row.note = "" if answer["voting"] else "wiped: follows without voting"
+    if not answer["voting"]:
+        row.note = "wiped, no vote"
+        row.remedy = f"raftctl logs {row.id} --level error"
     event = answer["last_event"]
     if event is not None:
         row.last_event = f"{event['kind']} {ago(time.time() - event['wall_ns'] / 1e9)} ago"
@@ -92,15 +118,16 @@ def _row(cluster: Cluster, node_id: int, answer: dict[str, Any] | UnreachableErr
 
 def _why_not(
     cluster: Cluster, node_id: int, process: psutil.Process | None, error: UnreachableError
-) -> tuple[str, str]:
+) -> tuple[str, str, str]:
+    """What its process is doing, why, and what to type."""
     if process is not None:
-        if process.status() == psutil.STATUS_STOPPED:
-            return "paused", f"raftctl resume n{node_id}"
-        return "unreachable", error.message
+        if is_paused(process):
+            return "paused", "paused", f"raftctl resume n{node_id}"
+        return "unreachable", error.message, f"raftctl logs n{node_id}"
     ended = cluster.processes[node_id].ended()
     if ended is None:
-        return "exited", f"ended by itself: raftctl logs n{node_id}"
-    return "exited", f"{ended.how} {ago(time.time() - ended.at)} ago: raftctl start n{node_id}"
+        return "exited", "ended by itself", f"raftctl logs n{node_id}"
+    return "exited", f"{ended.how} {ago(time.time() - ended.at)}", f"raftctl start n{node_id}"
 
 
 def is_ready(cluster: Cluster, status: Status) -> bool:

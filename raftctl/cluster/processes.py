@@ -16,6 +16,15 @@ from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 
 START_SLACK_SECONDS = 0.05
+LOG_TAIL_BYTES_MAX = 8 * 1024 * 1024
+
+
+def is_paused(process: psutil.Process | None) -> bool:
+    """Whether it was stopped by a signal, and did not go on."""
+    try:
+        return process is not None and process.status() == psutil.STATUS_STOPPED
+    except psutil.Error:
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +100,7 @@ class NodeProcess:
         self.note_end(how)
         try:
             process.send_signal(number)
-            if number == signal.SIGTERM and process.status() == psutil.STATUS_STOPPED:
+            if number == signal.SIGTERM and is_paused(process):
                 process.send_signal(signal.SIGCONT)  # a paused process cannot stop by itself
         except psutil.NoSuchProcess:
             pass
@@ -131,8 +140,12 @@ class NodeProcess:
         return None
 
     def last_log_lines(self, count: int) -> list[str]:
+        """The end of its log: at most `count` lines, from its last 8 MiB."""
         try:
-            lines = self.log_path.read_text(encoding="utf-8", errors="replace").splitlines()
+            with self.log_path.open("rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                file.seek(max(size - LOG_TAIL_BYTES_MAX, 0))
+                text = file.read().decode("utf-8", errors="replace")
         except OSError:
             return []
-        return lines[-count:]
+        return text.splitlines()[-count:]

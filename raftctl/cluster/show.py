@@ -1,42 +1,59 @@
 """A cluster's status as lines of text."""
 
+from collections.abc import Sequence
+
 from raftctl.documents import Node, Status
 from raftctl.output import Output, table
+from raftctl.values import ago
 
 _LINK_SIGNS = {"up": ("✓", "+"), "cut": ("✗", "x"), "slow": ("~", "~"), "down": ("–", "-")}
 
 
-def status_lines(status: Status, output: Output) -> list[str]:
-    """The head line, and a row for each node; `wide` has the links and the last event too."""
-    leader = f"leader {status.leader} (term {status.term})" if status.leader else "no leader"
-    head = (
-        f"{status.cluster}  {len(status.nodes)} nodes  {leader}  "
-        f"quorum {status.quorum.have}/{len(status.nodes)} (needs {status.quorum.need})  "
-        f"{status.health.upper()}  faults {status.faults}"
+def status_lines(status: Status, output: Output, only: Sequence[str]) -> list[str]:
+    """The head line, and a row for each node of `only`; `wide` has links and last events too."""
+    rows = [row for row in status.nodes if row.id in only]
+    return [_head(status), *node_table(status, rows, output)]
+
+
+def _head(status: Status) -> str:
+    leader = next((row for row in status.nodes if row.id == status.leader), None)
+    who = "no leader"
+    if leader is not None:
+        age = "" if leader.leading_ms is None else f", {ago(leader.leading_ms / 1000)}"
+        who = f"leader {leader.id} (term {status.term}{age})"
+    quorum = f"quorum {status.quorum.have}/{len(status.nodes)} (needs {status.quorum.need})"
+    return (
+        f"{status.cluster}  {len(status.nodes)} nodes  {who}  {quorum}  {status.health.upper()}  "
+        f"faults {status.faults}"
     )
-    header = ["NODE", "ROLE", "TERM", "COMMIT", "APPLIED", "LAG", "PROC", "ADDRESS"]
-    if output.is_wide:
-        header[6:6] = ["LINKS"]
-        header.append("LAST EVENT")
-    rows = []
-    for row in status.nodes:
-        cells = node_cells(row, status.leader)
+
+
+def node_table(status: Status, rows: Sequence[Node], output: Output) -> list[str]:
+    """A line for each node; what to type for one that is not well stands in its last column."""
+    header = ["NODE", "ROLE", "TERM", "COMMIT", "APPLIED", "LAG"]
+    header += ["LINKS", "PROC", "ADDRESS", "LAST EVENT"] if output.is_wide else ["PROC", "ADDRESS"]
+    lines = []
+    for row in rows:
+        star = "*" if row.id == status.leader else ""
+        cells: list[object] = [
+            f"{row.id}{star}", row.role, row.term, row.commit_index, row.last_applied, row.lag
+        ]  # fmt: skip
         if output.is_wide:
-            cells[6:6] = [_links(row, status, output)]
-            cells.append(row.last_event or row.note)
-        elif row.note:
-            cells[-1] = f"{row.address}  {row.note}"
-        rows.append(cells)
-    return [head, *table(header, rows)]
+            last = row.remedy or row.last_event
+            cells += [_links(row, status, output), _process(row, wide=True), row.address, last]
+        else:
+            address = f"{row.address}  {row.remedy}" if row.remedy else row.address
+            cells += [_process(row, wide=False), address]
+        lines.append(cells)
+    return table(header, lines)
 
 
-def node_cells(row: Node, leader: str | None) -> list[object]:
-    star = "*" if row.id == leader else ""
-    process = f"pid {row.pid}" if row.proc == "running" else row.proc
-    return [
-        f"{row.id}{star}", row.role, row.term, row.commit_index, row.last_applied, row.lag,
-        process, row.address,
-    ]  # fmt: skip
+def _process(row: Node, wide: bool) -> str:
+    if row.note:
+        return row.note
+    if wide and row.up_ms is not None:
+        return f"up {ago(row.up_ms / 1000)} pid {row.pid}"
+    return f"pid {row.pid}"
 
 
 def _links(row: Node, status: Status, output: Output) -> str:

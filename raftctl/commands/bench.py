@@ -9,14 +9,14 @@ from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.settings import Settings
 from raftctl.values import seconds, usage
+from raftctl.verbs import section
 
 METRICS = ("ops_per_s", "p50", "p95", "p99", "max", "err", "unknown")
 
 
 def add_to(app: typer.Typer) -> None:
-    app.command("bench", epilog='raftctl bench put --inflight 256 --assert "p99<50ms,err<1%"')(
-        bench
-    )
+    add = section(app, "Raftctl")
+    add(bench, "bench put --inflight 256 --duration 10s", 'bench get --assert "p99<50ms,err<1%"')
 
 
 def bench(
@@ -30,7 +30,10 @@ def bench(
     size: Annotated[int, typer.Option(help="Bytes of a value.")] = 100,
     check: Annotated[str | None, typer.Option("--assert", help="p99<50ms,err<1%")] = None,
 ) -> int:
-    """Measure puts or linearizable gets; exit 7 when an assertion fails."""
+    """Measure puts or linearizable gets.
+
+    Exit 7 when an assertion fails, 10 when nothing was measured.
+    """
     from raftctl.cluster.directory import find_cluster
     from raftctl.cluster.load import run_load
 

@@ -1,6 +1,7 @@
 """up, down, ls, status, wait, env, doctor, prune: the cluster as a whole."""
 
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -10,20 +11,22 @@ import typer
 from raftctl.exit_codes import Exit
 from raftctl.settings import Settings, confirm
 from raftctl.values import usage
+from raftctl.verbs import section
 
 WAIT_SECONDS = 30.0
 Name = Annotated[str | None, typer.Argument(help="The cluster's name.", show_default=False)]
 
 
 def add_to(app: typer.Typer) -> None:
-    app.command("up", epilog="raftctl up -n 5, raftctl up demo --config local3")(up)
-    app.command("down", epilog="raftctl down, raftctl down demo --purge -y")(down)
-    app.command("ls", epilog="raftctl ls -o json")(ls)
-    app.command("status", epilog="raftctl status -o wide, raftctl status -w")(status)
-    app.command("wait", epilog="raftctl wait ready, raftctl wait applied=100")(wait)
-    app.command("env", epilog='eval "$(raftctl env)"')(env)
-    app.command("doctor", epilog="raftctl doctor --fix")(doctor)
-    app.command("prune", epilog="raftctl prune --dry-run")(prune)
+    add = section(app, "Cluster")
+    add(up, "up -n 5", "up demo --config local3 --set raft.heartbeat_ms=20")
+    add(down, "down", "down demo --purge -y")
+    add(ls, "ls -o json")
+    add(status, "status -o wide", "status leader n2", "status -w")
+    add(wait, "wait ready", "wait applied=100 --timeout 10s")
+    add(env, "env", "env --shell fish")
+    add(doctor, "doctor", "doctor --fix")
+    add(prune, "prune --dry-run", "prune -y")
 
 
 def up(
@@ -33,20 +36,22 @@ def up(
     foreground: Annotated[
         bool, typer.Option("-f", "--foreground", help="Stay, show the logs, Ctrl-C is down.")
     ] = False,
-    ephemeral: Annotated[bool, typer.Option(help="Forget the data on down.")] = False,
+    ephemeral: Annotated[
+        bool, typer.Option("--ephemeral", help="Forget the data on down.")
+    ] = False,
     data_dir: Annotated[Path | None, typer.Option(help="Keep the data there.")] = None,
     port_base: Annotated[int | None, typer.Option(help="n1 listens on this + 1.")] = None,
-    any_port: Annotated[bool, typer.Option(help="Whatever ports are free.")] = False,
+    any_port: Annotated[bool, typer.Option("--any-port", help="Whatever ports are free.")] = False,
     config: Annotated[str | None, typer.Option(help="A cluster file, or local3, local5.")] = None,
     override: Annotated[
         list[str] | None, typer.Option("--set", help="raft.heartbeat_ms=20; may be repeated.")
     ] = None,
     until: Annotated[str, typer.Option("--wait", help="leader, ready or none.")] = "leader",
     machine: Annotated[str | None, typer.Option(help="pkg.mod:Class, your machine.")] = None,
-    retain: Annotated[bool, typer.Option(help="Keep what a failed start left.")] = False,
-    dry_run: Annotated[bool, typer.Option(help="Only say what would be done.")] = False,
+    retain: Annotated[bool, typer.Option("--retain", help="Keep a failed start's rests.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
 ) -> int:
-    """Bring a cluster up: make it, or start what of it does not run. Idempotent."""
+    """Make a cluster, or start what of it does not run. Idempotent."""
     from raftctl.cluster import bringup
 
     if until not in ("leader", "ready", "none"):
@@ -67,7 +72,7 @@ def down(
     context: typer.Context,
     name: Name = None,
     everything: Annotated[bool, typer.Option("--all", help="Every cluster.")] = False,
-    purge: Annotated[bool, typer.Option(help="Remove the data too.")] = False,
+    purge: Annotated[bool, typer.Option("--purge", help="Remove the data too.")] = False,
 ) -> None:
     """Stop a cluster. What does not run is down already."""
     from raftctl.cluster.directory import all_clusters, cluster_name, find_cluster
@@ -117,20 +122,28 @@ def ls(context: typer.Context) -> None:
 
 def status(
     context: typer.Context,
-    name: Name = None,
+    selectors: Annotated[
+        list[str] | None, typer.Argument(metavar="[SEL...]", help="Only these; none: all.")
+    ] = None,
     watch: Annotated[bool, typer.Option("-w", "--watch", help="Again each second.")] = False,
 ) -> int:
     """Show every node, dead ones with the reason. Reading changes nothing."""
     from raftctl.cluster.directory import find_cluster
     from raftctl.cluster.observation import observe
     from raftctl.cluster.show import status_lines
+    from raftctl.selectors import resolve
 
     settings = _settings(context)
-    cluster = find_cluster(settings, name)
+    output = settings.output
+    cluster = find_cluster(settings)
     while True:
-        with settings.output.patience("asking the nodes"):
+        with output.patience("asking the nodes"):
             seen = observe(cluster, settings.timeout or 1.0)
-        settings.output.show(seen, partial(status_lines, seen, settings.output))
+        chosen = [f"n{node_id}" for node_id in resolve(selectors or ["all"], seen)]
+        if watch:
+            output.clear_screen()
+        only = replace(seen, nodes=[row for row in seen.nodes if row.id in chosen])
+        output.show(only, partial(status_lines, seen, output, chosen))
         if not watch:
             return Exit.NOT_RUNNING if seen.health == "down" else Exit.OK
         time.sleep(1)
@@ -140,7 +153,10 @@ def wait(
     context: typer.Context,
     condition: Annotated[str, typer.Argument(help="leader, ready, healed, converged, applied=N.")],
 ) -> None:
-    """Wait until the cluster is so; exit 4 or 5 when it does not come to pass in time."""
+    """Wait until the cluster is in a state.
+
+    Exit 4 when it does not come to pass in time, 5 when there is no leader by then.
+    """
     from raftctl.cluster.conditions import condition_of
     from raftctl.cluster.directory import find_cluster
     from raftctl.cluster.launcher import wait_for
@@ -161,7 +177,7 @@ def env(
     context: typer.Context,
     shell: Annotated[str, typer.Option(help="bash or fish.")] = "bash",
 ) -> None:
-    """Print the variables that make this cluster the default of a shell."""
+    """Print the variables that choose this cluster in a shell."""
     from raftctl.cluster.directory import cluster_name
     from raftctl.documents import Env
 
@@ -181,9 +197,9 @@ def env(
 
 def doctor(
     context: typer.Context,
-    fix: Annotated[bool, typer.Option(help="Mend what can be mended.")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Mend what can be mended.")] = False,
 ) -> int:
-    """Check the environment, the ports and what dead processes left."""
+    """Check the environment, the ports and stale pid files."""
     from raftctl.cluster.checkup import examine
     from raftctl.documents import Doctor
 
@@ -206,7 +222,7 @@ def doctor(
 
 def prune(
     context: typer.Context,
-    dry_run: Annotated[bool, typer.Option(help="Only say what would go.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
 ) -> None:
     """Remove the clusters of which nothing runs."""
     from raftctl.cluster.directory import all_clusters

@@ -13,6 +13,7 @@ from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.settings import Settings
 from raftctl.values import node_id, usage
+from raftctl.verbs import section
 
 if TYPE_CHECKING:
     from node.client.blocking import Client
@@ -24,13 +25,14 @@ Key = Annotated[str, typer.Argument(help="The key.")]
 
 
 def add_to(app: typer.Typer) -> None:
-    app.command("put", epilog="raftctl put k v, raftctl put k - < file")(put)
-    app.command("get", epilog="raftctl get k, raftctl get k --at n2")(get)
-    app.command("del", epilog="raftctl del k")(delete)
-    app.command("cas", epilog="raftctl cas k old new")(cas)
-    app.command("scan", epilog="raftctl scan user/")(scan)
-    app.command("watch", epilog="raftctl watch user/ -o jsonl")(watch)
-    app.command("propose", epilog="raftctl propose hello --timeout 10s")(propose)
+    add = section(app, "Data")
+    add(put, "put k v", "put k - < file")
+    add(get, "get k", "get k --at n2", "get k --read stale --at follower")
+    add(delete, "del k", name="del")
+    add(cas, "cas k old new", "cas k '' new --absent")
+    add(scan, "scan user/")
+    add(watch, "watch user/ -o jsonl", "watch --since 100")
+    add(propose, "propose hello --timeout 10s", "propose - < file")
 
 
 def put(
@@ -108,9 +110,11 @@ def cas(
     key: Key,
     old: Annotated[str, typer.Argument(help="What it has to be now.")],
     new: Annotated[str, typer.Argument(help="What it becomes.")],
-    absent: Annotated[bool, typer.Option(help="It has to be absent; OLD is ignored.")] = False,
+    absent: Annotated[
+        bool, typer.Option("--absent", help="It has to be absent; OLD is ignored.")
+    ] = False,
 ) -> None:
-    """Set a key if it has a certain value; exit 6 when it has another."""
+    """Set a key if it has a certain value, else exit 6."""
     from node.machines import kv
     from raftctl.documents import Cas
 
@@ -180,7 +184,7 @@ def propose(
     context: typer.Context,
     command: Annotated[str, typer.Argument(metavar="BYTES", help="Text; - reads stdin.")],
 ) -> None:
-    """Give a command to a state machine of your own, and show its answer."""
+    """Give a command to a state machine of your own."""
     from raftctl.documents import Propose
 
     settings: Settings = context.obj

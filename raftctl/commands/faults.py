@@ -7,18 +7,18 @@ import typer
 from raftctl.exit_codes import Exit
 from raftctl.settings import Settings
 from raftctl.values import bytes_per_second, latency, probability, seconds, usage
+from raftctl.verbs import section
 
 For = Annotated[str | None, typer.Option("--for", help="Heals itself after: 10s.")]
 As = Annotated[str, typer.Option("--as", help="A name to heal it by.")]
 
 
 def add_to(app: typer.Typer) -> None:
-    app.command("partition", epilog="raftctl partition leader --for 10s, partition 1,2 / rest")(
-        partition
-    )
-    app.command("net", epilog="raftctl net --link n1:n2 --latency 100ms+-20ms --drop 10%")(net)
-    app.command("heal", epilog="raftctl heal, raftctl heal 1, raftctl heal n1:n2")(heal)
-    app.command("faults", epilog="raftctl faults -o json")(faults)
+    add = section(app, "Faults")
+    add(partition, "partition leader --for 10s", "partition 1,2 / rest", "partition --one-way 1:2")
+    add(net, "net --link n1:n2 --latency 100ms+-20ms --drop 10%", "net show")
+    add(heal, "heal", "heal 1", "heal n1:n2")
+    add(faults, "faults -o json")
 
 
 def partition(
@@ -26,8 +26,8 @@ def partition(
     groups: Annotated[
         list[str] | None, typer.Argument(metavar="[GROUP / GROUP ...]", help="1,2 / 3,4,5")
     ] = None,
-    halves: Annotated[bool, typer.Option(help="A majority and the rest.")] = False,
-    ring: Annotated[bool, typer.Option(help="Each node sees its two neighbours.")] = False,
+    halves: Annotated[bool, typer.Option("--halves", help="A majority and the rest.")] = False,
+    ring: Annotated[bool, typer.Option("--ring", help="Each node sees two neighbours.")] = False,
     bridge: Annotated[
         str | None, typer.Option(help="Two halves that only this node joins.")
     ] = None,
@@ -65,7 +65,7 @@ def net(
     duration: For = None,
     name: As = "",
 ) -> int:
-    """Make links slow, lossy or strange: messages from src to dst."""
+    """Make links slow, lossy or strange."""
     from dataclasses import replace
 
     from raftctl.cluster import partitions

@@ -10,17 +10,18 @@ import typer
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.settings import Settings
+from raftctl.verbs import group, section
 
 
 def add_to(app: typer.Typer) -> None:
-    config = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Cluster files.")
-    config.command("show", epilog="raftctl config show local5")(config_show)
-    config.command("validate", epilog="raftctl config validate my.toml")(config_validate)
-    config.command("init", epilog="raftctl config init my.toml")(config_init)
-    config.command("path", epilog="raftctl config path")(config_path)
-    app.add_typer(config, name="config")
-    app.command("schema", epilog="raftctl schema status")(schema)
-    app.command("version", epilog="raftctl version -o json")(version)
+    config = section(group(app, "config", "Raftctl", "Cluster files, and where things lie."), "")
+    config(config_show, "config show local5", name="show")
+    config(config_validate, "config validate my.toml", name="validate")
+    config(config_init, "config init my.toml", name="init")
+    config(config_path, "config path", name="path")
+    add = section(app, "Raftctl")
+    add(schema, "schema", "schema status")
+    add(version, "version -o json")
 
 
 File = Annotated[str, typer.Argument(help="A cluster file, or local3, local5.")]
@@ -65,6 +66,8 @@ def config_init(
     """Write a cluster file to start from."""
     from importlib import resources
 
+    from raftctl.documents import Written
+
     settings: Settings = context.obj
     text = resources.files("configs").joinpath("local3.toml").read_text(encoding="utf-8")
     try:
@@ -74,7 +77,8 @@ def config_init(
         raise CliError("E_EXISTS", f"{file} exists already", Exit.PRECONDITION) from None
     except OSError as error:
         raise CliError("E_CONFIG", f"cannot write {file}: {error.strerror}", Exit.USAGE) from error
-    settings.output.note(f"wrote {file}; raftctl up --config {file}")
+    settings.output.show(Written(str(file)), lambda: [f"wrote {file}"])
+    settings.output.note(f"Next: raftctl up --config {file}")
 
 
 def config_path(context: typer.Context) -> None:
@@ -89,13 +93,16 @@ def config_path(context: typer.Context) -> None:
 
 
 def schema(
+    context: typer.Context,
     kind: Annotated[str | None, typer.Argument(help="A document's kind; none lists them.")] = None,
 ) -> None:
     """Print the JSON Schema of a document."""
-    from raftctl.documents import KINDS, json_schema
+    from raftctl.documents import KINDS, Kinds, json_schema
 
+    settings: Settings = context.obj
     if kind is None:
-        sys.stdout.write("".join(f"{name}\n" for name in sorted(KINDS)))
+        names = sorted(KINDS)
+        settings.output.show(Kinds(names), lambda: names)
         return
     if kind not in KINDS:
         raise CliError(

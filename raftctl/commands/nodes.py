@@ -13,6 +13,7 @@ from raftctl.exit_codes import Exit
 from raftctl.settings import Settings, confirm
 from raftctl.values import node_id as parse_node_id
 from raftctl.values import seconds, usage
+from raftctl.verbs import section
 
 if TYPE_CHECKING:
     from raftctl.cluster.directory import Cluster
@@ -25,15 +26,16 @@ Selectors = Annotated[
 
 
 def add_to(app: typer.Typer) -> None:
-    app.command("start", epilog="raftctl start n2, raftctl start all")(start)
-    app.command("stop", epilog="raftctl stop n2")(stop)
-    app.command("kill", epilog="raftctl kill leader, raftctl kill n1 --signal TERM")(kill)
-    app.command("restart", epilog="raftctl restart all --stagger 2s")(restart)
-    app.command("pause", epilog="raftctl pause leader")(pause)
-    app.command("resume", epilog="raftctl resume all")(resume)
-    app.command("wipe", epilog="raftctl wipe n3 -y")(wipe)
-    app.command("logs", epilog="raftctl logs -f, raftctl logs n1 --level warn")(logs)
-    app.command("serve", epilog="raftctl serve --config /srv/demo/cluster.json --id n1")(serve)
+    add = section(app, "Nodes")
+    add(start, "start n2", "start all")
+    add(stop, "stop n2", "stop followers")
+    add(kill, "kill leader", "kill n1 n2 --signal TERM")
+    add(restart, "restart all --stagger 2s")
+    add(pause, "pause leader")
+    add(resume, "resume all")
+    add(wipe, "wipe n3 -y")
+    add(logs, "logs -f", "logs n1 --level warn --since 5m")
+    add(serve, "serve --config /srv/demo/cluster.json --id n1")
 
 
 def start(context: typer.Context, selectors: Selectors) -> int:
@@ -104,7 +106,10 @@ def restart(
 
 
 def pause(context: typer.Context, selectors: Selectors) -> int:
-    """Freeze nodes (SIGSTOP): they keep their connections and answer nothing."""
+    """Freeze nodes (SIGSTOP).
+
+    They keep their connections and answer nothing.
+    """
 
     def act(process: "NodeProcess") -> str:
         return "paused" if process.signal(signal.SIGSTOP) else "does not run"
@@ -186,13 +191,10 @@ def _each(
 
 
 def _quorum_warning(cluster: "Cluster") -> str | None:
-    import psutil
+    from raftctl.cluster.processes import is_paused
 
-    running = 0
-    for process in cluster.processes.values():
-        found = process.find()
-        if found is not None and found.status() != psutil.STATUS_STOPPED:
-            running += 1
+    found = [process.find() for process in cluster.processes.values()]
+    running = sum(1 for each in found if each is not None and not is_paused(each))
     need = len(cluster.processes) // 2 + 1
     if running >= need:
         return None
@@ -207,11 +209,11 @@ def logs(
     since: Annotated[str | None, typer.Option(help="Not older than: 5m.")] = None,
     level: Annotated[str, typer.Option(help="info, warn or error.")] = "info",
     grep: Annotated[str | None, typer.Option(help="Only lines with this pattern.")] = None,
-    raw: Annotated[bool, typer.Option(help="Without the node's name.")] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="Without the node's name.")] = False,
 ) -> None:
     """Show the nodes' logs, merged by time. Without a selector: all nodes."""
     from raftctl.cluster.directory import find_cluster
-    from raftctl.cluster.logs import LEVELS, last_lines, make_filter
+    from raftctl.cluster.logs import LEVELS, last_lines, make_filter, read_line
     from raftctl.cluster.logs import follow as follow_logs
     from raftctl.cluster.observation import observe
     from raftctl.selectors import resolve
@@ -224,14 +226,15 @@ def logs(
     processes = [cluster.processes[node_id] for node_id in chosen]
     accept = make_filter(level, grep, None if since is None else seconds(since))
 
-    def show(line: str) -> None:
-        print(line.partition(" | ")[2] if raw else line, flush=follow)
+    def show(name: str, line: str) -> None:
+        shown = line if raw else f"{name} | {line}"
+        settings.output.show(read_line(name, line), lambda: [shown])
 
-    for line in last_lines(processes, count, accept):
-        show(line)
+    for name, line in last_lines(processes, count, accept):
+        show(name, line)
     if follow:
-        for line in follow_logs(processes, accept):
-            show(line)
+        for name, line in follow_logs(processes, accept):
+            show(name, line)
 
 
 def serve(
@@ -239,7 +242,10 @@ def serve(
     folder: Annotated[Path, typer.Option("--config", help="A cluster.json, or its folder.")],
     node: Annotated[str, typer.Option("--id", help="Which node of it: n1.")],
 ) -> int:
-    """Run one node in the foreground, for systemd, containers and other hosts."""
+    """Run one node in the foreground.
+
+    For systemd, containers and other hosts.
+    """
     from node.server.run import run_node
 
     if folder.is_file():

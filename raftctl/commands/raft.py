@@ -10,7 +10,8 @@ import typer
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.settings import Settings
-from raftctl.values import usage
+from raftctl.values import seconds, usage
+from raftctl.verbs import group, section
 
 if TYPE_CHECKING:
     from node.wire.messages import Happened
@@ -21,11 +22,11 @@ LOG_LIMIT = 50
 
 
 def add_to(app: typer.Typer) -> None:
-    app.command("transfer", epilog="raftctl transfer n2, raftctl transfer")(transfer)
-    app.command("events", epilog="raftctl events -f, raftctl events --node n1 -o jsonl")(events)
-    log = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look into a node's log.")
-    log.command("show", epilog="raftctl log show leader --from 1 --to 20")(log_show)
-    app.add_typer(log, name="log")
+    add = section(app, "Raft")
+    add(transfer, "transfer n2", "transfer")
+    add(events, "events -f", "events --node n1 --since 5m -o jsonl")
+    log = group(app, "log", "Raft", "Look into a node's log.")
+    section(log, "Raft")(log_show, "log show leader --from 1 --to 20", name="show")
 
 
 def transfer(
@@ -123,6 +124,7 @@ def events(
         list[str] | None, typer.Option(help="leader, election, vote, fault, ...")
     ] = None,
     node: Annotated[str, typer.Option(help="Whose; a selector.")] = "all",
+    since: Annotated[str | None, typer.Option(help="Not older than: 5m.")] = None,
 ) -> None:
     """Show what happened on the nodes, merged by time."""
     from raftctl.cluster.directory import find_cluster
@@ -131,6 +133,7 @@ def events(
     from raftctl.selectors import resolve
 
     settings: Settings = context.obj
+    oldest_ns = 0 if since is None else time.time_ns() - int(seconds(since) * 1e9)
     cluster = find_cluster(settings)
     seen = observe(cluster)
     chosen = resolve([node], seen)
@@ -139,7 +142,7 @@ def events(
         raise CliError("E_NOT_RUNNING", "none of these nodes runs", Exit.NOT_RUNNING)
     stream = live(cluster, running) if follow else history(cluster, running)
     for node_id, happened in stream:
-        if kind and happened.kind not in kind:
+        if happened.wall_ns < oldest_ns or (kind and happened.kind not in kind):
             continue
         document = _event(node_id, happened)
         settings.output.show(document, partial(_event_lines, document))

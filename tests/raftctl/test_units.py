@@ -17,7 +17,7 @@ from raftctl.values import ago, bytes_per_second, latency, probability, seconds
 
 def status(size: int = 5, leader: int | None = 2, down: tuple[int, ...] = ()) -> Status:
     nodes = [
-        Node(f"n{n}", f"127.0.0.1:{8100 + n}", n, "exited" if n in down else "running", "")
+        Node(f"n{n}", f"127.0.0.1:{8100 + n}", n, "exited" if n in down else "running", "", "")
         for n in range(1, size + 1)
     ]
     for node in nodes:
