@@ -1,8 +1,6 @@
 """`raftctl`: the verbs put together, and the one place where a command ends.
 
-Global options are accepted before and after the verb: those after it are moved to the front before
-Typer sees the line. Imports here are what --help costs, so everything heavy is imported by the verb
-that needs it.
+Imports here are what --help costs, so everything heavy is imported by the verb that needs it.
 """
 
 import os
@@ -15,18 +13,15 @@ from typing import Annotated, NoReturn
 import typer
 
 from raftctl.commands import bench, cluster, data, faults, meta, nodes, raft
+from raftctl.completion import clusters, outputs
 from raftctl.errors import CliError, from_client_error
 from raftctl.exit_codes import Exit
 from raftctl.output import Output
-from raftctl.settings import make_settings
-from raftctl.verbs import Verbs
-
-VALUE_OPTIONS = {"-c", "--cluster", "-o", "--output", "--timeout", "--home"}
-FLAG_OPTIONS = {"-q", "--quiet", "-v", "--verbose", "--no-color", "--ascii", "-y", "--yes"}
+from raftctl.verbs import Root
 
 app = typer.Typer(
     name="raftctl",
-    cls=Verbs,
+    cls=Root,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -37,12 +32,15 @@ app = typer.Typer(
 
 @app.callback()
 def main_options(
-    context: typer.Context,
-    cluster_name: Annotated[
-        str | None, typer.Option("-c", "--cluster", help="Which cluster; else the only one.")
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            "-c", "--cluster", help="Which cluster; else the only one.", autocompletion=clusters
+        ),
     ] = None,
     output: Annotated[
-        str | None, typer.Option("-o", "--output", help="text, wide, json or jsonl.")
+        str | None,
+        typer.Option("-o", "--output", help="text, wide, json or jsonl.", autocompletion=outputs),
     ] = None,
     timeout: Annotated[
         str | None, typer.Option("--timeout", help="How long to try: 5s, 200ms.")
@@ -56,45 +54,16 @@ def main_options(
     ascii_only: Annotated[bool, typer.Option("--ascii", help="No other signs.")] = False,
     yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")] = False,
 ) -> None:
-    context.obj = make_settings(
-        cluster_name,
-        output,
-        timeout,
-        home,
-        quiet=quiet,
-        verbose=verbose,
-        no_color=no_color,
-        ascii_only=ascii_only,
-        yes=yes,
-    )
+    """The options of every verb; `raftctl.verbs` makes settings of them."""
 
 
-for group in (cluster, nodes, faults, data, raft, bench, meta):
-    group.add_to(app)
-
-
-def hoist_globals(arguments: list[str]) -> list[str]:
-    """Global options first, wherever they stood. What follows `--` stays where it is."""
-    front: list[str] = []
-    rest: list[str] = []
-    remaining = iter(arguments)
-    for argument in remaining:
-        if argument == "--":
-            rest += [argument, *remaining]
-        elif argument in FLAG_OPTIONS:
-            front.append(argument)
-        elif argument in VALUE_OPTIONS:
-            front += [argument, *[value for value in [next(remaining, None)] if value is not None]]
-        elif argument.startswith("--") and argument.partition("=")[0] in VALUE_OPTIONS:
-            front.append(argument)
-        else:
-            rest.append(argument)
-    return front + rest
+for verbs in (cluster, nodes, faults, data, raft, bench, meta):
+    verbs.add_to(app)
 
 
 def main() -> NoReturn:
     """The entry point. Ends the process with the exit code."""
-    arguments = hoist_globals(sys.argv[1:]) or ["--help"]
+    arguments = sys.argv[1:] or ["--help"]
     signal.signal(signal.SIGTERM, _on_sigterm)
     try:
         code = _run(arguments)
@@ -155,9 +124,11 @@ def _fail(output: Output, error: Exception) -> int:
 
 def _output_mode(arguments: list[str]) -> str:
     """The mode for errors that come before the options are read."""
-    for flag, value in pairwise(arguments):
+    for flag, value in pairwise([*arguments, ""]):
         if flag in ("-o", "--output"):
             return value
+        if flag.startswith("--output="):
+            return flag.partition("=")[2]
     return os.environ.get("RAFTCTL_OUTPUT", "text")
 
 

@@ -1,4 +1,8 @@
-"""How a verb joins the command line, and how help looks: sections, examples, the global options."""
+"""How a verb joins the command line: its heading, its examples, and the options of all verbs.
+
+The root declares the options that every verb knows. Each verb and group takes them too, so they may
+stand before or after the verb, complete like any other option, and mean nothing behind a `--`.
+"""
 
 import inspect
 from collections.abc import Callable
@@ -7,29 +11,69 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-GLOBAL_OPTIONS = """\
-  -c, --cluster NAME  -o, --output text|wide|json|jsonl  --timeout DUR
-  --home DIR  -y, --yes  -q, --quiet  -v, --verbose  --no-color  --ascii
-"""
+from raftctl.settings import Settings, make_settings
+
+SELECTORS = (
+    "n1 n2 or 1,2, leader, follower, followers, any, any-follower, minority, majority, lagging, "
+    "rest, not:SEL, all. Nothing defaults to all."
+)
+
+
+def _shared_params(context: Any) -> list[Any]:  # noqa: ANN401 - Typer's own types
+    """The root's options: what every verb knows."""
+    root = context.find_root()
+    return [] if context is root else [each for each in root.command.params if each.expose_value]
+
+
+def settings_of(context: Any) -> Settings:  # noqa: ANN401
+    """The shared options' values; what stands nearest to the verb's own arguments wins."""
+    values = dict(context.find_root().params)
+    chain = [context]
+    while chain[0].parent is not None:
+        chain.insert(0, chain[0].parent)
+    for each in chain[1:]:
+        for name in values:
+            value = each.params.pop(name, None)
+            if each.get_parameter_source(name).name == "COMMANDLINE":
+                values[name] = value
+    return make_settings(**values)
 
 
 class Verb(TyperCommand):
     """A command whose epilog is its examples, a line each."""
 
-    def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ANN401 - Typer's own
+    def get_params(self, ctx: Any) -> list[Any]:  # noqa: ANN401
+        return [*super().get_params(ctx), *_shared_params(ctx)]
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401
+        ctx.obj = settings_of(ctx)
+        return super().invoke(ctx)
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ANN401
         """Arguments as people write them: Typer puts braces around the required ones."""
         return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401
+        TyperCommand(self.name, params=self.params).format_options(ctx, formatter)
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401
         with formatter.section("Examples"):
             for line in (self.epilog or "").splitlines():
                 formatter.write(f"{'':{formatter.current_indent}}{line}\n")
-        with formatter.section("Everywhere, before or after the verb"):
-            formatter.write(GLOBAL_OPTIONS)
+        with formatter.section("Options of every verb, before or after it"):
+            names = ", ".join("/".join(each.opts) for each in _shared_params(ctx))
+            formatter.write_text(f"{names}; see raftctl --help")
 
 
-class Verbs(TyperGroup):
-    """The root: verbs under the headings that they were registered with."""
+class Group(TyperGroup):
+    """A verb that has verbs of its own, such as `log show`."""
+
+    def get_params(self, ctx: Any) -> list[Any]:  # noqa: ANN401
+        return [*super().get_params(ctx), *_shared_params(ctx)]
+
+
+class Root(TyperGroup):
+    """All verbs, under the headings that they were registered with."""
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401
         sections: dict[str, list[tuple[str, str]]] = {}
@@ -44,10 +88,7 @@ class Verbs(TyperGroup):
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401
         with formatter.section("Nodes (SEL)"):
-            formatter.write_text(
-                "n1 n2 or 1,2, leader, follower, followers, any, any-follower, minority, "
-                "majority, lagging, rest, not:SEL, all. Nothing defaults to all."
-            )
+            formatter.write_text(SELECTORS)
         with formatter.section("Try"):
             formatter.write_text(self.epilog or "")
 
@@ -68,7 +109,7 @@ def section(app: typer.Typer, heading: str) -> Callable[..., None]:
 
 
 def group(app: typer.Typer, name: str, heading: str, about: str) -> typer.Typer:
-    """A verb that has verbs of its own, such as `log show`."""
+    """A verb with verbs of its own; register those with `section`."""
     inner = typer.Typer(rich_markup_mode=None, help=about)
-    app.add_typer(inner, name=name, rich_help_panel=heading)
+    app.add_typer(inner, name=name, cls=Group, rich_help_panel=heading)
     return inner

@@ -8,13 +8,19 @@ from typing import Annotated
 
 import typer
 
+from raftctl import completion
 from raftctl.exit_codes import Exit
 from raftctl.settings import Settings, confirm
 from raftctl.values import usage
 from raftctl.verbs import section
 
 WAIT_SECONDS = 30.0
-Name = Annotated[str | None, typer.Argument(help="The cluster's name.", show_default=False)]
+Name = Annotated[
+    str | None,
+    typer.Argument(
+        help="The cluster's name.", show_default=False, autocompletion=completion.clusters
+    ),
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -123,7 +129,10 @@ def ls(context: typer.Context) -> None:
 def status(
     context: typer.Context,
     selectors: Annotated[
-        list[str] | None, typer.Argument(metavar="[SEL...]", help="Only these; none: all.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[SEL...]", help="Only these; none: all.", autocompletion=completion.nodes
+        ),
     ] = None,
     watch: Annotated[bool, typer.Option("-w", "--watch", help="Again each second.")] = False,
 ) -> int:
@@ -151,7 +160,13 @@ def status(
 
 def wait(
     context: typer.Context,
-    condition: Annotated[str, typer.Argument(help="leader, ready, healed, converged, applied=N.")],
+    condition: Annotated[
+        str,
+        typer.Argument(
+            help="leader, ready, healed, converged, applied=N.",
+            autocompletion=completion.conditions,
+        ),
+    ],
 ) -> None:
     """Wait until the cluster is in a state.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from raftctl import completion
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.settings import Settings
@@ -57,7 +58,9 @@ def get(
     context: typer.Context,
     key: Key,
     read: Annotated[str, typer.Option(help="linearizable or stale.")] = "linearizable",
-    at: Annotated[str | None, typer.Option(help="Ask that node alone.")] = None,
+    at: Annotated[
+        str | None, typer.Option(help="Ask that node alone.", autocompletion=completion.nodes)
+    ] = None,
 ) -> None:
     """Read a key; exit 9 when there is none."""
     from node.machines import kv

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from raftctl import completion
 from raftctl.exit_codes import Exit
 from raftctl.settings import Settings
 from raftctl.values import bytes_per_second, latency, probability, seconds, usage
@@ -24,7 +25,10 @@ def add_to(app: typer.Typer) -> None:
 def partition(
     context: typer.Context,
     groups: Annotated[
-        list[str] | None, typer.Argument(metavar="[GROUP / GROUP ...]", help="1,2 / 3,4,5")
+        list[str] | None,
+        typer.Argument(
+            metavar="[GROUP / GROUP ...]", help="1,2 / 3,4,5", autocompletion=completion.nodes
+        ),
     ] = None,
     halves: Annotated[bool, typer.Option("--halves", help="A majority and the rest.")] = False,
     ring: Annotated[bool, typer.Option("--ring", help="Each node sees two neighbours.")] = False,
@@ -101,7 +105,10 @@ def net(
 
 def heal(
     context: typer.Context,
-    what: Annotated[str, typer.Argument(help="A number, a name, src:dst, or all.")] = "all",
+    what: Annotated[
+        str,
+        typer.Argument(help="A number, a name, src:dst, or all.", autocompletion=completion.faults),
+    ] = "all",
 ) -> int:
     """End faults before their time."""
     from raftctl.cluster.directory import find_cluster

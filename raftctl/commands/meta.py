@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from raftctl import completion
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.settings import Settings
@@ -94,7 +95,10 @@ def config_path(context: typer.Context) -> None:
 
 def schema(
     context: typer.Context,
-    kind: Annotated[str | None, typer.Argument(help="A document's kind; none lists them.")] = None,
+    kind: Annotated[
+        str | None,
+        typer.Argument(help="A document's kind; none lists them.", autocompletion=completion.kinds),
+    ] = None,
 ) -> None:
     """Print the JSON Schema of a document."""
     from raftctl.documents import KINDS, Kinds, json_schema

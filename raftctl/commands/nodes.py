@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from raftctl import completion
 from raftctl.exit_codes import Exit
 from raftctl.settings import Settings, confirm
 from raftctl.values import node_id as parse_node_id
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
 
 STOP_SECONDS = 30.0
 Selectors = Annotated[
-    list[str], typer.Argument(metavar="SEL...", help="n1, leader, followers, all")
+    list[str],
+    typer.Argument(
+        metavar="SEL...", help="n1, leader, followers, all", autocompletion=completion.nodes
+    ),
 ]
 
 
@@ -203,7 +207,12 @@ def _quorum_warning(cluster: "Cluster") -> str | None:
 
 def logs(
     context: typer.Context,
-    selectors: Annotated[list[str] | None, typer.Argument(metavar="[SEL...]")] = None,
+    selectors: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[SEL...]", help="Whose; none: all.", autocompletion=completion.nodes
+        ),
+    ] = None,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="New lines as they come.")] = False,
     count: Annotated[int, typer.Option("-n", "--lines", help="How many.")] = 100,
     since: Annotated[str | None, typer.Option(help="Not older than: 5m.")] = None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from raftctl import completion
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.settings import Settings
@@ -31,7 +32,10 @@ def add_to(app: typer.Typer) -> None:
 
 def transfer(
     context: typer.Context,
-    target: Annotated[str | None, typer.Argument(metavar="[SEL]", help="Who should lead.")] = None,
+    target: Annotated[
+        str | None,
+        typer.Argument(metavar="[SEL]", help="Who should lead.", autocompletion=completion.nodes),
+    ] = None,
 ) -> None:
     """Hand leadership over; returns once the target leads."""
     from node.client.admin import Admin
@@ -63,7 +67,12 @@ def transfer(
 
 def log_show(
     context: typer.Context,
-    selector: Annotated[str, typer.Argument(metavar="SEL", help="Whose log: n1, leader.")],
+    selector: Annotated[
+        str,
+        typer.Argument(
+            metavar="SEL", help="Whose log: n1, leader.", autocompletion=completion.nodes
+        ),
+    ],
     first: Annotated[int | None, typer.Option("--from", help="From this index.")] = None,
     last: Annotated[int, typer.Option("--to", help="To this index; 0: the end.")] = 0,
     term: Annotated[int | None, typer.Option(help="Only entries of this term.")] = None,
@@ -123,7 +132,9 @@ def events(
     kind: Annotated[
         list[str] | None, typer.Option(help="leader, election, vote, fault, ...")
     ] = None,
-    node: Annotated[str, typer.Option(help="Whose; a selector.")] = "all",
+    node: Annotated[
+        str, typer.Option(help="Whose; a selector.", autocompletion=completion.nodes)
+    ] = "all",
     since: Annotated[str | None, typer.Option(help="Not older than: 5m.")] = None,
 ) -> None:
     """Show what happened on the nodes, merged by time."""

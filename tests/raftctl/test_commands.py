@@ -26,7 +26,7 @@ def documents(text: str) -> list[dict[str, object]]:
 
 
 JSON_COMMANDS = [
-    "up", "up --dry-run", "up other -n 5 --dry-run", "ls", "status", "status leader n1", "wait leader",
+    "up", "up --dry-run", "up other -n 5 --dry-run", "ls", "status", "status n1", "wait leader",
     "env", "doctor", "prune --dry-run",
     "put k v", "get k", "get k --at n2", "get k --read stale", "cas k v w", "scan", "put d 1",
     "del d", "log show leader --from 1", "events", "events --since 5m", "logs", "logs n1 -n 1",

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from raftctl.cli import hoist_globals
 from raftctl.cluster.configfile import load_config
 from raftctl.cluster.partitions import plan
 from raftctl.documents import KINDS, Node, Quorum, Status, json_schema
@@ -62,12 +61,6 @@ def test_leader_of_a_cluster_without_one_is_exit_5() -> None:
     with pytest.raises(CliError) as caught:
         resolve(["leader"], status(leader=None))
     assert caught.value.exit_code == Exit.NO_QUORUM
-
-
-def test_global_options_may_stand_anywhere_but_after_two_dashes() -> None:
-    assert hoist_globals(["put", "k", "v", "-o", "json"]) == ["-o", "json", "put", "k", "v"]
-    assert hoist_globals(["get", "k", "--timeout=5s", "-q"]) == ["--timeout=5s", "-q", "get", "k"]
-    assert hoist_globals(["put", "--", "-y", "-q"]) == ["put", "--", "-y", "-q"]
 
 
 def test_values_as_people_write_them() -> None:
