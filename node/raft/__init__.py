@@ -26,6 +26,7 @@ from node.raft.messages import (
     RequestPreVoteResponse,
     RequestVote,
     RequestVoteResponse,
+    StaleTerm,
     TimeoutNow,
 )
 
@@ -51,6 +52,7 @@ __all__ = [
     "RequestPreVoteResponse",
     "RequestVote",
     "RequestVoteResponse",
+    "StaleTerm",
     "StoppedError",
     "Syncs",
     "TimeoutNow",
