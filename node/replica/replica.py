@@ -52,6 +52,8 @@ class Replica:
         self.machine = machine
         self.last_applied = 0
         self.is_disk_full = False
+        self.is_overloaded = False
+        """The host has too much to do, and wants new requests refused."""
         self._sessions = Sessions(sessions_max)
         self._proposals = Proposals()
         self._queries: set[Query] = set()  # waiting for a majority
@@ -77,7 +79,7 @@ class Replica:
 
     def submit(self, ticket: Ticket, command: bytes, now: int) -> None:
         """Propose a sealed command. Its reply is Applied or a Failure."""
-        if not self._accepts_writes(ticket):
+        if self._is_overloaded(ticket) or not self._accepts_writes(ticket):
             return
         try:
             unseal(command)
@@ -94,6 +96,11 @@ class Replica:
         else:
             self._proposals.add(index, self.core.term, ticket)
 
+    def _is_overloaded(self, ticket: Ticket) -> bool:
+        if self.is_overloaded:
+            self._fail(ticket, "busy", "too many requests wait on this node")
+        return self.is_overloaded
+
     def _accepts_writes(self, ticket: Ticket) -> bool:
         if not self.core.voting:
             self._fail(ticket, "wiped", "this node lost its disk and only follows")
@@ -109,11 +116,13 @@ class Replica:
         `stale`: from the state as it is. `linearizable`: at an index that the leader confirms,
         through which a follower may answer too, if asked to (`here`).
         """
-        if mode == "stale":
-            self._answer(Query(ticket, query, now))
+        if self._is_overloaded(ticket):
             return
         if not self.core.voting:
             self._fail(ticket, "wiped", "this node lost its disk and only follows")
+            return
+        if mode == "stale":
+            self._answer(Query(ticket, query, now))
             return
         if not (here or self.core.is_leader):
             self._fail_not_leader(ticket, self.core.leader_id)
@@ -133,6 +142,8 @@ class Replica:
 
         The reply is a Document once this node stepped down for it, or a Failure.
         """
+        if self._is_overloaded(ticket):
+            return
         if self._transfer is not None:
             self._fail(ticket, "transferring", "another transfer is under way")
             return
