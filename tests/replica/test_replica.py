@@ -2,30 +2,11 @@
 
 import pytest
 
-from node.raft.messages import (
-    AppendEntries,
-    LogEntry,
-    RequestPreVoteResponse,
-    RequestVoteResponse,
-)
+from node.raft.messages import AppendEntries, LogEntry
 from node.replica import Ticket
 from node.wire.envelope import EXPIRED_RESULT, ApplyError, read_result
 from node.wire.messages import Answer, Applied, Failure
-from tests.replica.driven import Driven, Recorder, command
-
-
-def leader_of_three() -> Driven:
-    """Node 1 leads term 1; nobody has acknowledged anything yet."""
-    driven = Driven(size=3)
-    driven.now = driven.replica.next_deadline
-    driven.replica.tick(driven.now)
-    driven.work()
-    driven.replica.step(RequestPreVoteResponse(0, 2, 1, True), driven.now)
-    driven.work()
-    driven.replica.step(RequestVoteResponse(1, 2, True), driven.now)
-    driven.work()
-    assert driven.replica.core.is_leader
-    return driven
+from tests.replica.driven import Driven, Recorder, command, leader_of_three
 
 
 def result_of(message: object) -> bytes:
