@@ -172,6 +172,8 @@ def check_shape(message: Message) -> None:
     if message.term < 0:
         raise RemoteProtocolError(f"a negative term: {message}")
     match message:
+        case RequestVote() | AppendEntries() | TimeoutNow() if message.term == 0:
+            raise RemoteProtocolError(f"nobody campaigns or leads in term 0: {message}")
         case AppendEntries():
             _check_append(message)
         case AppendEntriesResponse(match_index=match_index, conflict_index=conflict_index):

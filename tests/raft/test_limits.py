@@ -19,6 +19,7 @@ from node.raft.messages import (
     RequestVote,
     RequestVoteResponse,
     StaleTerm,
+    TimeoutNow,
 )
 from node.raft.progress import Progress
 from node.raft.promises import covers
@@ -95,23 +96,25 @@ def test_one_batch_holds_a_bounded_number_of_committed_entries() -> None:
 
 def test_answers_that_wait_for_a_disk_do_not_pile_up() -> None:
     cluster = Cluster(3)
-    cluster.elect(1)
     node = cluster[2]
+    cluster.step(2, AppendEntries(2, 1, 0, 0, [LogEntry(1, "a")], 0, 1))
+    cluster.work()
     node.holds_disk = True
-    cluster.propose("x")
+    cluster.step(2, AppendEntries(2, 1, 1, 1, [LogEntry(1, "b")], 0, 2))
+    cluster.work()
     sequence = 1000
     for _ in range(100):
         sequence += 1
-        cluster.step(2, AppendEntries(1, 1, 1, 1, [], 1, sequence))
-        cluster.step(2, AppendEntries(1, 1, 9, 1, [], 1, sequence))  # refused
-        cluster.step(2, AppendEntries(0, 3, 0, 0, [], 0, sequence))
-        cluster.step(2, RequestPreVote(0, 3, 1, 9, 9))
+        cluster.step(2, AppendEntries(2, 1, 1, 1, [], 1, sequence))
+        cluster.step(2, AppendEntries(2, 1, 9, 2, [], 1, sequence))  # refused
+        cluster.step(2, AppendEntries(1, 3, 0, 0, [], 0, sequence))
+        cluster.step(2, RequestPreVote(1, 3, 2, 9, 9))
     cluster.sent.clear()
     node.release_disk()
     node.work()
     answers: list[Message] = [message for src, (_, message) in cluster.sent if src == 2]
     assert len(answers) < 300, "acknowledgements and refusals alternate, all else is said once"
-    assert StaleTerm(1, 2) in answers
+    assert answers.count(StaleTerm(2, 2)) == 1
     assert max(m.sequence for m in answers if isinstance(m, AppendEntriesResponse)) == sequence
 
 
@@ -229,6 +232,17 @@ def test_term_that_leaves_no_room_to_count_on_is_refused(message: Message) -> No
     assert solo.core.term == 5 + TERM_STEP_MAX
     solo.receive(RequestPreVote(2**62, 2, 2**62, 9, 9))
     assert solo.core.term == 5 + TERM_STEP_MAX, "a pre-vote changes nothing"
+
+
+@pytest.mark.parametrize(
+    "message", [RequestVote(0, 2, 9, 9), AppendEntries(0, 2, 0, 0, [], 0, 1), TimeoutNow(0, 2)]
+)
+def test_nobody_campaigns_or_leads_in_term_0(message: Message) -> None:
+    """A vote that was saved in it would be refused at the next start."""
+    solo = Solo()
+    with pytest.raises(RemoteProtocolError, match="term 0"):
+        solo.receive(message)
+    assert (solo.core.voted_for, solo.core.leader_id) == (None, None)
 
 
 @pytest.mark.parametrize("beyond", [0, 1, 2**61])

@@ -78,7 +78,7 @@ def test_z07_refused_vote_and_stale_append_leave_timers_alone() -> None:
     follower.append((0, 0), term=3)
     assert follower.core.next_deadline == deadline
 
-    leader = Solo()
+    leader = Solo(term=1)
     leader.lead()
     deadline = leader.core.next_deadline
     leader.receive(RequestVote(leader.core.term - 1, 3, 9, 9))
