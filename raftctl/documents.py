@@ -90,6 +90,8 @@ class ClusterRow:
     nodes: int
     running: int
     folder: str
+    damage: str | None
+    """Why its settings cannot be read; null when they can."""
 
 
 @dataclass

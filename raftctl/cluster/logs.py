@@ -42,10 +42,13 @@ def last_lines(
     return [(name, line) for _, name, line in lines[-count:]] if count else []
 
 
-def follow(processes: Sequence[NodeProcess], accept: Accept) -> Iterator[tuple[str, str]]:
-    """New lines as they are written, for ever."""
+def follow(
+    processes: Sequence[NodeProcess], accept: Accept, until: Callable[[], bool] = lambda: False
+) -> Iterator[tuple[str, str]]:
+    """New lines as they are written, `until` there is nothing to wait for."""
     sizes = {process.name: _size(process) for process in processes}
     while True:
+        is_last = until()  # asked first: what was written before comes out still
         for process in processes:
             size = _size(process)
             if size < sizes[process.name]:
@@ -60,6 +63,8 @@ def follow(processes: Sequence[NodeProcess], accept: Accept) -> Iterator[tuple[s
             for line in data[:end].decode("utf-8", "replace").splitlines():
                 if accept(line):
                     yield process.name, line
+        if is_last:
+            return
         time.sleep(POLL_SECONDS)
 
 

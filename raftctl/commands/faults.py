@@ -112,23 +112,22 @@ def heal(
 ) -> int:
     """End faults before their time."""
     from raftctl.cluster.directory import find_cluster
-    from raftctl.cluster.faultsfile import changing_faults, send_faults
+    from raftctl.cluster.faultsfile import changing_faults
     from raftctl.cluster.injection import matching_faults, report_unreached
     from raftctl.documents import Heal
 
     settings: Settings = context.obj
     cluster = find_cluster(settings)
-    with changing_faults(cluster) as current:
+    with changing_faults(cluster, discard_damage=what == "all") as current:
         gone = matching_faults(current, what)
         current.remove(gone)
-        rules = current.rules
-        remaining = len(current.faults)
-    report_unreached(settings, send_faults(cluster, rules))
+    remaining = len(current.faults)
+    unreached = report_unreached(settings, current)
     names = " ".join(f"#{number}" for number in sorted(gone)) or "nothing: there is no fault"
     settings.output.show(
         Heal(sorted(gone), remaining), lambda: [f"healed {names}; {remaining} left"]
     )
-    return Exit.OK
+    return Exit.PARTIAL if unreached else Exit.OK
 
 
 def faults(context: typer.Context) -> int:
