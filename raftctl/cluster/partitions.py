@@ -1,5 +1,6 @@
 """From what an operator asks for to directed links: who does not hear whom."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -10,6 +11,8 @@ from raftctl.values import usage
 
 Link = tuple[int, int]
 
+SPEC_LENGTH_MAX = 60
+"""Links that read longer than this are counted instead."""
 
 NOTHING = LinkRule(fault=0, src=0, dst=0)
 CUT = replace(NOTHING, cut=True)
@@ -74,9 +77,10 @@ def plan_links(status: Status, texts: Sequence[str], effects: LinkRule) -> Fault
 def _links_of(status: Status, texts: Sequence[str]) -> tuple[Link, ...]:
     links: list[Link] = []
     for text in texts:
-        source, colon, target = text.rpartition(":")
-        if not colon or not source or not target:
+        ends = re.split(r"(?<!\bnot):", text)  # not the colon of not:leader
+        if len(ends) != 2 or not all(ends):
             raise usage(f"{text!r} is not a link", "write it like n1:n2")
+        source, target = ends
         sources = resolve_group(source, status)
         targets = resolve_group(target, status, sources)
         links += [(a, b) for a in sources for b in targets if a != b and (a, b) not in links]
@@ -121,12 +125,15 @@ def _ring(everyone: list[int]) -> FaultPlan:
 
 
 def _bridge(status: Status, everyone: list[int], text: str) -> FaultPlan:
-    (middle, *more) = resolve_group(text, status)
-    if more:
-        raise usage("a bridge is one node")
+    chosen = resolve_group(text, status)
+    if len(chosen) != 1:
+        raise usage(f"--bridge {text} means {len(chosen)} nodes", "a bridge is one node")
+    (middle,) = chosen
     others = [node_id for node_id in everyone if node_id != middle]
     left, right = others[: len(others) // 2], others[len(others) // 2 :]
     links = tuple((a, b) for a in left for b in right) + tuple((b, a) for a in left for b in right)
+    if not links:
+        raise usage("a bridge needs three nodes or more")
     spec = f"{_group_text(left)} - n{middle} - {_group_text(right)}"
     return FaultPlan("partition", spec, links)
 
@@ -136,7 +143,12 @@ def _group_text(ids: Sequence[int]) -> str:
 
 
 def _links_text(links: Sequence[Link]) -> str:
-    return " ".join(f"n{a}:n{b}" for a, b in links)
+    """`n1:n2,n3 n2:n1`, or how many they are where that gets long."""
+    targets: dict[int, list[str]] = {}
+    for source, target in links:
+        targets.setdefault(source, []).append(f"n{target}")
+    text = " ".join(f"n{source}:{','.join(names)}" for source, names in targets.items())
+    return text if len(text) <= SPEC_LENGTH_MAX else f"{len(links)} links"
 
 
 def _effects_text(effects: LinkRule) -> str:
@@ -147,7 +159,7 @@ def _effects_text(effects: LinkRule) -> str:
     for name in ("drop", "duplicate", "reorder", "corrupt"):
         share = getattr(effects, name)
         if share:
-            parts.append(f"{name} {share:.0%}")
+            parts.append(f"{name} {share * 100:g}%")
     if effects.rate_bytes_s:
         parts.append(f"{effects.rate_bytes_s} B/s")
     if effects.only:

@@ -7,22 +7,12 @@ import pytest
 
 from raftctl.cluster.configfile import load_config
 from raftctl.cluster.partitions import plan
-from raftctl.documents import KINDS, Node, Quorum, Status, json_schema
+from raftctl.documents import KINDS, json_schema
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.selectors import resolve
 from raftctl.values import ago, bytes_per_second, latency, probability, seconds
-
-
-def status(size: int = 5, leader: int | None = 2, down: tuple[int, ...] = ()) -> Status:
-    nodes = [
-        Node(f"n{n}", f"127.0.0.1:{8100 + n}", n, "exited" if n in down else "running", "", "")
-        for n in range(1, size + 1)
-    ]
-    for node in nodes:
-        node.lag = 7 if node.id == "n4" else 0
-    name = None if leader is None else f"n{leader}"
-    return Status("demo", name, 1, "ok", Quorum(size - len(down), size // 2 + 1), 0, nodes)
+from tests.raftctl.clusters import status
 
 
 @pytest.mark.parametrize(
