@@ -1,6 +1,7 @@
 """What the command line is made of, without a cluster."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,15 @@ from raftctl.documents import KINDS, json_schema
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.selectors import resolve
-from raftctl.values import ago, bytes_per_second, latency, probability, seconds
+from raftctl.values import (
+    SECONDS_MAX,
+    ago,
+    bytes_per_second,
+    check_name,
+    latency,
+    probability,
+    seconds,
+)
 from tests.raftctl.clusters import status
 
 
@@ -55,13 +64,39 @@ def test_leader_of_a_cluster_without_one_is_exit_5() -> None:
 
 def test_values_as_people_write_them() -> None:
     assert [seconds(text) for text in ("10s", "200ms", "5m", "2")] == [10, 0.2, 300, 2]
+    assert [seconds(text) for text in ("1d", "1h30m", "1m0.5s", ".5s")] == [86_400, 5400, 60.5, 0.5]
+    assert seconds("3650d") == SECONDS_MAX
     assert latency("100ms+-20ms") == (100, 20)
-    assert [probability(text) for text in ("10%", "0.5")] == [0.1, 0.5]
-    assert bytes_per_second("64kB/s") == 64_000
+    assert [probability(text) for text in ("10%", "0.5", ".5%", ".5")] == [0.1, 0.5, 0.005, 0.5]
+    assert [bytes_per_second(text) for text in ("64kB/s", "1.5MB", "2GB/s", "1 GiB", "7")] == [
+        64_000, 1_500_000, 2_000_000_000, 1024**3, 7,
+    ]  # fmt: skip
     assert [ago(n) for n in (41, 134, 11_100)] == ["41s", "2m14s", "3h05m"]
-    for bad in ("ten", "5 parsecs", ""):
-        with pytest.raises(CliError):
-            seconds(bad)
+
+
+@pytest.mark.parametrize(
+    ("read", "text"),
+    [(seconds, bad) for bad in ("ten", "5 parsecs", "", "30m1h", "1h 30m", "٣s", "3651d", "1e9")]
+    + [(seconds, "9" * 5000), (seconds, "9" * 18 + "d"), (latency, "5ms+-")]
+    + [(probability, bad) for bad in ("", ".", "101%", "1.1", "-1%", "9" * 5000)]
+    + [(bytes_per_second, bad) for bad in ("", "GB", "1TB", "9" * 5000)],
+)
+def test_values_that_cannot_be_meant(read: Callable[[str], object], text: str) -> None:
+    with pytest.raises(CliError) as caught:
+        read(text)
+    assert (caught.value.code, caught.value.exit_code) == ("E_USAGE", Exit.USAGE)
+
+
+@pytest.mark.parametrize("name", ["demo", "3", "a-b_c", "x" * 64])
+def test_names_of_clusters(name: str) -> None:
+    assert check_name(name) == name
+
+
+@pytest.mark.parametrize("name", ["", "-x", "_x", "é", "a/b", "..", "a b", "a\n", "x" * 65])
+def test_what_is_no_name_of_a_cluster(name: str) -> None:
+    with pytest.raises(CliError) as caught:
+        check_name(name)
+    assert caught.value.exit_code == Exit.USAGE
 
 
 def test_groups_of_a_partition_and_what_is_left() -> None:
