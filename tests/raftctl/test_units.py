@@ -2,11 +2,9 @@
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from raftctl.cluster.configfile import load_config
 from raftctl.cluster.partitions import plan
 from raftctl.documents import KINDS, json_schema
 from raftctl.errors import CliError
@@ -122,40 +120,6 @@ def test_shapes_of_partitions() -> None:
 def test_node_in_two_groups_is_refused() -> None:
     with pytest.raises(CliError, match="two groups"):
         plan(status(), ["1,2", "/", "2,3"], False, False, None, [])
-
-
-def test_wrong_key_names_its_line_and_the_nearest_right_one(tmp_path: Path) -> None:
-    path = tmp_path / "my.toml"
-    path.write_text("[cluster]\nnodes = 3\n\n[raft]\nheartbeat_m = 50\n")
-    with pytest.raises(CliError) as caught:
-        load_config(str(path), [])
-    assert caught.value.exit_code == Exit.USAGE
-    assert f"{path}:5" in caught.value.message
-    assert "heartbeat_ms" in caught.value.hint
-
-
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("[raft]\nheartbeat_ms = 'soon'\n", "my.toml:2"),
-        ("[rafts]\n", "raft"),
-        ("[raft]\nheartbeat_ms = 500\n", "500 ms"),
-        ("nodes = [", "my.toml"),
-    ],
-)
-def test_wrong_values_say_where(tmp_path: Path, text: str, says: str) -> None:
-    path = tmp_path / "my.toml"
-    path.write_text(text)
-    with pytest.raises(CliError) as caught:
-        load_config(str(path), [])
-    assert says in caught.value.message + caught.value.hint
-
-
-def test_presets_are_found_by_name_and_settings_win_over_them() -> None:
-    loaded = load_config("local5", ["raft.heartbeat_ms=20", "cluster.machine=my.mod:Machine"])
-    assert loaded.cluster.nodes == 5
-    assert loaded.raft.heartbeat_ms == 20
-    assert loaded.cluster.machine == "my.mod:Machine"
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
