@@ -12,15 +12,23 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 CLUSTER_SCHEMA = "raftctl.cluster/v1"
+NODES_MAX = 99
+TIMING_MS_MAX = 10 * 60_000
+VALUE_BYTES_MAX = 256 * 1024 * 1024
+FRAME_BYTES_MAX = 4 * VALUE_BYTES_MAX
 
 
 class ConfigError(Exception):
-    """A setting that cannot be; `hint` says what to do. `key` names it, as a dotted path."""
+    """A setting that cannot be; `hint` says what to do.
 
-    def __init__(self, message: str, hint: str = "", key: str = "") -> None:
+    `key` names it, as a dotted path; `also` the other one, when two do not fit together.
+    """
+
+    def __init__(self, message: str, hint: str = "", key: str = "", also: str = "") -> None:
         super().__init__(message)
         self.hint = hint
         self.key = key
+        self.also = also
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +53,15 @@ class RaftSettings:
 
     def check(self) -> None:
         """Raises ConfigError."""
-        if not 0 < self.heartbeat_ms < self.election_timeout_ms:
+        check_range("raft.heartbeat_ms", self.heartbeat_ms, 1, TIMING_MS_MAX)
+        check_range("raft.election_timeout_ms", self.election_timeout_ms, 1, TIMING_MS_MAX)
+        if self.heartbeat_ms >= self.election_timeout_ms:
             raise ConfigError(
                 f"a heartbeat every {self.heartbeat_ms} ms does not fit an election timeout of "
                 f"{self.election_timeout_ms} ms",
                 "make the timeout at least three heartbeats",
                 "raft.election_timeout_ms",
+                "raft.heartbeat_ms",
             )
 
 
@@ -63,12 +74,15 @@ class Limits:
 
     def check(self) -> None:
         """Raises ConfigError."""
-        if self.value_bytes_max < 1 or self.frame_bytes_max < 4 * self.value_bytes_max:
+        check_range("limits.value_bytes_max", self.value_bytes_max, 1, VALUE_BYTES_MAX)
+        check_range("limits.frame_bytes_max", self.frame_bytes_max, 1, FRAME_BYTES_MAX)
+        if self.frame_bytes_max < 4 * self.value_bytes_max:
             raise ConfigError(
                 f"frames of {self.frame_bytes_max} bytes do not hold values of "
                 f"{self.value_bytes_max} bytes",
                 "make frame_bytes_max at least four times value_bytes_max",
                 "limits.frame_bytes_max",
+                "limits.value_bytes_max",
             )
 
 
@@ -93,6 +107,19 @@ class ClusterSpec:
             if node.id == node_id:
                 return node
         raise KeyError(node_id)
+
+
+def check_range(key: str, value: int, least: int, most: int) -> None:
+    """Raises ConfigError for a setting outside of its bounds."""
+    if not least <= value <= most:
+        raise ConfigError(f"{key} is {value}", f"it has to be from {least} to {most}", key)
+
+
+def check_machine(key: str, text: str) -> None:
+    """Raises ConfigError for a text that names no state machine: neither kv nor pkg.mod:Class."""
+    module, _, name = text.partition(":")
+    if text != "kv" and not all(part.isidentifier() for part in (*module.split("."), name)):
+        raise ConfigError(f"{key} is {text!r}", "it has to be kv or pkg.mod:Class", key)
 
 
 def settings_from_map(kind: type[T], values: Mapping[str, Any], where: str) -> T:

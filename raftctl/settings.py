@@ -9,14 +9,21 @@ from pathlib import Path
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.output import MODES, Output
-from raftctl.values import seconds
+from raftctl.tomllines import line_of
+from raftctl.values import seconds_above_0
 
-FILE_KEYS = ("cluster", "output", "timeout", "home")
+FILE_KEYS: dict[str, tuple[type, ...]] = {
+    "cluster": (str,),
+    "output": (str,),
+    "timeout": (str, int, float),
+    "home": (str,),
+}
+YES_WORDS = ("1", "true", "yes", "on")
 
 
 @dataclass
 class Settings:
-    """Set once, before a command runs."""
+    """Set once, before a command runs. `timeout` in seconds, above 0."""
 
     home: Path
     cluster: str | None
@@ -60,8 +67,8 @@ def make_settings(
     return Settings(
         home=Path(chosen_home) if chosen_home else user_home(),
         cluster=pick("cluster", cluster),
-        timeout=None if limit is None else seconds(limit),
-        yes=yes or bool(os.environ.get("RAFTCTL_YES")),
+        timeout=None if limit is None else seconds_above_0(limit, "--timeout"),
+        yes=yes or os.environ.get("RAFTCTL_YES", "").strip().lower() in YES_WORDS,
         output=Output(mode, quiet, verbose, not no_color, ascii_only),
     )
 
@@ -75,22 +82,44 @@ def config_paths() -> list[Path]:
 def _files() -> dict[str, str]:
     found: dict[str, str] = {}
     for path in reversed(config_paths()):
-        if not path.is_file():
-            continue
-        try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, tomllib.TOMLDecodeError) as error:
-            raise CliError("E_CONFIG", f"{path}: {error}", Exit.USAGE) from error
-        for key, value in values.items():
-            if key not in FILE_KEYS:
-                raise CliError(
-                    "E_CONFIG",
-                    f"{path}: unknown key {key}",
-                    Exit.USAGE,
-                    hint=f"the keys are {', '.join(FILE_KEYS)}",
-                )
-            found[key] = str(value)
+        if path.is_file():
+            found |= _file(path)
     return found
+
+
+def _file(path: Path) -> dict[str, str]:
+    """The settings of one file. Raises CliError naming the line of what is wrong."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        values = tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        raise CliError("E_CONFIG", f"{path} is not UTF-8: {error.reason}", Exit.USAGE) from error
+    except OSError as error:
+        message = f"cannot read {path}: {error.strerror}"
+        raise CliError("E_CONFIG", message, Exit.USAGE) from error
+    except tomllib.TOMLDecodeError as error:
+        raise CliError("E_CONFIG", f"{path}: {error}", Exit.USAGE) from error
+    for key, value in values.items():
+        kinds = FILE_KEYS.get(key)
+        if kinds is None:
+            raise _wrong(path, text, key, f"unknown key {key}", _nearest(key))
+        if isinstance(value, bool) or not isinstance(value, kinds):
+            example = 'timeout = "10s"' if key == "timeout" else f'{key} = "..."'
+            raise _wrong(path, text, key, f"{key} has to be a text, not {value!r}", example)
+    return {key: str(value) for key, value in values.items()}
+
+
+def _wrong(path: Path, text: str, key: str, message: str, hint: str) -> CliError:
+    line = line_of(text, key)
+    where = f"{path}:{line}" if line else str(path)
+    return CliError("E_CONFIG", f"{where}: {message}", Exit.USAGE, hint=hint)
+
+
+def _nearest(key: str) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(key, FILE_KEYS, n=1, cutoff=0.5)
+    return f"did you mean {near[0]}?" if near else f"the keys are {', '.join(FILE_KEYS)}"
 
 
 def confirm(settings: Settings, what: str) -> None:

@@ -7,7 +7,7 @@ import typer
 from raftctl import completion
 from raftctl.exit_codes import Exit
 from raftctl.settings import Settings
-from raftctl.values import bytes_per_second, latency, probability, seconds, usage
+from raftctl.values import seconds_above_0, usage
 from raftctl.verbs import section
 
 For = Annotated[str | None, typer.Option("--for", help="Heals itself after: 10s.")]
@@ -46,10 +46,12 @@ def partition(
     from raftctl.cluster.observation import observe
 
     settings: Settings = context.obj
+    lifetime = _lifetime(duration)
+    if name:
+        partitions.check_fault_name(name)
     cluster = find_cluster(settings)
     seen = observe(cluster)
     plan = partitions.plan(seen, groups or [], halves, ring, bridge, one_way or [])
-    lifetime = None if duration is None else seconds(duration)
     return inject(settings, cluster, plan, name, lifetime, seen)
 
 
@@ -70,8 +72,6 @@ def net(
     name: As = "",
 ) -> int:
     """Make links slow, lossy or strange."""
-    from dataclasses import replace
-
     from raftctl.cluster import partitions
     from raftctl.cluster.directory import find_cluster
     from raftctl.cluster.injection import inject
@@ -83,24 +83,20 @@ def net(
         return faults(context)
     if not link:
         raise usage("which link?", "--link n1:n2, --link leader:rest")
-    latency_ms, jitter_ms = (0.0, 0.0) if delay is None else latency(delay)
-    effects = replace(
-        partitions.NOTHING,
-        latency_ms=latency_ms,
-        jitter_ms=jitter_ms,
-        drop=probability(drop),
-        duplicate=probability(duplicate),
-        reorder=probability(reorder),
-        corrupt=probability(corrupt),
-        rate_bytes_s=0 if rate is None else bytes_per_second(rate),
-        only=tuple(only or ()),
-    )
+    effects = partitions.link_effects(delay, drop, duplicate, reorder, corrupt, rate, only or [])
+    lifetime = _lifetime(duration)
+    if name:
+        partitions.check_fault_name(name)
     settings: Settings = context.obj
     cluster = find_cluster(settings)
     seen = observe(cluster)
     plan = partitions.plan_links(seen, link, effects)
-    lifetime = None if duration is None else seconds(duration)
     return inject(settings, cluster, plan, name, lifetime, seen)
+
+
+def _lifetime(duration: str | None) -> float | None:
+    """How long a fault holds, in seconds; None: until it is healed."""
+    return None if duration is None else seconds_above_0(duration, "--for")
 
 
 def heal(
