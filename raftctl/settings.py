@@ -23,13 +23,17 @@ YES_WORDS = ("1", "true", "yes", "on")
 
 @dataclass
 class Settings:
-    """Set once, before a command runs. `timeout` in seconds, above 0."""
+    """Set once, before a command runs. `timeout` in seconds, above 0.
+
+    `is_home_flag`: the home was named on the command line, so hints have to name it too.
+    """
 
     home: Path
     cluster: str | None
     timeout: float | None
     yes: bool
     output: Output
+    is_home_flag: bool = False
 
 
 def user_home() -> Path:
@@ -70,6 +74,7 @@ def make_settings(
         timeout=None if limit is None else seconds_above_0(limit, "--timeout"),
         yes=yes or os.environ.get("RAFTCTL_YES", "").strip().lower() in YES_WORDS,
         output=Output(mode, quiet, verbose, not no_color, ascii_only),
+        is_home_flag=home is not None,
     )
 
 

@@ -57,11 +57,12 @@ def act_on_each(settings: Settings, selectors: Sequence[str], deed: Deed) -> int
     if deed.question:
         confirm(settings, deed.question)
     with output.patience(f"{deed.name} {' '.join(selectors)}: under way"):
+        results: dict[int, Result]
         with changing(settings, cluster.name):
             results = {n: _try(cluster, deed, cluster.processes[n]) for n in chosen}
         if deed.comes_up:
             started = [n for n, done in results.items() if isinstance(done, Done) and done.changed]
-            results |= wait_until_up(cluster, started, settings.timeout or STOP_SECONDS)
+            results.update(wait_until_up(cluster, started, settings.timeout or STOP_SECONDS))
     return _report(settings, cluster, deed, results)
 
 
@@ -77,10 +78,10 @@ def _try(cluster: Cluster, deed: Deed, process: NodeProcess) -> Result:
         return CliError("E_IO", f"{error.filename}: {error.strerror}", Exit.UNEXPECTED)
 
 
-def wait_until_up(cluster: Cluster, node_ids: Sequence[int], timeout: float) -> dict[int, Result]:
+def wait_until_up(cluster: Cluster, node_ids: Sequence[int], timeout: float) -> dict[int, CliError]:
     """Wait until these nodes answer. Gives the errors of those that do not."""
     waiting = set(node_ids)
-    errors: dict[int, Result] = {}
+    errors: dict[int, CliError] = {}
     deadline = time.monotonic() + timeout
     while waiting:
         rows = {int(row.id[1:]): row for row in observe(cluster, timeout=0.5).nodes}

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from node.config import NODES_MAX
 from raftctl.cluster.conditions import all_answer, has_leader, ready_of
-from raftctl.cluster.configfile import NODES_MAX, ClusterConfig, load_config
+from raftctl.cluster.configfile import ClusterConfig, load_config
 from raftctl.cluster.directory import (
     Cluster,
     all_clusters,

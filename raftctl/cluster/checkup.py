@@ -87,7 +87,9 @@ def _examine_node(cluster: Cluster, node_id: int, pid: int | None, fix: bool) ->
             process.forget_stale_pid()
         state = "removed" if fix else "left by a process that is gone"
         findings.append(
-            _finding("stale pid", f"{name}: pid file {state}", "" if fix else "raftctl doctor --fix")
+            _finding(
+                "stale pid", f"{name}: pid file {state}", "" if fix else "raftctl doctor --fix"
+            )
         )
     running = process.find()
     port = cluster.spec.address_of(node_id).port

@@ -1,4 +1,4 @@
-"""The folder of a cluster, how a command finds it, and how commands keep out of each other's way."""
+"""The folder of a cluster, how a command finds it, and how commands take turns on it."""
 
 import contextlib
 import fcntl
@@ -51,9 +51,10 @@ class Cluster:
     def damage(self) -> str | None:
         """What is wrong with its settings; None when they can be read."""
         try:
-            return None if self.spec else ""
+            _ = self.spec
         except CliError as error:
             return error.message
+        return None
 
     @cached_property
     def address(self) -> "ClusterAddress":
@@ -133,7 +134,7 @@ def _cluster(settings: Settings, name: str, count: int) -> Cluster:
     """`count`: how many clusters there are, which decides what a hint has to name."""
     needs_name = count > 1 and (name != DEFAULT_NAME or settings.cluster is not None)
     words = ["raftctl"]
-    if settings.home_flag:
+    if settings.is_home_flag:
         words += ["--home", shlex.quote(str(settings.home))]
     if needs_name:
         words += ["-c", name]

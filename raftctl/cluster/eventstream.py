@@ -28,7 +28,9 @@ Item = tuple[int, Happened]
 class Feed:
     """Subscriptions to the nodes of a cluster, and what has arrived from them."""
 
-    def __init__(self, cluster: Cluster, node_ids: Sequence[int], tell: Callable[[str], None]):
+    def __init__(
+        self, cluster: Cluster, node_ids: Sequence[int], tell: Callable[[str], None]
+    ) -> None:
         """`tell` gets a line for people when a node goes, and when it is back."""
         self._cluster = cluster
         self._node_ids = node_ids

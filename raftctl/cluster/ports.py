@@ -93,5 +93,3 @@ def saved_ports(clusters: Iterable[Cluster]) -> dict[int, str]:
         if cluster.damage is None
         for node in cluster.spec.nodes
     }
-
-

@@ -78,5 +78,3 @@ def ended_early(cluster: Cluster, process: NodeProcess) -> CliError:
         hint=f"{cluster.line} logs {process.name}",
         details={"node": process.name, "log": lines},
     )
-
-

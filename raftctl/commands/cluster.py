@@ -105,7 +105,8 @@ def down(
         _down_one(settings, each, purge)
     if not clusters:
         wanted = name or cluster_name(settings)
-        output.show(Down(wanted, [], False), lambda: [f"there is no cluster {wanted}: nothing is up"])
+        line = f"there is no cluster {wanted}: nothing is up"
+        output.show(Down(wanted, [], False), lambda: [line])
 
 
 def _down_one(settings: Settings, cluster: "Cluster", purge: bool) -> None:
@@ -136,10 +137,11 @@ def ls(context: typer.Context) -> None:
         rows.append(
             ClusterRow(each.name, len(each.processes), running, str(each.folder), each.damage)
         )
-    cells = [(r.name, r.nodes, r.running, r.folder, r.damage) for r in rows]
-    header = ("CLUSTER", "NODES", "RUNNING", "FOLDER", "DAMAGE")
-    if all(row.damage is None for row in rows):
-        header, cells = header[:-1], [row[:-1] for row in cells]
+    cells = [
+        (row.name, row.nodes, row.running, f"{row.folder}  {row.damage or ''}".rstrip())
+        for row in rows
+    ]
+    header = ("CLUSTER", "NODES", "RUNNING", "FOLDER")
     empty = ["no clusters yet: raftctl up -n 3"]
     _settings(context).output.show(Ls(rows), lambda: table(header, cells) if rows else empty)
 

@@ -16,8 +16,8 @@ from raftctl.values import seconds, usage
 from raftctl.verbs import section
 
 if TYPE_CHECKING:
-    from raftctl.cluster.directory import Cluster
     from raftctl.cluster.acting import Done
+    from raftctl.cluster.directory import Cluster
     from raftctl.cluster.processes import NodeProcess
     from raftctl.errors import CliError
 

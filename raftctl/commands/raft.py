@@ -40,8 +40,8 @@ def transfer(
     """Hand leadership over; returns once the target leads."""
     from node.client.admin import Admin
     from raftctl.cluster.directory import find_cluster
-    from raftctl.cluster.launcher import wait_for
     from raftctl.cluster.observation import observe
+    from raftctl.cluster.waiting import wait_for
     from raftctl.documents import Transfer
     from raftctl.selectors import resolve
 
@@ -139,7 +139,7 @@ def events(
 ) -> None:
     """Show what happened on the nodes, merged by time."""
     from raftctl.cluster.directory import find_cluster
-    from raftctl.cluster.eventstream import history, live
+    from raftctl.cluster.eventstream import stream
     from raftctl.cluster.observation import observe
     from raftctl.selectors import resolve
 
@@ -151,8 +151,7 @@ def events(
     running = [each for each in chosen if seen.nodes[each - 1].proc == "running"]
     if not running:
         raise CliError("E_NOT_RUNNING", "none of these nodes runs", Exit.NOT_RUNNING)
-    stream = live(cluster, running) if follow else history(cluster, running)
-    for node_id, happened in stream:
+    for node_id, happened in stream(cluster, chosen, follow, settings.output.note):
         if happened.wall_ns < oldest_ns or (kind and happened.kind not in kind):
             continue
         document = _event(node_id, happened)
