@@ -139,7 +139,7 @@ def faults(context: typer.Context) -> int:
     rows = [
         (
             f"#{each.id}",
-            each.name,
+            each.name or None,
             each.kind,
             each.spec,
             f"{each.age_ms // 1000}s",

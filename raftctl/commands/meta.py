@@ -101,7 +101,8 @@ def schema(
     ] = None,
 ) -> None:
     """Print the JSON Schema of a document."""
-    from raftctl.documents import KINDS, Kinds, json_schema
+    from raftctl.documents import KINDS, Kinds
+    from raftctl.schemas import json_schema
 
     settings: Settings = context.obj
     if kind is None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from raftctl.documents import json_schema
+from raftctl.schemas import json_schema
 from tests.measure.commands import Raftctl, fresh_home
 from tests.raftctl.schema import violations
 

@@ -6,9 +6,10 @@ from collections.abc import Callable
 import pytest
 
 from raftctl.cluster.partitions import plan
-from raftctl.documents import KINDS, json_schema
+from raftctl.documents import KINDS
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
+from raftctl.schemas import json_schema
 from raftctl.selectors import resolve
 from raftctl.values import (
     SECONDS_MAX,
