@@ -218,6 +218,8 @@ class Cas:
 class Scan:
     prefix: str
     items: list[Get]
+    more: bool
+    """Whether there are keys beyond these; a larger --limit shows them."""
 
 
 @dataclass

@@ -108,9 +108,22 @@ class Output:
         return f"\x1b[{code}m{text}\x1b[0m" if self.color else text
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
-    """Columns under their names; numbers to the right, the last column as it is."""
-    cells = [[_cell(value) for value in row] for row in rows]
+def printable(text: str) -> str:
+    """Text that a terminal takes for text: what would move its cursor stands as an escape."""
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode("ascii")
+        for each in text
+    )
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[object]], empty: str = "-") -> list[str]:
+    """Columns under their names; numbers to the right, the last column as it is.
+
+    `empty` stands for a text without characters, where that says something else than None.
+    """
+    cells = [[_cell(value, empty) for value in row] for row in rows]
     widths = [
         max([len(name), *(len(row[column]) for row in cells)]) for column, name in enumerate(header)
     ]
@@ -129,7 +142,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
     return lines
 
 
-def _cell(value: object) -> str:
-    if value is None or value == "":
+def _cell(value: object, empty: str) -> str:
+    if value is None:
         return "-"
-    return str(value)
+    return printable(str(value)) or empty

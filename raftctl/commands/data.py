@@ -19,7 +19,7 @@ from raftctl.verbs import section
 if TYPE_CHECKING:
     from node.client.blocking import Client
     from raftctl.cluster.directory import Cluster
-    from raftctl.documents import Get
+    from raftctl.documents import Change, Get
 
 DATA_SECONDS = 5.0
 Key = Annotated[str, typer.Argument(help="The key.")]
@@ -84,9 +84,9 @@ def get(
     node = None if where is None else f"n{where}"
     document = _document(key, value, index, read, node)
     if settings.output.is_wide:
-        row = (key, document.value or document.value_base64, index, read, node)
+        row = (key, _shown(document), index, read, node)
         header = ("KEY", "VALUE", "INDEX", "READ", "NODE")
-        settings.output.show(document, lambda: table(header, [row]))
+        settings.output.show(document, lambda: table(header, [row], empty=""))
     elif document.value is None and not settings.output.is_json:
         sys.stdout.buffer.write(value)
     else:
@@ -137,23 +137,52 @@ def cas(
 def scan(
     context: typer.Context,
     prefix: Annotated[str, typer.Argument(help="Keys that begin so; none: all.")] = "",
-    limit: Annotated[int, typer.Option(help="At most so many.")] = 1000,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 1000,
 ) -> None:
     """List keys and values in order."""
-    from node.machines import kv
     from raftctl.documents import Scan
     from raftctl.output import table
 
     settings: Settings = context.obj
-    with _client(settings, _cluster(settings)) as client:
-        answer = client.read(kv.scan(prefix, limit))
-    found = kv.decode_result(answer.result)
-    items = [_document(key, value, index, "linearizable", None) for key, value, index in found]
-    rows = [(item.key, item.value or item.value_base64, item.index) for item in items]
+    cluster = _cluster(settings)
+    with _client(settings, cluster) as client:
+        items = _scan(client, prefix, limit + 1, _page_max(cluster))
+    more = len(items) > limit
+    items = items[:limit]
+    rows = [(item.key, _shown(item), item.index) for item in items]
     header = ("KEY", "VALUE", "INDEX")
     settings.output.show(
-        Scan(prefix, items), lambda: table(header, rows) if rows else ["no such keys"]
+        Scan(prefix, items, more),
+        lambda: table(header, rows, empty="") if rows else ["no such keys"],
     )
+    if more:
+        settings.output.note(f"these are the first {limit}, there are more: --limit shows them")
+
+
+def _scan(client: "Client", prefix: str, wanted: int, page_max: int) -> "list[Get]":
+    """The first `wanted` keys, page by page: an answer has to fit into a frame."""
+    from node.machines import kv
+
+    items: list[Get] = []
+    after = None
+    while len(items) < wanted:
+        answer = client.read(kv.scan(prefix, min(wanted - len(items), page_max), after))
+        page = kv.decode_result(answer.result)
+        if not page:
+            break
+        items += [_document(key, value, index, "linearizable", None) for key, value, index in page]
+        after = page[-1][0]
+    return items
+
+
+def _page_max(cluster: "Cluster") -> int:
+    """How many items to ask for at once: the machine does not know this cluster's frames."""
+    from node.machines.kv import KEY_BYTES_MAX, SCAN_BYTES_MAX, SCAN_MAX
+
+    limits = cluster.spec.limits
+    if limits.frame_bytes_max >= 2 * SCAN_BYTES_MAX + limits.value_bytes_max:
+        return SCAN_MAX
+    return max(limits.frame_bytes_max // (2 * (limits.value_bytes_max + KEY_BYTES_MAX)), 1)
 
 
 def watch(
@@ -164,6 +193,7 @@ def watch(
     """Follow changes as they are applied, until Ctrl-C."""
     from node.machines import kv
     from raftctl.documents import Change
+    from raftctl.output import printable
 
     settings: Settings = context.obj
     from node.client.blocking import Client
@@ -178,9 +208,10 @@ def watch(
             for change in batch.changes:
                 index, key, value = kv.decode_result(change)
                 text, binary = _as_text(value)
-                shown = "(deleted)" if value is None else text or binary
                 document = Change(index, key, text, binary, value is None)
-                settings.output.show(document, partial(list, [f"{index}  {key}  {shown}"]))
+                shown = "(deleted)" if value is None else _shown(document)
+                line = f"{index}  {printable(key)}  {printable(shown)}"
+                settings.output.show(document, partial(list, [line]))
 
 
 def propose(
@@ -290,6 +321,11 @@ def _as_text(value: bytes | None) -> tuple[str | None, str | None]:
         return value.decode("utf-8"), None
     except UnicodeDecodeError:
         return None, base64.b64encode(value).decode("ascii")
+
+
+def _shown(document: "Get | Change") -> str:
+    """The value in one cell."""
+    return document.value if document.value is not None else document.value_base64 or ""
 
 
 def _document(key: str, value: bytes, index: int, read: str, node: str | None) -> "Get":
