@@ -195,7 +195,8 @@ class Get:
     """The value when it is not UTF-8."""
     index: int
     read: str
-    node: str | None
+    node: str
+    """Who answered."""
 
 
 @dataclass

@@ -46,10 +46,10 @@ def put(
     from raftctl.documents import Put
 
     settings: Settings = context.obj
-    cluster = _cluster(settings)
-    body = _value(cluster, value)
+    cluster = _kv_cluster(settings)
+    command = kv.put(_key(key), _value(cluster, value))
     with _client(settings, cluster) as client:
-        applied = client.propose(kv.put(_key(key), body))
+        applied = client.propose(command)
     document = Put(key, applied.index, applied.term)
     settings.output.show(document, lambda: [f"ok  index {applied.index} term {applied.term}"])
 
@@ -67,30 +67,32 @@ def get(
     from raftctl.output import table
 
     settings: Settings = context.obj
-    cluster = _cluster(settings)
+    cluster = _kv_cluster(settings)
+    query = kv.get(_key(key))
     if read not in ("linearizable", "stale"):
         raise usage(f"--read {read}", "linearizable or stale")
     mode = "stale" if read == "stale" else "linearizable"
     where = None if at is None else _at(cluster, at)
     with _client(settings, cluster) as client:
         try:
-            answer = client.read(kv.get(_key(key)), mode, where)  # type: ignore[arg-type]
+            answer = client.read(query, mode, where)  # type: ignore[arg-type]
         except Exception as error:
             raise _with_cause(cluster, where, error) from error
     found = kv.decode_result(answer.result)
     if found is None:
         raise CliError("E_NO_KEY", f"there is no key {key!r}", Exit.NOT_FOUND)
     value, index = found
-    node = None if where is None else f"n{where}"
-    document = _document(key, value, index, read, node)
+    document = _document(key, value, index, read, client)
     if settings.output.is_wide:
-        row = (key, _shown(document), index, read, node)
+        row = (key, _shown(document), index, read, document.node)
         header = ("KEY", "VALUE", "INDEX", "READ", "NODE")
         settings.output.show(document, lambda: table(header, [row], empty=""))
-    elif document.value is None and not settings.output.is_json:
+    elif document.value is None and not settings.output.is_json and not sys.stdout.isatty():
         sys.stdout.buffer.write(value)
     else:
-        settings.output.show(document, lambda: [document.value or ""])
+        settings.output.show(document, lambda: [_shown(document)])
+        if document.value is None and not settings.output.is_json:
+            settings.output.note("not UTF-8, shown in base64; in a pipe it stays as it is")
 
 
 def delete(context: typer.Context, key: Key) -> None:
@@ -99,8 +101,10 @@ def delete(context: typer.Context, key: Key) -> None:
     from raftctl.documents import Del
 
     settings: Settings = context.obj
-    with _client(settings, _cluster(settings)) as client:
-        applied = client.propose(kv.delete(_key(key)))
+    cluster = _kv_cluster(settings)
+    command = kv.delete(_key(key))
+    with _client(settings, cluster) as client:
+        applied = client.propose(command)
     existed = bool(kv.decode_result(applied.result))
     document = Del(key, existed, applied.index, applied.term)
     if not existed:
@@ -122,10 +126,11 @@ def cas(
     from raftctl.documents import Cas
 
     settings: Settings = context.obj
-    cluster = _cluster(settings)
-    expected = None if absent else old.encode()
+    cluster = _kv_cluster(settings)
+    expected = None if absent else old.encode("utf-8", "surrogateescape")
+    command = kv.cas(_key(key), expected, _value(cluster, new))
     with _client(settings, cluster) as client:
-        applied = client.propose(kv.cas(_key(key), expected, _value(cluster, new)))
+        applied = client.propose(command)
     swapped, current = kv.decode_result(applied.result)
     if not swapped:
         now = "absent" if current is None else repr(current.decode("utf-8", "backslashreplace"))
@@ -144,7 +149,8 @@ def scan(
     from raftctl.output import table
 
     settings: Settings = context.obj
-    cluster = _cluster(settings)
+    cluster = _kv_cluster(settings)
+    _check_text(prefix)
     with _client(settings, cluster) as client:
         items = _scan(client, prefix, limit + 1, _page_max(cluster))
     more = len(items) > limit
@@ -170,7 +176,9 @@ def _scan(client: "Client", prefix: str, wanted: int, page_max: int) -> "list[Ge
         page = kv.decode_result(answer.result)
         if not page:
             break
-        items += [_document(key, value, index, "linearizable", None) for key, value, index in page]
+        items += [
+            _document(key, value, index, "linearizable", client) for key, value, index in page
+        ]
         after = page[-1][0]
     return items
 
@@ -198,7 +206,8 @@ def watch(
     settings: Settings = context.obj
     from node.client.blocking import Client
 
-    cluster = _cluster(settings)
+    cluster = _kv_cluster(settings)
+    _check_text(prefix)
     with Client(cluster.address, timeout=settings.timeout or DATA_SECONDS) as client:
         is_first = True
         for batch in client.watch(kv.watch(prefix), since):
@@ -219,22 +228,34 @@ def propose(
     command: Annotated[str, typer.Argument(metavar="BYTES", help="Text; - reads stdin.")],
 ) -> None:
     """Give a command to a state machine of your own."""
+    from raftctl.cluster.directory import find_cluster
     from raftctl.documents import Propose
 
     settings: Settings = context.obj
-    cluster = _cluster(settings)
+    cluster = _running(find_cluster(settings))
+    body = _value(cluster, command)
     with _client(settings, cluster) as client:
-        applied = client.propose(_value(cluster, command))
+        applied = client.propose(body)
     text, binary = _as_text(applied.result)
     document = Propose(applied.index, applied.term, text, binary)
     settings.output.show(document, lambda: [text or binary or "ok"])
 
 
-def _cluster(settings: Settings) -> "Cluster":
-    """The cluster, when at least one of its nodes runs."""
+def _kv_cluster(settings: Settings) -> "Cluster":
+    """The cluster, when its machine has keys and values."""
     from raftctl.cluster.directory import find_cluster
 
     cluster = find_cluster(settings)
+    if cluster.spec.machine != "kv":
+        raise usage(
+            f"{cluster.name} runs the machine {cluster.spec.machine}, which has no keys and values",
+            "raftctl propose gives it a command",
+        )
+    return _running(cluster)
+
+
+def _running(cluster: "Cluster") -> "Cluster":
+    """The cluster, when at least one of its nodes runs."""
     if all(process.find() is None for process in cluster.processes.values()):
         raise CliError(
             "E_NOT_RUNNING",
@@ -260,9 +281,17 @@ def _client(settings: Settings, cluster: "Cluster") -> "Iterator[Client]":
 def _key(key: str) -> str:
     from node.machines.kv import KEY_BYTES_MAX
 
-    if not 0 < len(key.encode("utf-8", "surrogateescape")) <= KEY_BYTES_MAX:
+    if not 0 < len(_check_text(key)) <= KEY_BYTES_MAX:
         raise usage(f"a key of {len(key)} characters", f"1 to {KEY_BYTES_MAX} bytes")
     return key
+
+
+def _check_text(text: str) -> bytes:
+    """A key's bytes. Exit 2 for an argument that is not UTF-8: values are bytes, keys are text."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise usage(f"the key {text!r} is not UTF-8", "type it in UTF-8") from None
 
 
 def _value(cluster: "Cluster", text: str) -> bytes:
@@ -328,8 +357,8 @@ def _shown(document: "Get | Change") -> str:
     return document.value if document.value is not None else document.value_base64 or ""
 
 
-def _document(key: str, value: bytes, index: int, read: str, node: str | None) -> "Get":
+def _document(key: str, value: bytes, index: int, read: str, client: "Client") -> "Get":
     from raftctl.documents import Get
 
     text, binary = _as_text(value)
-    return Get(key, text, binary, index, read, node)
+    return Get(key, text, binary, index, read, f"n{client.answered_by}")
