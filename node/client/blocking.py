@@ -42,8 +42,8 @@ class Client:
     def propose(self, payload: bytes, timeout: float | None = None) -> Applied:
         """Have the machine apply `payload`, once. `result` is the machine's own answer.
 
-        Raises NoLeaderError and UnreachableError (no effect), OutcomeUnknownError, RejectedError,
-        CommandError when the machine raised.
+        Raises NoLeaderError, DeadlineError and UnreachableError (no effect), OutcomeUnknownError,
+        RejectedError, CommandError when the machine raised.
         """
         call = self._call(timeout, None)
         number = self._sequences.take()
@@ -76,7 +76,7 @@ class Client:
     ) -> Answer:
         """Ask the machine. `at`: that node alone, which is never redirected.
 
-        Raises NoLeaderError, UnreachableError, RejectedError.
+        Raises NoLeaderError, DeadlineError, UnreachableError, RejectedError.
         """
         call = self._call(timeout, at)
         here = at is not None or mode == "stale"
