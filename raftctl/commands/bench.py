@@ -11,6 +11,7 @@ from raftctl.settings import Settings
 from raftctl.values import seconds, usage
 from raftctl.verbs import section
 
+_ASSERT_HINT = "raftctl status -o wide, raftctl faults; or another bound after --assert"
 METRICS = ("ops_per_s", "p50", "p95", "p99", "max", "err", "unknown")
 
 
@@ -41,7 +42,7 @@ def bench(
     if mode not in ("put", "get"):
         raise usage(f"bench {mode}", "put or get")
     if inflight < 1 or clients < 1 or size < 0:
-        raise usage("--inflight and --clients start at 1")
+        raise usage("--inflight and --clients start at 1", "raftctl bench put --inflight 256")
     limit = None if rate == "max" else _number(rate)
     lasting = seconds(duration) if duration else (None if ops else 10.0)
     checks = _checks(check)
@@ -60,7 +61,7 @@ def bench(
     )
     total = document.ops + document.errors + document.unknown
     if total == 0:
-        raise CliError("E_VACUOUS", "no request was made", Exit.INCONCLUSIVE)
+        raise CliError("E_VACUOUS", "no request was made", Exit.INCONCLUSIVE, hint="more --ops")
     values = {
         "ops_per_s": document.ops_per_s,
         "p50": document.p50_ms,
@@ -73,7 +74,9 @@ def bench(
     for text, name, sign, bound in checks:
         value = values[name]
         if value is None or not (value < bound if sign == "<" else value > bound):
-            raise CliError("E_ASSERT", f"{text} does not hold: {value}", Exit.CHECK_FAILED)
+            raise CliError(
+                "E_ASSERT", f"{text} does not hold: {value}", Exit.CHECK_FAILED, hint=_ASSERT_HINT
+            )
     return Exit.OK
 
 

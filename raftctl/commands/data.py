@@ -1,6 +1,7 @@
 """put, get, del, cas, scan, watch, propose: what the cluster replicates."""
 
 import base64
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from raftctl.documents import Change, Get
 
 DATA_SECONDS = 5.0
+SHOWN_MAX = 80  # characters of a value in a message
 Key = Annotated[str, typer.Argument(help="The key.")]
 
 
@@ -80,7 +82,7 @@ def get(
             raise _with_cause(cluster, where, error) from error
     found = kv.decode_result(answer.result)
     if found is None:
-        raise CliError("E_NO_KEY", f"there is no key {key!r}", Exit.NOT_FOUND)
+        raise _no_key(key)
     value, index = found
     document = _document(key, value, index, read, client)
     if settings.output.is_wide:
@@ -108,7 +110,7 @@ def delete(context: typer.Context, key: Key) -> None:
     existed = bool(kv.decode_result(applied.result))
     document = Del(key, existed, applied.index, applied.term)
     if not existed:
-        raise CliError("E_NO_KEY", f"there is no key {key!r}", Exit.NOT_FOUND)
+        raise _no_key(key)
     settings.output.show(document, lambda: [f"ok  index {applied.index} term {applied.term}"])
 
 
@@ -133,8 +135,7 @@ def cas(
         applied = client.propose(command)
     swapped, current = kv.decode_result(applied.result)
     if not swapped:
-        now = "absent" if current is None else repr(current.decode("utf-8", "backslashreplace"))
-        raise CliError("E_CAS", f"{key!r} is {now}, nothing changed", Exit.PRECONDITION)
+        raise _not_swapped(key, current)
     document = Cas(key, True, applied.index, applied.term)
     settings.output.show(document, lambda: [f"ok  index {applied.index} term {applied.term}"])
 
@@ -309,6 +310,32 @@ def _value(cluster: "Cluster", text: str) -> bytes:
             hint="limits.value_bytes_max of the cluster decides",
         )
     return value
+
+
+def _no_key(key: str) -> CliError:
+    hint = "raftctl scan shows the keys"
+    return CliError("E_NO_KEY", f"there is no key {key!r}", Exit.NOT_FOUND, hint=hint)
+
+
+def _not_swapped(key: str, current: bytes | None) -> CliError:
+    """`current` None: there is no such key."""
+    text, binary = _as_text(current)
+    now = "absent" if current is None else _shortened(repr(text or current))
+    name = shlex.quote(key)
+    hint = f"raftctl get {name}, and then cas with what it shows"
+    if current is None:
+        hint = f"raftctl cas {name} '' NEW --absent"
+    return CliError(
+        "E_CAS",
+        f"{key!r} is {now}, nothing changed",
+        Exit.PRECONDITION,
+        hint=hint,
+        details={"current": text, "current_base64": binary},
+    )
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= SHOWN_MAX else f"{text[:SHOWN_MAX]}..."
 
 
 def _at(cluster: "Cluster", text: str) -> int:

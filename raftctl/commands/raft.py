@@ -150,7 +150,9 @@ def events(
     chosen = resolve([node], seen)
     running = [each for each in chosen if seen.nodes[each - 1].proc == "running"]
     if not running:
-        raise CliError("E_NOT_RUNNING", "none of these nodes runs", Exit.NOT_RUNNING)
+        raise CliError(
+            "E_NOT_RUNNING", "none of these nodes runs", Exit.NOT_RUNNING, hint="raftctl start n1"
+        )
     stream = live(cluster, running) if follow else history(cluster, running)
     for node_id, happened in stream:
         if happened.wall_ns < oldest_ns or (kind and happened.kind not in kind):

@@ -68,6 +68,28 @@ def test_key_that_is_not_utf8_is_a_usage_error(cluster: Raftctl, verb: str) -> N
     assert document["hint"]
 
 
+def test_cas_that_changes_nothing_says_what_is_there(cluster: Raftctl) -> None:
+    cluster.run("put", "kept", "1")
+    for key, details in (
+        ("kept", {"current": "1", "current_base64": None}),
+        ("never-there", {"current": None, "current_base64": None}),
+    ):
+        done = cluster.run("cas", key, "2", "3", "-o", "json", check=False)
+        document = json.loads(done.stderr.splitlines()[-1])
+        assert (done.returncode, document["code"]) == (6, "E_CAS")
+        assert document["details"] == details
+        assert document["hint"].startswith("raftctl")
+    for verb in ("get", "del"):
+        assert "raftctl scan" in cluster.run(verb, "never-there", check=False).stderr
+
+
+def test_command_at_which_the_machine_raises_has_a_hint(cluster: Raftctl) -> None:
+    done = cluster.run("propose", "nonsense", check=False)
+    assert done.returncode == 1
+    assert "BadCommandError" in done.stderr
+    assert "hint:" in done.stderr
+
+
 def test_keys_of_a_machine_without_keys_are_a_usage_error_that_names_it() -> None:
     with fresh_home() as raftctl:
         raftctl.run("up", "-n", "1", "--machine", "tests.measure.machines:AppendLog")
