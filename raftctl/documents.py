@@ -202,7 +202,8 @@ class Get:
     """The value when it is not UTF-8."""
     index: int
     read: ReadMode
-    node: str | None
+    node: str
+    """Who answered."""
 
 
 @dataclass
@@ -225,6 +226,8 @@ class Cas:
 class Scan:
     prefix: str
     items: list[Get]
+    more: bool
+    """Whether there are keys beyond these; a larger --limit shows them."""
 
 
 @dataclass
