@@ -95,7 +95,10 @@ def wait_until_up(cluster: Cluster, node_ids: Sequence[int], timeout: float) -> 
             elif time.monotonic() >= deadline:
                 waiting.discard(node_id)
                 errors[node_id] = CliError(
-                    "E_TIMEOUT", f"it does not answer within {timeout:g}s", Exit.TIMED_OUT
+                    "E_TIMEOUT",
+                    f"{process.name} does not answer within {timeout:g}s",
+                    Exit.TIMED_OUT,
+                    hint=f"{cluster.line} logs {process.name}",
                 )
         if waiting:
             time.sleep(POLL_SECONDS)
@@ -104,6 +107,10 @@ def wait_until_up(cluster: Cluster, node_ids: Sequence[int], timeout: float) -> 
 
 def _report(settings: Settings, cluster: Cluster, deed: Deed, results: dict[int, Result]) -> int:
     output = settings.output
+    if len(results) == 1:
+        (only,) = results.values()
+        if isinstance(only, CliError):
+            raise only
     targets, failures, changed = [], [], []
     for node_id, result in results.items():
         name = f"n{node_id}"

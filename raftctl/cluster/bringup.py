@@ -241,4 +241,4 @@ def _stay(settings: Settings, cluster: Cluster) -> int:
 
 
 def _all_ended(processes: Sequence[NodeProcess]) -> bool:
-    return all(process.find() is None for process in processes)
+    return not any(process.is_running for process in processes)

@@ -23,6 +23,8 @@ from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 
 LOG_TAIL_BYTES_MAX = 8 * 1024 * 1024
+LOG_BYTES_MAX = 16 * 1024 * 1024
+"""A longer log is put aside, as node.log.1, when its node starts."""
 POLL_SECONDS = 0.005
 PID_SECONDS_MAX = 0.5
 """How long whoever starts a node may take to write down its pid."""
@@ -77,6 +79,11 @@ class NodeProcess:
                 break  # it runs, but somebody spoilt the file
             time.sleep(POLL_SECONDS)
         return self._stray if self._stray is not None and _exists(self._stray) else None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether there is a process, even if nobody knows its pid."""
+        return self._is_locked() or self.find() is not None
 
     def adopt(self, pid: int) -> None:
         """A process that answers for this node, though its folder knows nothing of it."""
@@ -146,6 +153,7 @@ class NodeProcess:
             # -P: a folder that somebody happens to be in must not hide modules from a node.
             command = [sys.executable, "-P", "-m", "node.server"]
             command += ["--cluster", str(self._cluster_folder), "--id", str(self.node_id)]
+            self._rotate_log()
             descriptor = os.open(self.log_path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
             try:
                 self._log_start = os.fstat(descriptor).st_size
@@ -161,6 +169,11 @@ class NodeProcess:
                 os.close(descriptor)
             write_pid(lock, child.pid)
         return child
+
+    def _rotate_log(self) -> None:
+        with contextlib.suppress(OSError):
+            if self.log_path.stat().st_size > LOG_BYTES_MAX:
+                self.log_path.replace(self.log_path.with_name("node.log.1"))
 
     # -- ending it ---------------------------------------------------------------------------------
     def end(self, number: signal.Signals, how: str, timeout: float) -> bool:

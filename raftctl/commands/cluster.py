@@ -133,7 +133,7 @@ def ls(context: typer.Context) -> None:
 
     rows = []
     for each in all_clusters(_settings(context)):
-        running = sum(1 for process in each.processes.values() if process.find() is not None)
+        running = sum(process.is_running for process in each.processes.values())
         rows.append(
             ClusterRow(each.name, len(each.processes), running, str(each.folder), each.damage)
         )
@@ -268,7 +268,7 @@ def prune(
     idle = []
     for each in all_clusters(settings):
         adopt_strays(each)
-        if all(process.find() is None for process in each.processes.values()):
+        if not any(process.is_running for process in each.processes.values()):
             idle.append(each)
     names = [each.name for each in idle]
     if idle and not dry_run:

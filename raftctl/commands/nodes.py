@@ -163,7 +163,7 @@ def _not_running(cluster: "Cluster", process: "NodeProcess") -> "CliError":
     from raftctl.errors import CliError
 
     hint = f"{cluster.line} start {process.name}"
-    return CliError("E_NOT_RUNNING", "does not run", Exit.NOT_RUNNING, hint=hint)
+    return CliError("E_NOT_RUNNING", f"{process.name} does not run", Exit.NOT_RUNNING, hint=hint)
 
 
 def wipe(context: typer.Context, selectors: Selectors) -> int:
