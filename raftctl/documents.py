@@ -204,7 +204,8 @@ class Get:
     """The value when it is not UTF-8."""
     index: int
     read: ReadMode
-    node: str | None
+    node: str
+    """Who answered."""
 
 
 @dataclass
@@ -227,6 +228,8 @@ class Cas:
 class Scan:
     prefix: str
     items: list[Get]
+    more: bool
+    """Whether there are keys beyond these; a larger --limit shows them."""
 
 
 @dataclass

@@ -20,7 +20,7 @@ class Client:
         self._address = address
         self._timeout = timeout
         self._link: Link | None = None
-        self._leader: int | None = None
+        self._answered_by: int | None = None
         self._sequences = _new_session()
 
     def __enter__(self) -> "Client":
@@ -28,6 +28,11 @@ class Client:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+    @property
+    def answered_by(self) -> int | None:
+        """The node that answered last; None before the first answer."""
+        return self._answered_by
 
     def close(self) -> None:
         if self._link is not None:
@@ -37,8 +42,8 @@ class Client:
     def propose(self, payload: bytes, timeout: float | None = None) -> Applied:
         """Have the machine apply `payload`, once. `result` is the machine's own answer.
 
-        Raises NoLeaderError and UnreachableError (no effect), OutcomeUnknownError, RejectedError,
-        CommandError when the machine raised.
+        Raises NoLeaderError, DeadlineError and UnreachableError (no effect), OutcomeUnknownError,
+        RejectedError, CommandError when the machine raised.
         """
         call = self._call(timeout, None)
         number = self._sequences.take()
@@ -71,7 +76,7 @@ class Client:
     ) -> Answer:
         """Ask the machine. `at`: that node alone, which is never redirected.
 
-        Raises NoLeaderError, UnreachableError, RejectedError.
+        Raises NoLeaderError, DeadlineError, UnreachableError, RejectedError.
         """
         call = self._call(timeout, at)
         here = at is not None or mode == "stale"
@@ -104,7 +109,7 @@ class Client:
 
     def _call(self, timeout: float | None, only: int | None) -> Call:
         seconds = self._timeout if timeout is None else timeout
-        return Call(self._address.nodes, self._leader, time.monotonic(), seconds, only)
+        return Call(self._address.nodes, self._answered_by, time.monotonic(), seconds, only)
 
     def _run(self, call: Call, number: int, payload: bytes) -> Applied:
         while True:
@@ -152,7 +157,7 @@ class Client:
         if isinstance(reply, Failure):
             call.refused(link.node_id, reply)
             return None
-        self._leader = link.node_id
+        self._answered_by = link.node_id
         answer: Applied | Answer = reply
         return answer
 

@@ -16,6 +16,7 @@ from node.wire.cbor import CborError, load_plain
 DEPTH_MAX = 2  # a command is an array of plain values
 KEY_BYTES_MAX = 4096
 SCAN_MAX = 10_000
+SCAN_BYTES_MAX = 1024 * 1024  # of keys and values, so that an answer fits into a frame
 CHANGES_MAX = 4096
 
 
@@ -44,7 +45,11 @@ def get(key: str) -> bytes:
 
 
 def scan(prefix: str, limit: int = SCAN_MAX, after: str | None = None) -> bytes:
-    """Answer: up to `limit` of [key, value, index] in order, those above `after` only."""
+    """Answer: up to `limit` of [key, value, index] in order, those above `after` only.
+
+    An answer holds at most SCAN_MAX items, and SCAN_BYTES_MAX of keys and values unless its one
+    item is longer. For more, ask again after its last key; an empty answer is the end.
+    """
     return cbor2.dumps(["scan", prefix, limit, after])
 
 
@@ -125,13 +130,19 @@ class KvMachine:
     def _scan(self, prefix: str, limit: int, after: str | None) -> list[list[Any]]:
         position = bisect_left(self._keys, max(prefix, after or ""))
         found: list[list[Any]] = []
+        size = 0
         while position < len(self._keys) and len(found) < limit:
             key = self._keys[position]
+            position += 1
             if not key.startswith(prefix):
                 break
-            if key != after:
-                found.append([key, *self._values[key]])
-            position += 1
+            if key == after:
+                continue
+            value, index = self._values[key]
+            size += len(key.encode()) + len(value)
+            if found and size > SCAN_BYTES_MAX:
+                break
+            found.append([key, value, index])
         return found
 
     def changes(self, query: bytes, since: int) -> list[bytes]:

@@ -270,7 +270,7 @@ class Replica:
             document = {"from": self.core.id, "target": event.target_id, "term": event.term}
             self._replies.append((source, Document(request_id, document)))
         else:
-            message = f"node {event.target_id} did not take over in time"
+            message = f"n{event.target_id} did not take over in time"
             self._fail(self._transfer, "timeout", message, "unknown")
         self._transfer = None
 
@@ -278,7 +278,7 @@ class Replica:
         if leader is None:
             self._fail(ticket, "no_leader", "no leader is known here")
         else:
-            self._fail(ticket, "not_leader", f"node {leader} leads", leader=leader)
+            self._fail(ticket, "not_leader", f"n{leader} leads", leader=leader)
 
     def _fail(
         self,

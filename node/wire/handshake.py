@@ -96,7 +96,7 @@ def check_hello(
     ):
         return Goodbye("wrong_token", "the proof does not fit this cluster's token")
     if hello.role == "peer" and hello.node_id not in peer_ids:
-        return Goodbye("unknown_node", f"node {hello.node_id} is not a peer of this node")
+        return Goodbye("unknown_node", f"n{hello.node_id} is not a peer of this node")
     return None
 
 
@@ -123,7 +123,7 @@ def check_welcome(
         raise HandshakeError("wrong_token", "the node does not know this cluster's token")
     if welcome.node_id != expect_node_id:
         raise HandshakeError(
-            "unknown_node", f"node {welcome.node_id} answers where {expect_node_id} should"
+            "unknown_node", f"n{welcome.node_id} answers where n{expect_node_id} should"
         )
 
 

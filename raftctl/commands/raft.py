@@ -150,7 +150,12 @@ def events(
     chosen = resolve([node], seen)
     running = [each for each in chosen if seen.nodes[each - 1].proc == "running"]
     if not running:
-        raise CliError("E_NOT_RUNNING", "none of these nodes runs", Exit.NOT_RUNNING)
+        raise CliError(
+            "E_NOT_RUNNING",
+            "none of these nodes runs",
+            Exit.NOT_RUNNING,
+            hint=f"{cluster.line} start n1",
+        )
     for node_id, happened in stream(cluster, chosen, follow, settings.output.note):
         if happened.wall_ns < oldest_ns or (kind and happened.kind not in kind):
             continue

@@ -67,7 +67,7 @@ def test_documents_fit_their_schemas_and_others_do_not() -> None:
     assert violations(to_json(seen), json_schema("status")) == []
     seen.health = "fine"
     assert violations(to_json(seen), json_schema("status")) == ["$.health is 'fine'"]
-    read = Get("k", "v", None, 1, "sometimes", None)
+    read = Get("k", "v", None, 1, "sometimes", "n1")
     assert violations(to_json(read), json_schema("get")) == ["$.read is 'sometimes'"]
     assert LogEntry(1, 1, "noop", "applied", 0).kind == "noop"
     assert Node("n1", "127.0.0.1:1", None, "stopped", "", "").role is None

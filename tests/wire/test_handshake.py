@@ -178,7 +178,7 @@ def test_a_welcome_that_was_changed_under_way_is_refused(change: dict[str, Any])
 
 def test_the_right_cluster_behind_the_wrong_address_is_refused() -> None:
     hello = _hello()
-    with pytest.raises(HandshakeError, match="node 3 answers where 1 should") as caught:
+    with pytest.raises(HandshakeError, match="n3 answers where n1 should") as caught:
         check_welcome(_welcome(hello, node_id=3), hello, TOKEN, NONCE, expect_node_id=1)
     assert caught.value.code == "unknown_node"
 
