@@ -16,8 +16,9 @@ from raftctl.verbs import group, section
 
 if TYPE_CHECKING:
     from node.client.admin import Admin
+    from node.client.errors import ClientError
     from node.wire.messages import Happened
-    from raftctl.documents import Event
+    from raftctl.documents import Event, Status
 
 TRANSFER_SECONDS = 30.0
 LOG_LIMIT = 50
@@ -41,6 +42,7 @@ def transfer(
 ) -> None:
     """Hand leadership over; returns once the target leads."""
     from node.client.admin import Admin
+    from node.client.errors import ClientError
     from raftctl.cluster.directory import find_cluster
     from raftctl.cluster.launcher import wait_for
     from raftctl.cluster.observation import observe
@@ -53,18 +55,83 @@ def transfer(
     timeout = settings.timeout or TRANSFER_SECONDS
     before = observe(cluster)
     (leader,) = resolve(["leader"], before)
-    chosen = [0] if target is None else resolve([target], before)
-    if len(chosen) != 1:
-        raise usage(f"{target} means {len(chosen)} nodes", "name one")
+    chosen = None if target is None else resolve([target], before)
+    successor = _successor(before, f"n{leader}", target, chosen)
     settings.output.note(f"asking n{leader} to hand over")
-    if chosen != [leader]:
-        with Admin(cluster.address, leader, timeout) as admin:
-            chosen = [admin.transfer(chosen[0])["target"]]
-    name = f"n{chosen[0]}"
-    seen = wait_for(cluster, lambda status: status.leader == name, f"led by {name}", timeout)
+    if successor != leader:
+        try:
+            with Admin(cluster.address, leader, timeout) as admin:
+                admin.transfer(successor)
+        except ClientError as error:
+            raise _not_handed_over(leader, successor, error) from error
+    name = f"n{successor}"
+    left = max(begin + timeout - time.monotonic(), 0)
+    seen = wait_for(cluster, lambda status: status.leader == name, f"led by {name}", left)
     took = round((time.monotonic() - begin) * 1000)
     document = Transfer(name, f"n{leader}", seen.term or 0, took)
     settings.output.show(document, lambda: [f"{name} leads term {seen.term}, after {took} ms"])
+
+
+def _successor(status: "Status", leader: str, target: str | None, chosen: list[int] | None) -> int:
+    """Who shall lead, if it can; nobody named is the running follower with the longest log."""
+    rows = {int(row.id[1:]): row for row in status.nodes}
+    if len(rows) == 1:
+        raise CliError(
+            "E_NO_SUCCESSOR",
+            f"{status.cluster} has one node: there is nobody to hand over to",
+            Exit.PRECONDITION,
+            hint="raftctl up other -n 3 makes a cluster with followers",
+        )
+    if chosen is None:
+        able = [n for n, row in rows.items() if row.voting and row.id != leader]
+        if not able:
+            dead = next(row for row in rows.values() if row.id != leader)
+            raise CliError(
+                "E_NOT_RUNNING",
+                f"no follower of {status.cluster} runs and votes",
+                Exit.NOT_RUNNING,
+                hint=dead.remedy or f"raftctl start {dead.id}",
+                retryable=True,
+            )
+        return max(able, key=lambda n: (rows[n].last_index or 0, -n))
+    if len(chosen) != 1:
+        raise usage(f"{target} means {len(chosen)} nodes", "name one")
+    row = rows[chosen[0]]
+    if row.proc != "running":
+        raise CliError(
+            "E_NOT_RUNNING",
+            f"{row.id} cannot lead: {row.note}",
+            Exit.NOT_RUNNING,
+            hint=row.remedy or f"raftctl start {row.id}",
+            retryable=True,
+        )
+    if row.voting is False:
+        raise CliError(
+            "E_WIPED",
+            f"{row.id} cannot lead: it lost its disk and only follows",
+            Exit.PRECONDITION,
+            hint="raftctl transfer any-follower, or raftctl status",
+        )
+    return chosen[0]
+
+
+def _not_handed_over(leader: int, successor: int, error: "ClientError") -> CliError:
+    """Why n`leader` did not hand over."""
+    from node.client.errors import NoLeaderError
+    from raftctl.errors import from_client_error
+
+    if error.code in ("timeout", "silent"):
+        return CliError(
+            "E_TIMEOUT",
+            f"n{leader} gave up: n{successor} did not take over in time",
+            Exit.TIMED_OUT,
+            hint="raftctl status -o wide, and then raftctl transfer again",
+            outcome="unknown",
+            retryable=True,
+        )
+    if error.code in ("not_leader", "no_leader"):
+        error = NoLeaderError(error.code, f"n{leader} leads no longer: {error.message}")
+    return from_client_error(error)
 
 
 def log_show(
@@ -169,10 +236,12 @@ def events(
     seen = observe(cluster)
     chosen = resolve([node], seen)
     running = [each for each in chosen if seen.nodes[each - 1].proc == "running"]
+    left_out = [f"n{each}" for each in chosen if each not in running]
     if not running:
-        raise CliError(
-            "E_NOT_RUNNING", "none of these nodes runs", Exit.NOT_RUNNING, hint="raftctl start n1"
-        )
+        hint = f"raftctl start {' '.join(left_out)}" if left_out else "raftctl status"
+        raise CliError("E_NOT_RUNNING", "none of these nodes runs", Exit.NOT_RUNNING, hint=hint)
+    if left_out:
+        settings.output.note(f"without {' '.join(left_out)}: not running")
     stream = live(cluster, running) if follow else history(cluster, running)
     for node_id, happened in stream:
         if happened.wall_ns < oldest_ns or (kind and happened.kind not in kind):
