@@ -29,7 +29,7 @@ from node.raft.messages import LogEntry, Message
 from node.raft.progress import Progress
 from node.raft.quorum import has_majority
 from node.raft.reads import ForwardedRead
-from node.raft.ready import Envelope, HardState, ReadState, Ready
+from node.raft.ready import Envelope, HardState, Prompt, ReadState, Ready
 from node.raft.roles import (
     LEGAL_TRANSITIONS,
     ROLE_NAMES,
@@ -268,6 +268,19 @@ class RaftCore:
         self._handed_out_index += len(batch.committed)
         self._messages, self._messages_after_sync, self._reads, self._events = [], [], [], []
         return batch
+
+    def take_prompt(self) -> Prompt:
+        """What may leave while a Ready is under way, heartbeats first of all.
+
+        A disk may take longer than an election timeout: it must not look like a leader that died.
+        New entries wait for the next Ready, which makes one batch of them.
+        """
+        if isinstance(self._role, Leader):
+            reading.start_round(self._role)
+            replication.send_heartbeats(self, self._role)
+        prompt = Prompt(self._messages, self._reads)
+        self._messages, self._reads = [], []
+        return prompt
 
     def synced(self, seq: int, now: int) -> None:
         """Ready number `seq` is on the disk. Raises LocalProtocolError when none such was due."""

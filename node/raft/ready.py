@@ -41,6 +41,13 @@ class Envelope(NamedTuple):
     message: Message
 
 
+class Prompt(NamedTuple):
+    """What need not wait for the Ready under way: messages that promise nothing, ended reads."""
+
+    messages: list[Envelope]
+    reads: list[ReadState]
+
+
 @dataclass(slots=True)
 class Ready:
     """One batch of effects.

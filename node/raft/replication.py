@@ -31,6 +31,12 @@ def send_appends(core: "RaftCore", leader: Leader) -> None:
             entries = _next_entries(core, progress)
             _send_append(core, leader, peer_id, progress, entries)
             progress.sent(progress.next_index + len(entries) - 1)
+    send_heartbeats(core, leader)
+
+
+def send_heartbeats(core: "RaftCore", leader: Leader) -> None:
+    """Queue an append without entries for each follower that is due one."""
+    for peer_id, progress in leader.progress.items():
         if progress.heartbeat_due:
             _send_append(core, leader, peer_id, progress, [])
 

@@ -20,7 +20,7 @@ from node.raft.config import CoreConfig, InitialState
 from node.raft.core import RaftCore
 from node.raft.errors import NotLeaderError, ProposalDroppedError
 from node.raft.messages import Message
-from node.raft.ready import ReadState, Ready
+from node.raft.ready import Envelope, ReadState, Ready
 from node.replica.pending import ConfirmedQueries, PendingTransfer, Proposals, Query, Ticket
 from node.replica.sessions import SESSIONS_MAX, Sessions
 from node.storage.base import Stored
@@ -218,6 +218,19 @@ class Replica:
         """Batch `seq` is durable."""
         self.is_disk_full = False
         self.core.synced(seq, now)
+
+    def take_prompt(self) -> list[Envelope]:
+        """The messages that need not wait for the batch that is being saved. Reads that are ready
+        are answered.
+        """
+        self.fail_lost_proposals()
+        self._look_at_transfer()
+        prompt = self.core.take_prompt()
+        for state in prompt.reads:
+            self._finish_read(state)
+        for query in self._confirmed.pop_ready(self.last_applied):
+            self._answer(query)
+        return prompt.messages
 
     def fail_lost_proposals(self) -> None:
         """Whoever lost leadership cannot tell what becomes of the rest: say so at once.
