@@ -152,7 +152,8 @@ class RaftCore:
     def step(self, message: Message, now: int) -> None:
         """Take a message from a peer.
 
-        Raises RemoteProtocolError for one that no correct peer sends; log and vote are unchanged.
+        Raises RemoteProtocolError for one that no correct peer sends. The log is as it was, but a
+        later term counts, whatever came with it: carry out the next Ready all the same.
         """
         gate.step(self, message, now)
 
@@ -180,7 +181,16 @@ class RaftCore:
             leader.quorum_deadline = now + self.config.election_timeout_us
         if leader.transfer is not None and now >= leader.transfer.deadline:
             transfer.end_transfer(self, leader, ok=False)
-        if now >= leader.heartbeat_deadline:
+        self.beat(now)
+
+    def beat(self, now: int) -> None:
+        """Let heartbeats become due, and nothing else that time asks for.
+
+        For a host between two Readys that has not taken in what its peers sent meanwhile: it may
+        not conclude from their silence, as `tick` does, but its own must not last.
+        """
+        leader = self._role
+        if isinstance(leader, Leader) and now >= leader.heartbeat_deadline:
             leader.heartbeat_deadline = now + self.config.heartbeat_us
             for progress in leader.progress.values():
                 progress.heartbeat_due = True
@@ -192,8 +202,11 @@ class RaftCore:
         so remember the pair (index, `term`).
 
         Raises NotLeaderError; ProposalDroppedError when too many entries are uncommitted or
-        leadership is being transferred; ValueError for None, which stands for the no-op.
+        leadership is being transferred; ValueError for no entries, and for None, which stands for
+        the no-op.
         """
+        if not entries:
+            raise ValueError("there is no entry to append")
         if any(entry is None for entry in entries):
             raise ValueError("None is the no-op of an election, not an entry")
         leader = self._role

@@ -133,7 +133,7 @@ def handle_append(core: "RaftCore", message: AppendEntries, now: int) -> None:
     if not core.voting:
         return
     if core.log.term_at(message.prev_log_index) != message.prev_log_term:
-        reject_append(core, message)
+        _reject_append(core, message)
         return
     dropped = core.log.merge(message.prev_log_index, message.entries, core.commit_index)
     match_index = message.prev_log_index + len(message.entries)
@@ -153,7 +153,7 @@ def handle_append(core: "RaftCore", message: AppendEntries, now: int) -> None:
     )
 
 
-def reject_append(core: "RaftCore", message: AppendEntries) -> None:
+def _reject_append(core: "RaftCore", message: AppendEntries) -> None:
     """Refuse, and say where the logs may agree: no entry above the hint can."""
     hint = core.log.last_index_at_or_below(message.prev_log_index, message.prev_log_term)
     core.send_after_sync(

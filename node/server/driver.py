@@ -1,8 +1,12 @@
 """The driver: the one task that touches the replica.
 
 Connections put what they receive into an inbox and wake it. It empties the inbox, lets time pass,
-and carries out one Ready, then again, until there is nothing left. It awaits one thing alone, the
-disk, once a batch; what arrives meanwhile is the next batch.
+and carries out one Ready, then again, until there is nothing left. It awaits once a batch: the
+disk, or where a batch has nothing for it, the other tasks' turn, without which a long catch-up
+would leave sockets unread and heartbeats unsent. What arrives meanwhile is the next batch.
+
+A disk may hang for long, so what waits for it is bounded. Beyond that, messages of peers are
+dropped, which Raft repeats, and requests are refused.
 """
 
 import random
@@ -21,6 +25,9 @@ from node.storage.base import DiskFullError, Storage
 from node.wire.messages import WireMessage
 
 DISK_FULL_RETRY_SECONDS = 0.2
+
+MESSAGES_MAX = 4096
+REQUESTS_MAX = 16_384
 
 
 def now_us() -> int:
@@ -56,10 +63,18 @@ class Driver:
     """Runs a replica over a storage and links to the peers."""
 
     def __init__(
-        self, replica: Replica, storage: Storage, links: dict[int, Link], hub: EventHub
+        self,
+        replica: Replica,
+        storage: Storage,
+        links: dict[int, Link],
+        hub: EventHub,
+        messages_max: int = MESSAGES_MAX,
+        requests_max: int = REQUESTS_MAX,
     ) -> None:
         self.replica = replica
         self.disk = DiskStats()
+        self._messages_max = messages_max
+        self._requests_max = requests_max
         self._storage = storage
         self._links = links
         self._hub = hub
@@ -72,14 +87,28 @@ class Driver:
 
     # -- from other tasks --------------------------------------------------------------------------
     def deliver(self, source: Source, messages: Sequence[Message]) -> None:
-        """Messages from a peer."""
-        self._messages.extend((source, message) for message in messages)
+        """Messages from a peer. What is too much is dropped."""
+        room = self._messages_max - len(self._messages)
+        self._messages.extend((source, message) for message in messages[:room])
         self._wake.set()
 
     def submit(self, work: Sequence[Work]) -> None:
-        """Requests, each called with the time when its turn comes."""
-        self._work.extend(work)
+        """Requests, each called with the time when its turn comes; at once, and with the replica
+        refusing whatever it is asked, when too many wait already.
+        """
+        room = self._requests_max - len(self._work)
+        self._work.extend(work[:room])
         self._wake.set()
+        if len(work) > room:
+            self._refuse(work[room:])
+
+    def _refuse(self, work: Sequence[Work]) -> None:
+        self.replica.is_overloaded = True
+        now = now_us()
+        for request in work:
+            request(now)
+        self.replica.is_overloaded = False
+        self._send_replies()
 
     def after_apply(self, callback: Callable[[], None]) -> None:
         """Call `callback` after each batch that changed the state machine."""
@@ -130,6 +159,8 @@ class Driver:
         self._send_replies()
         if ready.must_sync:
             await self._save(ready)
+        else:
+            await trio.lowlevel.checkpoint()
         self.replica.synced(ready.seq, now_us())
         self._send(ready.messages_after_sync)
 
