@@ -20,7 +20,7 @@ def stamp(seconds_ago: float = 0) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
-OLD_ERROR = f"{stamp(3600)} error old boom"
+OLD_ERROR = f"{stamp(86_400)} error old boom"
 NEW_INFO = f"{stamp()} info  started"
 NEW_ERROR = f"{stamp()} error new boom"
 
@@ -48,10 +48,10 @@ def test_what_is_no_pattern_is_a_usage_error(pattern: str) -> None:
     ("level", "pattern", "since", "shown"),
     [
         ("info", None, None, ["lost", OLD_ERROR, *TRACE, NEW_INFO, "more", NEW_ERROR, *TRACE]),
-        ("info", None, 60, ["lost", NEW_INFO, "more", NEW_ERROR, *TRACE]),
+        ("info", None, 3600, ["lost", NEW_INFO, "more", NEW_ERROR, *TRACE]),
         ("error", None, None, ["lost", OLD_ERROR, *TRACE, NEW_ERROR, *TRACE]),
-        ("error", None, 60, ["lost", NEW_ERROR, *TRACE]),
-        ("error", "^ValueError", 60, [TRACE[2]]),
+        ("error", None, 3600, ["lost", NEW_ERROR, *TRACE]),
+        ("error", "^ValueError", 3600, [TRACE[2]]),
         ("info", "^(more|lost)$", None, ["lost", "more"]),
         ("warn", "started", None, []),
     ],
