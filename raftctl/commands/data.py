@@ -267,7 +267,7 @@ def _no_key(key: str) -> CliError:
 def _not_swapped(key: str, current: bytes | None) -> CliError:
     """`current` None: there is no such key."""
     text, binary = _as_text(current)
-    now = "absent" if current is None else _shortened(repr(text or current))
+    now = "absent" if current is None else _shortened(repr(current if text is None else text))
     name = shlex.quote(key)
     hint = f"raftctl get {name}, and then cas with what it shows"
     if current is None:

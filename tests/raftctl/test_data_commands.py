@@ -80,6 +80,8 @@ def test_cas_that_changes_nothing_says_what_is_there(cluster: Raftctl) -> None:
         assert (done.returncode, document["code"]) == (6, "E_CAS")
         assert document["details"] == details
         assert document["hint"].startswith("raftctl")
+    cluster.run("put", "blank", "")
+    assert "'blank' is ''," in cluster.run("cas", "blank", "2", "3", check=False).stderr
     for verb in ("get", "del"):
         assert "raftctl scan" in cluster.run(verb, "never-there", check=False).stderr
 
