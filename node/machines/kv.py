@@ -14,7 +14,9 @@ import cbor2
 from node.machines.base import HistoryLostError
 from node.wire.cbor import CborError, load_plain
 
-DEPTH_MAX = 2  # a command is an array of plain values
+DEPTH_MAX = 1  # a command is an array of plain values
+_ARRAYS = range(0x82, 0x85)
+"""First bytes of a command: arrays of two to four. Longer ones are refused before they are read."""
 KEY_BYTES_MAX = 4096
 SCAN_MAX = 10_000
 SCAN_BYTES_MAX = 1024 * 1024  # of keys and values, so that an answer fits into a frame
@@ -177,12 +179,12 @@ class KvMachine:
 
 
 def _words(data: bytes) -> list[Any]:
+    if not data or data[0] not in _ARRAYS:
+        raise BadCommandError
     try:
-        words = load_plain(data, DEPTH_MAX)
+        words: list[Any] = load_plain(data, DEPTH_MAX)
     except CborError as error:
         raise BadCommandError from error
-    if type(words) is not list:
-        raise BadCommandError
     return words
 
 
