@@ -278,8 +278,8 @@ class RaftCore:
         if isinstance(self._role, Leader):
             reading.start_round(self._role)
             replication.send_heartbeats(self, self._role)
-        prompt = Prompt(self._messages, self._reads)
-        self._messages, self._reads = [], []
+        prompt = Prompt(self._messages, self._reads, self._events)
+        self._messages, self._reads, self._events = [], [], []
         return prompt
 
     def synced(self, seq: int, now: int) -> None:

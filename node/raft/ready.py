@@ -42,10 +42,13 @@ class Envelope(NamedTuple):
 
 
 class Prompt(NamedTuple):
-    """What need not wait for the Ready under way: messages that promise nothing, ended reads."""
+    """What need not wait for the Ready under way: messages that promise nothing, ended reads, and
+    what there is to tell.
+    """
 
     messages: list[Envelope]
     reads: list[ReadState]
+    events: list[Event]
 
 
 @dataclass(slots=True)

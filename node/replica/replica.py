@@ -20,7 +20,7 @@ from node.raft.config import CoreConfig, InitialState
 from node.raft.core import RaftCore
 from node.raft.errors import NotLeaderError, ProposalDroppedError
 from node.raft.messages import Message
-from node.raft.ready import Envelope, ReadState, Ready
+from node.raft.ready import Prompt, ReadState, Ready
 from node.replica.pending import ConfirmedQueries, PendingTransfer, Proposals, Query, Ticket
 from node.replica.sessions import SESSIONS_MAX, Sessions
 from node.storage.base import Stored
@@ -184,6 +184,12 @@ class Replica:
         self.is_disk_full = True
         self.core.step_down(now, "the disk is full")
 
+    def disk_stalls(self, now: int) -> None:
+        """The disk may never take the Ready under way: give way, and let nobody wait for it."""
+        self.core.step_down(now, "the disk stalls")
+        for ticket in self._proposals.pop_above(0):
+            self._fail(ticket, "leadership_lost", "this node's disk stalls", "unknown")
+
     def stop(self) -> None:
         """Answer everything that waits, before the node goes."""
         message = "the node is stopping"
@@ -219,10 +225,8 @@ class Replica:
         self.is_disk_full = False
         self.core.synced(seq, now)
 
-    def take_prompt(self) -> list[Envelope]:
-        """The messages that need not wait for the batch that is being saved. Reads that are ready
-        are answered.
-        """
+    def take_prompt(self) -> Prompt:
+        """What need not wait for the batch that is being saved; reads that may be are answered."""
         self.fail_lost_proposals()
         self._look_at_transfer()
         prompt = self.core.take_prompt()
@@ -230,7 +234,7 @@ class Replica:
             self._finish_read(state)
         for query in self._confirmed.pop_ready(self.last_applied):
             self._answer(query)
-        return prompt.messages
+        return prompt
 
     def fail_lost_proposals(self) -> None:
         """Whoever lost leadership cannot tell what becomes of the rest: say so at once.

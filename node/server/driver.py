@@ -10,6 +10,7 @@ What waits is bounded. Beyond that, messages of peers are dropped, which Raft re
 are refused. A disk that hangs for several election timeouts ends a leadership.
 """
 
+import math
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from typing import Protocol, cast
 import trio
 
 from node.raft.errors import RemoteProtocolError
+from node.raft.events import Event
 from node.raft.messages import Message
 from node.raft.ready import Envelope, Ready
 from node.replica import Replica
@@ -140,7 +142,9 @@ class Driver:
                         await trio.lowlevel.checkpoint()
                         continue
                 if self._writing is not None:
-                    self._send(replica.take_prompt())
+                    prompt = replica.take_prompt()
+                    self._send(prompt.messages)
+                    self._publish(prompt.events)
                 self._send_replies()
                 await self._sleep(disk)
         self._take_in(now_us())  # what came with the order to stop gets an answer too
@@ -165,8 +169,7 @@ class Driver:
 
     def _begin(self, ready: Ready, disk: Disk) -> None:
         self._send(ready.messages)
-        for event in ready.events:
-            self._hub.publish_raft(event)
+        self._publish(ready.events)
         self.replica.apply(ready)
         if ready.committed:
             for callback in self._after_apply:
@@ -192,8 +195,8 @@ class Driver:
             if time.monotonic() >= self._retry_at:
                 self._retry_at = None
                 disk.begin(self._writing)
-        elif disk.began_at is not None and time.monotonic() >= disk.began_at + self._stall_seconds:
-            self._stalled()
+        elif time.monotonic() >= self._stalls_at(disk):
+            self._stalls()
 
     def _saved(self, ready: Ready, outcome: Outcome) -> None:
         if isinstance(outcome.error, DiskFullError):
@@ -216,12 +219,21 @@ class Driver:
             self.replica.disk_full(now_us())
         self._retry_at = time.monotonic() + DISK_FULL_RETRY_SECONDS
 
-    def _stalled(self) -> None:
+    def _stalls_at(self, disk: Disk) -> float:
+        """When the save under way has taken too long (monotonic seconds)."""
+        if disk.began_at is None or self._is_stalled:
+            return math.inf
+        return disk.began_at + self._stall_seconds
+
+    def _stalls(self) -> None:
         """A leader that cannot write is in the way of one that can."""
-        if not self._is_stalled:
-            self._is_stalled = True
-            self._hub.publish("disk", self.replica.core.term, "warn", state="stalls")
-        self.replica.core.step_down(now_us(), "the disk stalls")
+        self._is_stalled = True
+        self._hub.publish("disk", self.replica.core.term, "warn", state="stalls")
+        self.replica.disk_stalls(now_us())
+
+    def _publish(self, events: Sequence[Event]) -> None:
+        for event in events:
+            self._hub.publish_raft(event)
 
     def _send(self, envelopes: Sequence[Envelope]) -> None:
         for to, message in envelopes:
@@ -234,10 +246,8 @@ class Driver:
     async def _sleep(self, disk: Disk) -> None:
         """Until something arrives, or there is something to do."""
         seconds = (self.replica.next_deadline - now_us()) / 1e6
-        if self._retry_at is not None:
-            seconds = min(seconds, self._retry_at - time.monotonic())
-        elif disk.began_at is not None and not self._is_stalled:
-            seconds = min(seconds, disk.began_at + self._stall_seconds - time.monotonic())
+        until = self._stalls_at(disk) if self._retry_at is None else self._retry_at
+        seconds = min(seconds, until - time.monotonic())
         if seconds <= 0:
             await trio.lowlevel.checkpoint()
             return
