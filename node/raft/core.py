@@ -110,6 +110,11 @@ class RaftCore:
         return self._role.elected_at if isinstance(self._role, Leader) else None
 
     @property
+    def is_hard_state_durable(self) -> bool:
+        """Whether the present term and vote are on the disk."""
+        return self._saved_hard_state == (self.term, self.voted_for)
+
+    @property
     def first_index(self) -> int:
         return self.log.first_index
 

@@ -146,17 +146,25 @@ def handle_append(core: "RaftCore", message: AppendEntries, now: int) -> None:
     if dropped is not None:
         core.emit(LogTruncated(core.term, dropped.first, dropped.last))
     core.commit_index = max(core.commit_index, min(message.leader_commit, match_index))
-    core.send_after_sync(
-        message.leader_id,
-        AppendEntriesResponse(
-            core.term,
-            core.id,
-            True,
-            message.prev_log_index,
-            message.sequence,
-            match_index=match_index,
-        ),
+    _acknowledge(core, message, match_index)
+
+
+def _acknowledge(core: "RaftCore", message: AppendEntries, match_index: int) -> None:
+    """Vouch for what the message showed to be equal, as far as it is durable.
+
+    A heartbeat brings nothing to write, so its answer does not wait for what is being written, and
+    stops short of that: a slow disk must not look like a node that died.
+    """
+    is_prompt = not message.entries and core.is_hard_state_durable
+    response = AppendEntriesResponse(
+        core.term,
+        core.id,
+        True,
+        message.prev_log_index,
+        message.sequence,
+        match_index=min(match_index, core.log.stable_index) if is_prompt else match_index,
     )
+    (core.send if is_prompt else core.send_after_sync)(message.leader_id, response)
 
 
 def _reject_append(core: "RaftCore", message: AppendEntries) -> None:
