@@ -50,7 +50,7 @@ def run_node(folder: Path, node_id: int) -> int:
         spec = load_cluster(folder)
         machine = load_machine(spec.machine, spec.machine_path)
         storage, is_wiped = _open_storage(folder, spec, node_id)
-        node = _assemble(spec, read_token(folder), node_id, machine, storage, is_wiped)
+        node = assemble(spec, read_token(folder), node_id, machine, storage, is_wiped)
         _load_faults(folder, node)
     except (ConfigError, MachineError, StorageError, StartError, ValueError) as error:
         log("error", "cannot start", node=node_name(node_id), why=str(error))
@@ -89,7 +89,7 @@ def _open_storage(folder: Path, spec: ClusterSpec, node_id: int) -> tuple[Storag
         return MemoryStorage(), True
 
 
-def _assemble(
+def assemble(
     spec: ClusterSpec,
     token: bytes,
     node_id: int,

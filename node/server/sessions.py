@@ -82,7 +82,8 @@ class Session:
             Subscribe: self._subscribe,
         }
         self._misbehaviour: RemoteProtocolError | None = None
-        self._scope = trio.CancelScope()
+        self._reading = trio.CancelScope()
+        self._is_refused = False
 
     # -- the driver's view -------------------------------------------------------------------------
     def reply_nowait(self, message: WireMessage) -> None:
@@ -90,7 +91,7 @@ class Session:
 
     def misbehaved(self, error: RemoteProtocolError) -> None:
         self._misbehaviour = error
-        self._scope.cancel()
+        self._reading.cancel()
 
     # -- the connection's life ---------------------------------------------------------------------
     async def run(self) -> None:
@@ -98,23 +99,25 @@ class Session:
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._write, nursery.cancel_scope)
-                with self._scope:
+                with self._reading:
                     await self._read_all()
                 if self._misbehaviour is not None:
-                    await self._say_goodbye(Refused("protocol_error", str(self._misbehaviour)))
-                nursery.cancel_scope.cancel()
+                    self._refuse(Refused("protocol_error", str(self._misbehaviour)))
+                self._channel.end_nowait()
         finally:
             self._node.hub.unsubscribe(self)
             self._watches.drop(self)
             self._node.driver.replica.forget(self)
 
     async def _write(self, scope: trio.CancelScope) -> None:
+        """The one task that sends; when it is done, so is the connection."""
         with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-            await self._channel.write_until_closed(on_overrun=self._overrun)
+            await self._channel.write()
+            if self._channel.is_overrun:
+                self._count(Refused("slow_reader", "it does not read what it asked for"))
+            elif self._is_refused:
+                await self._channel.linger()
         scope.cancel()
-
-    def _overrun(self) -> None:
-        self._count(Refused("slow_reader", "it does not read what it asked for"))
 
     async def _read_all(self) -> None:
         try:
@@ -124,20 +127,16 @@ class Session:
                 else:
                     self._take_requests(payloads)
         except (FrameError, WireError) as error:
-            await self._say_goodbye(Refused("bad_frame", str(error)))
+            self._refuse(Refused("bad_frame", str(error)))
         except Refused as refused:
-            await self._say_goodbye(refused)
+            self._refuse(refused)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             return
 
-    async def _say_goodbye(self, refused: Refused) -> None:
+    def _refuse(self, refused: Refused) -> None:
         self._count(refused)
-        with trio.move_on_after(1):
-            self._channel.send_nowait(Goodbye(refused.code, refused.reason))
-            try:
-                await self._channel.flush()
-            except (trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError):
-                return
+        self._is_refused = True
+        self._channel.end_nowait(Goodbye(refused.code, refused.reason))
 
     def _count(self, refused: Refused) -> None:
         self._node.status.counters[refused.code] += 1

@@ -66,7 +66,7 @@ async def accept(channel: Channel, identity: Identity, last_applied: int) -> Hel
         channel.send_nowait(refusal)
         await channel.flush()
         raise HandshakeError(refusal.code, refusal.reason)
-    channel.allow_frames_of(identity.frame_bytes_max)
+    channel.allow_frames_of(identity.frame_bytes_max, identity.frame_bytes_max)
     channel.send_nowait(
         make_welcome(
             identity.token,
@@ -90,6 +90,7 @@ async def dial(address: NodeAddress, identity: Identity) -> Channel:
         channel = Channel(stream, HELLO_BYTES_MAX, BUFFER_BYTES_MAX)
         try:
             await _introduce(channel, address, identity)
+            channel.allow_frames_of(HELLO_BYTES_MAX, identity.frame_bytes_max)
         except BaseException:
             await channel.aclose()
             raise

@@ -6,6 +6,7 @@ messages are the least useful ones. Faults act here, on whole messages, before t
 
 import random
 import time
+from contextlib import suppress
 from heapq import heappop, heappush
 from itertools import count
 
@@ -113,10 +114,11 @@ class PeerLink:
             await channel.aclose()
 
     async def _write(self, channel: Channel, scope: trio.CancelScope) -> None:
-        try:
-            await channel.write_until_closed(on_overrun=scope.cancel)
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            scope.cancel()
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            await channel.write()
+        if channel.is_overrun:
+            self.last_error = "the peer does not read"
+        scope.cancel()
 
     async def _watch_for_end(self, channel: Channel, scope: trio.CancelScope) -> None:
         """The peer says nothing on this connection, unless why it closes it."""
