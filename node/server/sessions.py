@@ -65,6 +65,8 @@ class Session:
     """An open connection and the requests of it that are not answered yet."""
 
     def __init__(self, node: Node, channel: Channel, hello: Hello, watches: Watches) -> None:
+        frame_bytes_max = node.spec.limits.frame_bytes_max
+        channel.allow_frames_of(frame_bytes_max, frame_bytes_max)
         self._node = node
         self._channel = channel
         self._role: Role = hello.role

@@ -150,3 +150,16 @@ def decode(payload: bytes) -> Message | WireMessage:
         values[5] = [LogEntry(term, entry) for term, entry in values[5]]
     message: Message | WireMessage = kind.type(*values[1:])
     return message
+
+
+def version_of_hello(payload: bytes) -> int | None:
+    """The protocol version of a Hello, also of one that has other fields; None for all else."""
+    try:
+        values = load_plain(payload, DEPTH_MAX)
+    except CborError:
+        return None
+    number = _BY_TYPE[wire.Hello][0]
+    if type(values) is list and len(values) > 1 and values[0] == number and _is_integer(values[1]):
+        version: int = values[1]
+        return version
+    return None

@@ -1,6 +1,5 @@
 """One side of a connection, and a reader that the test holds still."""
 
-import socket
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -12,6 +11,7 @@ from node.transport.channel import Channel, FrameTooLargeError
 from node.wire.codec import decode
 from node.wire.framing import FrameReader
 from node.wire.messages import Answer, GetStatus, Goodbye
+from tests.transport.pairs import channel_and_other_end
 
 FRAME_MAX = 1 << 20
 BUFFER_MAX = 4 << 20
@@ -22,21 +22,11 @@ def run(scenario: Callable[[Channel, trio.SocketStream], Awaitable[None]]) -> No
     """`scenario` gets a channel and the other end of its connection."""
 
     async def main() -> None:
-        here, there = socket.socketpair()
-        here.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-        channel = Channel(_stream(here), FRAME_MAX, BUFFER_MAX)
-        other = _stream(there)
         with trio.fail_after(20):
-            await scenario(channel, other)
-        await channel.aclose()
-        await other.aclose()
+            async with channel_and_other_end(FRAME_MAX, BUFFER_MAX) as (channel, other):
+                await scenario(channel, other)
 
     trio.run(main)
-
-
-def _stream(sock: socket.socket) -> trio.SocketStream:
-    # SocketStream sets TCP_NODELAY where it can, and takes any stream socket.
-    return trio.SocketStream(trio.socket.from_stdlib_socket(sock))
 
 
 async def everything_from(stream: trio.SocketStream) -> list[object]:
