@@ -146,7 +146,7 @@ async def _serve(node: Node, machine: StateMachine, is_wiped: bool) -> None:
         raise StartError(
             f"cannot listen on {address.host}:{address.port}: {error.strerror}"
         ) from error
-    watches = Watches(node.driver.replica, machine)
+    watches = Watches(node.driver.replica, machine, node.spec.limits.frame_bytes_max)
     node.driver.after_apply(watches.send_changes)
     core = node.driver.replica.core
     node.hub.publish(

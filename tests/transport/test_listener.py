@@ -51,7 +51,7 @@ async def _close_at_the_end(stream: trio.SocketStream) -> None:
     try:
         await trio.sleep_forever()
     finally:
-        await trio.aclose_forcefully(stream)
+        stream.socket.close()
 
 
 class Guest:
