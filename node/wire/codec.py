@@ -49,10 +49,12 @@ def _is_map(value: Any) -> bool:  # noqa: ANN401
 def _is_plain(value: Any) -> bool:  # noqa: ANN401
     """What JSON knows, and bytes: of the rest of CBOR nothing may get into a document."""
     if type(value) is dict:
-        return all(type(key) is str and _is_plain(item) for key, item in value.items())
+        return all(_is_text(key) and _is_plain(item) for key, item in value.items())
     if type(value) is list:
         return all(map(_is_plain, value))
-    return value is None or type(value) in (str, int, float, bool, bytes)
+    if type(value) is str:
+        return _is_text(value)
+    return value is None or type(value) in (int, float, bool, bytes)
 
 
 def _is_list_of(check: Check) -> Check:
