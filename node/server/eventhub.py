@@ -15,6 +15,8 @@ from node.server.journal import Level, log, node_name
 from node.wire.messages import Happened
 
 HISTORY_MAX = 4096
+TEXT_MAX = 1024
+"""Characters of a text of an event: it also stands in the status."""
 
 Subscriber = Callable[[Happened], None]
 
@@ -32,6 +34,7 @@ class EventHub:
     def publish(self, kind: str, term: int, level: Level = "info", **data: Any) -> None:  # noqa: ANN401
         """Record an event, log it, and tell the subscribers."""
         self._seq += 1
+        data = {name: _cut(value) for name, value in data.items()}
         happened = Happened(
             0, self._boot, self._seq, time.monotonic_ns(), time.time_ns(), kind, term, data
         )
@@ -79,3 +82,7 @@ class EventHub:
             case events.TransferEnded(term, target_id, ok):
                 state = "done" if ok else "given up"
                 self.publish("transfer", term, to=node_name(target_id), state=state)
+
+
+def _cut(value: object) -> object:
+    return value[:TEXT_MAX] if type(value) is str else value

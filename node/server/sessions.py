@@ -49,6 +49,7 @@ REQUESTS_MAX = 8192
 """Requests of one connection that are not answered yet; beyond it nothing more is read."""
 QUERY_BYTES_MAX = 64 * 1024
 LOG_ENTRIES_MAX = 10_000
+LOG_BYTES_MAX = 4 * 1024 * 1024
 SUBSCRIPTIONS_MAX = 16
 """Of one connection."""
 TURN_US_MAX = 20_000
@@ -79,8 +80,9 @@ class Session:
     """An open connection and the requests of it that are not answered yet."""
 
     def __init__(self, node: Node, channel: Channel, hello: Hello, watches: Watches) -> None:
-        frame_bytes_max = node.spec.limits.frame_bytes_max
-        channel.allow_frames_of(frame_bytes_max, frame_bytes_max)
+        channel.allow_frames_of(
+            node.frame_bytes_max_from(hello.role), node.spec.limits.frame_bytes_max
+        )
         self._node = node
         self._channel = channel
         self._role: Role = hello.role
@@ -305,7 +307,8 @@ class Session:
     def _read_log(self, message: ReadLog, now: int) -> None:
         limit = min(message.limit, LOG_ENTRIES_MAX)
         first = max(message.first, 1)
-        document = self._node.status.log_document(first, message.last, limit)
+        bytes_max = min(LOG_BYTES_MAX, self._node.spec.limits.frame_bytes_max // 2)
+        document = self._node.status.log_document(first, message.last, limit, bytes_max)
         self.reply_nowait(Document(message.id, document))
 
     def _subscribe(self, message: Subscribe, now: int) -> None:

@@ -1,5 +1,6 @@
 """Connections that do what they should not, or go when it is least convenient: in one process."""
 
+import time
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -25,6 +26,8 @@ from node.wire.messages import (
     Happened,
     Propose,
     Read,
+    ReadLog,
+    SetFaults,
     Subscribe,
     Watch,
     WireMessage,
@@ -347,5 +350,84 @@ def test_long_query_is_refused() -> None:
             failure = await visitor.receive()
             assert isinstance(failure, Failure)
             assert (failure.id, failure.code) == (request_id, "too_large")
+
+    on_stage(scenario)
+
+
+def test_part_of_the_log_is_bounded_by_bytes_and_paged_by_index() -> None:
+    async def scenario(at: Stage) -> None:
+        visitor = await at.visit("admin")
+        for number in range(100):
+            await visitor.send(Propose(number, at.command(kv.put("k" * 30, bytes(40)))))
+        for _ in range(100):
+            assert isinstance(await visitor.receive(), Applied)
+        found: list[int] = []
+        pages = 0
+        while len(found) < 101:  # with the election's entry
+            await visitor.send(ReadLog(1, len(found) + 1, 0, 10_000))
+            page = await visitor.receive()
+            assert isinstance(page, Document)
+            found += [entry["index"] for entry in page.value["entries"]]
+            pages += 1
+        assert found == list(range(1, 102))
+        assert pages > 1
+
+    on_stage(scenario, Limits(value_bytes_max=1, frame_bytes_max=20_000))
+
+
+def test_rules_that_the_status_could_not_show_are_refused() -> None:
+    async def scenario(at: Stage) -> None:
+        visitor = await at.visit("admin")
+        rule = {"fault": 1, "src": 1, "dst": 2, "name": "x" * 4000}
+        await visitor.send(SetFaults(1, [rule] * 12), SetFaults(2, [rule] * 2), GetStatus(3))
+        refusal = await visitor.receive()
+        assert isinstance(refusal, Failure)
+        assert "the limit is" in refusal.message
+        for request_id in (2, 3):
+            message = await visitor.receive()
+            assert isinstance(message, Document)
+            assert message.id == request_id
+
+    on_stage(scenario, Limits(value_bytes_max=1, frame_bytes_max=80_000))
+
+
+def test_frames_of_operators_and_clients_are_bounded_apart() -> None:
+    async def scenario(at: Stage) -> None:
+        for role in ("admin", "observer", "client"):
+            visitor = await at.visit(role)
+            await visitor.stream.send_all((3 << 20).to_bytes(4, "big"))
+            (goodbye,) = await visitor.rest()
+            assert isinstance(goodbye, Goodbye)
+            assert goodbye.code == "bad_frame"
+        client = await at.visit("client")
+        await client.send(Propose(1, bytes(2_000_000)))
+        failure = await client.receive()
+        assert isinstance(failure, Failure)
+        assert failure.code == "too_large"
+
+    on_stage(scenario)
+
+
+def test_links_are_told_of_new_rules_and_of_those_that_are_over() -> None:
+    class Link:
+        told = 0
+
+        def rules_changed(self) -> None:
+            self.told += 1
+
+    async def scenario(at: Stage) -> None:
+        first, second = Link(), Link()
+        at.node.links.update({2: first, 3: second})  # type: ignore[dict-item]
+        rule = {"fault": 1, "src": 1, "dst": 2, "latency_ms": 5, "expires_at": time.time() + 0.05}
+        at.node.set_faults([rule])
+        assert (first.told, second.told) == (1, 0)
+        at.node.set_faults([rule])
+        assert (first.told, second.told) == (1, 0), "nothing is new"
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(at.node.expire_faults)
+            while first.told < 2:
+                await trio.testing.wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+        assert second.told == 0
 
     on_stage(scenario)
