@@ -15,7 +15,7 @@ from node.server.eventhub import EventHub
 from node.server.status import Status
 from node.transport.opening import Identity
 from node.transport.peers import PeerLink
-from node.wire.codec import encode
+from node.wire.codec import WireError, decode, encode
 from node.wire.envelope import HEADER_BYTES
 from node.wire.messages import Role, SetFaults
 
@@ -65,7 +65,12 @@ class Node:
             rules = [LinkRule.from_map(values) for values in maps]
         except FaultError as error:
             raise ValueError(str(error)) from error
-        size = len(encode(SetFaults(0, [rule.to_map() for rule in rules])))
+        try:
+            shown = encode(SetFaults(0, [rule.to_map() for rule in rules]))
+            decode(shown)
+        except WireError as error:
+            raise ValueError(f"rules that no frame can carry: {error}") from error
+        size = len(shown)
         bytes_max = min(RULES_BYTES_MAX, self.spec.limits.frame_bytes_max // 2)
         if size > bytes_max:
             raise ValueError(f"rules of {size} bytes; the limit is {bytes_max}")
