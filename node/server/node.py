@@ -12,6 +12,7 @@ from node.config import ClusterSpec
 from node.faults import FaultError, LinkPolicy, LinkRule
 from node.server.driver import Driver
 from node.server.eventhub import EventHub
+from node.server.journal import Folded
 from node.server.status import Status
 from node.transport.opening import Identity
 from node.transport.peers import PeerLink
@@ -39,6 +40,8 @@ class Node:
     hub: EventHub
     status: Status
     faults_changed: trio.Event
+    door: Folded
+    """Its log of connections that were refused or closed."""
 
     @property
     def command_bytes_max(self) -> int:

@@ -7,6 +7,7 @@ promised anything, so it follows without voting or acknowledging, and says what 
 import gc
 import json
 import signal
+import time
 from pathlib import Path
 
 import trio
@@ -19,7 +20,7 @@ from node.raft.config import CoreConfig
 from node.replica import Replica
 from node.server.driver import Driver, now_us, seeded_rng
 from node.server.eventhub import EventHub
-from node.server.journal import log, node_name
+from node.server.journal import Folded, log, node_name
 from node.server.node import COMMAND_OVERHEAD_MAX, Node
 from node.server.sessions import Session
 from node.server.status import Status
@@ -133,7 +134,7 @@ def assemble(
     hub = EventHub(boot)
     driver = Driver(replica, storage, dict(links), hub)
     status = Status(replica, links, policy, hub, driver.disk, boot, spec.machine)
-    return Node(spec, identity, driver, links, policy, hub, status, trio.Event())
+    return Node(spec, identity, driver, links, policy, hub, status, trio.Event(), Folded())
 
 
 def load_faults(folder: Path, node: Node) -> None:
@@ -178,6 +179,7 @@ async def _serve(node: Node, machine: StateMachine, is_wiped: bool) -> None:
         for link in node.links.values():
             nursery.start_soon(link.run)
         nursery.start_soon(node.expire_faults)
+        nursery.start_soon(node.door.report_in_time)
         nursery.start_soon(_listener(node, watches).run, listeners)
         nursery.start_soon(_stop_on_signal, node)
         await node.driver.run()
@@ -195,7 +197,7 @@ def _listener(node: Node, watches: Watches) -> Listener:
     def refuse(who: str, code: str, reason: str) -> None:
         node.status.counters["refused_connections"] += 1
         node.status.counters[code] += 1
-        log("warn", "refused", who=who, code=code, why=repr(reason))
+        node.door.log(time.monotonic(), "warn", "refused", code, who=who, why=repr(reason))
 
     return Listener(
         node.identity, serve, refuse, last_applied=lambda: node.driver.replica.last_applied

@@ -8,6 +8,7 @@ connection reads no further while too many are. What is queued for the driver ou
 connection: each request looks first whether anybody is still there.
 """
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -19,7 +20,7 @@ from node.raft.errors import RemoteProtocolError
 from node.raft.messages import Message, sender_of
 from node.replica import Ticket
 from node.server.driver import Source, Work, now_us
-from node.server.journal import log, node_name
+from node.server.journal import node_name
 from node.server.node import Node
 from node.server.watches import Watches
 from node.transport.channel import Channel, FrameTooLargeError
@@ -204,7 +205,10 @@ class Session:
     def _count(self, refused: Refused) -> None:
         self._node.status.counters[refused.code] += 1
         who = node_name(self._peer_id) if self._role == "peer" else self._channel.peer_name
-        log("warn", "closed", who=who, role=self._role, code=refused.code, why=repr(refused.reason))
+        why = repr(refused.reason[:TEXT_MAX])
+        self._node.door.log(
+            time.monotonic(), "warn", "closed", refused.code, who=who, role=self._role, why=why
+        )
 
     # -- peers -------------------------------------------------------------------------------------
     def _take_from_peer(self, payloads: list[bytes]) -> None:
