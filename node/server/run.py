@@ -7,6 +7,7 @@ promised anything, so it follows without voting or acknowledging, and says what 
 import gc
 import json
 import signal
+import time
 from pathlib import Path
 
 import trio
@@ -19,8 +20,8 @@ from node.raft.config import CoreConfig
 from node.replica import Replica
 from node.server.driver import Driver, now_us, seeded_rng
 from node.server.eventhub import EventHub
-from node.server.journal import log, node_name
-from node.server.node import Node
+from node.server.journal import Folded, log, node_name
+from node.server.node import COMMAND_OVERHEAD_MAX, Node
 from node.server.sessions import Session
 from node.server.status import Status
 from node.server.watches import Watches
@@ -29,11 +30,16 @@ from node.storage.memory import MemoryStorage
 from node.storage.sqlite import SqliteStorage
 from node.transport.channel import Channel
 from node.transport.listener import Listener
-from node.transport.opening import Identity, new_incarnation
+from node.transport.opening import BUFFER_BYTES_MAX, Identity, new_incarnation
 from node.transport.peers import PeerLink
 from node.wire.messages import Happened, Hello
 
 HAND_OVER_SECONDS_MAX = 0.5
+ERROR_TEXT_MAX = 500
+APPEND_BYTES_MAX = 1024 * 1024
+INFLIGHT_MAX = 64
+ENTRY_OVERHEAD_BYTES = 16
+"""What an entry takes in a frame beside its own bytes, at most."""
 
 
 class StartError(Exception):
@@ -50,9 +56,9 @@ def run_node(folder: Path, node_id: int) -> int:
         spec = load_cluster(folder)
         machine = load_machine(spec.machine, spec.machine_path)
         storage, is_wiped = _open_storage(folder, spec, node_id)
-        node = _assemble(spec, read_token(folder), node_id, machine, storage, is_wiped)
-        _load_faults(folder, node)
-    except (ConfigError, MachineError, StorageError, StartError, ValueError) as error:
+        node = assemble(spec, read_token(folder), node_id, machine, storage, is_wiped)
+        load_faults(folder, node)
+    except (ConfigError, MachineError, StorageError, StartError, ValueError, OSError) as error:
         log("error", "cannot start", node=node_name(node_id), why=str(error))
         return 1
     try:
@@ -89,7 +95,7 @@ def _open_storage(folder: Path, spec: ClusterSpec, node_id: int) -> tuple[Storag
         return MemoryStorage(), True
 
 
-def _assemble(
+def assemble(
     spec: ClusterSpec,
     token: bytes,
     node_id: int,
@@ -98,6 +104,10 @@ def _assemble(
     is_wiped: bool,
 ) -> Node:
     boot = new_incarnation()
+    command_bytes_max = spec.limits.value_bytes_max + COMMAND_OVERHEAD_MAX
+    append_bytes_max = min(APPEND_BYTES_MAX, spec.limits.frame_bytes_max // 4)
+    # All appends under way to one follower together leave half of its link's buffer free.
+    inflight_max = BUFFER_BYTES_MAX // 2 // max(append_bytes_max, command_bytes_max)
     config = CoreConfig(
         node_id=node_id,
         voters=frozenset(node.id for node in spec.nodes),
@@ -105,7 +115,9 @@ def _assemble(
         heartbeat_us=spec.raft.heartbeat_ms * 1000,
         pre_vote=spec.raft.pre_vote,
         check_quorum=spec.raft.check_quorum,
-        entry_size=len,
+        append_bytes_max=append_bytes_max,
+        inflight_max=min(INFLIGHT_MAX, inflight_max),
+        entry_size=lambda entry: len(entry) + ENTRY_OVERHEAD_BYTES,
     )
     replica = Replica(config, storage.load(), machine, seeded_rng(), now_us(), voting=not is_wiped)
     peers = [node for node in spec.nodes if node.id != node_id]
@@ -122,31 +134,33 @@ def _assemble(
     hub = EventHub(boot)
     driver = Driver(replica, storage, dict(links), hub)
     status = Status(replica, links, policy, hub, driver.disk, boot, spec.machine)
-    return Node(spec, identity, driver, links, policy, hub, status, trio.Event())
+    return Node(spec, identity, driver, links, policy, hub, status, trio.Event(), Folded())
 
 
-def _load_faults(folder: Path, node: Node) -> None:
+def load_faults(folder: Path, node: Node) -> None:
     """Faults outlive the processes: read them before the first connection."""
+    path = folder / "faults.json"
     try:
-        text = (folder / "faults.json").read_text(encoding="utf-8")
+        rules = json.loads(path.read_text(encoding="utf-8"))["rules"]
+        if type(rules) is not list:
+            raise ValueError("its rules are no list")
+        node.set_faults(rules)
     except FileNotFoundError:
         return
-    try:
-        rules = json.loads(text)["rules"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise StartError(f"{folder / 'faults.json'} is damaged; remove it: {error}") from error
-    node.set_faults(rules)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        # A fault is a test; a node that does not start for the lack of one is a real failure.
+        why = f"{path} is damaged: {type(error).__name__}: {error}"[:ERROR_TEXT_MAX]
+        log("error", "starts without faults", node=node_name(node.identity.node_id), why=why)
 
 
 async def _serve(node: Node, machine: StateMachine, is_wiped: bool) -> None:
     address = node.spec.address_of(node.identity.node_id)
     try:
         listeners = await trio.open_tcp_listeners(address.port, host=address.host)
-    except OSError as error:
-        raise StartError(
-            f"cannot listen on {address.host}:{address.port}: {error.strerror}"
-        ) from error
-    watches = Watches(node.driver.replica, machine)
+    except (OSError, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise StartError(f"cannot listen on {address.host}:{address.port}: {why}") from error
+    watches = Watches(node.driver.replica, machine, node.spec.limits.frame_bytes_max)
     node.driver.after_apply(watches.send_changes)
     core = node.driver.replica.core
     node.hub.publish(
@@ -165,6 +179,7 @@ async def _serve(node: Node, machine: StateMachine, is_wiped: bool) -> None:
         for link in node.links.values():
             nursery.start_soon(link.run)
         nursery.start_soon(node.expire_faults)
+        nursery.start_soon(node.door.report_in_time)
         nursery.start_soon(_listener(node, watches).run, listeners)
         nursery.start_soon(_stop_on_signal, node)
         await node.driver.run()
@@ -182,7 +197,7 @@ def _listener(node: Node, watches: Watches) -> Listener:
     def refuse(who: str, code: str, reason: str) -> None:
         node.status.counters["refused_connections"] += 1
         node.status.counters[code] += 1
-        log("warn", "refused", who=who, code=code, why=repr(reason))
+        node.door.log(time.monotonic(), "warn", "refused", code, who=who, why=repr(reason))
 
     return Listener(
         node.identity, serve, refuse, last_applied=lambda: node.driver.replica.last_applied

@@ -16,6 +16,7 @@ from node.transport.peers import PeerLink
 from node.wire.envelope import EnvelopeError, unseal
 
 PREVIEW_MAX = 80  # characters, or bytes of a command that nobody describes
+ENTRY_DOCUMENT_BYTES = 128  # what one holds beside its preview, at most
 DESCRIBED_BYTES_MAX = 64 * 1024  # describing a longer command would hold up the node
 
 
@@ -108,21 +109,30 @@ class Status:
                 return state
         return "up" if link.is_connected else "down"
 
-    def log_document(self, first: int, last: int, limit: int) -> dict[str, Any]:
-        """Entries `first`..`last` of this node's log, at most `limit`; `last` 0: to the end."""
+    def log_document(self, first: int, last: int, limit: int, bytes_max: int) -> dict[str, Any]:
+        """Entries `first`..`last` of this node's log, at most `limit`; `last` 0: to the end.
+
+        No more than fit into about `bytes_max`: who wants the rest asks from the next index.
+        """
         core = self._replica.core
         end = min(last or core.last_index, first + limit - 1)
         entries = core.entries(first, end)
         start = max(first, core.first_index)
         machine = self._replica.machine
+        documents: list[dict[str, Any]] = []
+        size = 0
+        for index, entry in enumerate(entries, start):
+            document = entry_document(index, entry, machine)
+            size += ENTRY_DOCUMENT_BYTES + len(document.get("preview", "").encode())
+            if size > bytes_max:
+                break
+            documents.append(document)
         return {
             "first_index": core.first_index,
             "last_index": core.last_index,
             "commit_index": core.commit_index,
             "last_applied": self._replica.last_applied,
-            "entries": [
-                entry_document(start + n, entry, machine) for n, entry in enumerate(entries)
-            ],
+            "entries": documents,
         }
 
 

@@ -71,12 +71,22 @@ def test_every_failure_code_is_explained() -> None:
 class OwnClient:
     """Written from the page alone: sockets, CBOR, HMAC, and nothing of this project."""
 
-    def __init__(self, host: str, port: int, cluster_id: str, token: bytes) -> None:
+    def __init__(self, host: str, port: int, node: int, cluster_id: str, token: bytes) -> None:
         self.socket = socket.create_connection((host, port), timeout=10)
         kind, protocol, challenge = self.receive()
         assert (kind, protocol) == (32, 1)
         nonce = os.urandom(16)
-        fields = [b"raftctl/1 hello", challenge, 1, cluster_id.encode(), 0, 0, b"client", nonce]
+        fields = [
+            b"raftctl/1 hello",
+            challenge,
+            node,
+            1,
+            cluster_id.encode(),
+            0,
+            0,
+            b"client",
+            nonce,
+        ]
         self.send([33, 1, cluster_id, 0, 0, "client", nonce, self.proof(token, fields)])
         kind, *welcome = self.receive()
         assert kind == 34, welcome
@@ -113,8 +123,9 @@ def test_a_client_written_from_the_page_puts_and_gets(raftctl: Raftctl) -> None:
     raftctl.run("up", "-n", "3")
     address = raftctl.address("demo")
     leader = raftctl.document("status")["leader"]
-    host, port = address.nodes[int(leader[1:])]
-    client = OwnClient(host, port, address.cluster_id, address.token)
+    node = int(leader[1:])
+    host, port = address.nodes[node]
+    client = OwnClient(host, port, node, address.cluster_id, address.token)
     with client.socket:
         header = struct.pack(">QQQQ", 0xC0FFEE, 1, 1, client.born_at)
         client.send([36, 1, header + cbor2.dumps(["put", "greeting", b"hello"])])
