@@ -17,6 +17,7 @@ from node.wire.messages import (
     Hello,
     Read,
     Welcome,
+    WireMessage,
 )
 
 TOKEN = b"t" * 32
@@ -95,7 +96,7 @@ def test_it_proves_that_it_knows_the_token_and_does_not_send_it() -> None:
 
 def test_requests_wait_until_it_is_open_and_keep_their_order() -> None:
     made = connection()
-    early = [READ, GetStatus(2)]
+    early: list[WireMessage] = [READ, GetStatus(2)]
     for message in early:
         made.send(message)
     assert made.take_outgoing() == b"", "nothing leaves before the node has proved itself"

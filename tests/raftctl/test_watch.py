@@ -1,4 +1,4 @@
-"""`raftctl watch` in a pipe, without a terminal: what is changed elsewhere comes out as it happens."""
+"""`raftctl watch` in a pipe, without a terminal: changes come out as they happen."""
 
 import json
 import signal

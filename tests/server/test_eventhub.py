@@ -2,8 +2,7 @@
 
 import pytest
 
-from node.raft.events import LeaderChanged, LeaderElected, RoleChanged, TransferEnded
-from node.server import eventhub
+from node.raft.events import Event, LeaderChanged, LeaderElected, RoleChanged, TransferEnded
 from node.server.eventhub import HISTORY_MAX, EventHub
 from node.wire.messages import Happened
 
@@ -85,7 +84,7 @@ def test_one_key_is_one_subscription(hub: EventHub) -> None:
     ],
 )
 def test_what_the_core_reports_is_told_in_the_words_of_operators(
-    hub: EventHub, event: eventhub.Event, kind: str, data: dict[str, object]
+    hub: EventHub, event: Event, kind: str, data: dict[str, object]
 ) -> None:
     hub.publish_raft(event)
     assert hub.last is not None
