@@ -185,7 +185,7 @@ def test_help_and_status_do_without_heavy_imports(cluster: Raftctl) -> None:
         code = (
             "import sys; from raftctl import cli; sys.argv = ['raftctl', *sys.argv[1:]]\n"
             "try: cli.main()\n"
-            "except SystemExit: pass\n"
+            "except SystemExit as end: assert not end.code, f'exit {end.code}'\n"
             "heavy = {'rich', 'trio', 'textual', 'asyncio'} & set(sys.modules)\n"
             "assert not heavy, heavy"
         )
