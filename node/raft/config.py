@@ -13,8 +13,10 @@ class CoreConfig:
 
     An election timeout is drawn from [`election_timeout_us`, twice that). `uncommitted_max` bounds
     the entries that a leader takes without a majority, `inflight_max` the appends with entries on
-    their way to one follower, `append_bytes_max` the bytes of one of them (always at least one
-    entry) as `entry_size` measures them; without it `append_entries_max` bounds their number.
+    their way to one follower, `append_entries_max` the entries of one append. With `entry_size`,
+    which gives an entry's bytes, bytes are bounded instead: `append_bytes_max` those of one append
+    (always at least one entry), `inflight_bytes_max` those of all that are on their way to one
+    follower (always at least one append), so that what one burst sends fits into its buffers.
 
     Raises ValueError for values that cannot work together.
     """
@@ -29,6 +31,7 @@ class CoreConfig:
     inflight_max: int = 64
     append_entries_max: int = 64
     append_bytes_max: int = 1024 * 1024
+    inflight_bytes_max: int = 8 * 1024 * 1024
     reads_max: int = 65_536
     entry_size: Callable[[Any], int] | None = None
 
@@ -37,7 +40,8 @@ class CoreConfig:
             raise ValueError(f"node {self.node_id} is not one of the voters {sorted(self.voters)}")
         if not 0 < self.heartbeat_us < self.election_timeout_us:
             raise ValueError("the heartbeat has to be shorter than the election timeout, above 0")
-        for name in ("uncommitted_max", "inflight_max", "append_entries_max", "reads_max"):
+        limits = ("uncommitted_max", "inflight_max", "append_entries_max", "reads_max")
+        for name in (*limits, "append_bytes_max", "inflight_bytes_max"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} has to be at least 1")
 
@@ -47,7 +51,8 @@ class InitialState:
     """What was on the disk at boot. `log[0]` is entry 1; entries up to `last_applied` were applied.
 
     Raises ValueError when the parts do not belong together: a log from a later term than
-    `current_term`, terms that fall, or more applied entries than there are.
+    `current_term`, terms that fall or begin below 1, a vote in term 0, which has no elections, or
+    more applied entries than there are.
     """
 
     current_term: int = 0
@@ -56,8 +61,16 @@ class InitialState:
     last_applied: int = 0
 
     def __post_init__(self) -> None:
+        if self.current_term < 0:
+            raise ValueError(f"the saved term is {self.current_term}; terms begin at 0")
+        if self.current_term == 0 and self.voted_for is not None:
+            raise ValueError(
+                f"a vote for {self.voted_for} was saved in term 0, which elects nobody"
+            )
         term = 0
         for index, entry in enumerate(self.log, 1):
+            if entry.term < 1:
+                raise ValueError(f"entry {index} has term {entry.term}; entries' terms begin at 1")
             if entry.term < term:
                 raise ValueError(f"entry {index} has term {entry.term}, after one of term {term}")
             term = entry.term

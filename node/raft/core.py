@@ -13,6 +13,7 @@ commit, and the reason why a completion (`synced`) never has to be matched to en
 """
 
 import random
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -27,6 +28,7 @@ from node.raft.events import Event, LeaderChanged, RoleChanged
 from node.raft.log import RaftLog
 from node.raft.messages import LogEntry, Message
 from node.raft.progress import Progress
+from node.raft.promises import Promises
 from node.raft.quorum import has_majority
 from node.raft.reads import ForwardedRead
 from node.raft.ready import Envelope, HardState, Prompt, ReadState, Ready
@@ -45,6 +47,8 @@ APPLY_ENTRIES_MAX = 4096
 class RaftCore:
     """See the module. Not thread-safe. `voting=False` is for a node that lost its disk: it may have
     promised anything, so it follows, and never votes, acknowledges, appends or campaigns.
+
+    Raises ValueError for a saved vote that went to none of the voters.
     """
 
     def __init__(
@@ -55,6 +59,11 @@ class RaftCore:
         now: int,
         voting: bool = True,
     ) -> None:
+        if initial.voted_for is not None and initial.voted_for not in config.voters:
+            raise ValueError(
+                f"the saved vote is for {initial.voted_for}, who is not one of the voters "
+                f"{sorted(config.voters)}"
+            )
         self.config = config
         self.id = config.node_id
         self.voters = config.voters
@@ -64,18 +73,20 @@ class RaftCore:
         self.voted_for = initial.voted_for
         self.log = RaftLog(initial.log)
         self.commit_index = initial.last_applied
-        self.forwarded_reads: dict[int, ForwardedRead] = {}
+        # Ordered so that the oldest is found at once, however many have gone before it.
+        self.forwarded_reads: OrderedDict[int, ForwardedRead] = OrderedDict()
         # Ids that no earlier life of this node used: a late answer must not find a new question.
         self.next_read_id = rng.getrandbits(48)
         self._rng = rng
         self._role: Role = Follower(self.draw_election_deadline(now))
         self._leader_heard_at: int | None = None
+        self._announced: LeaderChanged | None = None
         self._saved_hard_state = HardState(self.term, self.voted_for)
         self._handed_out_index = initial.last_applied
         self._seq = 0
         self._writing: Ready | None = None
         self._messages: list[Envelope] = []
-        self._messages_after_sync: list[Envelope] = []
+        self._promises = Promises()
         self._reads: list[ReadState] = []
         self._events: list[Event] = []
 
@@ -148,6 +159,8 @@ class RaftCore:
                 deadlines.append(role.quorum_deadline)
             if role.transfer is not None:
                 deadlines.append(role.transfer.deadline)
+            if role.reads.next_deadline is not None:
+                deadlines.append(role.reads.next_deadline)
             return min(deadlines)
         forwarded = reading.next_forwarded_deadline(self)
         deadline = role.election_deadline
@@ -186,6 +199,7 @@ class RaftCore:
             leader.quorum_deadline = now + self.config.election_timeout_us
         if leader.transfer is not None and now >= leader.transfer.deadline:
             transfer.end_transfer(self, leader, ok=False)
+        reading.expire_leader_reads(self, leader, now)
         self.beat(now)
 
     def beat(self, now: int) -> None:
@@ -259,7 +273,7 @@ class RaftCore:
             first_index=unsaved.first_index,
             entries=unsaved.entries,
             messages=self._messages,
-            messages_after_sync=self._messages_after_sync,
+            messages_after_sync=self._promises.take(),
             committed_first_index=self._handed_out_index + 1,
             committed=self.log.entries(self._handed_out_index + 1, committed_last),
             reads=self._reads,
@@ -271,7 +285,7 @@ class RaftCore:
         self._seq = batch.seq
         self._writing = batch
         self._handed_out_index += len(batch.committed)
-        self._messages, self._messages_after_sync, self._reads, self._events = [], [], [], []
+        self._messages, self._reads, self._events = [], [], []
         return batch
 
     def take_prompt(self) -> Prompt:
@@ -307,7 +321,7 @@ class RaftCore:
 
     def send_after_sync(self, to: int, message: Message) -> None:
         """Send when all that happened so far is durable: the message is a promise."""
-        self._messages_after_sync.append(Envelope(to, message))
+        self._promises.add(to, message)
 
     def emit(self, event: Event) -> None:
         self._events.append(event)
@@ -331,9 +345,8 @@ class RaftCore:
         assert isinstance(self._role, Follower), "candidates have stepped down by now"
         self._leader_heard_at = now
         self._role.election_deadline = self.draw_election_deadline(now)
-        if self._role.leader_id is None:
-            self._role.leader_id = leader_id
-            self.emit(LeaderChanged(self.term, leader_id))
+        self._role.leader_id = leader_id
+        self._announce_leader()
 
     def set_hard_state(self, term: int, voted_for: int | None) -> None:
         """The only writer of term and vote: terms rise, and a term's vote is cast once."""
@@ -365,10 +378,19 @@ class RaftCore:
         """The only writer of the role."""
         old = self._role
         assert type(role) in LEGAL_TRANSITIONS[type(old)], f"{type(old)} to {type(role)}"
-        known_leader = self.leader_id
         self._role = role
-        if self.leader_id != known_leader:
-            reading.fail_forwarded_reads(self)
-            self.emit(LeaderChanged(self.term, self.leader_id))
+        self._announce_leader()
         if type(role) is not type(old):
             self.emit(RoleChanged(self.term, self.role_name, why))
+
+    def _announce_leader(self) -> None:
+        """Say who leads, if that or the term that it leads is news. What the last one was asked
+        ends here: it may not be there to answer any more.
+        """
+        leader_id = self.leader_id
+        news = None if leader_id is None else LeaderChanged(self.term, leader_id)
+        if news == self._announced:
+            return
+        self._announced = news
+        reading.fail_forwarded_reads(self)
+        self.emit(news or LeaderChanged(self.term, None))

@@ -53,10 +53,7 @@ def start_election(core: "RaftCore", now: int, leadership_transfer: bool) -> Non
     """Enter the next term and ask everyone. The requests leave once term and vote are durable."""
     started_at = core.role.started_at if isinstance(core.role, PreCandidate) else now
     core.set_hard_state(core.term + 1, core.id)
-    role = Candidate(
-        core.draw_election_deadline(now), started_at, leadership_transfer=leadership_transfer
-    )
-    core.become(role, "asks for votes")
+    core.become(Candidate(core.draw_election_deadline(now), started_at), "asks for votes")
     for peer_id in core.peers:
         core.send_after_sync(
             peer_id,
@@ -149,7 +146,10 @@ def _become_leader(core: "RaftCore", candidate: Candidate, now: int) -> None:
         heartbeat_deadline=now + config.heartbeat_us,
         quorum_deadline=now + config.election_timeout_us,
         first_index=first_index,
-        progress={peer: Progress(first_index, config.inflight_max) for peer in core.peers},
+        progress={
+            peer: Progress(first_index, config.inflight_max, config.inflight_bytes_max)
+            for peer in core.peers
+        },
     )
     votes = tuple(sorted(voter for voter, granted in candidate.votes.items() if granted))
     core.become(leader, "elected")

@@ -14,7 +14,9 @@ class RoleChanged:
 
 @dataclass(frozen=True, slots=True)
 class LeaderChanged:
-    """This node learnt who leads `term`, or (None) that nobody it knows does."""
+    """This node learnt who leads `term`, which may be the leader of an earlier one again, or (None)
+    that nobody it knows does.
+    """
 
     term: int
     leader_id: int | None

@@ -5,6 +5,10 @@ Before its handler sees a message, `step` compares its term with this node's:
 - a higher term makes this node a follower in that term. Two messages do not: a pre-vote asks about
   a term that nobody entered, and a vote request during a leader's lifetime is ignored (stickiness),
   unless that leader itself asked for the election;
+- a message whose term is further ahead than elections ever get is refused, and its term believed
+  only that far. It would take the cluster close to the end of the numbers that fit on the wire and
+  the disk, and no term comes after the last one. Not to believe it at all would shut out for good
+  whoever did, one term earlier;
 - a lower term has no effect. A request is answered, so that its sender catches up: an append or a
   vote request with StaleTerm, which says the present term and nothing else. An answer in the
   request's own kind would carry the new term, and if its sender leads or campaigns again in that
@@ -36,6 +40,10 @@ if TYPE_CHECKING:
     from node.raft.core import RaftCore
 
 
+TERM_STEP_MAX = 2**48
+"""How far a message may raise the term: an election every microsecond for nine years."""
+
+
 def step(core: "RaftCore", message: Message, now: int) -> None:
     """Take a message from a peer. Raises RemoteProtocolError for one that no correct peer sends."""
     sender = sender_of(message)
@@ -45,12 +53,21 @@ def step(core: "RaftCore", message: Message, now: int) -> None:
     if message.term > core.term and not isinstance(message, RequestPreVote):
         if _ignores(core, message, now):
             return
-        leader_id = message.leader_id if isinstance(message, AppendEntries) else None
-        core.become_follower(message.term, leader_id, now, f"{sender} is in a later term")
+        _enter_later_term(core, message, now)
     elif message.term < core.term and not isinstance(message, RequestPreVoteResponse):
         _answer_stale(core, message, now)
         return
     _dispatch(core, message, now)
+
+
+def _enter_later_term(core: "RaftCore", message: Message, now: int) -> None:
+    sender = sender_of(message)
+    reach = core.term + TERM_STEP_MAX
+    if message.term > reach:
+        core.become_follower(reach, None, now, f"{sender} is in a term out of reach")
+        raise RemoteProtocolError(f"{sender} is in term {message.term}, far above any election's")
+    leader_id = message.leader_id if isinstance(message, AppendEntries) else None
+    core.become_follower(message.term, leader_id, now, f"{sender} is in a later term")
 
 
 def _ignores(core: "RaftCore", message: Message, now: int) -> bool:
@@ -98,7 +115,7 @@ def _dispatch(core: "RaftCore", message: Message, now: int) -> None:
         case TimeoutNow():
             transfer.handle_timeout_now(core, message, now)
         case ReadIndexRequest():
-            reading.handle_request(core, message)
+            reading.handle_request(core, message, now)
         case ReadIndexResponse():
             reading.handle_response(core, message)
         case StaleTerm():

@@ -6,10 +6,10 @@ Indices start at 1; index 0 with term 0 is the empty prefix that all logs share.
 
 split the log by durability: up to `saved_index` entries were handed to the host for writing, up to
 `stable_index` the write is known to have reached the disk. A write takes time, and a new leader
-may replace entries meanwhile. So the completion of a write says nothing by itself: `_writing_last`
-is the last entry of the write under way that is *still* in the log, and every truncation lowers it.
-Without that, the completion for the old entries would vouch for new ones at the same indices (an
-ABA race).
+may replace entries meanwhile. So the completion of a write says nothing by itself: it stands for
+the entries up to `saved_index`, which every truncation lowers and only the next batch raises.
+Otherwise the completion for the old entries would vouch for new ones at the same indices (an ABA
+race).
 """
 
 from bisect import bisect_right
@@ -55,7 +55,6 @@ class RaftLog:
         "_base_term",
         "_entries",
         "_truncate_from",
-        "_writing_last",
         "saved_index",
         "stable_index",
     )
@@ -66,7 +65,6 @@ class RaftLog:
         self._base_term = 0
         self._entries = list(entries)
         self._truncate_from: int | None = None
-        self._writing_last = len(self._entries)
         self.saved_index = len(self._entries)
         self.stable_index = len(self._entries)
 
@@ -153,10 +151,8 @@ class RaftLog:
         del self._entries[from_index - self._base_index - 1 :]
         last = from_index - 1
         if from_index <= self.saved_index:
-            pending = self._truncate_from
-            self._truncate_from = from_index if pending is None else min(pending, from_index)
+            self._truncate_from = from_index  # below any earlier one: that lowered saved_index
             self.saved_index = last
-        self._writing_last = min(self._writing_last, last)
         self.stable_index = min(self.stable_index, last)
 
     def take_unsaved(self) -> UnsavedBatch:
@@ -164,9 +160,9 @@ class RaftLog:
         first = self.saved_index + 1
         batch = UnsavedBatch(self._truncate_from, first, self.entries(first, self.last_index))
         self._truncate_from = None
-        self.saved_index = self._writing_last = self.last_index
+        self.saved_index = self.last_index
         return batch
 
     def write_done(self) -> None:
         """The batch handed out last is durable, as far as it is still in the log."""
-        self.stable_index = self._writing_last
+        self.stable_index = self.saved_index

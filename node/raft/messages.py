@@ -35,7 +35,10 @@ class RequestPreVote:
 
 @dataclass(frozen=True, slots=True)
 class RequestPreVoteResponse:
-    """`next_term` is that of the request, so that a late answer cannot serve another round."""
+    """`next_term` is that of the request: an answer serves no round for another term. The rounds of
+    one node for the same term share it, so an answer may serve a later one of them. That costs an
+    election at the worst: a pre-vote only permits to ask, and promises nothing.
+    """
 
     term: int
     responder_id: int

@@ -3,7 +3,8 @@
     probe      where the logs part is not known: one append at a time, its answer moves
                `next_index`. An unanswered probe is repeated, empty, with each heartbeat.
     replicate  the logs agree up to `match_index`: appends follow each other without waiting, and
-               `next_index` runs ahead of the answers, at most `inflight_max` appends ahead.
+               `next_index` runs ahead of the answers, at most `inflight_max` appends or
+               `inflight_bytes_max` bytes ahead.
 
 A lost append shows up as a rejection of what came after it, at the latest of a heartbeat, and takes
 the follower back to probe. So a follower is never stuck, whatever message was lost.
@@ -12,11 +13,19 @@ the follower back to probe. So a follower is never stuck, whatever message was l
 from collections import deque
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class ProgressState(StrEnum):
     PROBE = "probe"
     REPLICATE = "replicate"
+
+
+class Inflight(NamedTuple):
+    """An append on its way: its last index, and the bytes of its entries."""
+
+    last_index: int
+    size: int
 
 
 @dataclass(slots=True)
@@ -28,13 +37,18 @@ class Progress:
 
     inflight_max: int
 
+    inflight_bytes_max: int
+
     match_index: int = 0
     """Known equal and durable up to here. Falls only when the follower has lost its log."""
 
     state: ProgressState = ProgressState.PROBE
 
-    inflight: deque[int] = field(default_factory=deque)
-    """The last index of each append with entries that was not answered yet, in order."""
+    inflight: deque[Inflight] = field(default_factory=deque)
+    """The appends with entries that were not answered yet, in order."""
+
+    inflight_bytes: int = 0
+    """The bytes of all of them."""
 
     probe_sent: bool = False
     """A probe is under way."""
@@ -55,20 +69,23 @@ class Progress:
     def may_send_entries(self) -> bool:
         if self.state is ProgressState.PROBE:
             return not self.probe_sent
-        return len(self.inflight) < self.inflight_max
+        return (
+            len(self.inflight) < self.inflight_max and self.inflight_bytes < self.inflight_bytes_max
+        )
 
-    def sent(self, last_index: int) -> None:
-        """An append with entries up to `last_index` is on its way."""
+    def sent(self, last_index: int, size: int) -> None:
+        """An append with entries up to `last_index`, of `size` bytes, is on its way."""
         if self.state is ProgressState.PROBE:
             self.probe_sent = True
             return
-        self.inflight.append(last_index)
+        self.inflight.append(Inflight(last_index, size))
+        self.inflight_bytes += size
         self.next_index = last_index + 1
 
     def matched(self, index: int, newest_sequence: int) -> bool:
         """The follower holds everything up to `index`. Returns whether that is news."""
-        while self.inflight and self.inflight[0] <= index:
-            self.inflight.popleft()
+        while self.inflight and self.inflight[0].last_index <= index:
+            self.inflight_bytes -= self.inflight.popleft().size
         is_news = index > self.match_index
         if is_news:
             self.match_index = index
@@ -83,5 +100,6 @@ class Progress:
     def become_probe(self, next_index: int) -> None:
         self.state = ProgressState.PROBE
         self.inflight.clear()
+        self.inflight_bytes = 0
         self.probe_sent = False
         self.next_index = max(next_index, self.match_index + 1)

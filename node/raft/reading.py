@@ -2,7 +2,8 @@
 
 `reads` holds the leader's bookkeeping; here is what the core does with it, on both ends of a read
 that a follower forwards. A forwarded read whose answer is lost is given up after an election
-timeout: the host may ask again, under a new id, so that no old answer serves the new question.
+timeout: the host may ask again, under a new id, so that no old answer serves the new question. A
+leader gives up after READ_PATIENCE of them, whether or not it watches its quorum.
 """
 
 from typing import TYPE_CHECKING
@@ -17,6 +18,9 @@ from node.raft.roles import Follower, Leader
 if TYPE_CHECKING:
     from node.raft.core import RaftCore
 
+READ_PATIENCE = 2
+"""A leader looks this many election timeouts for a majority that confirms a read."""
+
 
 def read_index(core: "RaftCore", context: object, now: int) -> None:
     """Start a read; its ReadState comes with a later Ready.
@@ -25,7 +29,7 @@ def read_index(core: "RaftCore", context: object, now: int) -> None:
     when too many reads wait already.
     """
     if isinstance(core.role, Leader):
-        _register(core, core.role, LocalRead(context))
+        _register(core, core.role, LocalRead(context, leader_deadline(core, now)))
         return
     leader_id = core.leader_id
     if leader_id is None:
@@ -36,6 +40,10 @@ def read_index(core: "RaftCore", context: object, now: int) -> None:
     deadline = now + core.config.election_timeout_us
     core.forwarded_reads[core.next_read_id] = ForwardedRead(context, deadline)
     core.send(leader_id, ReadIndexRequest(core.term, core.id, core.next_read_id))
+
+
+def leader_deadline(core: "RaftCore", now: int) -> int:
+    return now + READ_PATIENCE * core.config.election_timeout_us
 
 
 def _register(core: "RaftCore", leader: Leader, origin: LocalRead | RemoteRead) -> None:
@@ -50,8 +58,8 @@ def _register(core: "RaftCore", leader: Leader, origin: LocalRead | RemoteRead) 
 
 def release_waiting(core: "RaftCore", leader: Leader) -> None:
     """An entry of this term is committed: reads that waited for that may be confirmed now."""
-    waiting, leader.reads.waiting = leader.reads.waiting, []
-    for origin in waiting:
+    while leader.reads.waiting:
+        origin = leader.reads.waiting.popleft()
         leader.reads.register(origin, core.commit_index, leader.sequence)
     release_confirmed(core, leader)
 
@@ -73,6 +81,12 @@ def start_round(leader: Leader) -> None:
             progress.heartbeat_due = True
 
 
+def expire_leader_reads(core: "RaftCore", leader: Leader, now: int) -> None:
+    """Give up reads that no majority has confirmed in time."""
+    for origin in leader.reads.take_overdue(now):
+        _answer(core, origin, None)
+
+
 def fail_reads_of_leader(core: "RaftCore", leader: Leader) -> None:
     for origin in leader.reads.drain():
         _answer(core, origin, None)
@@ -86,8 +100,8 @@ def _answer(core: "RaftCore", origin: LocalRead | RemoteRead, index: int | None)
         core.send(origin.requester_id, response)
 
 
-def handle_request(core: "RaftCore", message: ReadIndexRequest) -> None:
-    origin = RemoteRead(message.requester_id, message.read_id)
+def handle_request(core: "RaftCore", message: ReadIndexRequest, now: int) -> None:
+    origin = RemoteRead(message.requester_id, message.read_id, leader_deadline(core, now))
     if not isinstance(core.role, Leader):
         _answer(core, origin, None)
         return
@@ -112,10 +126,11 @@ def fail_forwarded_reads(core: "RaftCore") -> None:
 
 def expire_forwarded_reads(core: "RaftCore", now: int) -> None:
     """Give up reads whose answer is overdue. Deadlines rise in the order of asking."""
-    for read_id, read in list(core.forwarded_reads.items()):
+    while core.forwarded_reads:
+        read = next(iter(core.forwarded_reads.values()))
         if read.deadline > now:
             return
-        del core.forwarded_reads[read_id]
+        core.forwarded_reads.popitem(last=False)
         core.finish_read(ReadState(read.context, None))
 
 

@@ -7,9 +7,12 @@ it, however late older answers come in, and however often a read is repeated.
 
 A new leader does not know its own commit index until an entry of its term commits: reads wait for
 that (`waiting`), which the no-op makes short.
+
+No read waits for ever: each has a deadline, and deadlines rise in the order of arrival.
 """
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -18,6 +21,7 @@ class LocalRead(NamedTuple):
     """A read asked for by this host; `context` is the host's own."""
 
     context: object
+    deadline: int
 
 
 class RemoteRead(NamedTuple):
@@ -25,6 +29,7 @@ class RemoteRead(NamedTuple):
 
     requester_id: int
     read_id: int
+    deadline: int
 
 
 class PendingRead(NamedTuple):
@@ -38,7 +43,7 @@ class PendingRead(NamedTuple):
 class LeaderReads:
     """The reads that a leader has not answered yet."""
 
-    waiting: list[LocalRead | RemoteRead] = field(default_factory=list)
+    waiting: deque[LocalRead | RemoteRead] = field(default_factory=deque)
     pending: deque[PendingRead] = field(default_factory=deque)
 
     def __len__(self) -> int:
@@ -53,6 +58,20 @@ class LeaderReads:
         while self.pending and self.pending[0].registered_at < sequence:
             confirmed.append(self.pending.popleft())
         return confirmed
+
+    @property
+    def next_deadline(self) -> int | None:
+        """The deadline of the oldest read; None when there is none."""
+        if self.pending:
+            return self.pending[0].origin.deadline
+        return self.waiting[0].deadline if self.waiting else None
+
+    def take_overdue(self, now: int) -> Iterator[LocalRead | RemoteRead]:
+        """Remove and give the reads whose deadline has passed, oldest first."""
+        while self.pending and self.pending[0].origin.deadline <= now:
+            yield self.pending.popleft().origin
+        while self.waiting and self.waiting[0].deadline <= now:
+            yield self.waiting.popleft()
 
     def needs_round(self, newest_sequence: int) -> bool:
         """Whether a read waits for an answer to an append that was not even sent."""

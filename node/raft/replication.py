@@ -8,7 +8,6 @@ Paper 5.3 and 5.4, thesis 3.5 and 10.2. Both sides are safe for any legal messag
   whole terms, whichever side's terms are sparser, but never below what was acknowledged.
 """
 
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from node.raft import reading, transfer
@@ -22,15 +21,18 @@ from node.raft.roles import Candidate, Follower, Leader, PreCandidate
 if TYPE_CHECKING:
     from node.raft.core import RaftCore
 
+MEASURED_ENTRIES_MAX = 4096
+"""The entries of one append whose bytes are bounded: small ones cost time too."""
+
 
 # -- the leader's side -----------------------------------------------------------------------------
 def send_appends(core: "RaftCore", leader: Leader) -> None:
     """Queue whatever each follower may and should be sent now."""
     for peer_id, progress in leader.progress.items():
         while progress.next_index <= core.log.last_index and progress.may_send_entries:
-            entries = _next_entries(core, progress)
+            entries, size = _next_entries(core, progress)
             _send_append(core, leader, peer_id, progress, entries)
-            progress.sent(progress.next_index + len(entries) - 1)
+            progress.sent(progress.next_index + len(entries) - 1, size)
     send_heartbeats(core, leader)
 
 
@@ -63,19 +65,20 @@ def _send_append(
     )
 
 
-def _next_entries(core: "RaftCore", progress: Progress) -> list[LogEntry]:
-    """At least one entry, and no more than one append may hold."""
+def _next_entries(core: "RaftCore", progress: Progress) -> tuple[list[LogEntry], int]:
+    """At least one entry, and no more than one append may hold; and their bytes, where known."""
     config = core.config
     first = progress.next_index
     if config.entry_size is None:
-        return core.log.entries(first, first + config.append_entries_max - 1)
-    entries = core.log.entries(first, first + config.uncommitted_max - 1)
+        return core.log.entries(first, first + config.append_entries_max - 1), 0
+    entries = core.log.entries(first, first + MEASURED_ENTRIES_MAX - 1)
     size = 0
     for count, entry in enumerate(entries):
-        size += 0 if entry.entry is None else config.entry_size(entry.entry)
-        if size > config.append_bytes_max and count > 0:
-            return list(islice(entries, count))
-    return entries
+        more = 0 if entry.entry is None else config.entry_size(entry.entry)
+        if size + more > config.append_bytes_max and count > 0:
+            return entries[:count], size
+        size += more
+    return entries, size
 
 
 def handle_append_response(core: "RaftCore", message: AppendEntriesResponse) -> None:

@@ -34,7 +34,6 @@ class Candidate:
     election_deadline: int
     started_at: int
     votes: dict[int, bool] = field(default_factory=dict)
-    leadership_transfer: bool = False
 
 
 @dataclass(slots=True)

@@ -21,7 +21,7 @@ from node.replica import Replica
 from node.server.driver import Driver, now_us, seeded_rng
 from node.server.eventhub import EventHub
 from node.server.journal import Folded, log, node_name
-from node.server.node import COMMAND_OVERHEAD_MAX, Node
+from node.server.node import Node
 from node.server.sessions import Session
 from node.server.status import Status
 from node.server.watches import Watches
@@ -37,7 +37,6 @@ from node.wire.messages import Happened, Hello
 HAND_OVER_SECONDS_MAX = 0.5
 ERROR_TEXT_MAX = 500
 APPEND_BYTES_MAX = 1024 * 1024
-INFLIGHT_MAX = 64
 ENTRY_OVERHEAD_BYTES = 16
 """What an entry takes in a frame beside its own bytes, at most."""
 
@@ -104,10 +103,6 @@ def assemble(
     is_wiped: bool,
 ) -> Node:
     boot = new_incarnation()
-    command_bytes_max = spec.limits.value_bytes_max + COMMAND_OVERHEAD_MAX
-    append_bytes_max = min(APPEND_BYTES_MAX, spec.limits.frame_bytes_max // 4)
-    # All appends under way to one follower together leave half of its link's buffer free.
-    inflight_max = BUFFER_BYTES_MAX // 2 // max(append_bytes_max, command_bytes_max)
     config = CoreConfig(
         node_id=node_id,
         voters=frozenset(node.id for node in spec.nodes),
@@ -115,8 +110,9 @@ def assemble(
         heartbeat_us=spec.raft.heartbeat_ms * 1000,
         pre_vote=spec.raft.pre_vote,
         check_quorum=spec.raft.check_quorum,
-        append_bytes_max=append_bytes_max,
-        inflight_max=min(INFLIGHT_MAX, inflight_max),
+        append_bytes_max=min(APPEND_BYTES_MAX, spec.limits.frame_bytes_max // 4),
+        # With the largest frame on top of these, half of a link's buffer is still free.
+        inflight_bytes_max=BUFFER_BYTES_MAX // 4,
         entry_size=lambda entry: len(entry) + ENTRY_OVERHEAD_BYTES,
     )
     replica = Replica(config, storage.load(), machine, seeded_rng(), now_us(), voting=not is_wiped)

@@ -89,7 +89,12 @@ def test_it_proves_that_it_knows_the_token_and_does_not_send_it() -> None:
     assert isinstance(hello, Hello)
     assert (hello.role, hello.node_id) == ("client", 0)
     refusal = check_hello(
-        hello, token=TOKEN, cluster_id="c1", challenge_nonce=NONCE, peer_ids=frozenset()
+        hello,
+        token=TOKEN,
+        cluster_id="c1",
+        challenge_nonce=NONCE,
+        node_id=1,
+        peer_ids=frozenset(),
     )
     assert refusal is None
 

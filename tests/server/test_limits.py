@@ -14,7 +14,7 @@ pytestmark = pytest.mark.e2e
     ("value_bytes_max", "frame_bytes_max", "ops", "inflight"),
     [
         (1024, 1024 + FRAME_OVERHEAD_BYTES, 8000, 1000),
-        (VALUE_BYTES_MAX, FRAME_BYTES_MAX, 16, 4),
+        (VALUE_BYTES_MAX, FRAME_BYTES_MAX, 6, 1),
     ],
     ids=["smallest frames", "largest frames"],
 )

@@ -65,7 +65,7 @@ def test_damaged_messages_are_counted_and_end_their_connection(
     )
     assert bad_frames(view_of(cluster, third)) == before[third], "that link is as it was"
     log = cluster.run("logs", f"n{other}", "--grep", "bad_frame").stdout
-    assert f"closed who=n{leader} role=peer" in log
+    assert f"closed code=bad_frame who=n{leader} role=peer" in log
     (fault,) = cluster.document("faults")["faults"]
     assert fault["hits"] > 0
     cluster.run("heal")

@@ -1,0 +1,52 @@
+"""The messages that wait for the disk.
+
+A disk may be slow, or full for hours, and messages go on arriving and being answered. What is kept
+for each peer and kind is what its receiver can still learn from: an answer goes once a newer one
+covers it, as if it had been lost. So what waits does not grow with the time that it waits.
+"""
+
+from dataclasses import replace
+
+from node.raft.messages import AppendEntriesResponse, Message
+from node.raft.ready import Envelope
+
+
+class Promises:
+    """Envelopes in the order of their sending, without those that a newer one covers."""
+
+    def __init__(self) -> None:
+        self._envelopes: list[Envelope] = []
+        self._newest: dict[tuple[int, type[Message]], int] = {}
+        """Where the newest message of a kind to a peer stands in the list."""
+
+    def add(self, to: int, message: Message) -> None:
+        key = (to, type(message))
+        position = self._newest.get(key)
+        if position is not None and covers(message, self._envelopes[position].message):
+            self._envelopes[position] = Envelope(to, message)
+            return
+        self._newest[key] = len(self._envelopes)
+        self._envelopes.append(Envelope(to, message))
+
+    def take(self) -> list[Envelope]:
+        """Remove and return all of them."""
+        envelopes, self._envelopes = self._envelopes, []
+        self._newest.clear()
+        return envelopes
+
+
+def covers(newer: Message, older: Message) -> bool:
+    """Whether who gets `newer`, of the same kind, has no use for `older`.
+
+    Of an earlier term nothing is of use. An acknowledgement covers those of no more entries; a
+    refusal, one that differs in the number of the append alone; any message its own repetition.
+    """
+    if newer.term != older.term:
+        return newer.term > older.term
+    if isinstance(newer, AppendEntriesResponse) and isinstance(older, AppendEntriesResponse):
+        if newer.sequence < older.sequence:
+            return False
+        if newer.success and older.success:
+            return newer.match_index >= older.match_index
+        return replace(older, sequence=newer.sequence) == newer
+    return newer == older
