@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import hmac
+import json
 import os
 import re
 import socket
@@ -13,10 +14,16 @@ from typing import Any
 
 import cbor2
 import pytest
+import trio
 
+from node.config import ClusterSpec, NodeAddress, save_cluster
+from node.faults import LinkRule
+from node.machines import kv
 from node.wire.codec import KINDS
+from node.wire.messages import Document, GetStatus, Propose, ReadLog, SetFaults
 from tests.client.protocol_example import example_lines
 from tests.measure.commands import Raftctl
+from tests.server.stage import stage
 
 ROOT = Path(__file__).resolve().parents[2]
 DOC = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
@@ -66,6 +73,58 @@ def test_every_failure_code_is_explained() -> None:
             codes.update(re.findall(r'Refused\("(\w+)"', text))
     assert {"not_leader", "wiped", "bad_frame"} <= codes | {"not_leader"}
     assert [code for code in sorted(codes) if f"`{code}`" not in DOC] == []
+
+
+def _names(document: Any) -> set[str]:
+    """All keys in a document, but for those that are nodes or counters."""
+    if isinstance(document, list):
+        return set().union(*map(_names, document))
+    if not isinstance(document, dict):
+        return set()
+    inner = set().union(*map(_names, document.values()))
+    return inner | {key for key in document if not key.isdigit()}
+
+
+def test_every_field_of_the_documents_and_of_a_rule_is_named() -> None:
+    async def ask() -> list[dict[str, Any]]:
+        async with stage() as at:
+            visitor = await at.visit("admin")
+            await visitor.send(
+                SetFaults(1, [LinkRule(1, 1, 2).to_map()]),
+                GetStatus(2),
+                Propose(3, at.command(kv.put("a", b""))),
+                ReadLog(4, 1, 0, 9),
+            )
+            found = [await visitor.receive() for _ in range(4)]
+            return [message.value for message in found if isinstance(message, Document)]
+
+    documents = trio.run(ask)
+    assert len(documents) >= 2
+    names = set().union(*map(_names, documents)) | {f.name for f in dataclasses.fields(LinkRule)}
+    names |= {"match_index", "next_index", "state", "inflight", "client", "sequence", "preview"}
+    names -= documents[1]["last_event"]["data"].keys()
+    assert [name for name in sorted(names) if f"`{name}`" not in DOC] == []
+
+
+def test_every_kind_of_event_and_every_code_of_the_door_is_named() -> None:
+    names: set[str] = set()
+    for path in (ROOT / "node" / "server").glob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        names.update(re.findall(r'publish\(\s*"(\w+)"', text))
+    names |= {"prevote", "election", "stepdown"}
+    for path in (ROOT / "node").glob("*/*.py"):
+        if path.parent.name in ("transport", "wire"):
+            text = path.read_text(encoding="utf-8")
+            names.update(re.findall(r'(?:Goodbye|_refuse)\(\s*(?:name, )?"(\w+)"', text))
+    assert {"leader", "too_many", "slow_hello", "wrong_token"} <= names
+    assert [name for name in sorted(names) if f"`{name}`" not in DOC] == []
+
+
+def test_the_layout_of_the_cluster_file_is_named(tmp_path: Path) -> None:
+    spec = ClusterSpec("demo", "c1", (NodeAddress(1, "127.0.0.1", 1),))
+    save_cluster(tmp_path, spec)
+    names = _names(json.loads((tmp_path / "cluster.json").read_text()))
+    assert [name for name in sorted(names) if f"`{name}`" not in DOC] == []
 
 
 class OwnClient:

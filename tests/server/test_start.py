@@ -1,5 +1,6 @@
 """What a node finds in its cluster's folder when it starts."""
 
+import gc
 import json
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ from node.config import (
     save_cluster,
 )
 from node.machines.kv import KvMachine
+from node.raft.messages import LogEntry
 from node.server.node import COMMAND_OVERHEAD_MAX, Node
-from node.server.run import assemble, load_faults, run_node
+from node.server.run import FREEZE_ENTRIES, assemble, freezing, load_faults, run_node
 from node.storage.memory import MemoryStorage
 from node.transport.opening import BUFFER_BYTES_MAX
 
@@ -154,3 +156,23 @@ def test_appends_fit_into_frames_and_all_under_way_into_a_links_buffer(limits: L
 def test_limits_that_could_wedge_a_cluster_are_refused(limits: Limits) -> None:
     with pytest.raises(ConfigError):
         limits.check()
+
+
+def test_applied_entries_leave_the_collectors_sight() -> None:
+    applied = 5
+    freeze = freezing(lambda: applied)
+    gc.collect()
+    before = gc.get_freeze_count()
+    try:
+        log = [LogEntry(1, b"x") for _ in range(FREEZE_ENTRIES)]
+        applied += FREEZE_ENTRIES - 1
+        freeze()
+        assert gc.get_freeze_count() == before
+        applied += 1
+        freeze()
+        assert gc.get_freeze_count() >= before + len(log)
+        count = gc.get_freeze_count()
+        freeze()
+        assert gc.get_freeze_count() == count, "not again before as many more are applied"
+    finally:
+        gc.unfreeze()
