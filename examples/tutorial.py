@@ -80,7 +80,7 @@ def run_until_applied(members: list[Member], network: Network, key: str) -> None
             if time.monotonic() >= due[number]:
                 due[number] = time.monotonic() + member.raft.tick() / 1000
             if member.raft.is_leader and member.raft.last_applied == 1:  # its no-op
-                member.raft.append_entry((key, f"written through member {number}"))
+                member.raft.append((key, f"written through member {number}"))
         if not network:
             time.sleep(0.001)
 

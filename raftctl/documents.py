@@ -183,6 +183,8 @@ class Injected:
 @dataclass
 class Heal:
     healed: list[int]
+    eased: list[int]
+    """Faults that lost a link and go on."""
     remaining: int
 
 

@@ -45,12 +45,15 @@ class Output:
         """Print a document, in the form that was asked for."""
         if self.is_json:
             indent = 2 if self.mode == "json" and sys.stdout.isatty() else None
-            sys.stdout.write(json.dumps(to_json(document), indent=indent, ensure_ascii=False))
-            sys.stdout.write("\n")
+            lines = [json.dumps(to_json(document), indent=indent, ensure_ascii=False)]
         else:
-            for line in text():
-                sys.stdout.write(line + "\n")
-        sys.stdout.flush()
+            lines = list(text())
+        try:
+            sys.stdout.writelines(f"{line}\n" for line in lines)
+            sys.stdout.flush()
+        except OSError as error:
+            error.filename = "stdout"
+            raise
 
     def clear_screen(self) -> None:
         """Begin at the top again, on a terminal; what is piped stays a sequence."""

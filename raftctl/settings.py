@@ -1,8 +1,10 @@
 """The options that every command knows, from flags, the environment and files, in that order."""
 
 import os
+import re
 import sys
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,6 +77,42 @@ def make_settings(
         yes=yes or os.environ.get("RAFTCTL_YES", "").strip().lower() in YES_WORDS,
         output=Output(mode, quiet, verbose, not no_color, ascii_only),
         is_home_flag=home is not None,
+    )
+
+
+_SHORT = re.compile(r"-([fhqvwy]*)(o(.*))?", re.DOTALL)
+"""Flags in one word, and the output at its end: -q, -vy, -o, -ojson, -qojson."""
+
+
+def output_for_errors(arguments: Sequence[str]) -> Output:
+    """The output that these arguments ask for, for an error that may be in themselves.
+
+    Read without the parser, and never an error of its own.
+    """
+    mode, flags = "", set[str]()
+    words = iter(arguments)
+    for word in words:
+        if word == "--":
+            break
+        if word.startswith("--"):
+            name, _, value = word.partition("=")
+            flags.add(name)
+            if name == "--output":
+                mode = value or next(words, "")
+        elif short := _SHORT.fullmatch(word):
+            flags.update(f"-{letter}" for letter in short[1])
+            if short[2]:
+                mode = short[3] or next(words, "")
+    try:
+        mode = mode or os.environ.get("RAFTCTL_OUTPUT") or _files().get("output", "text")
+    except (CliError, OSError, RuntimeError):  # the last where nobody has a home folder
+        mode = "text"
+    return Output(
+        mode if mode in MODES else "text",
+        quiet=bool(flags & {"-q", "--quiet"}),
+        verbose=bool(flags & {"-v", "--verbose"}),
+        color="--no-color" not in flags,
+        ascii_only="--ascii" in flags,
     )
 
 

@@ -18,7 +18,8 @@ class StateMachine(Protocol):
         """Apply a committed command, the entry at `index` of the log, and give its result.
 
         An exception becomes an error result that is the same on every node: its type's name. The
-        machine must be unchanged when it raises.
+        machine must be unchanged when it raises. MemoryError and RecursionError stop the node
+        instead: they depend on the process, so other nodes may have applied the command.
         """
         ...
 
@@ -36,4 +37,13 @@ class Watchable(Protocol):
 
         Raises HistoryLostError when changes after `since` are no longer kept.
         """
+        ...
+
+
+@runtime_checkable
+class Describable(Protocol):
+    """A machine whose commands people can read, in `raftctl log show`."""
+
+    def describe(self, command: bytes) -> str:
+        """A short line that says what `command` does. It may raise for one that means nothing."""
         ...

@@ -15,6 +15,7 @@ from node.raft.errors import (
     StoppedError,
 )
 from node.raft.library import Callbacks, Config, EntryState, Raft, Syncs
+from node.raft.log import EntryId
 from node.raft.messages import (
     AppendEntries,
     AppendEntriesResponse,
@@ -26,6 +27,7 @@ from node.raft.messages import (
     RequestPreVoteResponse,
     RequestVote,
     RequestVoteResponse,
+    StaleTerm,
     TimeoutNow,
 )
 
@@ -34,6 +36,7 @@ __all__ = [
     "AppendEntriesResponse",
     "Callbacks",
     "Config",
+    "EntryId",
     "EntryState",
     "InitialState",
     "LocalProtocolError",
@@ -51,6 +54,7 @@ __all__ = [
     "RequestPreVoteResponse",
     "RequestVote",
     "RequestVoteResponse",
+    "StaleTerm",
     "StoppedError",
     "Syncs",
     "TimeoutNow",

@@ -29,7 +29,7 @@ from node.raft.messages import LogEntry, Message
 from node.raft.progress import Progress
 from node.raft.quorum import has_majority
 from node.raft.reads import ForwardedRead
-from node.raft.ready import Envelope, HardState, ReadState, Ready
+from node.raft.ready import Envelope, HardState, Prompt, ReadState, Ready
 from node.raft.roles import (
     LEGAL_TRANSITIONS,
     ROLE_NAMES,
@@ -110,6 +110,11 @@ class RaftCore:
         return self._role.elected_at if isinstance(self._role, Leader) else None
 
     @property
+    def is_hard_state_durable(self) -> bool:
+        """Whether the present term and vote are on the disk."""
+        return self._saved_hard_state == (self.term, self.voted_for)
+
+    @property
     def first_index(self) -> int:
         return self.log.first_index
 
@@ -152,7 +157,8 @@ class RaftCore:
     def step(self, message: Message, now: int) -> None:
         """Take a message from a peer.
 
-        Raises RemoteProtocolError for one that no correct peer sends; log and vote are unchanged.
+        Raises RemoteProtocolError for one that no correct peer sends. The log is as it was, but a
+        later term counts, whatever came with it: carry out the next Ready all the same.
         """
         gate.step(self, message, now)
 
@@ -180,7 +186,16 @@ class RaftCore:
             leader.quorum_deadline = now + self.config.election_timeout_us
         if leader.transfer is not None and now >= leader.transfer.deadline:
             transfer.end_transfer(self, leader, ok=False)
-        if now >= leader.heartbeat_deadline:
+        self.beat(now)
+
+    def beat(self, now: int) -> None:
+        """Let heartbeats become due, and nothing else that time asks for.
+
+        For a host between two Readys that has not taken in what its peers sent meanwhile: it may
+        not conclude from their silence, as `tick` does, but its own must not last.
+        """
+        leader = self._role
+        if isinstance(leader, Leader) and now >= leader.heartbeat_deadline:
             leader.heartbeat_deadline = now + self.config.heartbeat_us
             for progress in leader.progress.values():
                 progress.heartbeat_due = True
@@ -192,8 +207,11 @@ class RaftCore:
         so remember the pair (index, `term`).
 
         Raises NotLeaderError; ProposalDroppedError when too many entries are uncommitted or
-        leadership is being transferred; ValueError for None, which stands for the no-op.
+        leadership is being transferred; ValueError for no entries, and for None, which stands for
+        the no-op.
         """
+        if not entries:
+            raise ValueError("there is no entry to append")
         if any(entry is None for entry in entries):
             raise ValueError("None is the no-op of an election, not an entry")
         leader = self._role
@@ -255,6 +273,19 @@ class RaftCore:
         self._handed_out_index += len(batch.committed)
         self._messages, self._messages_after_sync, self._reads, self._events = [], [], [], []
         return batch
+
+    def take_prompt(self) -> Prompt:
+        """What may leave while a Ready is under way, heartbeats first of all.
+
+        A disk may take longer than an election timeout: it must not look like a leader that died.
+        New entries wait for the next Ready, which makes one batch of them.
+        """
+        if isinstance(self._role, Leader):
+            reading.start_round(self._role)
+            replication.send_heartbeats(self, self._role)
+        prompt = Prompt(self._messages, self._reads, self._events)
+        self._messages, self._reads, self._events = [], [], []
+        return prompt
 
     def synced(self, seq: int, now: int) -> None:
         """Ready number `seq` is on the disk. Raises LocalProtocolError when none such was due."""

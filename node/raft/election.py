@@ -126,7 +126,9 @@ def _grant(core: "RaftCore", candidate_id: int, now: int) -> None:
 
 def handle_vote_response(core: "RaftCore", message: RequestVoteResponse, now: int) -> None:
     if isinstance(core.role, Candidate):
-        core.role.votes[message.responder_id] = message.vote_granted
+        # A vote that was granted in this term stays granted, whatever arrives after it.
+        granted = message.vote_granted or core.role.votes.get(message.responder_id, False)
+        core.role.votes[message.responder_id] = granted
         _count_votes(core, core.role, now)
 
 

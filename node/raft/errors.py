@@ -1,5 +1,5 @@
 """The library's errors. `LocalProtocolError`: this host misused the core. `RemoteProtocolError`: a
-peer sent what no correct peer sends; drop the message, the core has not changed.
+peer sent what no correct peer sends; drop the message, and carry out what the core wants done.
 """
 
 
@@ -16,25 +16,33 @@ class LocalProtocolError(ProtocolError):
 
 
 class RemoteProtocolError(ProtocolError):
-    """A message from a peer that no correct peer would send. Nothing was changed by it."""
+    """A message from a peer that no correct peer would send. The log is as it was; a later term
+    that came with the message counts all the same.
+    """
 
 
 class NotLeaderError(RaftError):
     """Only a leader takes this call. `leader` is the id to ask instead, None when unknown."""
 
     def __init__(self, leader: int | None) -> None:
-        super().__init__(
-            "not the leader; " + (f"ask {leader}" if leader is not None else "none is known")
-        )
+        super().__init__(leader)
         self.leader = leader
+
+    def __str__(self) -> str:
+        return "not the leader; " + (
+            "none is known" if self.leader is None else f"ask {self.leader}"
+        )
 
 
 class ProposalDroppedError(RaftError):
     """The leader cannot take the entry now (`reason`); nothing was appended, try again later."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"proposal dropped: {reason}")
+        super().__init__(reason)
         self.reason = reason
+
+    def __str__(self) -> str:
+        return f"proposal dropped: {self.reason}"
 
 
 class StoppedError(RaftError):

@@ -5,8 +5,11 @@ Before its handler sees a message, `step` compares its term with this node's:
 - a higher term makes this node a follower in that term. Two messages do not: a pre-vote asks about
   a term that nobody entered, and a vote request during a leader's lifetime is ignored (stickiness),
   unless that leader itself asked for the election;
-- a lower term is answered with the present one, whatever the message was, so that its sender
-  catches up, and has no other effect.
+- a lower term has no effect. A request is answered, so that its sender catches up: an append or a
+  vote request with StaleTerm, which says the present term and nothing else. An answer in the
+  request's own kind would carry the new term, and if its sender leads or campaigns again in that
+  term it would count for what was sent in it. A pre-vote and a read index request are answered in
+  their kind, since their answers name the round or the read that they belong to.
 """
 
 from typing import TYPE_CHECKING
@@ -23,6 +26,7 @@ from node.raft.messages import (
     RequestPreVoteResponse,
     RequestVote,
     RequestVoteResponse,
+    StaleTerm,
     TimeoutNow,
     check_shape,
     sender_of,
@@ -68,12 +72,8 @@ def _answer_stale(core: "RaftCore", message: Message, now: int) -> None:
     match message:
         case RequestPreVote():
             election.handle_pre_vote(core, message, now)
-        case RequestVote() if core.voting:
-            core.send_after_sync(
-                message.candidate_id, RequestVoteResponse(core.term, core.id, False)
-            )
-        case AppendEntries() if core.voting:
-            replication.reject_append(core, message)
+        case RequestVote(candidate_id=sender) | AppendEntries(leader_id=sender) if core.voting:
+            core.send_after_sync(sender, StaleTerm(core.term, core.id))
         case ReadIndexRequest():
             response = ReadIndexResponse(core.term, core.id, message.read_id, None)
             core.send(message.requester_id, response)
@@ -101,3 +101,5 @@ def _dispatch(core: "RaftCore", message: Message, now: int) -> None:
             reading.handle_request(core, message)
         case ReadIndexResponse():
             reading.handle_response(core, message)
+        case StaleTerm():
+            pass  # its term was all that it has to say

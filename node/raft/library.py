@@ -23,9 +23,9 @@ from typing import Any, Protocol, runtime_checkable
 from node.raft.config import CoreConfig, InitialState
 from node.raft.core import RaftCore
 from node.raft.errors import RemoteProtocolError, StoppedError
+from node.raft.log import EntryId
 from node.raft.messages import LogEntry, Message
 from node.raft.ready import Envelope, ReadState, Ready
-from node.raft.roles import Follower
 
 
 def monotonic_ms() -> float:
@@ -34,8 +34,9 @@ def monotonic_ms() -> float:
 
 
 class Callbacks(Protocol):
-    """What the host brings. An error out of `make_rpc` is ignored: the message counts as lost, and
-    is repeated in time. An error out of any other callback stops the instance for good.
+    """What the host brings. An Exception out of `make_rpc` is ignored: the message counts as lost,
+    and is repeated in time. Whatever else is raised, out of any callback, stops the instance for
+    good, KeyboardInterrupt and a cancellation included: half of an effect cannot be taken back.
     """
 
     def make_rpc(self, peer_id: int, rpc: Message) -> None:
@@ -137,15 +138,16 @@ class Raft:
         """
         self._callbacks = callbacks
         self._clock = config.clock
-        self._heartbeat_us = _microseconds(config.heartbeat_timeout)
+        self._tick_ms_max = max(int(config.heartbeat_timeout), 1)
         self._core = RaftCore(config._core_config(), initial_state, config.rng, self._now())
         self._disk_last_index = len(initial_state.log)
         self._disk_term = initial_state.current_term
         self._disk_voted_for = initial_state.voted_for
         self._last_applied = initial_state.last_applied
         self._inbox: deque[Message] = deque()
-        self._reads: list[tuple[int, int, Callable[[bool], None]]] = []
-        self._read_order = count()
+        self._read_numbers = count()
+        self._open_reads: dict[int, Callable[[bool], None]] = {}
+        self._confirmed: list[tuple[int, int]] = []  # a heap of (read index, number of the read)
         self._is_draining = False
         self._error: BaseException | None = None
 
@@ -153,15 +155,19 @@ class Raft:
     @property
     def current_leader(self) -> int | None:
         """Who leads, as far as this member knows and has heard lately; where to send clients."""
-        return self._core.leader_id
+        return None if self._error is not None else self._core.leader_id
 
     @property
     def is_leader(self) -> bool:
-        return self._core.is_leader
+        return self._error is None and self._core.is_leader
 
     @property
     def current_term(self) -> int:
-        """The present term; after `append_entry`, that of the new entry."""
+        """The present term.
+
+        A trap: after `append_entry` it need not be the term of the new entry, since messages that
+        came in during the call may have begun a later one. `append` gives index and term.
+        """
         return self._core.term
 
     @property
@@ -176,33 +182,35 @@ class Raft:
         """Whether *an* entry at `index` was applied here.
 
         A trap: after a change of leaders it may not be the one that you appended. To acknowledge a
-        client's write use `entry_state`, which knows the term too.
+        client's write use `append` and `entry_state`, which know the term too.
         """
         return index <= self._last_applied
 
     def entry_state(self, index: int, term: int) -> EntryState:
-        """What became of the entry that was appended at `index` in `term`."""
-        if index > self._last_applied:
-            return EntryState.PENDING
-        if self._core.log.term_at(index) == term:
-            return EntryState.APPLIED
-        return EntryState.SUPERSEDED
+        """What became of the entry that was appended at `index` in `term`, as `append` gave them.
+
+        It ends as APPLIED or SUPERSEDED as soon as this member knows.
+        """
+        if index <= self._last_applied:
+            is_same = self._core.log.term_at(index) == term
+            return EntryState.APPLIED if is_same else EntryState.SUPERSEDED
+        # Terms never fall along a log: after an entry of a later term there is none of `term`.
+        applied_term = self._core.log.term_at(self._last_applied)
+        assert applied_term is not None, "applied entries stay in the log"
+        return EntryState.SUPERSEDED if applied_term > term else EntryState.PENDING
 
     # -- what comes in -----------------------------------------------------------------------------
     def tick(self) -> int:
         """Do what is due. Returns the milliseconds until the next call, if nothing comes before.
 
-        For all but followers that is at most `heartbeat_timeout`: such a member may come to lead
-        inside `handle_rpc`, and has to send heartbeats from then on.
+        That is at most `heartbeat_timeout`: any member may come to lead inside `handle_rpc`, and
+        has to send heartbeats from then on.
         """
         self._check_alive()
-        now = self._now()
-        self._core.tick(now)
-        self._drain(now)
+        self._core.tick(self._now())
+        self._drain()
         left_us = max(self._core.next_deadline - self._now(), 0)
-        if not isinstance(self._core.role, Follower):
-            left_us = min(left_us, self._heartbeat_us)
-        return -(-left_us // 1000)
+        return min(-(-left_us // 1000), self._tick_ms_max)
 
     def handle_rpc(self, rpc: Message) -> None:
         """Take a message from another member.
@@ -213,36 +221,54 @@ class Raft:
         if self._is_draining:
             self._inbox.append(rpc)
             return
-        now = self._now()
-        self._core.step(rpc, now)
-        self._drain(now)
+        try:
+            self._core.step(rpc, self._now())
+        except RemoteProtocolError:
+            self._drain()  # a later term counts, and has to be saved, whatever came with it
+            raise
+        self._drain()
 
-    def append_entry(self, entry: Any) -> int:  # noqa: ANN401 - of the host's own type
-        """Append to the replicated log and give the index; `entry_state` says what became of it.
+    def append(self, *entries: Any) -> EntryId:  # noqa: ANN401 - of the host's own type
+        """Append to the replicated log, in one piece. Gives the term and the index of the first
+        entry; the others follow it. `entry_state(index, term)` says what became of each.
 
         Raises NotLeaderError, with the leader's id where it is known; ProposalDroppedError when
-        the leader cannot take more now; ValueError for None, which stands for a leader's no-op.
+        the leader cannot take more now; ValueError for no entries, and for None, which stands for
+        a leader's no-op.
         """
-        return self.append_entries([entry])
-
-    def append_entries(self, entries: Sequence[Any]) -> int:
-        """Append several entries in one piece, and give the index of the first."""
         self._check_alive()
         index = self._core.propose(entries)
-        self._drain(self._now())
-        return index
+        entry_id = EntryId(self._core.term, index)  # what follows may end this leadership
+        self._drain()
+        return entry_id
+
+    def append_entry(self, entry: Any) -> int:  # noqa: ANN401 - of the host's own type
+        """Append an entry and give its index alone. Raises what `append` raises.
+
+        A trap: to learn later that *this* entry was applied takes its term too, which
+        `current_term` need not tell after the call. Use `append` for that.
+        """
+        return self.append(entry).index
+
+    def append_entries(self, entries: Sequence[Any]) -> int:
+        """Append several entries in one piece, and give the index of the first alone; see
+        `append_entry`. Raises what `append` raises.
+        """
+        return self.append(*entries).index
 
     def read(self, on_ready: Callable[[bool], None]) -> None:
         """Read linearizably, without a log entry (thesis 6.4).
 
         Calls `on_ready(True)` once the state machine holds every write that was acknowledged before
-        this call, on whatever member; `on_ready(False)` if no majority confirmed it. Raises
-        NotLeaderError when no leader is known.
+        this call, on whatever member; `on_ready(False)` if no majority confirmed it, or the
+        instance stopped. Raises NotLeaderError when no leader is known, ProposalDroppedError when
+        too many reads wait.
         """
         self._check_alive()
-        now = self._now()
-        self._core.read_index(on_ready, now)
-        self._drain(now)
+        number = next(self._read_numbers)
+        self._core.read_index(number, self._now())
+        self._open_reads[number] = on_ready
+        self._drain()
 
     def transfer_leadership(self, target_id: int) -> None:
         """Hand leadership to `target_id`, within one election timeout or not at all (thesis 3.10).
@@ -250,9 +276,8 @@ class Raft:
         Raises NotLeaderError, and ValueError for a target that is not another member.
         """
         self._check_alive()
-        now = self._now()
-        self._core.transfer_leadership(target_id, now)
-        self._drain(now)
+        self._core.transfer_leadership(target_id, self._now())
+        self._drain()
 
     # -- inside ------------------------------------------------------------------------------------
     def _now(self) -> int:
@@ -262,7 +287,7 @@ class Raft:
         if self._error is not None:
             raise StoppedError(f"stopped by {self._error!r}") from self._error
 
-    def _drain(self, now: int) -> None:
+    def _drain(self) -> None:
         """Carry out Readys until the core is quiet. Calls out of a callback only queue up."""
         if self._is_draining:
             return
@@ -270,27 +295,41 @@ class Raft:
         try:
             while True:
                 while self._inbox:
-                    self._step_queued(self._inbox.popleft(), now)
+                    self._step_queued(self._inbox.popleft())
                 ready = self._core.ready()
                 if ready is None:
                     return
-                self._carry_out(ready, now)
-        except Exception as error:
-            self._error = error
+                self._carry_out(ready)
+                if ready.committed:
+                    self._core.beat(self._now())  # to apply takes time, and more may follow
+        except BaseException as error:
+            self._stop(error)
             raise
         finally:
             self._is_draining = False
 
-    def _step_queued(self, rpc: Message, now: int) -> None:
+    def _stop(self, error: BaseException) -> None:
+        """Nothing is done any more, so every read that waits ends here."""
+        self._error = error
+        self._inbox.clear()
+        self._confirmed.clear()
+        while self._open_reads:
+            on_ready = self._open_reads.pop(next(iter(self._open_reads)))
+            try:
+                on_ready(False)
+            except Exception:
+                continue  # `error` is the one to report
+
+    def _step_queued(self, rpc: Message) -> None:
         try:
-            self._core.step(rpc, now)
+            self._core.step(rpc, self._now())
         except RemoteProtocolError:
             return  # its sender has returned from `handle_rpc` already: nobody is left to tell
 
-    def _carry_out(self, ready: Ready, now: int) -> None:
+    def _carry_out(self, ready: Ready) -> None:
         self._send(ready.messages)
         self._save(ready)
-        self._core.synced(ready.seq, now)
+        self._core.synced(ready.seq, self._now())
         self._send(ready.messages_after_sync)
         for entry in ready.committed:
             if entry.entry is not None:
@@ -298,8 +337,9 @@ class Raft:
             self._last_applied += 1
         for state in ready.reads:
             self._finish_read(state)
-        while self._reads and self._reads[0][0] <= self._last_applied:
-            heappop(self._reads)[2](True)
+        while self._confirmed and self._confirmed[0][0] <= self._last_applied:
+            _, number = heappop(self._confirmed)
+            self._open_reads.pop(number)(True)
 
     def _send(self, envelopes: list[Envelope]) -> None:
         for peer_id, rpc in envelopes:
@@ -332,11 +372,11 @@ class Raft:
             callbacks.sync()
 
     def _finish_read(self, state: ReadState) -> None:
-        on_ready: Any = state.context
+        number: Any = state.context
         if state.read_index is None:
-            on_ready(False)
+            self._open_reads.pop(number)(False)
         else:
-            heappush(self._reads, (state.read_index, next(self._read_order), on_ready))
+            heappush(self._confirmed, (state.read_index, number))
 
 
 def _microseconds(milliseconds: float) -> int:

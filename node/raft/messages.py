@@ -125,6 +125,18 @@ class ReadIndexResponse:
     read_index: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class StaleTerm:
+    """The answer to a RequestVote or AppendEntries of an earlier term: a later one has begun.
+
+    It says nothing about the request. Its sender may lead or campaign again in `term`, and would
+    take a refusal that carries the new term for an answer to what it asks now.
+    """
+
+    term: int
+    responder_id: int
+
+
 Message = (
     RequestPreVote
     | RequestPreVoteResponse
@@ -135,6 +147,7 @@ Message = (
     | TimeoutNow
     | ReadIndexRequest
     | ReadIndexResponse
+    | StaleTerm
 )
 
 

@@ -31,6 +31,12 @@ def send_appends(core: "RaftCore", leader: Leader) -> None:
             entries = _next_entries(core, progress)
             _send_append(core, leader, peer_id, progress, entries)
             progress.sent(progress.next_index + len(entries) - 1)
+    send_heartbeats(core, leader)
+
+
+def send_heartbeats(core: "RaftCore", leader: Leader) -> None:
+    """Queue an append without entries for each follower that is due one."""
+    for peer_id, progress in leader.progress.items():
         if progress.heartbeat_due:
             _send_append(core, leader, peer_id, progress, [])
 
@@ -133,27 +139,35 @@ def handle_append(core: "RaftCore", message: AppendEntries, now: int) -> None:
     if not core.voting:
         return
     if core.log.term_at(message.prev_log_index) != message.prev_log_term:
-        reject_append(core, message)
+        _reject_append(core, message)
         return
     dropped = core.log.merge(message.prev_log_index, message.entries, core.commit_index)
     match_index = message.prev_log_index + len(message.entries)
     if dropped is not None:
         core.emit(LogTruncated(core.term, dropped.first, dropped.last))
     core.commit_index = max(core.commit_index, min(message.leader_commit, match_index))
-    core.send_after_sync(
-        message.leader_id,
-        AppendEntriesResponse(
-            core.term,
-            core.id,
-            True,
-            message.prev_log_index,
-            message.sequence,
-            match_index=match_index,
-        ),
+    _acknowledge(core, message, match_index)
+
+
+def _acknowledge(core: "RaftCore", message: AppendEntries, match_index: int) -> None:
+    """Vouch for what the message showed to be equal, as far as it is durable.
+
+    A heartbeat brings nothing to write, so its answer does not wait for what is being written, and
+    stops short of that: a slow disk must not look like a node that died.
+    """
+    is_prompt = not message.entries and core.is_hard_state_durable
+    response = AppendEntriesResponse(
+        core.term,
+        core.id,
+        True,
+        message.prev_log_index,
+        message.sequence,
+        match_index=min(match_index, core.log.stable_index) if is_prompt else match_index,
     )
+    (core.send if is_prompt else core.send_after_sync)(message.leader_id, response)
 
 
-def reject_append(core: "RaftCore", message: AppendEntries) -> None:
+def _reject_append(core: "RaftCore", message: AppendEntries) -> None:
     """Refuse, and say where the logs may agree: no entry above the hint can."""
     hint = core.log.last_index_at_or_below(message.prev_log_index, message.prev_log_term)
     core.send_after_sync(

@@ -6,7 +6,7 @@ put another entry in the same place.
 
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import NamedTuple
 
@@ -65,21 +65,44 @@ class ConfirmedQueries:
     def __init__(self) -> None:
         self._heap: list[tuple[int, int, Query]] = []
         self._order = count()
+        self.next_deadline: int | None = None
+        """No deadline is earlier; None: nothing waits."""
+
+    def __iter__(self) -> Iterator[Query]:
+        return (query for _, _, query in sorted(self._heap))
 
     def add(self, read_index: int, query: Query) -> None:
         heappush(self._heap, (read_index, next(self._order), query))
+        self.next_deadline = min(self.next_deadline or query.deadline, query.deadline)
 
     def pop_ready(self, applied: int) -> Iterator[Query]:
         while self._heap and self._heap[0][0] <= applied:
             yield heappop(self._heap)[2]
+        if not self._heap:
+            self.next_deadline = None
 
     def pop_overdue(self, now: int) -> list[Query]:
-        overdue = [item[2] for item in self._heap if item[2].deadline <= now]
-        if overdue:
-            self._heap = [item for item in self._heap if item[2].deadline > now]
+        if self.next_deadline is None or now < self.next_deadline:
+            return []
+        overdue = [query for query in self if query.deadline <= now]
+        self._heap = [item for item in self._heap if item[2].deadline > now]
+        heapify(self._heap)
+        self.next_deadline = min((item[2].deadline for item in self._heap), default=None)
         return overdue
 
     def pop_all(self) -> list[Query]:
-        queries = [item[2] for item in self._heap]
+        queries = list(self)
         self._heap.clear()
+        self.next_deadline = None
         return queries
+
+
+class PendingTransfer(NamedTuple):
+    """A transfer of leadership to `target`, asked of the leader of `term`, given up at `deadline`
+    (microseconds).
+    """
+
+    ticket: Ticket
+    target: int
+    term: int
+    deadline: int

@@ -13,15 +13,15 @@ Every request ends: with its result, or with a Failure that says whether it may 
 
 import random
 from collections.abc import Hashable
+from itertools import chain
 
 from node.machines.base import StateMachine
 from node.raft.config import CoreConfig, InitialState
 from node.raft.core import RaftCore
 from node.raft.errors import NotLeaderError, ProposalDroppedError
-from node.raft.events import TransferEnded
 from node.raft.messages import Message
-from node.raft.ready import ReadState, Ready
-from node.replica.pending import ConfirmedQueries, Proposals, Query, Ticket
+from node.raft.ready import Prompt, ReadState, Ready
+from node.replica.pending import ConfirmedQueries, PendingTransfer, Proposals, Query, Ticket
 from node.replica.sessions import SESSIONS_MAX, Sessions
 from node.storage.base import Stored
 from node.wire.envelope import EnvelopeError, error_result, ok_result, unseal
@@ -29,6 +29,10 @@ from node.wire.messages import Answer, Applied, Document, Failure, Outcome, Read
 
 READ_PATIENCE = 8
 """A read waits for its index at most this many election timeouts: the log may never reach here."""
+TRANSFER_PATIENCE = 4
+"""After this many election timeouts the one who asked for a transfer hears that nobody took over:
+the leader tries for one of them, and the election of whoever leads next may take two more.
+"""
 
 
 class Replica:
@@ -52,17 +56,24 @@ class Replica:
         self.machine = machine
         self.last_applied = 0
         self.is_disk_full = False
+        self.is_overloaded = False
+        """The host has too much to do, and wants new requests refused."""
         self._sessions = Sessions(sessions_max)
         self._proposals = Proposals()
-        self._queries: set[Query] = set()  # waiting for a majority
+        self._queries: dict[Query, None] = {}  # waiting for a majority, in the order of asking
         self._confirmed = ConfirmedQueries()
-        self._transfer: Ticket | None = None
+        self._transfer: PendingTransfer | None = None
         self._replies: list[tuple[Hashable, WireMessage]] = []
 
     @property
     def next_deadline(self) -> int:
         """When `tick` has something to do next, in microseconds."""
-        return self.core.next_deadline
+        deadline = self.core.next_deadline
+        if self._confirmed.next_deadline is not None:
+            deadline = min(deadline, self._confirmed.next_deadline)
+        if self._transfer is not None:
+            deadline = min(deadline, self._transfer.deadline)
+        return deadline
 
     # -- what comes in -----------------------------------------------------------------------------
     def step(self, message: Message, now: int) -> None:
@@ -74,10 +85,12 @@ class Replica:
         self.core.tick(now)
         for query in self._confirmed.pop_overdue(now):
             self._fail(query.ticket, "no_quorum", "this node does not catch up")
+        if self._transfer is not None and now >= self._transfer.deadline:
+            self._fail_transfer(self._transfer, "nobody is known to have taken over")
 
     def submit(self, ticket: Ticket, command: bytes, now: int) -> None:
         """Propose a sealed command. Its reply is Applied or a Failure."""
-        if not self._accepts_writes(ticket):
+        if self._is_overloaded(ticket) or not self._accepts_writes(ticket):
             return
         try:
             unseal(command)
@@ -94,6 +107,11 @@ class Replica:
         else:
             self._proposals.add(index, self.core.term, ticket)
 
+    def _is_overloaded(self, ticket: Ticket) -> bool:
+        if self.is_overloaded:
+            self._fail(ticket, "busy", "too many requests wait on this node")
+        return self.is_overloaded
+
     def _accepts_writes(self, ticket: Ticket) -> bool:
         if not self.core.voting:
             self._fail(ticket, "wiped", "this node lost its disk and only follows")
@@ -109,11 +127,13 @@ class Replica:
         `stale`: from the state as it is. `linearizable`: at an index that the leader confirms,
         through which a follower may answer too, if asked to (`here`).
         """
-        if mode == "stale":
-            self._answer(Query(ticket, query, now))
+        if self._is_overloaded(ticket):
             return
         if not self.core.voting:
             self._fail(ticket, "wiped", "this node lost its disk and only follows")
+            return
+        if mode == "stale":
+            self._answer(Query(ticket, query, now))
             return
         if not (here or self.core.is_leader):
             self._fail_not_leader(ticket, self.core.leader_id)
@@ -126,13 +146,15 @@ class Replica:
         except ProposalDroppedError as error:
             self._fail(ticket, "busy", str(error))
         else:
-            self._queries.add(waiting)
+            self._queries[waiting] = None
 
     def transfer(self, ticket: Ticket, target: int, now: int) -> None:
         """Hand leadership over; `target` 0 takes the follower that holds most of the log.
 
-        The reply is a Document once this node stepped down for it, or a Failure.
+        The reply is a Document once the target leads, or a Failure.
         """
+        if self._is_overloaded(ticket):
+            return
         if self._transfer is not None:
             self._fail(ticket, "transferring", "another transfer is under way")
             return
@@ -146,20 +168,27 @@ class Replica:
         except ValueError as error:
             self._fail(ticket, "bad_request", str(error))
         else:
-            self._transfer = ticket
+            patience = TRANSFER_PATIENCE * self.core.config.election_timeout_us
+            self._transfer = PendingTransfer(ticket, target, self.core.term, now + patience)
 
     def forget(self, source: Hashable) -> None:
         """Nobody waits for the replies to `source` any more."""
         self._proposals.forget(source)
-        for query in self._queries:
+        for query in chain(self._queries, self._confirmed):
             query.forgotten = query.forgotten or query.ticket.source == source
-        if self._transfer is not None and self._transfer.source == source:
+        if self._transfer is not None and self._transfer.ticket.source == source:
             self._transfer = None
 
     def disk_full(self, now: int) -> None:
         """The disk took nothing of the Ready under way: no writes until it does (`synced`)."""
         self.is_disk_full = True
         self.core.step_down(now, "the disk is full")
+
+    def disk_stalls(self, now: int) -> None:
+        """The disk may never take the Ready under way: give way, and let nobody wait for it."""
+        self.core.step_down(now, "the disk stalls")
+        for ticket in self._proposals.pop_above(0):
+            self._fail(ticket, "leadership_lost", "this node's disk stalls", "unknown")
 
     def stop(self) -> None:
         """Answer everything that waits, before the node goes."""
@@ -170,13 +199,14 @@ class Replica:
             self._fail(query.ticket, "stopping", message)
         self._queries.clear()
         if self._transfer is not None:
-            self._fail(self._transfer, "stopping", message, "unknown")
+            self._fail(self._transfer.ticket, "stopping", message, "unknown")
             self._transfer = None
 
     # -- what goes out -----------------------------------------------------------------------------
     def ready(self) -> Ready | None:
         """The core's next batch; None when there is nothing to do, or one is under way."""
         self.fail_lost_proposals()
+        self._look_at_transfer()
         return self.core.ready()
 
     def apply(self, ready: Ready) -> None:
@@ -189,14 +219,22 @@ class Replica:
             self._finish_read(state)
         for query in self._confirmed.pop_ready(self.last_applied):
             self._answer(query)
-        for event in ready.events:
-            if isinstance(event, TransferEnded):
-                self._end_transfer(event)
 
     def synced(self, seq: int, now: int) -> None:
         """Batch `seq` is durable."""
         self.is_disk_full = False
         self.core.synced(seq, now)
+
+    def take_prompt(self) -> Prompt:
+        """What need not wait for the batch that is being saved; reads that may be are answered."""
+        self.fail_lost_proposals()
+        self._look_at_transfer()
+        prompt = self.core.take_prompt()
+        for state in prompt.reads:
+            self._finish_read(state)
+        for query in self._confirmed.pop_ready(self.last_applied):
+            self._answer(query)
+        return prompt
 
     def fail_lost_proposals(self) -> None:
         """Whoever lost leadership cannot tell what becomes of the rest: say so at once.
@@ -235,6 +273,10 @@ class Replica:
         def run_machine() -> bytes:
             try:
                 return ok_result(self.machine.apply(payload, index))
+            except (MemoryError, RecursionError):
+                # What this process had to spare, not the command, decided that: another node may
+                # have applied it. Going on would make the two differ.
+                raise
             except Exception as error:
                 # The machine is the user's: whatever it raises is the command's result, and by
                 # its type alone the same on every node.
@@ -245,7 +287,7 @@ class Replica:
     def _finish_read(self, state: ReadState) -> None:
         query = state.context
         assert isinstance(query, Query), "read contexts are queries"
-        self._queries.discard(query)
+        self._queries.pop(query, None)
         if state.read_index is None:
             self._fail(query.ticket, "no_quorum", "no majority confirmed who leads")
         else:
@@ -262,16 +304,28 @@ class Replica:
         source, request_id = query.ticket
         self._replies.append((source, Answer(request_id, self.last_applied, result)))
 
-    def _end_transfer(self, event: TransferEnded) -> None:
-        if self._transfer is None:
+    def _look_at_transfer(self) -> None:
+        """Answer whoever asked for a transfer, once it is known how it ended.
+
+        That this node gave way says little: another node may have taken the next term. And who was
+        told to campaign may do so yet, as long as that term lasts.
+        """
+        transfer, core = self._transfer, self.core
+        if transfer is None:
             return
-        source, request_id = self._transfer
-        if event.ok:
-            document = {"from": self.core.id, "target": event.target_id, "term": event.term}
+        if core.term == transfer.term:
+            if core.is_leader and core.transferring_to != transfer.target:
+                self._fail_transfer(transfer, f"n{transfer.target} did not take over in time")
+        elif core.leader_id == transfer.target:
+            source, request_id = transfer.ticket
+            document = {"from": core.id, "target": transfer.target, "term": core.term}
             self._replies.append((source, Document(request_id, document)))
-        else:
-            message = f"n{event.target_id} did not take over in time"
-            self._fail(self._transfer, "timeout", message, "unknown")
+            self._transfer = None
+        elif core.leader_id is not None:
+            self._fail_transfer(transfer, f"n{core.leader_id} leads, not n{transfer.target}")
+
+    def _fail_transfer(self, transfer: PendingTransfer, message: str) -> None:
+        self._fail(transfer.ticket, "timeout", message, "unknown")
         self._transfer = None
 
     def _fail_not_leader(self, ticket: Ticket, leader: int | None) -> None:

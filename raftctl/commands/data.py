@@ -3,18 +3,26 @@
 import base64
 import shlex
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from raftctl import completion
+from raftctl.commands.arguments import (
+    DATA_SECONDS,
+    checked_key,
+    checked_text,
+    client_of,
+    kv_cluster,
+    node_at,
+    running,
+    value_bytes,
+)
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.settings import Settings
-from raftctl.values import node_id, usage
+from raftctl.values import usage
 from raftctl.verbs import section
 
 if TYPE_CHECKING:
@@ -22,7 +30,6 @@ if TYPE_CHECKING:
     from raftctl.cluster.directory import Cluster
     from raftctl.documents import Change, Get
 
-DATA_SECONDS = 5.0
 SHOWN_MAX = 80  # characters of a value in a message
 Key = Annotated[str, typer.Argument(help="The key.")]
 
@@ -48,9 +55,9 @@ def put(
     from raftctl.documents import Put
 
     settings: Settings = context.obj
-    cluster = _kv_cluster(settings)
-    command = kv.put(_key(key), _value(cluster, value))
-    with _client(settings, cluster) as client:
+    cluster = kv_cluster(settings)
+    command = kv.put(checked_key(key), value_bytes(cluster, value))
+    with client_of(settings, cluster) as client:
         applied = client.propose(command)
     document = Put(key, applied.index, applied.term)
     settings.output.show(document, lambda: [f"ok  index {applied.index} term {applied.term}"])
@@ -69,13 +76,13 @@ def get(
     from raftctl.output import table
 
     settings: Settings = context.obj
-    cluster = _kv_cluster(settings)
-    query = kv.get(_key(key))
+    cluster = kv_cluster(settings)
+    query = kv.get(checked_key(key))
     if read not in ("linearizable", "stale"):
         raise usage(f"--read {read}", "linearizable or stale")
     mode = "stale" if read == "stale" else "linearizable"
-    where = None if at is None else _at(cluster, at)
-    with _client(settings, cluster) as client:
+    where = None if at is None else node_at(cluster, at)
+    with client_of(settings, cluster) as client:
         try:
             answer = client.read(query, mode, where)  # type: ignore[arg-type]
         except Exception as error:
@@ -103,9 +110,9 @@ def delete(context: typer.Context, key: Key) -> None:
     from raftctl.documents import Del
 
     settings: Settings = context.obj
-    cluster = _kv_cluster(settings)
-    command = kv.delete(_key(key))
-    with _client(settings, cluster) as client:
+    cluster = kv_cluster(settings)
+    command = kv.delete(checked_key(key))
+    with client_of(settings, cluster) as client:
         applied = client.propose(command)
     existed = bool(kv.decode_result(applied.result))
     document = Del(key, existed, applied.index, applied.term)
@@ -128,10 +135,10 @@ def cas(
     from raftctl.documents import Cas
 
     settings: Settings = context.obj
-    cluster = _kv_cluster(settings)
+    cluster = kv_cluster(settings)
     expected = None if absent else old.encode("utf-8", "surrogateescape")
-    command = kv.cas(_key(key), expected, _value(cluster, new))
-    with _client(settings, cluster) as client:
+    command = kv.cas(checked_key(key), expected, value_bytes(cluster, new))
+    with client_of(settings, cluster) as client:
         applied = client.propose(command)
     swapped, current = kv.decode_result(applied.result)
     if not swapped:
@@ -150,9 +157,9 @@ def scan(
     from raftctl.output import table
 
     settings: Settings = context.obj
-    cluster = _kv_cluster(settings)
-    _check_text(prefix)
-    with _client(settings, cluster) as client:
+    cluster = kv_cluster(settings)
+    checked_text(prefix)
+    with client_of(settings, cluster) as client:
         items = _scan(client, prefix, limit + 1, _page_max(cluster))
     more = len(items) > limit
     items = items[:limit]
@@ -197,21 +204,31 @@ def _page_max(cluster: "Cluster") -> int:
 def watch(
     context: typer.Context,
     prefix: Annotated[str, typer.Argument(help="Keys that begin so; none: all.")] = "",
-    since: Annotated[int, typer.Option(help="Changes after this index; 0: from now on.")] = 0,
+    since: Annotated[
+        int, typer.Option(min=0, help="Changes after this index; 0: from now on.")
+    ] = 0,
 ) -> None:
-    """Follow changes as they are applied, until Ctrl-C."""
+    """Follow changes as they are applied, until Ctrl-C.
+
+    When its node goes, it continues at the next leader.
+    """
+    from node.client.blocking import Client
+    from node.client.errors import UnreachableError
     from node.machines import kv
     from raftctl.documents import Change
     from raftctl.output import escaped
 
     settings: Settings = context.obj
-    from node.client.blocking import Client
-
-    cluster = _kv_cluster(settings)
-    _check_text(prefix)
+    cluster = kv_cluster(settings)
+    checked_text(prefix)
     with Client(cluster.address, timeout=settings.timeout or DATA_SECONDS) as client:
         is_first = True
-        for batch in client.watch(kv.watch(prefix), since):
+
+        def moved(error: UnreachableError, node_id: int, seen: int) -> None:
+            after = f"after index {seen}" if seen else "from now on"
+            settings.output.note(f"{error.message}; going on at n{node_id} {after}")
+
+        for batch in client.watch(kv.watch(prefix), since, moved):
             if is_first:
                 settings.output.note(f"watching {prefix!r} after index {since or batch.index}")
                 is_first = False
@@ -233,83 +250,13 @@ def propose(
     from raftctl.documents import Propose
 
     settings: Settings = context.obj
-    cluster = _running(find_cluster(settings))
-    body = _value(cluster, command)
-    with _client(settings, cluster) as client:
+    cluster = running(find_cluster(settings))
+    body = value_bytes(cluster, command)
+    with client_of(settings, cluster) as client:
         applied = client.propose(body)
     text, binary = _as_text(applied.result)
     document = Propose(applied.index, applied.term, text, binary)
     settings.output.show(document, lambda: [text or binary or "ok"])
-
-
-def _kv_cluster(settings: Settings) -> "Cluster":
-    """The cluster, when its machine has keys and values."""
-    from raftctl.cluster.directory import find_cluster
-
-    cluster = find_cluster(settings)
-    if cluster.spec.machine != "kv":
-        raise usage(
-            f"{cluster.name} runs the machine {cluster.spec.machine}, which has no keys and values",
-            "raftctl propose gives it a command",
-        )
-    return _running(cluster)
-
-
-def _running(cluster: "Cluster") -> "Cluster":
-    """The cluster, when at least one of its nodes runs."""
-    if all(process.find() is None for process in cluster.processes.values()):
-        raise CliError(
-            "E_NOT_RUNNING",
-            f"no node of {cluster.name} runs",
-            Exit.NOT_RUNNING,
-            hint=f"raftctl up {cluster.name}",
-            retryable=True,
-        )
-    return cluster
-
-
-@contextmanager
-def _client(settings: Settings, cluster: "Cluster") -> "Iterator[Client]":
-    """A client, and a word to whoever waits when the cluster takes its time."""
-    from node.client.blocking import Client
-
-    timeout = settings.timeout or DATA_SECONDS
-    waiting = settings.output.patience(f"waiting for {cluster.name}, up to {timeout:g}s")
-    with waiting, Client(cluster.address, timeout=timeout) as client:
-        yield client
-
-
-def _key(key: str) -> str:
-    from node.machines.kv import KEY_BYTES_MAX
-
-    if not 0 < len(_check_text(key)) <= KEY_BYTES_MAX:
-        raise usage(f"a key of {len(key)} characters", f"1 to {KEY_BYTES_MAX} bytes")
-    return key
-
-
-def _check_text(text: str) -> bytes:
-    """A key's bytes. Exit 2 for an argument that is not UTF-8: values are bytes, keys are text."""
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        raise usage(f"the key {text!r} is not UTF-8", "type it in UTF-8") from None
-
-
-def _value(cluster: "Cluster", text: str) -> bytes:
-    """The bytes of an argument, or of stdin. Exit 2 when they are too many."""
-    limit = cluster.spec.limits.value_bytes_max
-    if text == "-":
-        value = sys.stdin.buffer.read(limit + 1)
-    else:
-        value = text.encode("utf-8", "surrogateescape")
-    if len(value) > limit:
-        raise CliError(
-            "E_TOO_LARGE",
-            f"a value of more than {limit} bytes",
-            Exit.USAGE,
-            hint="limits.value_bytes_max of the cluster decides",
-        )
-    return value
 
 
 def _no_key(key: str) -> CliError:
@@ -320,7 +267,7 @@ def _no_key(key: str) -> CliError:
 def _not_swapped(key: str, current: bytes | None) -> CliError:
     """`current` None: there is no such key."""
     text, binary = _as_text(current)
-    now = "absent" if current is None else _shortened(repr(text or current))
+    now = "absent" if current is None else _shortened(repr(current if text is None else text))
     name = shlex.quote(key)
     hint = f"raftctl get {name}, and then cas with what it shows"
     if current is None:
@@ -336,19 +283,6 @@ def _not_swapped(key: str, current: bytes | None) -> CliError:
 
 def _shortened(text: str) -> str:
     return text if len(text) <= SHOWN_MAX else f"{text[:SHOWN_MAX]}..."
-
-
-def _at(cluster: "Cluster", text: str) -> int:
-    from raftctl.cluster.observation import observe
-    from raftctl.selectors import resolve
-
-    number = text.removeprefix("n")
-    if number.isdigit() and node_id(text) in cluster.processes:
-        return node_id(text)
-    chosen = resolve([text], observe(cluster))
-    if len(chosen) != 1:
-        raise usage(f"--at {text} means {len(chosen)} nodes", "name one")
-    return chosen[0]
 
 
 def _with_cause(cluster: "Cluster", where: int | None, error: Exception) -> Exception:

@@ -1,14 +1,18 @@
 """partition, net, heal, faults: break links between nodes, and mend them."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from raftctl import completion
+from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.settings import Settings
-from raftctl.values import seconds_above_0, usage
+from raftctl.values import node_id, seconds_above_0, usage
 from raftctl.verbs import section
+
+if TYPE_CHECKING:
+    from raftctl.cluster.faultsfile import FaultSet
 
 For = Annotated[str | None, typer.Option("--for", help="Heals itself after: 10s.")]
 As = Annotated[str, typer.Option("--as", help="A name to heal it by.")]
@@ -106,7 +110,10 @@ def heal(
         typer.Argument(help="A number, a name, src:dst, or all.", autocompletion=completion.faults),
     ] = "all",
 ) -> int:
-    """End faults before their time."""
+    """End faults before their time; n1:n2 mends that link alone.
+
+    Exit 8 when a running node could not be told.
+    """
     from raftctl.cluster.directory import find_cluster
     from raftctl.cluster.faultsfile import changing_faults
     from raftctl.cluster.injection import matching_faults, report_unreached
@@ -115,15 +122,48 @@ def heal(
     settings: Settings = context.obj
     cluster = find_cluster(settings)
     with changing_faults(cluster, discard_damage=what == "all") as current:
-        gone = matching_faults(current, what)
+        link = link_of(what)
+        eased = ease(current, *link) if link else set()
+        gone = ended_by(current, eased) if link else matching_faults(current, what)
         current.remove(gone)
     remaining = len(current.faults)
     unreached = report_unreached(settings, current)
-    names = " ".join(f"#{number}" for number in sorted(gone)) or "nothing: there is no fault"
+    parts = [f"{what} of #{number}" for number in sorted(eased - gone)]
+    parts += [f"#{number}" for number in sorted(gone)]
+    names = " ".join(parts) or "nothing: there is no fault"
     settings.output.show(
-        Heal(sorted(gone), remaining), lambda: [f"healed {names}; {remaining} left"]
+        Heal(sorted(gone), sorted(eased - gone), remaining),
+        lambda: [f"healed {names}; {remaining} left"],
     )
     return Exit.PARTIAL if unreached else Exit.OK
+
+
+def link_of(text: str) -> tuple[int, int] | None:
+    """The link that `n1:n2` means; None for what is no link. Raises CliError for half of one."""
+    source, colon, target = text.partition(":")
+    return (node_id(source), node_id(target)) if colon else None
+
+
+def ease(current: "FaultSet", src: int, dst: int) -> set[int]:
+    """Take one link out of the faults that hold there. Gives their numbers.
+
+    Raises CliError when no fault holds there.
+    """
+    found = {rule.fault for rule in current.rules if (rule.src, rule.dst) == (src, dst)}
+    if not found:
+        message = f"there is no fault on n{src}:n{dst}"
+        raise CliError("E_NO_FAULT", message, Exit.NOT_FOUND, hint="raftctl faults")
+    current.rules = [rule for rule in current.rules if (rule.src, rule.dst) != (src, dst)]
+    for fault in current.faults:
+        if fault.id in found:
+            joint = "," if " without " in fault.spec else " without "
+            fault.spec += f"{joint}n{src}:n{dst}"
+    return found
+
+
+def ended_by(current: "FaultSet", eased: set[int]) -> set[int]:
+    """Those of the faults that have no link left."""
+    return eased - {rule.fault for rule in current.rules}
 
 
 def faults(context: typer.Context) -> int:

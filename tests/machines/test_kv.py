@@ -336,3 +336,14 @@ def test_command_with_a_costly_tag_is_refused_before_its_value_is_computed() -> 
             KvMachine().apply(cbor2.dumps(words), 1)
         with pytest.raises(BadCommandError):
             KvMachine().query(cbor2.dumps(words))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["put", "k", [0] * 1000], ["get"] + [0] * 100_000, ["put", "k", {"a": b"v"}], ["put"], []],
+    ids=["nested", "long", "map", "short", "empty"],
+)
+def test_command_with_more_in_it_than_plain_words_is_refused(words: list[Any]) -> None:
+    for ask in (lambda data: KvMachine().apply(data, 1), KvMachine().query):
+        with pytest.raises(BadCommandError):
+            ask(cbor2.dumps(words))

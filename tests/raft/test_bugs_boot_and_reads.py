@@ -101,6 +101,41 @@ def test_b59_only_answers_to_later_appends_confirm_a_read() -> None:
     assert [read.read_index for read in solo.reads] == [1]
 
 
+def test_b59_answer_to_an_append_of_an_earlier_term_confirms_nothing() -> None:
+    """A heartbeat of term 1 is slow. It is answered in term 2, which its sender leads by then."""
+    cluster = Cluster(3)
+    old = cluster.elect(1)
+    cluster.run(5 * HEARTBEAT_US)
+    cluster.tick(HEARTBEAT_US)
+    cluster.work()
+    slow = next(m for _, (to, m) in reversed(cluster.in_flight) if to == 2)
+    assert isinstance(slow, AppendEntries)
+    cluster.in_flight.clear()
+    old.core.step_down(cluster.now, "the disk is full")
+    cluster.elect(1)
+    assert old.core.term == 2
+    cluster.step(2, slow)
+    cluster.work()
+    late = [m for src, (to, m) in cluster.in_flight if (src, to) == (2, 1)]
+    cluster.in_flight.clear()
+
+    cluster.cut(1)
+    old.is_up = False  # a long pause: it does not look at its clock
+    cluster.run_until(lambda: bool(cluster.leaders))
+    cluster.propose("new")
+    assert cluster.leader.values == ["new"]
+    old.is_up = True
+    old.core.read_index("r", cluster.now)
+    old.work()
+    for number in range(slow.sequence):  # whatever the number, this term has sent as many
+        old.core.propose([number])
+        old.work()
+    for message in late:
+        cluster.step(1, message)
+    old.work()
+    assert old.reads == [], "one of three confirms nothing"
+
+
 def test_follower_reads_at_the_leaders_index() -> None:
     cluster = Cluster(3)
     cluster.elect(1)

@@ -10,6 +10,7 @@ from node.raft.messages import (
     RequestPreVoteResponse,
     RequestVote,
     RequestVoteResponse,
+    StaleTerm,
     TimeoutNow,
 )
 from tests.raft.cluster import HEARTBEAT_US, TIMEOUT_US, Cluster
@@ -70,6 +71,30 @@ def test_b04_votes_are_counted_by_voter() -> None:
     assert solo.core.role_name == "candidate", "two of five, however often they say so"
     solo.receive(RequestVoteResponse(1, 3, True))
     assert solo.core.is_leader
+
+
+def test_b04_granted_vote_is_not_taken_back_by_what_arrives_later() -> None:
+    solo = Solo(size=5, pre_vote=False)
+    solo.time_out()
+    solo.time_out()
+    solo.receive(RequestVoteResponse(2, 2, True))
+    solo.receive(RequestVoteResponse(2, 2, False))
+    solo.receive(RequestVoteResponse(2, 3, True))
+    assert solo.core.is_leader
+
+
+def test_b04_answer_to_a_request_of_an_earlier_term_is_no_vote() -> None:
+    voter = Solo(term=2)
+    (answer,) = voter.receive(RequestVote(1, 2, 0, 0))
+    assert answer == StaleTerm(2, 1), "the term, and no word about a vote in it"
+    candidate = Solo(pre_vote=False)
+    for _ in range(2):
+        candidate.time_out()
+    for voter_id in (2, 3):
+        candidate.receive(StaleTerm(2, voter_id))
+    assert (candidate.core.role_name, candidate.core.term) == ("candidate", 2)
+    candidate.receive(StaleTerm(3, 2))
+    assert (candidate.core.role_name, candidate.core.term) == ("follower", 3)
 
 
 def test_b05_only_a_grant_or_a_leader_resets_the_timer() -> None:

@@ -1,9 +1,12 @@
 """Log and commit as others got them wrong; docs/known-bugs.md tells the stories."""
 
+from dataclasses import replace
+
 import pytest
 
 from node.raft.errors import ProposalDroppedError, RemoteProtocolError
-from node.raft.messages import AppendEntries, AppendEntriesResponse, LogEntry
+from node.raft.events import PeerLogReverted
+from node.raft.messages import AppendEntries, AppendEntriesResponse, LogEntry, StaleTerm
 from node.raft.progress import ProgressState
 from tests.raft.cluster import HEARTBEAT_US, TIMEOUT_US, Cluster
 from tests.raft.solo import Solo, appends_to, log_of
@@ -82,6 +85,21 @@ def test_b20_delayed_rejection_is_not_taken_for_a_lost_log() -> None:
     solo.reject(2, (0, 0), sequence=old)
     assert solo.core.progress[2].match_index == 3
     assert not [event for event in solo.events if type(event).__name__ == "PeerLogReverted"]
+
+
+def test_b20_late_append_of_an_earlier_term_is_not_taken_for_a_lost_log() -> None:
+    leader = Solo(log_of(1, 1, 1, 1, 1))
+    leader.lead()
+    leader.acknowledge(6)
+    for _ in range(2):
+        leader.tick(HEARTBEAT_US)
+    follower = Solo(log_of(1, 1, 1, 1, 1), term=2)
+    for sequence in (1, leader.newest_sequence, 1000):
+        for answer in follower.append((3, 1), term=1, sequence=sequence):
+            assert isinstance(answer, AppendEntriesResponse | StaleTerm)
+            leader.receive(replace(answer, responder_id=2))
+    assert leader.core.progress[2].match_index == 6
+    assert not [event for event in leader.events if isinstance(event, PeerLogReverted)]
 
 
 @pytest.mark.parametrize("behind", [0, 1, 2, 10_000])

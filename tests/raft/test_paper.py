@@ -9,6 +9,7 @@ from node.raft.messages import (
     RequestPreVoteResponse,
     RequestVote,
     RequestVoteResponse,
+    StaleTerm,
     TimeoutNow,
 )
 from tests.raft.cluster import HEARTBEAT_US, TIMEOUT_US, Cluster
@@ -30,11 +31,9 @@ def test_larger_term_updates_the_current_one_and_makes_a_follower(role: str) -> 
 def test_request_with_a_stale_term_is_rejected() -> None:
     """5.1: If a server receives a request with a stale term number, it rejects the request."""
     solo = Solo(term=5)
-    (vote,) = solo.receive(RequestVote(3, 2, 9, 9))
-    assert vote == RequestVoteResponse(5, 1, False)
-    (append,) = solo.append((0, 0), [LogEntry(3, "x")], term=3)
-    assert isinstance(append, AppendEntriesResponse)
-    assert (append.success, append.term, solo.terms) == (False, 5, [])
+    assert solo.receive(RequestVote(3, 2, 9, 9)) == [StaleTerm(5, 1)]
+    assert solo.append((0, 0), [LogEntry(3, "x")], term=3) == [StaleTerm(5, 1)]
+    assert (solo.terms, solo.core.voted_for) == ([], None)
 
 
 def test_servers_start_as_followers() -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import signal
 import subprocess
 from collections.abc import Iterator
 
@@ -79,6 +80,8 @@ def test_cas_that_changes_nothing_says_what_is_there(cluster: Raftctl) -> None:
         assert (done.returncode, document["code"]) == (6, "E_CAS")
         assert document["details"] == details
         assert document["hint"].startswith("raftctl")
+    cluster.run("put", "blank", "")
+    assert "'blank' is ''," in cluster.run("cas", "blank", "2", "3", check=False).stderr
     for verb in ("get", "del"):
         assert "raftctl scan" in cluster.run(verb, "never-there", check=False).stderr
 
@@ -99,3 +102,32 @@ def test_keys_of_a_machine_without_keys_are_a_usage_error_that_names_it() -> Non
             assert (done.returncode, document["code"]) == (2, "E_USAGE"), line
             assert "tests.measure.machines:AppendLog" in document["message"]
             assert "raftctl propose" in document["hint"]
+
+
+def test_watch_outlives_the_leader_it_started_at() -> None:
+    with fresh_home() as raftctl:
+        raftctl.run("up", "-n", "3")
+        raftctl.run("transfer", "n3")
+        command = [str(RAFTCTL), "watch", "w-", "-o", "jsonl"]
+        pipe = subprocess.PIPE
+        with subprocess.Popen(
+            command, env=raftctl.env, stdout=pipe, stderr=pipe, text=True
+        ) as watching:
+            assert watching.stdout is not None
+            assert watching.stderr is not None
+            try:
+                assert "watching" in watching.stderr.readline()
+                raftctl.run("put", "w-1", "before")
+                assert json.loads(watching.stdout.readline())["value"] == "before"
+                raftctl.run("kill", "n3")
+                raftctl.run("put", "w-2", "after")
+                assert json.loads(watching.stdout.readline())["value"] == "after"
+                assert "n3" in watching.stderr.readline()
+            finally:
+                watching.send_signal(signal.SIGINT)
+                watching.wait(timeout=10)
+        assert watching.returncode == 130
+
+
+def test_watch_since_before_the_log_is_a_usage_error(cluster: Raftctl) -> None:
+    assert cluster.run("watch", "--since", "-1", check=False).returncode == 2

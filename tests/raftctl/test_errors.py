@@ -11,7 +11,7 @@ from raftctl.exit_codes import Exit
 
 RAFTCTL = Path(__file__).resolve().parents[2] / "raftctl"
 FILES = [
-    *(RAFTCTL / "commands" / f"{name}.py" for name in ("data", "bench", "raft")),
+    *(RAFTCTL / "commands" / f"{name}.py" for name in ("arguments", "data", "bench", "raft")),
     RAFTCTL / "errors.py",
 ]
 

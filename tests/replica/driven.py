@@ -5,7 +5,7 @@ from typing import Any
 
 from node.machines.base import StateMachine
 from node.raft.config import CoreConfig
-from node.raft.messages import LogEntry
+from node.raft.messages import LogEntry, RequestPreVoteResponse, RequestVoteResponse
 from node.raft.ready import HardState
 from node.replica import Replica, Ticket
 from node.storage.base import Stored
@@ -75,3 +75,17 @@ class Driven:
         self.replica.submit(Ticket(source, request_id), sealed, self.now)
         self.work()
         return self.replies.get(request_id)
+
+
+def leader_of_three() -> Driven:
+    """Node 1 leads term 1; nobody has acknowledged anything yet."""
+    driven = Driven(size=3)
+    driven.now = driven.replica.next_deadline
+    driven.replica.tick(driven.now)
+    driven.work()
+    driven.replica.step(RequestPreVoteResponse(0, 2, 1, True), driven.now)
+    driven.work()
+    driven.replica.step(RequestVoteResponse(1, 2, True), driven.now)
+    driven.work()
+    assert driven.replica.core.is_leader
+    return driven

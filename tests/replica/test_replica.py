@@ -2,30 +2,11 @@
 
 import pytest
 
-from node.raft.messages import (
-    AppendEntries,
-    LogEntry,
-    RequestPreVoteResponse,
-    RequestVoteResponse,
-)
+from node.raft.messages import AppendEntries, LogEntry
 from node.replica import Ticket
 from node.wire.envelope import EXPIRED_RESULT, ApplyError, read_result
 from node.wire.messages import Answer, Applied, Failure
-from tests.replica.driven import Driven, Recorder, command
-
-
-def leader_of_three() -> Driven:
-    """Node 1 leads term 1; nobody has acknowledged anything yet."""
-    driven = Driven(size=3)
-    driven.now = driven.replica.next_deadline
-    driven.replica.tick(driven.now)
-    driven.work()
-    driven.replica.step(RequestPreVoteResponse(0, 2, 1, True), driven.now)
-    driven.work()
-    driven.replica.step(RequestVoteResponse(1, 2, True), driven.now)
-    driven.work()
-    assert driven.replica.core.is_leader
-    return driven
+from tests.replica.driven import Driven, Recorder, command, leader_of_three
 
 
 def result_of(message: object) -> bytes:
@@ -156,9 +137,30 @@ def test_reads_see_every_acknowledged_write() -> None:
 
 def test_wiped_node_takes_no_request() -> None:
     driven = Driven(voting=False)
-    reply = driven.submit(1, command(7, 1, b"x"))
-    assert isinstance(reply, Failure)
-    assert (reply.code, reply.outcome) == ("wiped", "none")
+    driven.submit(1, command(7, 1, b"x"))
+    driven.replica.read(Ticket("c", 2), b"", "linearizable", True, driven.now)
+    driven.replica.read(Ticket("c", 3), b"", "stale", True, driven.now)  # its machine is empty
+    driven.work()
+    for reply in driven.replies.values():
+        assert isinstance(reply, Failure)
+        assert (reply.code, reply.outcome) == ("wiped", "none")
+    assert len(driven.replies) == 3
+
+
+def test_overloaded_node_refuses_each_request_and_none_of_them_takes_effect() -> None:
+    driven = Driven().lead()
+    driven.replica.is_overloaded = True
+    driven.replica.submit(Ticket("c", 1), command(7, 1, b"x"), driven.now)
+    driven.replica.read(Ticket("c", 2), b"", "stale", False, driven.now)
+    driven.replica.transfer(Ticket("c", 3), 0, driven.now)
+    driven.replica.is_overloaded = False
+    driven.work()
+    for request_id in (1, 2, 3):
+        reply = driven.replies[request_id]
+        assert isinstance(reply, Failure)
+        assert (reply.code, reply.outcome) == ("busy", "none")
+    assert isinstance(driven.machine, Recorder)
+    assert driven.machine.applied == []
 
 
 def test_b34_full_disk_refuses_writes_until_there_is_space() -> None:

@@ -1,30 +1,36 @@
 """The driver over a disk that the test controls."""
 
+import threading
 from collections.abc import Callable, Sequence
 from itertools import count
+from typing import Any
 
 import pytest
 import trio
 
 from node.raft.config import CoreConfig
+from node.raft.core import APPLY_ENTRIES_MAX
 from node.raft.errors import RemoteProtocolError
-from node.raft.messages import LogEntry
+from node.raft.messages import AppendEntries, LogEntry
 from node.raft.ready import HardState
 from node.replica import Replica, Ticket
 from node.server.driver import Driver, now_us, seeded_rng
 from node.server.eventhub import EventHub
-from node.storage.base import DiskFullError, StorageError, Stored
+from node.storage.base import DiskFullError, StorageError
 from node.storage.memory import MemoryStorage
 from node.wire.messages import Applied, Failure, WireMessage
 from tests.replica.driven import Recorder, command
 
 
 class Disk(MemoryStorage):
-    """Counts its writes; raises `fault` as long as there is one."""
+    """Counts its writes; raises `fault` as long as there is one, hangs while not `moves`."""
 
     def __init__(self) -> None:
         super().__init__()
         self.writes = 0
+        self.moves = threading.Event()
+        self.moves.set()
+        self.hangs = False
         self.fault: StorageError | None = None
 
     def save(
@@ -34,6 +40,9 @@ class Disk(MemoryStorage):
         first_index: int,
         entries: Sequence[LogEntry],
     ) -> None:
+        self.hangs = not self.moves.is_set()
+        assert self.moves.wait(20)
+        self.hangs = False
         if self.fault is not None:
             raise self.fault
         self.writes += 1
@@ -46,13 +55,14 @@ class Caller:
     def __init__(self) -> None:
         self.replies: dict[int, WireMessage] = {}
         self.told = trio.Event()
+        self.errors: list[RemoteProtocolError] = []
 
     def reply_nowait(self, message: WireMessage) -> None:
         self.replies[message.id] = message  # type: ignore[union-attr]
         self.told.set()
 
     def misbehaved(self, error: RemoteProtocolError) -> None:
-        raise AssertionError("nobody sent anything wrong")
+        self.errors.append(error)
 
     async def reply(self, request_id: int) -> WireMessage:
         while request_id not in self.replies:
@@ -64,14 +74,15 @@ class Caller:
 class Bench:
     """A node of one, its disk, and a caller."""
 
-    def __init__(self) -> None:
+    def __init__(self, log: Sequence[LogEntry] = (), **options: Any) -> None:
         self._probes = count(1_000_000)
         self.disk = Disk()
         self.caller = Caller()
-        config = CoreConfig(1, frozenset({1}), 20_000, 5_000, entry_size=len)
-        stored = Stored(HardState(0, None), [])
-        self.replica = Replica(config, stored, Recorder(), seeded_rng(), now_us())
-        self.driver = Driver(self.replica, self.disk, {}, EventHub(1))
+        config = CoreConfig(1, frozenset({1}), 60_000, 15_000, entry_size=len)
+        if log:
+            self.disk.save(HardState(log[-1].term, None), None, 1, log)
+        self.replica = Replica(config, self.disk.load(), Recorder(), seeded_rng(), now_us())
+        self.driver = Driver(self.replica, self.disk, {}, EventHub(1), **options)
 
     def put(self, request_id: int) -> None:
         self.driver.submit([self.work(request_id)])
@@ -89,10 +100,17 @@ class Bench:
             if isinstance(await self.caller.reply(request_id), Applied):
                 return
 
+    async def until_disk_hangs(self) -> None:
+        """A write is under way, and will be until the disk moves again."""
+        self.disk.moves.clear()
+        self.put(next(self._probes))
+        while not self.disk.hangs:
+            await trio.lowlevel.checkpoint()
 
-def run(scenario: Callable[[Bench], object]) -> None:
+
+def run(scenario: Callable[[Bench], object], bench_of: Callable[[], Bench] = Bench) -> None:
     async def main() -> None:
-        bench = Bench()
+        bench = bench_of()
         with trio.fail_after(20):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(bench.driver.run)
@@ -157,5 +175,79 @@ def test_b63_stopping_answers_everything_that_waits() -> None:
         bench.driver.stop()
         reply = await bench.caller.reply(1)
         assert isinstance(reply, Applied | Failure)
+
+    run(scenario)
+
+
+def test_requests_beyond_the_limit_are_refused_while_the_disk_hangs() -> None:
+    async def scenario(bench: Bench) -> None:
+        await bench.until_leader()
+        await bench.until_disk_hangs()
+        bench.driver.submit([bench.work(number) for number in range(1, 4)])
+        bench.driver.submit([bench.work(number) for number in range(4, 8)])
+        for number in (6, 7):
+            refused = bench.caller.replies[number]  # at once: nothing has been awaited
+            assert isinstance(refused, Failure)
+            assert (refused.code, refused.outcome) == ("busy", "none")
+        bench.disk.moves.set()
+        for number in range(1, 6):
+            assert isinstance(await bench.caller.reply(number), Applied)
+        bench.put(6)
+        while isinstance(bench.caller.replies[6], Failure):
+            await trio.lowlevel.checkpoint()
+
+    run(scenario, lambda: Bench(requests_max=5))
+
+
+def test_messages_beyond_the_limit_are_dropped_while_the_disk_hangs() -> None:
+    async def scenario(bench: Bench) -> None:
+        await bench.until_leader()
+        await bench.until_disk_hangs()
+        message = AppendEntries(1, 9, 0, 0, [], 0, 1)  # of a stranger: each that is read is refused
+        bench.driver.deliver(bench.caller, [message] * 3)
+        bench.driver.deliver(bench.caller, [message] * 3)
+        bench.disk.moves.set()
+        await bench.until_leader()
+        assert len(bench.caller.errors) == 5
+
+    run(scenario, lambda: Bench(messages_max=5))
+
+
+def test_other_tasks_have_their_turn_while_a_long_log_is_applied() -> None:
+    batches = 5
+    entry = LogEntry(1, command(7, 1, b"x"))
+
+    async def scenario(bench: Bench) -> None:
+        seen: set[int] = set()
+        while bench.replica.last_applied <= batches * APPLY_ENTRIES_MAX:
+            seen.add(bench.replica.last_applied)
+            await trio.lowlevel.checkpoint()
+        assert len(seen) >= batches, "a turn after each batch"
+
+    run(scenario, lambda: Bench([entry] * (batches * APPLY_ENTRIES_MAX)))
+
+
+def test_order_to_stop_ends_a_node_with_a_full_disk_cleanly() -> None:
+    async def scenario(bench: Bench) -> None:
+        await bench.until_leader()
+        bench.disk.fault = DiskFullError("no space")
+        bench.put(1)
+        assert isinstance(await bench.caller.reply(1), Failure)
+
+    run(scenario)
+
+
+def test_order_to_stop_waits_for_the_write_under_way() -> None:
+    async def scenario(bench: Bench) -> None:
+        await bench.until_leader()
+        await bench.until_disk_hangs()
+        writes = bench.disk.writes
+        bench.driver.stop()
+        for _ in range(100):
+            await trio.lowlevel.checkpoint()
+        assert bench.disk.writes == writes
+        bench.disk.moves.set()
+        while bench.disk.writes == writes:
+            await trio.lowlevel.checkpoint()
 
     run(scenario)

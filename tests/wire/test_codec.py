@@ -22,6 +22,7 @@ NUMBERS = {
     **{1: "RequestPreVote", 2: "RequestPreVoteResponse", 3: "RequestVote"},
     **{4: "RequestVoteResponse", 5: "AppendEntries", 6: "AppendEntriesResponse"},
     **{7: "TimeoutNow", 8: "ReadIndexRequest", 9: "ReadIndexResponse"},
+    10: "StaleTerm",
     **{32: "Challenge", 33: "Hello", 34: "Welcome", 35: "Goodbye", 36: "Propose", 37: "Read"},
     **{38: "Watch", 39: "Cancel", 40: "Applied", 41: "Answer", 42: "Changes", 43: "Failure"},
     **{44: "GetStatus", 45: "TransferLeadership", 46: "SetFaults", 47: "ReadLog"},
