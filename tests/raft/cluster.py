@@ -52,12 +52,14 @@ class Node:
         self.holds_disk = False
         self.held: Ready | None = None
         self.voting = True
+        self.lives = 0
         self.boot()
 
     def boot(self) -> None:
         config = CoreConfig(self.id, self.cluster.voters, **self.cluster.settings)
         initial = InitialState(*self.disk.hard_state, log=tuple(self.disk.log))
-        rng = random.Random(f"{self.cluster.seed}/{self.id}/{self.disk.writes}")
+        rng = random.Random(f"{self.cluster.seed}/{self.id}/{self.lives}")
+        self.lives += 1  # no life repeats the random numbers of another
         self.core = RaftCore(config, initial, rng, self.cluster.now, self.voting)
         self.applied: list[LogEntry] = []
         self.reads: list[ReadState] = []

@@ -193,6 +193,23 @@ def test_term_that_came_with_a_refused_message_is_saved() -> None:
     assert host.log == [LogEntry(1, "a")]
 
 
+def test_refused_message_that_came_in_during_a_call_neither_ends_it_nor_the_instance() -> None:
+    world = World()
+    host = world.hosts[0]
+    lead(host)
+    host.raft.handle_rpc(AppendEntriesResponse(1, 1, True, 0, 1, match_index=1))
+    wrong: list[Any] = [AppendEntries(1, 9, 0, 0, [], 0, 1)]
+
+    def make_rpc(peer_id: int, rpc: object) -> None:
+        while wrong:
+            host.raft.handle_rpc(wrong.pop())
+
+    host.make_rpc = make_rpc  # type: ignore[method-assign]
+    assert host.raft.append("a") == EntryId(1, 2)
+    assert wrong == []
+    host.raft.tick()
+
+
 @pytest.mark.parametrize("error", [NotLeaderError(3), NotLeaderError(None)])
 def test_not_leader_error_survives_pickling(error: NotLeaderError) -> None:
     again = pickle.loads(pickle.dumps(error))

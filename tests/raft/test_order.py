@@ -51,6 +51,10 @@ def test_node_with_a_lost_disk_grants_no_vote_that_it_is_asked_for() -> None:
     cluster.step(3, RequestVote(5, 2, 9, 9))
     cluster.work()
     assert (cluster.sent, cluster[3].core.voted_for) == ([], None)
+    cluster.step(3, RequestVote(4, 2, 9, 9))
+    cluster.step(3, AppendEntries(4, 2, 0, 0, [], 0, 1))
+    cluster.work()
+    assert (cluster.sent, cluster[3].core.term) == ([], 5), "nor has it a word about terms"
 
 
 # -- late words ------------------------------------------------------------------------------------
