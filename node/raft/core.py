@@ -14,7 +14,7 @@ commit, and the reason why a completion (`synced`) never has to be matched to en
 
 import random
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from node.raft import election, gate, reading, replication, transfer
@@ -236,9 +236,26 @@ class RaftCore:
         open_entries = self.log.last_index - self.commit_index
         if open_entries + len(entries) > self.config.uncommitted_max:
             raise ProposalDroppedError(f"{open_entries} entries are not committed yet")
+        size = self._size_of(entries)
+        if leader.uncommitted_bytes and (
+            leader.uncommitted_bytes + size > self.config.uncommitted_bytes_max
+        ):
+            raise ProposalDroppedError(f"{leader.uncommitted_bytes} bytes are not committed yet")
+        leader.uncommitted_bytes += size
         first = self.log.last_index + 1
         self.log.append([LogEntry(self.term, entry) for entry in entries])
         return first
+
+    def _size_of(self, entries: Iterable[Any]) -> int:
+        measure = self.config.entry_size
+        return 0 if measure is None else sum(measure(entry) for entry in entries)
+
+    def commit(self, leader: Leader, index: int) -> None:
+        """Everything up to `index` is held by a majority."""
+        first = max(self.commit_index, leader.first_index) + 1
+        committed = (entry.entry for entry in self.log.entries(first, index))
+        leader.uncommitted_bytes -= self._size_of(committed)
+        self.commit_index = index
 
     def read_index(self, context: object, now: int) -> None:
         """Start a linearizable read, here or through the leader; see `reading.read_index`."""

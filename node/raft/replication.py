@@ -129,7 +129,7 @@ def maybe_commit(core: "RaftCore", leader: Leader) -> None:
     held = [progress.match_index for progress in leader.progress.values()]
     index = reached_by_majority([*held, core.log.stable_index])
     if index > core.commit_index and index >= leader.first_index:
-        core.commit_index = index
+        core.commit(leader, index)
         reading.release_waiting(core, leader)
 
 

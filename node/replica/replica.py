@@ -301,6 +301,10 @@ class Replica:
         except Exception as error:  # as in _run: the machine is the user's
             self._fail(query.ticket, "bad_request", f"the machine raised {type(error).__name__}")
             return
+        if type(result) is not bytes:
+            kind = type(result).__name__
+            self._fail(query.ticket, "bad_request", f"the machine answered {kind}, not bytes")
+            return
         source, request_id = query.ticket
         self._replies.append((source, Answer(request_id, self.last_applied, result)))
 
