@@ -14,15 +14,13 @@ commit, and the reason why a completion (`synced`) never has to be matched to en
 
 import random
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from node.raft import election, gate, reading, replication, transfer
+from node.raft import election, gate, proposing, reading, replication, transfer
 from node.raft.config import CoreConfig, InitialState
 from node.raft.errors import (
     LocalProtocolError,
-    NotLeaderError,
-    ProposalDroppedError,
 )
 from node.raft.events import Event, LeaderChanged, RoleChanged
 from node.raft.log import RaftLog
@@ -220,42 +218,10 @@ class RaftCore:
         They are committed when they come out of a Ready; until then a new leader may replace them,
         so remember the pair (index, `term`).
 
-        Raises NotLeaderError; ProposalDroppedError when too many entries are uncommitted or
-        leadership is being transferred; ValueError for no entries, and for None, which stands for
-        the no-op.
+        Raises NotLeaderError; ProposalDroppedError when too much is uncommitted or leadership is
+        being transferred; ValueError for no entries, and for None, which stands for the no-op.
         """
-        if not entries:
-            raise ValueError("there is no entry to append")
-        if any(entry is None for entry in entries):
-            raise ValueError("None is the no-op of an election, not an entry")
-        leader = self._role
-        if not isinstance(leader, Leader):
-            raise NotLeaderError(self.leader_id)
-        if leader.transfer is not None:
-            raise ProposalDroppedError("leadership is being transferred")
-        open_entries = self.log.last_index - self.commit_index
-        if open_entries + len(entries) > self.config.uncommitted_max:
-            raise ProposalDroppedError(f"{open_entries} entries are not committed yet")
-        size = self._size_of(entries)
-        if leader.uncommitted_bytes and (
-            leader.uncommitted_bytes + size > self.config.uncommitted_bytes_max
-        ):
-            raise ProposalDroppedError(f"{leader.uncommitted_bytes} bytes are not committed yet")
-        leader.uncommitted_bytes += size
-        first = self.log.last_index + 1
-        self.log.append([LogEntry(self.term, entry) for entry in entries])
-        return first
-
-    def _size_of(self, entries: Iterable[Any]) -> int:
-        measure = self.config.entry_size
-        return 0 if measure is None else sum(measure(entry) for entry in entries)
-
-    def commit(self, leader: Leader, index: int) -> None:
-        """Everything up to `index` is held by a majority."""
-        first = max(self.commit_index, leader.first_index) + 1
-        committed = (entry.entry for entry in self.log.entries(first, index))
-        leader.uncommitted_bytes -= self._size_of(committed)
-        self.commit_index = index
+        return proposing.propose(self, entries)
 
     def read_index(self, context: object, now: int) -> None:
         """Start a linearizable read, here or through the leader; see `reading.read_index`."""

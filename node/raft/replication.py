@@ -10,7 +10,7 @@ Paper 5.3 and 5.4, thesis 3.5 and 10.2. Both sides are safe for any legal messag
 
 from typing import TYPE_CHECKING
 
-from node.raft import reading, transfer
+from node.raft import proposing, reading, transfer
 from node.raft.errors import RemoteProtocolError
 from node.raft.events import LogTruncated, PeerLogReverted
 from node.raft.messages import AppendEntries, AppendEntriesResponse, LogEntry
@@ -129,7 +129,8 @@ def maybe_commit(core: "RaftCore", leader: Leader) -> None:
     held = [progress.match_index for progress in leader.progress.values()]
     index = reached_by_majority([*held, core.log.stable_index])
     if index > core.commit_index and index >= leader.first_index:
-        core.commit(leader, index)
+        proposing.committed(core, leader, index)
+        core.commit_index = index
         reading.release_waiting(core, leader)
 
 

@@ -174,16 +174,29 @@ def _rolling_back(
         yield
     except BaseException as error:
         if not retain and (starting or is_new):
-            for node_id in starting:
-                cluster.processes[node_id].end(signal.SIGKILL, "rolled back", timeout=10)
-            if is_new:
-                cluster.purge()
+            with _not_to_be_interrupted():
+                for node_id in starting:
+                    cluster.processes[node_id].end(signal.SIGKILL, "rolled back", timeout=10)
+                if is_new:
+                    cluster.purge()
             settings.output.note("rolled back: what this command started is stopped")
         if isinstance(error, KeyboardInterrupt | SystemExit):
             code = Exit.INTERRUPTED if isinstance(error, KeyboardInterrupt) else Exit.TERMINATED
             hint = f"{cluster.line} up"
             raise CliError("E_INTERRUPTED", "interrupted", code, hint=hint) from error
         raise
+
+
+@contextmanager
+def _not_to_be_interrupted() -> Iterator[None]:
+    """Half a way back would leave nodes that nobody asked for: it is short, and goes to its end."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _wait(settings: Settings, cluster: Cluster, until: str, starting: list[int]) -> Status:
