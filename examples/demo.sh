@@ -10,7 +10,20 @@ raftctl=.venv/bin/raftctl
 finished=no
 
 say() { printf '\n# %s\n' "$*"; }
-run() { printf '$ raftctl %s\n' "$*"; "$raftctl" "$@"; }
+# The command as it can be typed, and then what it says.
+run() {
+    local word
+    printf '$ raftctl'
+    for word in "$@"; do
+        case $word in
+        *\'*) printf ' %q' "$word" ;;
+        '' | *[!A-Za-z0-9_./:=%,-]*) printf " '%s'" "$word" ;;
+        *) printf ' %s' "$word" ;;
+        esac
+    done
+    printf '\n'
+    "$raftctl" "$@"
+}
 now_ms() { .venv/bin/python -c 'import time; print(time.monotonic_ns() // 1_000_000)'; }
 
 down() { "$raftctl" down demo --purge --yes; }

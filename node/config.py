@@ -2,8 +2,10 @@
 
 import dataclasses
 import difflib
+import ipaddress
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,16 +13,34 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+_LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
+
 CLUSTER_SCHEMA = "raftctl.cluster/v1"
+NODES_MAX = 99
+TIMING_MS_MAX = 10 * 60_000
+VALUE_BYTES_MAX = 8 * 1024 * 1024
+FRAME_BYTES_MAX = 4 * VALUE_BYTES_MAX
+"""Half of what a link holds back: over larger frames a follower that lags would lose its link."""
+FRAME_OVERHEAD_BYTES = (8 + 64) * 1024
+"""What a frame holds beside a value: a command's key and header, or a status without values."""
+NODE_ID_MAX = 10_000
+CLUSTER_ID_MAX = 256
+HOST_MAX = 253
+PORT_MAX = 65_535
+ERROR_TEXT_MAX = 500
 
 
 class ConfigError(Exception):
-    """A setting that cannot be; `hint` says what to do. `key` names it, as a dotted path."""
+    """A setting that cannot be; `hint` says what to do.
 
-    def __init__(self, message: str, hint: str = "", key: str = "") -> None:
+    `key` names it, as a dotted path; `also` the other one, when two do not fit together.
+    """
+
+    def __init__(self, message: str, hint: str = "", key: str = "", also: str = "") -> None:
         super().__init__(message)
         self.hint = hint
         self.key = key
+        self.also = also
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +65,15 @@ class RaftSettings:
 
     def check(self) -> None:
         """Raises ConfigError."""
-        if not 0 < self.heartbeat_ms < self.election_timeout_ms:
+        check_range("raft.heartbeat_ms", self.heartbeat_ms, 1, TIMING_MS_MAX)
+        check_range("raft.election_timeout_ms", self.election_timeout_ms, 1, TIMING_MS_MAX)
+        if self.heartbeat_ms >= self.election_timeout_ms:
             raise ConfigError(
                 f"a heartbeat every {self.heartbeat_ms} ms does not fit an election timeout of "
                 f"{self.election_timeout_ms} ms",
                 "make the timeout at least three heartbeats",
                 "raft.election_timeout_ms",
+                "raft.heartbeat_ms",
             )
 
 
@@ -63,12 +86,16 @@ class Limits:
 
     def check(self) -> None:
         """Raises ConfigError."""
-        if self.value_bytes_max < 1 or self.frame_bytes_max < 4 * self.value_bytes_max:
+        check_range("limits.value_bytes_max", self.value_bytes_max, 1, VALUE_BYTES_MAX)
+        check_range("limits.frame_bytes_max", self.frame_bytes_max, 1, FRAME_BYTES_MAX)
+        least = max(4 * self.value_bytes_max, self.value_bytes_max + FRAME_OVERHEAD_BYTES)
+        if self.frame_bytes_max < least:
             raise ConfigError(
                 f"frames of {self.frame_bytes_max} bytes do not hold values of "
                 f"{self.value_bytes_max} bytes",
-                "make frame_bytes_max at least four times value_bytes_max",
+                f"make frame_bytes_max at least {least}",
                 "limits.frame_bytes_max",
+                "limits.value_bytes_max",
             )
 
 
@@ -93,6 +120,19 @@ class ClusterSpec:
             if node.id == node_id:
                 return node
         raise KeyError(node_id)
+
+
+def check_range(key: str, value: int, least: int, most: int) -> None:
+    """Raises ConfigError for a setting outside of its bounds."""
+    if not least <= value <= most:
+        raise ConfigError(f"{key} is {value}", f"it has to be from {least} to {most}", key)
+
+
+def check_machine(key: str, text: str) -> None:
+    """Raises ConfigError for a text that names no state machine: neither kv nor pkg.mod:Class."""
+    module, _, name = text.partition(":")
+    if text != "kv" and not all(part.isidentifier() for part in (*module.split("."), name)):
+        raise ConfigError(f"{key} is {text!r}", "it has to be kv or pkg.mod:Class", key)
 
 
 def settings_from_map(kind: type[T], values: Mapping[str, Any], where: str) -> T:
@@ -130,23 +170,58 @@ def load_cluster(folder: Path) -> ClusterSpec:
         values = json.loads(path.read_text(encoding="utf-8"))
         schema = values.pop("schema")
         if schema != CLUSTER_SCHEMA:
-            raise ConfigError(f"{path} is of another version: {schema}")
+            raise ConfigError(f"it is of another version: {schema!r}")
         spec = ClusterSpec(
-            name=str(values["name"]),
-            cluster_id=str(values["cluster_id"]),
+            name=_text(values, "name"),
+            cluster_id=_text(values, "cluster_id"),
             nodes=tuple(settings_from_map(NodeAddress, n, "nodes") for n in values["nodes"]),
-            machine=str(values["machine"]),
-            machine_path=str(values.get("machine_path", "")),
+            machine=_text(values, "machine"),
+            machine_path=_text({"machine_path": "", **values}, "machine_path"),
             raft=settings_from_map(RaftSettings, values["raft"], "raft"),
             limits=settings_from_map(Limits, values["limits"], "limits"),
         )
+        _check_nodes(spec)
+        spec.raft.check()
+        spec.limits.check()
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ConfigError(f"{path} is damaged: {error!r}") from error
-    spec.raft.check()
-    spec.limits.check()
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ConfigError(f"{path} is damaged: {error!r}"[:ERROR_TEXT_MAX]) from error
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}", error.hint, error.key, error.also) from error
     return spec
+
+
+def _text(values: Mapping[str, Any], key: str) -> str:
+    value = values[key]
+    if type(value) is not str:
+        raise ConfigError(f"{key} has to be a text, not {type(value).__name__}", key=key)
+    return value
+
+
+def _check_nodes(spec: ClusterSpec) -> None:
+    """Whether these nodes can find each other. Raises ConfigError."""
+    check_range("cluster_id (its length)", len(spec.cluster_id), 1, CLUSTER_ID_MAX)
+    check_range("nodes (their number)", len(spec.nodes), 1, NODES_MAX)
+    for node in spec.nodes:
+        check_range("nodes.id", node.id, 1, NODE_ID_MAX)
+        check_range("nodes.port", node.port, 1, PORT_MAX)
+        if not _is_host(node.host):
+            hint = "it has to be a host's name or an IP address"
+            raise ConfigError(f"nodes.host is {node.host[:HOST_MAX]!r}", hint, "nodes.host")
+    if len({node.id for node in spec.nodes}) < len(spec.nodes):
+        raise ConfigError("two nodes have the same id", key="nodes.id")
+    if len({(node.host.lower(), node.port) for node in spec.nodes}) < len(spec.nodes):
+        raise ConfigError("two nodes have the same host and port", key="nodes.port")
+
+
+def _is_host(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        labels = text.removesuffix(".").split(".")
+        return len(text) <= HOST_MAX and all(map(_LABEL.fullmatch, labels))
+    return True
 
 
 def save_cluster(folder: Path, spec: ClusterSpec) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 DELAY_MS_MAX = 60_000
+RATE_BYTES_S_MAX = 100_000_000_000
 REORDER_MS = 20.0
 """A reordered message is held back this long, so that later ones overtake it."""
 
@@ -68,14 +69,17 @@ class LinkRule:
             rule = cls(**{**values, "only": tuple(only)})
         except TypeError as error:
             raise FaultError(str(error)) from error
-        rule._check()
+        rule.check()
         return rule
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Whether a node takes these values. Raises FaultError."""
         for name in ("fault", "src", "dst", "rate_bytes_s"):
             value = getattr(self, name)
             if type(value) is not int or value < 0:
                 raise FaultError(f"{name} has to be a whole number, not {value!r}")
+        if self.rate_bytes_s > RATE_BYTES_S_MAX:
+            raise FaultError(f"rate_bytes_s is at most {RATE_BYTES_S_MAX}, not {self.rate_bytes_s}")
         for name in ("drop", "duplicate", "reorder", "corrupt"):
             _check_number(name, getattr(self, name), 1)
         for name in ("latency_ms", "jitter_ms"):

@@ -3,10 +3,10 @@
 Imports here are what --help costs, so everything heavy is imported by the verb that needs it.
 """
 
+import errno
 import os
 import signal
 import sys
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -17,7 +17,9 @@ from raftctl.completion import clusters, outputs
 from raftctl.errors import CliError, from_client_error
 from raftctl.exit_codes import Exit
 from raftctl.output import Output
-from raftctl.verbs import Root
+from raftctl.settings import output_for_errors
+from raftctl.values import usage
+from raftctl.verbs import Root, settings_of
 
 app = typer.Typer(
     name="raftctl",
@@ -30,8 +32,9 @@ app = typer.Typer(
 )
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def main_options(
+    context: typer.Context,
     cluster: Annotated[
         str | None,
         typer.Option(
@@ -53,8 +56,15 @@ def main_options(
     no_color: Annotated[bool, typer.Option("--no-color", help="As NO_COLOR.")] = False,
     ascii_only: Annotated[bool, typer.Option("--ascii", help="No other signs.")] = False,
     yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="As the verb version.")] = False,
 ) -> None:
     """The options of every verb; `raftctl.verbs` makes settings of them."""
+    if version:
+        context.obj = settings_of(context)
+        meta.version(context)
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        raise usage("which verb?", "raftctl --help")
 
 
 for verbs in (cluster, nodes, faults, data, raft, bench, meta):
@@ -62,27 +72,29 @@ for verbs in (cluster, nodes, faults, data, raft, bench, meta):
 
 
 def main() -> NoReturn:
-    """The entry point. Ends the process with the exit code."""
+    """Run what the command line says. Ends the process with the exit code."""
     arguments = sys.argv[1:] or ["--help"]
     signal.signal(signal.SIGTERM, _on_sigterm)
+    code = _run(arguments)
     try:
-        code = _run(arguments)
         sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read our output has left; python would complain about it while it exits.
+    except OSError as error:
+        # Python would try it once more while it exits, and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = Exit.UNEXPECTED
+        if not isinstance(error, BrokenPipeError) and code == Exit.OK:
+            error.filename = "stdout"
+            output_for_errors(arguments).fail(_from_os_error(error))
+        code = code or Exit.UNEXPECTED
     sys.exit(int(code))
 
 
 def _run(arguments: list[str]) -> int:
     if any(name.startswith("_RAFTCTL_COMPLETE") for name in os.environ):
         app(prog_name="raftctl")
-    output = Output(_output_mode(arguments), False, "-v" in arguments, True, "--ascii" in arguments)
     try:
         result = app(arguments, prog_name="raftctl", standalone_mode=False)
     except CliError as error:
-        output.fail(error)
+        output_for_errors(arguments).fail(error)
         return error.exit_code
     except typer.Exit as ended:
         return ended.exit_code
@@ -91,11 +103,12 @@ def _run(arguments: list[str]) -> int:
     except SystemExit as ended:
         result = ended.code if isinstance(ended.code, int) else Exit.UNEXPECTED
     except BrokenPipeError:
-        raise
+        return Exit.UNEXPECTED  # whoever read our output has left
     except Exception as error:
-        return _fail(output, error)
+        return _fail(output_for_errors(arguments), error)
     if result in (Exit.INTERRUPTED, Exit.TERMINATED):
-        output.note("interrupted; what was started keeps running: raftctl status")
+        note = "interrupted; what was started keeps running: raftctl status"
+        output_for_errors(arguments).note(note)
     return result if isinstance(result, int) else Exit.OK
 
 
@@ -109,6 +122,8 @@ def _fail(output: Output, error: Exception) -> int:
         context = getattr(error, "ctx", None)
         command = context.command_path if context is not None else "raftctl"
         failure = CliError("E_USAGE", error.format_message(), Exit.USAGE, hint=f"{command} --help")
+    elif isinstance(error, OSError):
+        failure = _from_os_error(error)
     elif output.verbose:
         raise error
     else:
@@ -122,14 +137,21 @@ def _fail(output: Output, error: Exception) -> int:
     return failure.exit_code
 
 
-def _output_mode(arguments: list[str]) -> str:
-    """The mode for errors that come before the options are read."""
-    for flag, value in pairwise([*arguments, ""]):
-        if flag in ("-o", "--output"):
-            return value
-        if flag.startswith("--output="):
-            return flag.partition("=")[2]
-    return os.environ.get("RAFTCTL_OUTPUT", "text")
+def _from_os_error(error: OSError) -> CliError:
+    """What the system refused, where, and where to look."""
+    reason = error.strerror or str(error) or type(error).__name__
+    path = os.fsdecode(error.filename) if isinstance(error.filename, bytes) else error.filename
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            hint = "df -h: there is no room left"
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            hint = f"ls -ld {path}: who may write there" if path else "who may write there?"
+        case errno.EMFILE | errno.ENFILE:
+            hint = "ulimit -n: too few open files are allowed"
+        case _:
+            hint = "raftctl doctor"
+    message = reason if path is None else f"{path}: {reason}"
+    return CliError("E_IO", message, Exit.UNEXPECTED, hint=hint)
 
 
 def _on_sigterm(number: int, frame: object) -> None:

@@ -1,6 +1,6 @@
 """What a shell offers for a value, when <TAB> is pressed. Nothing here asks a node."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -8,6 +8,12 @@ from raftctl.verbs import settings_of
 
 if TYPE_CHECKING:
     from raftctl.cluster.directory import Cluster
+
+
+def verbs(context: typer.Context, incomplete: str) -> list[str]:
+    """The verbs of the command line."""
+    root: Any = context.find_root().command
+    return _beginning(list(root.commands), incomplete)
 
 
 def clusters(context: typer.Context, incomplete: str) -> list[str]:

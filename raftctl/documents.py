@@ -1,14 +1,21 @@
 """Every JSON document that raftctl prints, as a dataclass; its schema follows from it.
 
-Unknown is null, durations end in `_ms`, sizes in `_bytes`, times are RFC 3339 in UTC.
+Unknown is null, durations end in `_ms`, sizes in `_bytes`, times are RFC 3339 in UTC. A field with
+a fixed set of values is a Literal; an annotated one is a text to whoever fills it in.
 """
 
 import dataclasses
 import re
-import types
-import typing
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any, Literal
+
+Proc = Literal["running", "paused", "exited", "stopped", "unreachable"]
+Role = Literal["follower", "precandidate", "candidate", "leader"]
+Health = Annotated[str, Literal["ok", "degraded", "no leader", "down"]]
+ReadMode = Annotated[str, Literal["linearizable", "stale"]]
+EntryKind = Literal["noop", "command"]
+EntryState = Annotated[str, Literal["applied", "committed", "uncommitted"]]
+Outcome = Literal["none", "unknown"]
 
 
 @dataclass
@@ -16,13 +23,12 @@ class Node:
     id: str
     address: str
     pid: int | None
-    proc: str
-    """running, paused, exited, stopped or unreachable."""
+    proc: Proc
     note: str
     """Why it is not running, for people."""
     remedy: str
     """What to type to get it back; empty when nothing is needed."""
-    role: str | None = None
+    role: Role | None = None
     term: int | None = None
     voted_for: str | None = None
     leader: str | None = None
@@ -50,8 +56,7 @@ class Status:
     cluster: str
     leader: str | None
     term: int | None
-    health: str
-    """ok, degraded, no leader or down."""
+    health: Health
     quorum: Quorum
     faults: int
     nodes: list[Node]
@@ -90,6 +95,8 @@ class ClusterRow:
     nodes: int
     running: int
     folder: str
+    damage: str | None
+    """Why its settings cannot be read; null when they can."""
 
 
 @dataclass
@@ -176,6 +183,8 @@ class Injected:
 @dataclass
 class Heal:
     healed: list[int]
+    eased: list[int]
+    """Faults that lost a link and go on."""
     remaining: int
 
 
@@ -194,8 +203,9 @@ class Get:
     value_base64: str | None
     """The value when it is not UTF-8."""
     index: int
-    read: str
-    node: str | None
+    read: ReadMode
+    node: str
+    """Who answered."""
 
 
 @dataclass
@@ -218,6 +228,8 @@ class Cas:
 class Scan:
     prefix: str
     items: list[Get]
+    more: bool
+    """Whether there are keys beyond these; a larger --limit shows them."""
 
 
 @dataclass
@@ -261,9 +273,8 @@ class Event:
 class LogEntry:
     index: int
     term: int
-    kind: str
-    state: str
-    """applied, committed or uncommitted."""
+    kind: EntryKind
+    state: EntryState
     bytes: int
     client: str | None = None
     sequence: int | None = None
@@ -336,10 +347,10 @@ class Error:
     code: str
     exit: int
     message: str
-    hint: str
-    cause: str
+    hint: str | None
+    cause: str | None
     retryable: bool
-    outcome: str
+    outcome: Outcome
     details: dict[str, Any]
 
 
@@ -361,50 +372,3 @@ KINDS: dict[str, type[Any]] = {
 def to_json(document: Any) -> dict[str, Any]:  # noqa: ANN401 - any of KINDS
     """The document as it is printed, its schema's name first."""
     return {"schema": f"raftctl.{kind_of(type(document))}/v1", **dataclasses.asdict(document)}
-
-
-def json_schema(kind: str) -> dict[str, Any]:
-    """The JSON Schema of one kind of document."""
-    schema = _object_schema(KINDS[kind])
-    schema["properties"] = {
-        "schema": {"const": f"raftctl.{kind}/v1"},
-        **schema["properties"],
-    }
-    schema["required"] = ["schema", *schema["required"]]
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": kind, **schema}
-
-
-_SIMPLE: dict[Any, dict[str, Any]] = {
-    str: {"type": "string"},
-    int: {"type": "integer"},
-    float: {"type": "number"},
-    bool: {"type": "boolean"},
-    types.NoneType: {"type": "null"},
-    Any: {},
-}
-
-
-def _object_schema(kind: type[Any]) -> dict[str, Any]:
-    hints = typing.get_type_hints(kind)
-    names = [each.name for each in dataclasses.fields(kind)]
-    return {
-        "type": "object",
-        "properties": {name: _schema_of(hints[name]) for name in names},
-        "required": names,
-        "additionalProperties": True,  # changes only ever add
-    }
-
-
-def _schema_of(annotation: Any) -> dict[str, Any]:  # noqa: ANN401 - a type
-    if annotation in _SIMPLE:
-        return dict(_SIMPLE[annotation])
-    arguments = typing.get_args(annotation)
-    match typing.get_origin(annotation):
-        case types.UnionType:
-            return {"anyOf": [_schema_of(each) for each in arguments]}
-        case origin if origin is list:
-            return {"type": "array", "items": _schema_of(arguments[0])}
-        case origin if origin is dict:
-            return {"type": "object", "additionalProperties": _schema_of(arguments[1])}
-        case _:
-            return _object_schema(annotation)

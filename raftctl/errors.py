@@ -47,6 +47,14 @@ def from_client_error(error: "ClientError") -> CliError:
                 outcome="unknown",
                 hint="read the key back, or raftctl status",
             )
+        case errors.DeadlineError():
+            return CliError(
+                "E_TIMEOUT",
+                error.message,
+                Exit.TIMED_OUT,
+                hint="a longer --timeout, or raftctl status",
+                retryable=True,
+            )
         case errors.UnreachableError():
             return CliError(
                 "E_UNREACHABLE",
@@ -59,9 +67,27 @@ def from_client_error(error: "ClientError") -> CliError:
             code = "E_NO_QUORUM" if error.code == "no_quorum" else "E_NO_LEADER"
             hint = "raftctl status -o wide, raftctl faults"
             return CliError(code, error.message, Exit.NO_QUORUM, hint=hint, retryable=True)
-        case errors.RejectedError(code="too_large" | "bad_request"):
-            return CliError("E_REJECTED", error.message, Exit.USAGE)
         case errors.RejectedError():
-            return CliError("E_REJECTED", error.message, Exit.PRECONDITION)
+            is_usage = error.code in ("too_large", "bad_request")
+            exit_code = Exit.USAGE if is_usage else Exit.PRECONDITION
+            hint = _REJECTED_HINTS.get(error.code, "raftctl status -o wide")
+            return CliError("E_REJECTED", error.message, exit_code, hint=hint)
+        case errors.CommandError():
+            hint = "it had no effect; raftctl log show leader has the command"
+            return CliError("E_FAILED", error.message, Exit.UNEXPECTED, hint=hint)
         case _:
-            return CliError("E_FAILED", error.message, Exit.UNEXPECTED, outcome=error.outcome)
+            return CliError(
+                "E_FAILED",
+                error.message,
+                Exit.UNEXPECTED,
+                hint="raftctl status -o wide, raftctl logs",
+                outcome=error.outcome,
+            )
+
+
+_REJECTED_HINTS = {
+    "too_large": "a smaller value; limits.value_bytes_max of the cluster decides",
+    "bad_request": "raftctl log show leader has the commands that the machine took",
+    "history_lost": "raftctl scan shows what is there, raftctl watch without --since what comes",
+    "busy": "stop another raftctl watch, and try again",
+}

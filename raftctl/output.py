@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 import threading
 import time
@@ -44,12 +45,15 @@ class Output:
         """Print a document, in the form that was asked for."""
         if self.is_json:
             indent = 2 if self.mode == "json" and sys.stdout.isatty() else None
-            sys.stdout.write(json.dumps(to_json(document), indent=indent, ensure_ascii=False))
-            sys.stdout.write("\n")
+            lines = [json.dumps(to_json(document), indent=indent, ensure_ascii=False)]
         else:
-            for line in text():
-                sys.stdout.write(line + "\n")
-        sys.stdout.flush()
+            lines = list(text())
+        try:
+            sys.stdout.writelines(f"{line}\n" for line in lines)
+            sys.stdout.flush()
+        except OSError as error:
+            error.filename = "stdout"
+            raise
 
     def clear_screen(self) -> None:
         """Begin at the top again, on a terminal; what is piped stays a sequence."""
@@ -90,10 +94,10 @@ class Output:
                 error.code,
                 int(error.exit_code),
                 error.message,
-                error.hint,
-                error.cause,
+                error.hint or None,
+                error.cause or None,
                 error.retryable,
-                error.outcome,
+                "unknown" if error.outcome == "unknown" else "none",
                 error.details,
             )
             sys.stderr.write(json.dumps(to_json(document), ensure_ascii=False) + "\n")
@@ -109,16 +113,12 @@ class Output:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
-    """Columns under their names; numbers to the right, the last column as it is."""
+    """Columns under their names, None as a dash; columns of numbers stand to the right."""
     cells = [[_cell(value) for value in row] for row in rows]
     widths = [
         max([len(name), *(len(row[column]) for row in cells)]) for column, name in enumerate(header)
     ]
-    right = [
-        bool(cells)
-        and all(row[column].replace("-", "").isdigit() or row[column] == "-" for row in cells)
-        for column in range(len(header))
-    ]
+    right = [_are_numbers([row[column] for row in cells]) for column in range(len(header))]
     lines = []
     for row in [list(header), *cells]:
         shown = [
@@ -129,7 +129,23 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
     return lines
 
 
+def _are_numbers(cells: Sequence[str]) -> bool:
+    """Whether there is at least one number, and nothing but numbers and dashes."""
+    numbers = [re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", cell) is not None for cell in cells]
+    return any(numbers) and all(
+        is_number or cell == "-" for is_number, cell in zip(numbers, cells, strict=True)
+    )
+
+
 def _cell(value: object) -> str:
-    if value is None or value == "":
-        return "-"
-    return str(value)
+    return "-" if value is None else escaped(str(value))
+
+
+def escaped(text: str) -> str:
+    """What a terminal would obey instead of showing it, as in a Python text: \\x1b, \\n."""
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode("ascii")
+        for each in text
+    )

@@ -1,5 +1,6 @@
 """Which nodes a command means: n1 n2, leader, followers, minority, not:leader, all, ..."""
 
+import re
 from collections.abc import Callable, Sequence
 
 from raftctl.documents import Node, Status
@@ -13,33 +14,43 @@ WORDS = (
 )  # fmt: skip
 
 
+_NUMBER = re.compile(r"n?([0-9]{1,18})")
+
+
 def resolve(selectors: Sequence[str], status: Status) -> list[int]:
     """The nodes' ids, each once, in the order of asking. Nothing given is an error, never all.
 
-    Raises CliError for an unknown node (exit 9), a bad selector (2), a leader where none is (5).
+    What was asked for may be nobody: `lagging` where no node lags. Raises CliError for an unknown
+    node (exit 9), a bad selector (2), a leader where none is (5).
     """
     if not selectors:
         raise usage("which nodes?", "name them: n1 n2, leader, followers, all")
-    chosen: list[int] = []
-    for token in _tokens(selectors):
-        for node_id in _resolve_one(token, status, chosen):
-            if node_id not in chosen:
-                chosen.append(node_id)
-    return chosen
+    return _resolve_words(selectors, status, ())
 
 
 def resolve_group(text: str, status: Status, others: Sequence[int] = ()) -> list[int]:
-    """One comma-separated group; `rest` is all but `others`."""
+    """One group, separated by commas; `rest` is all but `others` and what stands before it."""
+    return _resolve_words([text], status, others)
+
+
+def _resolve_words(texts: Sequence[str], status: Status, others: Sequence[int]) -> list[int]:
     chosen: list[int] = []
-    for token in _tokens([text]):
+    for token in _tokens(texts):
         for node_id in _resolve_one(token, status, [*others, *chosen]):
             if node_id not in chosen:
                 chosen.append(node_id)
     return chosen
 
 
-def _tokens(selectors: Sequence[str]) -> list[str]:
-    return [token for text in selectors for token in text.replace(",", " ").split()]
+def _tokens(texts: Sequence[str]) -> list[str]:
+    """Words and their parts between commas; `not:` takes all that follows it in its word."""
+    tokens: list[str] = []
+    for word in " ".join(texts).split():
+        plain, negation, excluded = re.split(r"((?:^|(?<=,))not:|$)", word, maxsplit=1)
+        tokens += [token for token in plain.split(",") if token]
+        if negation:
+            tokens.append(negation + excluded)
+    return tokens
 
 
 def _id(row: Node) -> int:
@@ -48,22 +59,27 @@ def _id(row: Node) -> int:
 
 def _resolve_one(token: str, status: Status, chosen: Sequence[int]) -> list[int]:
     if token.startswith("not:"):
-        excluded = _resolve_one(token[4:], status, chosen)
-        return [_id(row) for row in status.nodes if _id(row) not in excluded]
-    number = token.removeprefix("n")
-    if number.isdigit():
-        if int(number) not in map(_id, status.nodes):
-            names = ", ".join(row.id for row in status.nodes)
-            raise CliError(
-                "E_NO_NODE",
-                f"{status.cluster} has no node n{number}",
-                Exit.NOT_FOUND,
-                hint=f"it has {names}",
-            )
-        return [int(number)]
+        parts = _tokens([token.removeprefix("not:")])
+        if not parts:
+            raise usage("not whom?", "not:leader, not:n1,n2")
+        excluded = {each for part in parts for each in _resolve_one(part, status, chosen)}
+        return [node_id for node_id in _all(status) if node_id not in excluded]
+    if number := _NUMBER.fullmatch(token):
+        return [_known(int(number[1]), status)]
     if token not in _BY_WORD:
         raise usage(f"{token!r} selects nothing", f"n1 or 1, or one of: {', '.join(WORDS)}")
     return _BY_WORD[token](status, chosen)
+
+
+def _known(node_id: int, status: Status) -> int:
+    if node_id not in _all(status):
+        raise CliError(
+            "E_NO_NODE",
+            f"{status.cluster} has no node n{node_id}",
+            Exit.NOT_FOUND,
+            hint=f"it has {', '.join(row.id for row in status.nodes)}",
+        )
+    return node_id
 
 
 def _leader(status: Status) -> int:
@@ -97,22 +113,30 @@ def _leader_first(status: Status) -> list[int]:
     return sorted(_all(status), key=lambda node_id: (node_id != leader, node_id))
 
 
-def _first(ids: list[int], what: str) -> list[int]:
+def _first(ids: list[int], status: Status, what: str) -> list[int]:
+    """One of them, with a vote if there is one: a wiped node holds little, and cannot lead."""
     if not ids:
         raise CliError("E_NO_NODE", f"there is no {what}", Exit.NOT_FOUND)
-    return ids[:1]
+    voteless = {_id(row) for row in status.nodes if row.voting is False}
+    return [min(ids, key=lambda node_id: node_id in voteless)]
+
+
+def _rest(status: Status, chosen: Sequence[int]) -> list[int]:
+    if not chosen:
+        raise usage("rest of what?", "rest follows what it leaves out: n1 rest, 1,2 / rest")
+    return [node_id for node_id in _all(status) if node_id not in chosen]
 
 
 _BY_WORD: dict[str, Callable[[Status, Sequence[int]], list[int]]] = {
     "leader": lambda status, chosen: [_leader(status)],
-    "follower": lambda status, chosen: _first(_followers(status), "follower"),
+    "follower": lambda status, chosen: _first(_followers(status), status, "follower"),
     "followers": lambda status, chosen: _followers(status),
-    "any": lambda status, chosen: _first(_running(status), "running node"),
-    "any-follower": lambda status, chosen: _first(_followers(status), "follower"),
+    "any": lambda status, chosen: _first(_running(status), status, "running node"),
+    "any-follower": lambda status, chosen: _first(_followers(status), status, "follower"),
     # The leader belongs to the majority: a minority is what a cluster can lose.
     "majority": lambda status, chosen: _leader_first(status)[: len(status.nodes) // 2 + 1],
     "minority": lambda status, chosen: _leader_first(status)[len(status.nodes) // 2 + 1 :],
     "lagging": lambda status, chosen: [_id(row) for row in status.nodes if row.lag],
-    "rest": lambda status, chosen: [each for each in _all(status) if each not in chosen],
+    "rest": _rest,
     "all": lambda status, chosen: _all(status),
 }

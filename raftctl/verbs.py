@@ -13,6 +13,8 @@ from typer.core import TyperCommand, TyperGroup
 
 from raftctl.settings import Settings, make_settings
 
+ROOT_ONLY = "version"
+"""The one option of the root that no verb takes."""
 SELECTORS = (
     "n1 n2 or 1,2, leader, follower, followers, any, any-follower, minority, majority, lagging, "
     "rest, not:SEL, all. Nothing defaults to all."
@@ -22,12 +24,14 @@ SELECTORS = (
 def _shared_params(context: Any) -> list[Any]:  # noqa: ANN401 - Typer's own types
     """The root's options: what every verb knows."""
     root = context.find_root()
-    return [] if context is root else [each for each in root.command.params if each.expose_value]
+    shared = [each for each in root.command.params if each.expose_value and each.name != ROOT_ONLY]
+    return [] if context is root else shared
 
 
 def settings_of(context: Any) -> Settings:  # noqa: ANN401
     """The shared options' values; what stands nearest to the verb's own arguments wins."""
     values = dict(context.find_root().params)
+    values.pop(ROOT_ONLY, None)
     chain = [context]
     while chain[0].parent is not None:
         chain.insert(0, chain[0].parent)
@@ -66,7 +70,13 @@ class Verb(TyperCommand):
 
 
 class Group(TyperGroup):
-    """A verb that has verbs of its own, such as `log show`."""
+    """A verb that has verbs of its own, such as `log show`. Alone it shows them."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401
+        if not args and not ctx.resilient_parsing:
+            typer.echo(ctx.get_help())
+            ctx.exit()
+        return super().parse_args(ctx, args)
 
     def get_params(self, ctx: Any) -> list[Any]:  # noqa: ANN401
         return [*super().get_params(ctx), *_shared_params(ctx)]

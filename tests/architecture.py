@@ -54,19 +54,28 @@ PURE_STDLIB = frozenset(
 # Sockets, disks, clocks, processes and threads: the business of layer 3 and above.
 IO_MODULES = (
     "asyncio",
+    "concurrent",
     "datetime",
+    "http",
+    "logging",
     "multiprocessing",
+    "secrets",
     "select",
     "selectors",
+    "shutil",
     "signal",
     "socket",
     "sqlite3",
     "ssl",
     "subprocess",
+    "tempfile",
     "threading",
     "time",
     "trio",
+    "urllib",
 )
+FILE_MODULES = ("os", "pathlib")
+IO_CALLS = frozenset({"__import__", "input", "open", "print"})
 
 
 @dataclass(frozen=True)
@@ -82,6 +91,12 @@ NODE = tuple(unit for unit in LAYERS if unit.startswith("node."))
 BELOW_IO = tuple(unit for unit, layer in LAYERS.items() if layer in (1, 2))
 BANS = (
     Ban(BELOW_IO, IO_MODULES, "only layer 3 and above touch the world"),
+    Ban(
+        BELOW_IO,
+        FILE_MODULES,
+        "only layer 3 and above touch the world",
+        except_in=("node.config",),  # reads and writes the cluster's own files
+    ),
     Ban(
         ("node.client", "node.server", "node.storage.sqlite", "node.transport"),
         ("node.sim",),
@@ -102,16 +117,17 @@ BANS = (
     Ban(("node.sim",), ("asyncio", "socket", "threading", "trio"), "the simulator is synchronous"),
     Ban(
         ("node.client",),
-        ("trio",),
+        ("trio", "node.transport"),
         "one-shot commands cannot pay for trio's import",
         except_in=("node.client.trio",),
     ),
+    Ban(("node.client",), ("node.server",), "a client knows a node by its protocol alone"),
     Ban(NODE, ("rich", "textual", "typer"), "a node has no user interface"),
     Ban(("node.verify",), ("node.machines",), "the models are a second opinion"),
     Ban(("tui",), ("raftctl", "trio", "node.client.trio"), "the viewer runs on asyncio alone"),
     Ban(
         ("raftctl",),
-        ("rich", "textual", "tui"),
+        ("rich", "textual", "trio", "tui", "node.server"),
         "import it inside the function that needs it",
         lazy_is_fine=True,
     ),
@@ -125,7 +141,7 @@ FILE_LINES_HARD_MAX = 600
 LONG_FILES: dict[str, str] = {}
 
 VAGUE_MODULES = frozenset({"helper", "helpers", "manager", "managers", "util", "utils"})
-VAGUE_CLASS = re.compile(r"(Helper|Manager|Util|Utils)$")
+VAGUE_CLASS = re.compile(r"Helper|Manager|Utils?(?![a-z])")
 
 
 @dataclass(frozen=True)
@@ -234,6 +250,21 @@ def bans_hold(module: Module) -> Iterator[str]:
                 yield f"{where}: {ban.why}"
 
 
+def nothing_is_read_or_printed_below_the_drivers(module: Module) -> Iterator[str]:
+    """The calls for which nothing has to be imported; a method of that name is fine."""
+    unit = unit_of(module.name)
+    if unit is None or LAYERS[unit] >= ASYNC_LAYER:
+        return
+    for node in ast.walk(module.tree):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id in IO_CALLS
+        ):
+            where = f"{module.path}:{node.lineno}: {module.name} calls {node.func.id}()"
+            yield f"{where} in layer {LAYERS[unit]}"
+
+
 def viewer_imports_little(module: Module) -> Iterator[str]:
     if not _within(module.name, ("tui",)):
         return
@@ -301,6 +332,7 @@ RULES: tuple[Rule, ...] = (
     imports_point_down,
     library_is_pure,
     bans_hold,
+    nothing_is_read_or_printed_below_the_drivers,
     viewer_imports_little,
     randomness_is_injected,
     no_coroutine_below_the_drivers,

@@ -16,5 +16,7 @@ def raftctl() -> Iterator[Raftctl]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--rewrite", action="store_true", help="write golden transcripts anew; read the diff"
+        "--rewrite",
+        action="store_true",
+        help="write golden transcripts and generated pages anew; read the diff",
     )

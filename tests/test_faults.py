@@ -12,6 +12,7 @@ from node.faults import (
     DELAY_MS_MAX,
     DELIVER,
     LOSE,
+    RATE_BYTES_S_MAX,
     REORDER_MS,
     FaultError,
     LinkPolicy,
@@ -52,7 +53,7 @@ RULES = st.builds(
     duplicate=st.floats(0, 1),
     reorder=st.floats(0, 1),
     corrupt=st.floats(0, 1),
-    rate_bytes_s=st.integers(0, 10**9),
+    rate_bytes_s=st.integers(0, RATE_BYTES_S_MAX),
     only=st.lists(st.text(max_size=5), max_size=2).map(tuple),
     expires_at=st.none() | st.floats(0, 1e12),
 )
@@ -281,7 +282,8 @@ NO_WHOLE_NUMBER: tuple[Any, ...] = (-1, 1.0, True, "1", None, [])
 NO_PROBABILITY: tuple[Any, ...] = (-0.1, 1.1, NAN, INF, True, "1", None)
 NO_DELAY: tuple[Any, ...] = (-1, DELAY_MS_MAX + 1, NAN, INF, False, "5", None, [1])
 BAD_VALUES: dict[str, tuple[Any, ...]] = {
-    **dict.fromkeys(("fault", "src", "dst", "rate_bytes_s"), NO_WHOLE_NUMBER),
+    **dict.fromkeys(("fault", "src", "dst"), NO_WHOLE_NUMBER),
+    "rate_bytes_s": (*NO_WHOLE_NUMBER, RATE_BYTES_S_MAX + 1, 10**400),
     **dict.fromkeys(("drop", "duplicate", "reorder", "corrupt"), NO_PROBABILITY),
     **dict.fromkeys(("latency_ms", "jitter_ms"), NO_DELAY),
     "expires_at": (-1, NAN, INF, 1e13, "soon", True, []),

@@ -38,6 +38,14 @@ def test_the_wheel_carries_every_file_of_the_package(package: str, wheel_names: 
     assert files <= wheel_names, f"not in the wheel: {sorted(files - wheel_names)}"
 
 
+@pytest.mark.parametrize("package", ["configs", "node", "raftctl", "tui"])
+def test_type_checkers_are_told_that_the_package_is_typed(
+    package: str, wheel_names: set[str]
+) -> None:
+    assert f"{package}/py.typed" in wheel_names
+    assert resources.files(package).joinpath("py.typed").is_file()
+
+
 def test_the_wheel_carries_nothing_else(wheel_names: set[str]) -> None:
     tops = {name.partition("/")[0] for name in wheel_names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {

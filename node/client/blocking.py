@@ -2,14 +2,23 @@
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 
 from node.client.address import ClusterAddress
-from node.client.errors import CommandError, OutcomeUnknownError, UnreachableError
+from node.client.errors import (
+    CommandError,
+    OutcomeUnknownError,
+    RejectedError,
+    UnreachableError,
+)
+from node.client.leader import link_to_leader
 from node.client.link import Link, seconds_left
 from node.client.session import Call, Pause, Sequences, Try
 from node.wire.envelope import ApplyError, SessionExpiredError, read_result, seal
 from node.wire.messages import Answer, Applied, Changes, Failure, Propose, Read, ReadMode, Watch
+
+FRUITLESS_MAX = 3  # connections of a watch that end without an answer, one after the other
 
 
 class Client:
@@ -20,7 +29,7 @@ class Client:
         self._address = address
         self._timeout = timeout
         self._link: Link | None = None
-        self._leader: int | None = None
+        self._answered_by: int | None = None
         self._sequences = _new_session()
 
     def __enter__(self) -> "Client":
@@ -28,6 +37,11 @@ class Client:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+    @property
+    def answered_by(self) -> int | None:
+        """The node that answered last; None before the first answer."""
+        return self._answered_by
 
     def close(self) -> None:
         if self._link is not None:
@@ -37,8 +51,8 @@ class Client:
     def propose(self, payload: bytes, timeout: float | None = None) -> Applied:
         """Have the machine apply `payload`, once. `result` is the machine's own answer.
 
-        Raises NoLeaderError and UnreachableError (no effect), OutcomeUnknownError, RejectedError,
-        CommandError when the machine raised.
+        Raises NoLeaderError, DeadlineError and UnreachableError (no effect), OutcomeUnknownError,
+        RejectedError, CommandError when the machine raised.
         """
         call = self._call(timeout, None)
         number = self._sequences.take()
@@ -71,7 +85,7 @@ class Client:
     ) -> Answer:
         """Ask the machine. `at`: that node alone, which is never redirected.
 
-        Raises NoLeaderError, UnreachableError, RejectedError.
+        Raises NoLeaderError, DeadlineError, UnreachableError, RejectedError.
         """
         call = self._call(timeout, at)
         here = at is not None or mode == "stale"
@@ -84,27 +98,43 @@ class Client:
             if isinstance(reply, Answer):
                 return reply
 
-    def watch(self, query: bytes, since: int = 0) -> Iterator[Changes]:
+    def watch(
+        self,
+        query: bytes,
+        since: int = 0,
+        on_move: Callable[[UnreachableError, int, int], None] | None = None,
+    ) -> Iterator[Changes]:
         """Changes as they are applied, for ever; the first item says from which index on.
 
-        Raises UnreachableError when the connection ends, RejectedError.
+        It starts at the leader. When the connection ends it goes on at the node that leads then,
+        after the last index that it saw, and calls `on_move` with what ended it, the new node and
+        that index. Raises NoLeaderError, DeadlineError and UnreachableError when no leader is found
+        within the timeout, RejectedError.
         """
-        call = self._call(None, None)
-        link: Link | None = None
-        while link is None:
-            link, _ = self._next_link(call)
-        request_id = link.new_id()
-        link.send(Watch(request_id, query, since))
+        seen = since
+        first: int | None = self._answered_by
+        broken: UnreachableError | None = None
+        fruitless = 0
         while True:
-            message = link.next_message(None)
-            if isinstance(message, Changes) and message.id == request_id:
-                yield message
-            elif isinstance(message, Failure) and message.id == request_id:
-                call.refused(link.node_id, message)
+            with closing(link_to_leader(self._address, first, self._timeout)) as link:
+                first = self._answered_by = link.node_id
+                if broken is not None and on_move is not None:
+                    on_move(broken, link.node_id, seen)
+                try:
+                    for changes in _changes(link, query, seen):
+                        fruitless = 0
+                        seen = max(seen, changes.index)
+                        yield changes
+                except UnreachableError as error:
+                    # A node that breaks off before its first answer may do so each time.
+                    fruitless += 1
+                    if fruitless == FRUITLESS_MAX:
+                        raise
+                    broken = error
 
     def _call(self, timeout: float | None, only: int | None) -> Call:
         seconds = self._timeout if timeout is None else timeout
-        return Call(self._address.nodes, self._leader, time.monotonic(), seconds, only)
+        return Call(self._address.nodes, self._answered_by, time.monotonic(), seconds, only)
 
     def _run(self, call: Call, number: int, payload: bytes) -> Applied:
         while True:
@@ -152,9 +182,20 @@ class Client:
         if isinstance(reply, Failure):
             call.refused(link.node_id, reply)
             return None
-        self._leader = link.node_id
+        self._answered_by = link.node_id
         answer: Applied | Answer = reply
         return answer
+
+
+def _changes(link: Link, query: bytes, since: int) -> Iterator[Changes]:
+    request_id = link.new_id()
+    link.send(Watch(request_id, query, since))
+    while True:
+        message = link.next_message(None)
+        if isinstance(message, Changes) and message.id == request_id:
+            yield message
+        elif isinstance(message, Failure) and message.id == request_id:
+            raise RejectedError(message.code, message.message)
 
 
 def _new_session() -> Sequences:

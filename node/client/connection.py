@@ -83,5 +83,6 @@ class Connection:
             role=self._role,
             nonce=self._nonce,
             challenge=challenge,
+            dialled_id=self.node_id,
         )
         self._outgoing.append(encode_frame(self._hello))

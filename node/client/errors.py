@@ -24,6 +24,10 @@ class NoLeaderError(ClientError):
     """Nodes answered, but none of them leads or reaches a majority. Outcome none."""
 
 
+class DeadlineError(ClientError):
+    """The time was over before a leader was found, and no node refused for another reason."""
+
+
 class OutcomeUnknownError(ClientError):
     """A node took the command, and its fate was not learnt in time: it may commit later."""
 

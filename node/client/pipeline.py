@@ -2,23 +2,24 @@
 
 One socket, one loop: requests leave in one piece for as many replies as arrived in one. When the
 leader goes, what was in flight has an unknown outcome; it is counted as such, never sent again, and
-the load goes on with the next leader.
+the load goes on with the next leader, and ends when there is none in time.
 """
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 
 from node.client.address import ClusterAddress
 from node.client.errors import UnreachableError
+from node.client.leader import link_to_leader
 from node.client.link import Link
-from node.client.session import Call, Pause, Sequences
-from node.wire.envelope import seal
+from node.client.session import FINAL_CODES, Sequences
+from node.wire.envelope import ApplyError, EnvelopeError, SessionExpiredError, read_result, seal
 from node.wire.messages import Answer, Applied, Failure, Propose, Read
 
-LEADER_SECONDS_MAX = 10.0
-REPLY_SECONDS_MAX = 5.0
+SAME_LEADER_CODES = FINAL_CODES | {"busy"}
+"""The request failed, and the node that says so leads on."""
 
 
 @dataclass(slots=True)
@@ -47,7 +48,11 @@ class Load:
 class Pipeline:
     """Runs a load against a cluster."""
 
-    def __init__(self, address: ClusterAddress, load: Load) -> None:
+    def __init__(self, address: ClusterAddress, load: Load, timeout: float = 5.0) -> None:
+        """`timeout`: seconds to go on without a success."""
+        self._timeout = timeout
+        self._waiting_since = 0.0  # the last success, or the first request in flight
+        self._is_lost = False
         self._address = address
         self._load = load
         random_bits = random.SystemRandom().getrandbits
@@ -57,12 +62,21 @@ class Pipeline:
         self._leader: int | None = None
         self.tally = Tally()
 
-    def run(self) -> Iterator[Tally]:
+    def run(self) -> Generator[Tally]:
         """Yields the tally so far about ten times a second, and at the end.
 
-        Raises NoLeaderError and UnreachableError when the load cannot start.
+        Raises NoLeaderError, DeadlineError and UnreachableError when the load cannot start, or no
+        request succeeds for `timeout` seconds; `tally` then holds what came of those before.
         """
-        begin = time.monotonic()
+        begin = self._waiting_since = time.monotonic()
+        try:
+            yield from self._run(begin)
+        finally:
+            self._lose()
+            self.tally.elapsed = time.monotonic() - begin
+        yield self.tally
+
+    def _run(self, begin: float) -> Iterator[Tally]:
         tick = begin
         while not self._is_over(begin):
             link = self._connect()
@@ -81,8 +95,6 @@ class Pipeline:
                 pass
             finally:
                 link.close()
-        self.tally.elapsed = time.monotonic() - begin
-        yield self.tally
 
     def _is_over(self, begin: float) -> bool:
         load = self._load
@@ -91,39 +103,22 @@ class Pipeline:
         return load.seconds is not None and time.monotonic() - begin >= load.seconds
 
     def _connect(self) -> Link:
-        """A link to the leader, which a read that must be answered there finds."""
-        call = Call(self._address.nodes, self._leader, time.monotonic(), LEADER_SECONDS_MAX)
-        while True:
-            step = call.next(time.monotonic())
-            if isinstance(step, Pause):
-                time.sleep(max(step.until - time.monotonic(), 0))
-                continue
-            try:
-                link = Link(self._address, step.node_id, "client", step.until)
-            except UnreachableError as error:
-                call.unreachable(error)
-                continue
-            try:
-                request = Read(link.new_id(), b"", "linearizable", False)
-                link.send(request)
-                reply = link.reply_to(request.id, step.until)
-            except UnreachableError as error:
-                link.close()
-                call.unreachable(error)
-                continue
-            if isinstance(reply, Failure) and reply.code != "bad_request":
-                link.close()
-                call.refused(step.node_id, reply)
-                continue
-            self._leader = step.node_id
-            for client in self._clients:
-                client.begin(link.last_applied)
-            return link
+        left = self._waiting_since + self._timeout - time.monotonic()
+        link = link_to_leader(self._address, self._leader, left)
+        self._leader = link.node_id
+        self._is_lost = False
+        for client in self._clients:
+            client.begin(link.last_applied)
+        return link
 
     def _fill(self, link: Link, begin: float) -> None:
         load = self._load
         now = time.monotonic()
-        while len(self._in_flight) < load.inflight and not self._is_over(begin):
+        if not self._in_flight:
+            self._waiting_since = now
+        while not self._is_lost and len(self._in_flight) < load.inflight:
+            if self._is_over(begin):
+                break
             if load.rate is not None and self._started > (now - begin) * load.rate:
                 break
             request_id = link.new_id()
@@ -142,24 +137,28 @@ class Pipeline:
         if not self._in_flight:
             time.sleep(0.001)  # the rate leaves nothing to do
             return
-        messages = link.next_messages(time.monotonic() + REPLY_SECONDS_MAX)
+        # Half of the time for a node that is silent, the other half to find the next leader.
+        messages = link.next_messages(time.monotonic() + self._timeout / 2)
         now = time.monotonic()
-        is_lost = False
         for message in messages:
             request_id = getattr(message, "id", 0)
             if request_id not in self._in_flight:
                 continue
             sent_at, client, number = self._in_flight.pop(request_id)
             client.done(number)
-            if isinstance(message, Applied | Answer):
-                self.tally.latencies.append(now - sent_at)
-            elif isinstance(message, Failure):
-                is_lost = is_lost or message.code != "busy"
+            if isinstance(message, Failure):
+                self._is_lost = self._is_lost or message.code not in SAME_LEADER_CODES
                 if message.outcome == "unknown":
                     self.tally.unknown += 1
                 else:
                     self.tally.errors += 1
-        if is_lost and not self._in_flight:
+                continue
+            self._waiting_since = now
+            if isinstance(message, Answer) or _is_done(message):
+                self.tally.latencies.append(now - sent_at)
+            else:
+                self.tally.errors += 1
+        if self._is_lost and not self._in_flight:
             raise _LeaderLost
 
     def _lose(self) -> None:
@@ -171,6 +170,17 @@ class Pipeline:
         for _, client, number in self._in_flight.values():
             client.done(number)
         self._in_flight.clear()
+
+
+def _is_done(message: object) -> bool:
+    """Whether the machine took the command: it may have raised."""
+    if not isinstance(message, Applied):
+        return False
+    try:
+        read_result(message.result)
+    except (ApplyError, SessionExpiredError, EnvelopeError):
+        return False
+    return True
 
 
 class _LeaderLost(Exception):

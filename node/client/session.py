@@ -22,6 +22,7 @@ from dataclasses import dataclass
 
 from node.client.errors import (
     ClientError,
+    DeadlineError,
     NoLeaderError,
     OutcomeUnknownError,
     RejectedError,
@@ -91,7 +92,7 @@ class Call:
     def next(self, now: float) -> Try | Pause:
         """What to do now. Raises the call's error when its time is over."""
         if now >= self._deadline:
-            raise self._error()
+            raise self._too_late()
         if self._pauses_next:
             self._pauses_next = False
             until = min(now + self._pause, self._deadline)
@@ -150,6 +151,14 @@ class Call:
         if not self._left:
             self._pauses_next = True
 
+    def _too_late(self) -> ClientError:
+        """A node that names another one as the leader does not say that there is none."""
+        cause = self._refusal
+        if not self._in_doubt and (cause is None or cause.code == "not_leader"):
+            why = f" ({cause.message})" if cause else ""
+            return DeadlineError("timeout", f"no answer in time{why}")
+        return self._error()
+
     def _error(self) -> ClientError:
         cause = self._refusal
         if self._in_doubt:
@@ -157,7 +166,8 @@ class Call:
             return OutcomeUnknownError(
                 "outcome_unknown", f"outcome unknown: it may commit later{why}", "unknown"
             )
-        return cause or NoLeaderError("timeout", "no answer in time")
+        assert cause is not None, "an attempt failed, or the time is over"
+        return cause
 
 
 class Sequences:

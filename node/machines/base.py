@@ -38,3 +38,12 @@ class Watchable(Protocol):
         Raises HistoryLostError when changes after `since` are no longer kept.
         """
         ...
+
+
+@runtime_checkable
+class Describable(Protocol):
+    """A machine whose commands people can read, in `raftctl log show`."""
+
+    def describe(self, command: bytes) -> str:
+        """A short line that says what `command` does. It may raise for one that means nothing."""
+        ...

@@ -5,6 +5,7 @@ Commands and queries are CBOR arrays, a word and its arguments; the functions he
 """
 
 from bisect import bisect_left, insort
+from codecs import getincrementaldecoder
 from collections import deque
 from typing import Any
 
@@ -13,10 +14,14 @@ import cbor2
 from node.machines.base import HistoryLostError
 from node.wire.cbor import CborError, load_plain
 
-DEPTH_MAX = 2  # a command is an array of plain values
+DEPTH_MAX = 1  # a command is an array of plain values
+_ARRAYS = range(0x82, 0x85)
+"""First bytes of a command: arrays of two to four. Longer ones are refused before they are read."""
 KEY_BYTES_MAX = 4096
 SCAN_MAX = 10_000
+SCAN_BYTES_MAX = 1024 * 1024  # of keys and values, so that an answer fits into a frame
 CHANGES_MAX = 4096
+DESCRIBED_MAX = 32  # characters of a key, bytes of a value
 
 
 class BadCommandError(Exception):
@@ -44,7 +49,11 @@ def get(key: str) -> bytes:
 
 
 def scan(prefix: str, limit: int = SCAN_MAX, after: str | None = None) -> bytes:
-    """Answer: up to `limit` of [key, value, index] in order, those above `after` only."""
+    """Answer: up to `limit` of [key, value, index] in order, those above `after` only.
+
+    An answer holds at most SCAN_MAX items, and SCAN_BYTES_MAX of keys and values unless its one
+    item is longer. For more, ask again after its last key; an empty answer is the end.
+    """
     return cbor2.dumps(["scan", prefix, limit, after])
 
 
@@ -125,14 +134,31 @@ class KvMachine:
     def _scan(self, prefix: str, limit: int, after: str | None) -> list[list[Any]]:
         position = bisect_left(self._keys, max(prefix, after or ""))
         found: list[list[Any]] = []
+        size = 0
         while position < len(self._keys) and len(found) < limit:
             key = self._keys[position]
+            position += 1
             if not key.startswith(prefix):
                 break
-            if key != after:
-                found.append([key, *self._values[key]])
-            position += 1
+            if key == after:
+                continue
+            value, index = self._values[key]
+            size += len(key.encode()) + len(value)
+            if found and size > SCAN_BYTES_MAX:
+                break
+            found.append([key, value, index])
         return found
+
+    def describe(self, command: bytes) -> str:
+        match _words(command):
+            case ["put", str(key), bytes(value)]:
+                return f"put {_short(key)} {_quoted(value)}"
+            case ["delete", str(key)]:
+                return f"del {_short(key)}"
+            case ["cas", str(key), bytes() | None as old, bytes() | None as new]:
+                return f"cas {_short(key)} {_quoted(old)} -> {_quoted(new)}"
+            case _:
+                raise BadCommandError
 
     def changes(self, query: bytes, since: int) -> list[bytes]:
         match _words(query):
@@ -153,13 +179,28 @@ class KvMachine:
 
 
 def _words(data: bytes) -> list[Any]:
+    if not data or data[0] not in _ARRAYS:
+        raise BadCommandError
     try:
-        words = load_plain(data, DEPTH_MAX)
+        words: list[Any] = load_plain(data, DEPTH_MAX)
     except CborError as error:
         raise BadCommandError from error
-    if type(words) is not list:
-        raise BadCommandError
     return words
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= DESCRIBED_MAX else f"{text[:DESCRIBED_MAX]}…"
+
+
+def _quoted(value: bytes | None) -> str:
+    """The beginning of a value, in quotes; None is "no such key"."""
+    if value is None:
+        return "absent"
+    # The cut may fall into a character, which the decoder then leaves out.
+    decoder = getincrementaldecoder("utf-8")("backslashreplace")
+    is_whole = len(value) <= DESCRIBED_MAX
+    text = decoder.decode(value[:DESCRIBED_MAX], final=is_whole).replace('"', '\\"')
+    return f'"{text}"' if is_whole else f'"{text}…"'
 
 
 def _checked(key: str) -> str:

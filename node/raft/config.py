@@ -16,7 +16,8 @@ class CoreConfig:
     their way to one follower, `append_entries_max` the entries of one append. With `entry_size`,
     which gives an entry's bytes, bytes are bounded instead: `append_bytes_max` those of one append
     (always at least one entry), `inflight_bytes_max` those of all that are on their way to one
-    follower (always at least one append), so that what one burst sends fits into its buffers.
+    follower (always at least one append), so that what one burst sends fits into its buffers, and
+    `uncommitted_bytes_max` those that a leader takes without a majority (always at least one).
 
     Raises ValueError for values that cannot work together.
     """
@@ -32,6 +33,7 @@ class CoreConfig:
     append_entries_max: int = 64
     append_bytes_max: int = 1024 * 1024
     inflight_bytes_max: int = 8 * 1024 * 1024
+    uncommitted_bytes_max: int = 64 * 1024 * 1024
     reads_max: int = 65_536
     entry_size: Callable[[Any], int] | None = None
 
@@ -41,7 +43,8 @@ class CoreConfig:
         if not 0 < self.heartbeat_us < self.election_timeout_us:
             raise ValueError("the heartbeat has to be shorter than the election timeout, above 0")
         limits = ("uncommitted_max", "inflight_max", "append_entries_max", "reads_max")
-        for name in (*limits, "append_bytes_max", "inflight_bytes_max"):
+        sizes = ("append_bytes_max", "inflight_bytes_max", "uncommitted_bytes_max")
+        for name in (*limits, *sizes):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} has to be at least 1")
 

@@ -17,12 +17,10 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from node.raft import election, gate, reading, replication, transfer
+from node.raft import election, gate, proposing, reading, replication, transfer
 from node.raft.config import CoreConfig, InitialState
 from node.raft.errors import (
     LocalProtocolError,
-    NotLeaderError,
-    ProposalDroppedError,
 )
 from node.raft.events import Event, LeaderChanged, RoleChanged
 from node.raft.log import RaftLog
@@ -31,7 +29,7 @@ from node.raft.progress import Progress
 from node.raft.promises import Promises
 from node.raft.quorum import has_majority
 from node.raft.reads import ForwardedRead
-from node.raft.ready import Envelope, HardState, ReadState, Ready
+from node.raft.ready import Envelope, HardState, Prompt, ReadState, Ready
 from node.raft.roles import (
     LEGAL_TRANSITIONS,
     ROLE_NAMES,
@@ -119,6 +117,11 @@ class RaftCore:
     def leading_since(self) -> int | None:
         """When this node was elected, in microseconds on the clock of `now`; None: not leading."""
         return self._role.elected_at if isinstance(self._role, Leader) else None
+
+    @property
+    def is_hard_state_durable(self) -> bool:
+        """Whether the present term and vote are on the disk."""
+        return self._saved_hard_state == (self.term, self.voted_for)
 
     @property
     def first_index(self) -> int:
@@ -215,25 +218,10 @@ class RaftCore:
         They are committed when they come out of a Ready; until then a new leader may replace them,
         so remember the pair (index, `term`).
 
-        Raises NotLeaderError; ProposalDroppedError when too many entries are uncommitted or
-        leadership is being transferred; ValueError for no entries, and for None, which stands for
-        the no-op.
+        Raises NotLeaderError; ProposalDroppedError when too much is uncommitted or leadership is
+        being transferred; ValueError for no entries, and for None, which stands for the no-op.
         """
-        if not entries:
-            raise ValueError("there is no entry to append")
-        if any(entry is None for entry in entries):
-            raise ValueError("None is the no-op of an election, not an entry")
-        leader = self._role
-        if not isinstance(leader, Leader):
-            raise NotLeaderError(self.leader_id)
-        if leader.transfer is not None:
-            raise ProposalDroppedError("leadership is being transferred")
-        open_entries = self.log.last_index - self.commit_index
-        if open_entries + len(entries) > self.config.uncommitted_max:
-            raise ProposalDroppedError(f"{open_entries} entries are not committed yet")
-        first = self.log.last_index + 1
-        self.log.append([LogEntry(self.term, entry) for entry in entries])
-        return first
+        return proposing.propose(self, entries)
 
     def read_index(self, context: object, now: int) -> None:
         """Start a linearizable read, here or through the leader; see `reading.read_index`."""
@@ -282,6 +270,19 @@ class RaftCore:
         self._handed_out_index += len(batch.committed)
         self._messages, self._reads, self._events = [], [], []
         return batch
+
+    def take_prompt(self) -> Prompt:
+        """What may leave while a Ready is under way, heartbeats first of all.
+
+        A disk may take longer than an election timeout: it must not look like a leader that died.
+        New entries wait for the next Ready, which makes one batch of them.
+        """
+        if isinstance(self._role, Leader):
+            reading.start_round(self._role)
+            replication.send_heartbeats(self, self._role)
+        prompt = Prompt(self._messages, self._reads, self._events)
+        self._messages, self._reads, self._events = [], [], []
+        return prompt
 
     def synced(self, seq: int, now: int) -> None:
         """Ready number `seq` is on the disk. Raises LocalProtocolError when none such was due."""

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from node.raft.core import RaftCore
 
 
-TERM_STEP_MAX = 2**48
+TERM_STEP_MAX = 2**32
 """How far a message may raise the term: an election every microsecond for nine years."""
 
 

@@ -41,6 +41,16 @@ class Envelope(NamedTuple):
     message: Message
 
 
+class Prompt(NamedTuple):
+    """What need not wait for the Ready under way: messages that promise nothing, ended reads, and
+    what there is to tell.
+    """
+
+    messages: list[Envelope]
+    reads: list[ReadState]
+    events: list[Event]
+
+
 @dataclass(slots=True)
 class Ready:
     """One batch of effects.

@@ -10,7 +10,7 @@ Paper 5.3 and 5.4, thesis 3.5 and 10.2. Both sides are safe for any legal messag
 
 from typing import TYPE_CHECKING
 
-from node.raft import reading, transfer
+from node.raft import proposing, reading, transfer
 from node.raft.errors import RemoteProtocolError
 from node.raft.events import LogTruncated, PeerLogReverted
 from node.raft.messages import AppendEntries, AppendEntriesResponse, LogEntry
@@ -33,6 +33,12 @@ def send_appends(core: "RaftCore", leader: Leader) -> None:
             entries, size = _next_entries(core, progress)
             _send_append(core, leader, peer_id, progress, entries)
             progress.sent(progress.next_index + len(entries) - 1, size)
+    send_heartbeats(core, leader)
+
+
+def send_heartbeats(core: "RaftCore", leader: Leader) -> None:
+    """Queue an append without entries for each follower that is due one."""
+    for peer_id, progress in leader.progress.items():
         if progress.heartbeat_due:
             _send_append(core, leader, peer_id, progress, [])
 
@@ -123,6 +129,7 @@ def maybe_commit(core: "RaftCore", leader: Leader) -> None:
     held = [progress.match_index for progress in leader.progress.values()]
     index = reached_by_majority([*held, core.log.stable_index])
     if index > core.commit_index and index >= leader.first_index:
+        proposing.committed(core, leader, index)
         core.commit_index = index
         reading.release_waiting(core, leader)
 
@@ -143,17 +150,25 @@ def handle_append(core: "RaftCore", message: AppendEntries, now: int) -> None:
     if dropped is not None:
         core.emit(LogTruncated(core.term, dropped.first, dropped.last))
     core.commit_index = max(core.commit_index, min(message.leader_commit, match_index))
-    core.send_after_sync(
-        message.leader_id,
-        AppendEntriesResponse(
-            core.term,
-            core.id,
-            True,
-            message.prev_log_index,
-            message.sequence,
-            match_index=match_index,
-        ),
+    _acknowledge(core, message, match_index)
+
+
+def _acknowledge(core: "RaftCore", message: AppendEntries, match_index: int) -> None:
+    """Vouch for what the message showed to be equal, as far as it is durable.
+
+    A heartbeat brings nothing to write, so its answer does not wait for what is being written, and
+    stops short of that: a slow disk must not look like a node that died.
+    """
+    is_prompt = not message.entries and core.is_hard_state_durable
+    response = AppendEntriesResponse(
+        core.term,
+        core.id,
+        True,
+        message.prev_log_index,
+        message.sequence,
+        match_index=min(match_index, core.log.stable_index) if is_prompt else match_index,
     )
+    (core.send if is_prompt else core.send_after_sync)(message.leader_id, response)
 
 
 def _reject_append(core: "RaftCore", message: AppendEntries) -> None:

@@ -54,6 +54,8 @@ class Leader:
     first_index: int
     """The index of this term's no-op: nothing below it is committed by counting (paper 5.4.2)."""
     progress: dict[int, Progress]
+    uncommitted_bytes: int = 0
+    """Of this term's proposals, as `entry_size` measures them."""
     sequence: int = 0
     """How many appends were sent in this term; each carries its number."""
     reads: LeaderReads = field(default_factory=LeaderReads)

@@ -20,7 +20,7 @@ from node.raft.config import CoreConfig, InitialState
 from node.raft.core import RaftCore
 from node.raft.errors import NotLeaderError, ProposalDroppedError
 from node.raft.messages import Message
-from node.raft.ready import ReadState, Ready
+from node.raft.ready import Prompt, ReadState, Ready
 from node.replica.pending import ConfirmedQueries, PendingTransfer, Proposals, Query, Ticket
 from node.replica.sessions import SESSIONS_MAX, Sessions
 from node.storage.base import Stored
@@ -184,6 +184,12 @@ class Replica:
         self.is_disk_full = True
         self.core.step_down(now, "the disk is full")
 
+    def disk_stalls(self, now: int) -> None:
+        """The disk may never take the Ready under way: give way, and let nobody wait for it."""
+        self.core.step_down(now, "the disk stalls")
+        for ticket in self._proposals.pop_above(0):
+            self._fail(ticket, "leadership_lost", "this node's disk stalls", "unknown")
+
     def stop(self) -> None:
         """Answer everything that waits, before the node goes."""
         message = "the node is stopping"
@@ -218,6 +224,17 @@ class Replica:
         """Batch `seq` is durable."""
         self.is_disk_full = False
         self.core.synced(seq, now)
+
+    def take_prompt(self) -> Prompt:
+        """What need not wait for the batch that is being saved; reads that may be are answered."""
+        self.fail_lost_proposals()
+        self._look_at_transfer()
+        prompt = self.core.take_prompt()
+        for state in prompt.reads:
+            self._finish_read(state)
+        for query in self._confirmed.pop_ready(self.last_applied):
+            self._answer(query)
+        return prompt
 
     def fail_lost_proposals(self) -> None:
         """Whoever lost leadership cannot tell what becomes of the rest: say so at once.
@@ -284,6 +301,10 @@ class Replica:
         except Exception as error:  # as in _run: the machine is the user's
             self._fail(query.ticket, "bad_request", f"the machine raised {type(error).__name__}")
             return
+        if type(result) is not bytes:
+            kind = type(result).__name__
+            self._fail(query.ticket, "bad_request", f"the machine answered {kind}, not bytes")
+            return
         source, request_id = query.ticket
         self._replies.append((source, Answer(request_id, self.last_applied, result)))
 
@@ -298,14 +319,14 @@ class Replica:
             return
         if core.term == transfer.term:
             if core.is_leader and core.transferring_to != transfer.target:
-                self._fail_transfer(transfer, f"node {transfer.target} did not take over in time")
+                self._fail_transfer(transfer, f"n{transfer.target} did not take over in time")
         elif core.leader_id == transfer.target:
             source, request_id = transfer.ticket
             document = {"from": core.id, "target": transfer.target, "term": core.term}
             self._replies.append((source, Document(request_id, document)))
             self._transfer = None
         elif core.leader_id is not None:
-            self._fail_transfer(transfer, f"node {core.leader_id} leads, not {transfer.target}")
+            self._fail_transfer(transfer, f"n{core.leader_id} leads, not n{transfer.target}")
 
     def _fail_transfer(self, transfer: PendingTransfer, message: str) -> None:
         self._fail(transfer.ticket, "timeout", message, "unknown")
@@ -315,7 +336,7 @@ class Replica:
         if leader is None:
             self._fail(ticket, "no_leader", "no leader is known here")
         else:
-            self._fail(ticket, "not_leader", f"node {leader} leads", leader=leader)
+            self._fail(ticket, "not_leader", f"n{leader} leads", leader=leader)
 
     def _fail(
         self,

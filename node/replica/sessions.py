@@ -22,6 +22,10 @@ from node.wire.envelope import EXPIRED_RESULT, Header, error_result
 SESSIONS_MAX = 4096
 RESULTS_MAX = 8192
 """Results kept for one client: more than one client may have in flight on one node."""
+RESULTS_BYTES_MAX = 8 * 1024 * 1024
+"""Their bytes. A client that acknowledges none of them is refused beyond that."""
+SESSIONS_BYTES_MAX = 256 * 1024 * 1024
+"""Of the results of all sessions: beyond that the least recently used ones go."""
 
 
 @dataclass(slots=True)
@@ -31,6 +35,7 @@ class Session:
     acked_below: int = 0
     results: dict[int, bytes] = field(default_factory=dict)
     """By sequence, at and above `acked_below`."""
+    results_bytes: int = 0
 
     def acknowledge(self, acked_below: int) -> None:
         """The client has the results of all lower sequences."""
@@ -38,20 +43,30 @@ class Session:
             return
         if acked_below - self.acked_below <= len(self.results):
             for sequence in range(self.acked_below, acked_below):
-                self.results.pop(sequence, None)
+                self.results_bytes -= len(self.results.pop(sequence, b""))
         else:
             kept = {s: result for s, result in self.results.items() if s >= acked_below}
             self.results = kept
+            self.results_bytes = sum(map(len, kept.values()))
         self.acked_below = acked_below
 
 
 class Sessions:
     """The sessions of one replica, least recently used first."""
 
-    def __init__(self, sessions_max: int = SESSIONS_MAX, results_max: int = RESULTS_MAX) -> None:
+    def __init__(
+        self,
+        sessions_max: int = SESSIONS_MAX,
+        results_max: int = RESULTS_MAX,
+        results_bytes_max: int = RESULTS_BYTES_MAX,
+        sessions_bytes_max: int = SESSIONS_BYTES_MAX,
+    ) -> None:
         self._sessions: OrderedDict[int, Session] = OrderedDict()
         self._sessions_max = sessions_max
         self._results_max = results_max
+        self._results_bytes_max = results_bytes_max
+        self._sessions_bytes_max = sessions_bytes_max
+        self._bytes = 0
         self.evicted_through = 0
 
     def __len__(self) -> int:
@@ -67,21 +82,38 @@ class Sessions:
         else:
             self._sessions.move_to_end(header.client_id)
             session.last_index = index
+        before = session.results_bytes
         session.acknowledge(header.acked_below)
+        self._bytes += session.results_bytes - before
         if header.sequence < session.acked_below:
             return EXPIRED_RESULT  # a late copy of a command whose client has the result
         known = session.results.get(header.sequence)
         if known is not None:
             return known
-        if len(session.results) >= self._results_max:
+        if self._keeps_enough_of(session):
             return error_result("TooManyUnacknowledged")
         result = command()
         session.results[header.sequence] = result
+        session.results_bytes += len(result)
+        self._bytes += len(result)
+        while self._bytes > self._sessions_bytes_max and len(self._sessions) > 1:
+            self._evict()
         return result
+
+    def _keeps_enough_of(self, session: Session) -> bool:
+        return (
+            len(session.results) >= self._results_max
+            or session.results_bytes >= self._results_bytes_max
+        )
 
     def _open(self, client_id: int, index: int) -> Session:
         if len(self._sessions) >= self._sessions_max:
-            _, evicted = self._sessions.popitem(last=False)
-            self.evicted_through = max(self.evicted_through, evicted.last_index)
+            self._evict()
         session = self._sessions[client_id] = Session(index)
         return session
+
+    def _evict(self) -> None:
+        """The least recently used one goes: on every node the same."""
+        _, evicted = self._sessions.popitem(last=False)
+        self._bytes -= evicted.results_bytes
+        self.evicted_through = max(self.evicted_through, evicted.last_index)

@@ -1,14 +1,16 @@
 """The driver: the one task that touches the replica.
 
 Connections put what they receive into an inbox and wake it. It empties the inbox, lets time pass,
-and carries out one Ready, then again, until there is nothing left. It awaits once a batch: the
-disk, or where a batch has nothing for it, the other tasks' turn, without which a long catch-up
-would leave sockets unread and heartbeats unsent. What arrives meanwhile is the next batch.
+and carries out one Ready, then again, until there is nothing left. While a batch is being saved it
+goes on: heartbeats leave, messages and requests are taken in, and become the next batch. So a slow
+disk makes a node slow, and not dead. Where a batch has nothing for the disk, other tasks get their
+turn, or a long catch-up would leave sockets unread.
 
-A disk may hang for long, so what waits for it is bounded. Beyond that, messages of peers are
-dropped, which Raft repeats, and requests are refused.
+What waits is bounded. Beyond that, messages of peers are dropped, which Raft repeats, and requests
+are refused. A disk that hangs for several election timeouts ends a leadership.
 """
 
+import math
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -17,14 +19,18 @@ from typing import Protocol, cast
 import trio
 
 from node.raft.errors import RemoteProtocolError
+from node.raft.events import Event
 from node.raft.messages import Message
 from node.raft.ready import Envelope, Ready
 from node.replica import Replica
+from node.server.disk import Disk, Outcome
 from node.server.eventhub import EventHub
 from node.storage.base import DiskFullError, Storage
 from node.wire.messages import WireMessage
 
 DISK_FULL_RETRY_SECONDS = 0.2
+STALL_TIMEOUTS = 4
+"""A save that takes so many election timeouts means a disk that hangs: a leader gives way."""
 
 MESSAGES_MAX = 4096
 REQUESTS_MAX = 16_384
@@ -81,8 +87,11 @@ class Driver:
         self._messages: list[tuple[Source, Message]] = []
         self._work: list[Work] = []
         self._wake = trio.Event()
-        self._limiter = trio.CapacityLimiter(1)
         self._is_stopping = False
+        self._writing: Ready | None = None
+        self._retry_at: float | None = None
+        self._is_stalled = False
+        self._stall_seconds = STALL_TIMEOUTS * replica.core.config.election_timeout_us / 1e6
         self._after_apply: list[Callable[[], None]] = []
 
     # -- from other tasks --------------------------------------------------------------------------
@@ -123,17 +132,27 @@ class Driver:
     async def run(self) -> None:
         """Returns after `stop`. Raises StorageError when the disk failed."""
         replica = self.replica
-        while not self._is_stopping:
-            self._take_in(now_us())
-            ready = replica.ready()
-            if ready is not None:
-                await self._carry_out(ready)
-                continue
-            self._send_replies()
-            await self._sleep()
+        with Disk(self._storage, self._wake_up) as disk:
+            while not self._is_stopping or disk.began_at is not None:
+                self._take_in(now_us())
+                self._look_at(disk)
+                if self._writing is None and (ready := replica.ready()) is not None:
+                    self._begin(ready, disk)
+                    if self._writing is None:  # nothing for the disk
+                        await trio.lowlevel.checkpoint()
+                        continue
+                if self._writing is not None:
+                    prompt = replica.take_prompt()
+                    self._send(prompt.messages)
+                    self._publish(prompt.events)
+                self._send_replies()
+                await self._sleep(disk)
         self._take_in(now_us())  # what came with the order to stop gets an answer too
         replica.stop()
         self._send_replies()
+
+    def _wake_up(self) -> None:
+        self._wake.set()
 
     def _take_in(self, now: int) -> None:
         messages, self._messages = self._messages, []
@@ -148,21 +167,73 @@ class Driver:
         if now >= self.replica.next_deadline:
             self.replica.tick(now)
 
-    async def _carry_out(self, ready: Ready) -> None:
+    def _begin(self, ready: Ready, disk: Disk) -> None:
         self._send(ready.messages)
-        for event in ready.events:
-            self._hub.publish_raft(event)
+        self._publish(ready.events)
         self.replica.apply(ready)
         if ready.committed:
             for callback in self._after_apply:
                 callback()
-        self._send_replies()
         if ready.must_sync:
-            await self._save(ready)
+            self._writing = ready
+            disk.begin(ready)
         else:
-            await trio.lowlevel.checkpoint()
+            self._finish(ready)
+
+    def _finish(self, ready: Ready) -> None:
         self.replica.synced(ready.seq, now_us())
         self._send(ready.messages_after_sync)
+
+    def _look_at(self, disk: Disk) -> None:
+        """What became of the batch that is being saved."""
+        outcome = disk.take_outcome()
+        if self._writing is None:
+            return
+        if outcome is not None:
+            self._saved(self._writing, outcome)
+        elif self._retry_at is not None:
+            if time.monotonic() >= self._retry_at:
+                self._retry_at = None
+                disk.begin(self._writing)
+        elif time.monotonic() >= self._stalls_at(disk):
+            self._stalls()
+
+    def _saved(self, ready: Ready, outcome: Outcome) -> None:
+        if isinstance(outcome.error, DiskFullError):
+            self._disk_is_full(outcome.error)
+        elif outcome.error is not None:
+            raise outcome.error
+        else:
+            self.disk.syncs += 1
+            self.disk.last_ms = outcome.seconds * 1000
+            if self.replica.is_disk_full:
+                self._hub.publish("disk", self.replica.core.term, state="has space again")
+            self._writing = None
+            self._is_stalled = False
+            self._finish(ready)
+
+    def _disk_is_full(self, error: DiskFullError) -> None:
+        """Nothing was written: refuse writes, and try the same again."""
+        if not self.replica.is_disk_full:
+            self._hub.publish("disk", self.replica.core.term, "error", state="full", why=str(error))
+            self.replica.disk_full(now_us())
+        self._retry_at = time.monotonic() + DISK_FULL_RETRY_SECONDS
+
+    def _stalls_at(self, disk: Disk) -> float:
+        """When the save under way has taken too long (monotonic seconds)."""
+        if disk.began_at is None or self._is_stalled:
+            return math.inf
+        return disk.began_at + self._stall_seconds
+
+    def _stalls(self) -> None:
+        """A leader that cannot write is in the way of one that can."""
+        self._is_stalled = True
+        self._hub.publish("disk", self.replica.core.term, "warn", state="stalls")
+        self.replica.disk_stalls(now_us())
+
+    def _publish(self, events: Sequence[Event]) -> None:
+        for event in events:
+            self._hub.publish_raft(event)
 
     def _send(self, envelopes: Sequence[Envelope]) -> None:
         for to, message in envelopes:
@@ -172,45 +243,11 @@ class Driver:
         for source, message in self.replica.take_replies():
             cast(Source, source).reply_nowait(message)  # tickets of this process hold connections
 
-    async def _save(self, ready: Ready) -> None:
-        """On a full disk nothing was written: refuse writes, and try the same again."""
-        while True:
-            started = time.monotonic()
-            try:
-                await trio.to_thread.run_sync(
-                    self._storage.save,
-                    ready.hard_state,
-                    ready.truncate_from,
-                    ready.first_index,
-                    ready.entries,
-                    limiter=self._limiter,
-                )
-            except DiskFullError as error:
-                await self._wait_for_space(error)
-            else:
-                self.disk.syncs += 1
-                self.disk.last_ms = (time.monotonic() - started) * 1000
-                if self.replica.is_disk_full:
-                    self._hub.publish("disk", self.replica.core.term, state="has space again")
-                return
-
-    async def _wait_for_space(self, error: DiskFullError) -> None:
-        if not self.replica.is_disk_full:
-            self._hub.publish("disk", self.replica.core.term, "error", state="full", why=str(error))
-            self.replica.disk_full(now_us())
-        until = trio.current_time() + DISK_FULL_RETRY_SECONDS
-        while trio.current_time() < until:
-            self._take_in(now_us())
-            self.replica.fail_lost_proposals()
-            self._send_replies()
-            if self._is_stopping:
-                raise error
-            with trio.move_on_at(until):
-                await self._next_wake()
-
-    async def _sleep(self) -> None:
-        """Until something arrives, or the next deadline."""
+    async def _sleep(self, disk: Disk) -> None:
+        """Until something arrives, or there is something to do."""
         seconds = (self.replica.next_deadline - now_us()) / 1e6
+        until = self._stalls_at(disk) if self._retry_at is None else self._retry_at
+        seconds = min(seconds, until - time.monotonic())
         if seconds <= 0:
             await trio.lowlevel.checkpoint()
             return

@@ -5,7 +5,7 @@ its channel's bound, not waited for.
 """
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +15,10 @@ from node.server.journal import Level, log, node_name
 from node.wire.messages import Happened
 
 HISTORY_MAX = 4096
+TEXT_MAX = 1024
+"""Characters of a text of an event: it also stands in the status."""
+
+REPEATING = frozenset({"prevote", "stepdown", "leaderless", "follow"})
 
 Subscriber = Callable[[Happened], None]
 
@@ -27,19 +31,40 @@ class EventHub:
         self._seq = 0
         self._history: deque[Happened] = deque(maxlen=HISTORY_MAX)
         self._subscribers: dict[object, Subscriber] = {}
+        self._repeated: Counter[str] = Counter()
+        self._repeated_term = 0
         self.last: Happened | None = None
 
     def publish(self, kind: str, term: int, level: Level = "info", **data: Any) -> None:  # noqa: ANN401
         """Record an event, log it, and tell the subscribers."""
         self._seq += 1
+        data = {name: _cut(value) for name, value in data.items()}
         happened = Happened(
             0, self._boot, self._seq, time.monotonic_ns(), time.time_ns(), kind, term, data
         )
         self.last = happened
         self._history.append(happened)
-        log(level, kind, term=term, **data)
+        self._log(level, kind, term, data)
         for subscriber in self._subscribers.values():
             subscriber(happened)
+
+    def _log(self, level: Level, kind: str, term: int, data: dict[str, Any]) -> None:
+        """Write a line, of what repeats itself within a term at the 1st, 2nd, 4th, 8th ... time.
+
+        A node that is cut off asks for a pre-vote several times a second, for as long as it lasts.
+        """
+        if kind not in REPEATING:
+            log(level, kind, term=term, **data)
+            return
+        if term != self._repeated_term:
+            self._repeated_term = term
+            self._repeated.clear()
+        self._repeated[kind] += 1
+        times = self._repeated[kind]
+        if times == 1:
+            log(level, kind, term=term, **data)
+        elif times.bit_count() == 1:
+            log(level, kind, term=term, **data, times=times)
 
     def subscribe(self, key: object, subscriber: Subscriber, history: bool) -> None:
         """Call `subscriber` for each event from now on, and for the kept ones first if asked."""
@@ -79,3 +104,7 @@ class EventHub:
             case events.TransferEnded(term, target_id, ok):
                 state = "done" if ok else "given up"
                 self.publish("transfer", term, to=node_name(target_id), state=state)
+
+
+def _cut(value: object) -> object:
+    return value[:TEXT_MAX] if type(value) is str else value

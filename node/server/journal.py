@@ -5,7 +5,14 @@
 
 import sys
 import time
+from collections import Counter
 from typing import Literal
+
+import trio
+
+FOLD_SECONDS = 10.0
+FOLD_LINES_MAX = 5
+"""Of one code in that time."""
 
 Level = Literal["info", "warn", "error"]
 
@@ -25,3 +32,38 @@ def log(level: Level, text: str, **fields: object) -> None:
 
 def node_name(node_id: int | None) -> str:
     return "-" if node_id is None else f"n{node_id}"
+
+
+class Folded:
+    """Lines that whoever reaches the port can cause: a few of each code, then their number."""
+
+    def __init__(self) -> None:
+        self._seen: Counter[str] = Counter()
+        self._ends_at = 0.0
+        self._too_many = trio.Event()
+
+    def log(self, now: float, level: Level, text: str, code: str, **fields: object) -> None:
+        """Write a line, or count it. `now` in seconds."""
+        if now >= self._ends_at:
+            self.report()
+            self._ends_at = now + FOLD_SECONDS
+        self._seen[code] += 1
+        if self._seen[code] <= FOLD_LINES_MAX:
+            log(level, text, code=code, **fields)
+        else:
+            self._too_many.set()
+
+    def report(self) -> None:
+        """Write how many lines were left out, and begin anew."""
+        for code, count in self._seen.items():
+            if count > FOLD_LINES_MAX:
+                log("warn", "left out", code=code, lines=count - FOLD_LINES_MAX)
+        self._seen.clear()
+
+    async def report_in_time(self) -> None:
+        """Report also when nothing more comes, for ever."""
+        while True:
+            await self._too_many.wait()
+            await trio.sleep(FOLD_SECONDS)
+            self._too_many = trio.Event()
+            self.report()

@@ -7,6 +7,8 @@ promised anything, so it follows without voting or acknowledging, and says what 
 import gc
 import json
 import signal
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import trio
@@ -19,7 +21,7 @@ from node.raft.config import CoreConfig
 from node.replica import Replica
 from node.server.driver import Driver, now_us, seeded_rng
 from node.server.eventhub import EventHub
-from node.server.journal import log, node_name
+from node.server.journal import Folded, log, node_name
 from node.server.node import Node
 from node.server.sessions import Session
 from node.server.status import Status
@@ -29,11 +31,16 @@ from node.storage.memory import MemoryStorage
 from node.storage.sqlite import SqliteStorage
 from node.transport.channel import Channel
 from node.transport.listener import Listener
-from node.transport.opening import Identity, new_incarnation
+from node.transport.opening import BUFFER_BYTES_MAX, Identity, new_incarnation
 from node.transport.peers import PeerLink
 from node.wire.messages import Happened, Hello
 
 HAND_OVER_SECONDS_MAX = 0.5
+ERROR_TEXT_MAX = 500
+FREEZE_ENTRIES = 20_000
+APPEND_BYTES_MAX = 1024 * 1024
+ENTRY_OVERHEAD_BYTES = 16
+"""What an entry takes in a frame beside its own bytes, at most."""
 
 
 class StartError(Exception):
@@ -50,9 +57,9 @@ def run_node(folder: Path, node_id: int) -> int:
         spec = load_cluster(folder)
         machine = load_machine(spec.machine, spec.machine_path)
         storage, is_wiped = _open_storage(folder, spec, node_id)
-        node = _assemble(spec, read_token(folder), node_id, machine, storage, is_wiped)
-        _load_faults(folder, node)
-    except (ConfigError, MachineError, StorageError, StartError, ValueError) as error:
+        node = assemble(spec, read_token(folder), node_id, machine, storage, is_wiped)
+        load_faults(folder, node)
+    except (ConfigError, MachineError, StorageError, StartError, ValueError, OSError) as error:
         log("error", "cannot start", node=node_name(node_id), why=str(error))
         return 1
     try:
@@ -89,7 +96,7 @@ def _open_storage(folder: Path, spec: ClusterSpec, node_id: int) -> tuple[Storag
         return MemoryStorage(), True
 
 
-def _assemble(
+def assemble(
     spec: ClusterSpec,
     token: bytes,
     node_id: int,
@@ -105,7 +112,10 @@ def _assemble(
         heartbeat_us=spec.raft.heartbeat_ms * 1000,
         pre_vote=spec.raft.pre_vote,
         check_quorum=spec.raft.check_quorum,
-        entry_size=len,
+        append_bytes_max=min(APPEND_BYTES_MAX, spec.limits.frame_bytes_max // 4),
+        # With the largest frame on top of these, half of a link's buffer is still free.
+        inflight_bytes_max=BUFFER_BYTES_MAX // 4,
+        entry_size=lambda entry: len(entry) + ENTRY_OVERHEAD_BYTES,
     )
     replica = Replica(config, storage.load(), machine, seeded_rng(), now_us(), voting=not is_wiped)
     peers = [node for node in spec.nodes if node.id != node_id]
@@ -122,31 +132,33 @@ def _assemble(
     hub = EventHub(boot)
     driver = Driver(replica, storage, dict(links), hub)
     status = Status(replica, links, policy, hub, driver.disk, boot, spec.machine)
-    return Node(spec, identity, driver, links, policy, hub, status, trio.Event())
+    return Node(spec, identity, driver, links, policy, hub, status, trio.Event(), Folded())
 
 
-def _load_faults(folder: Path, node: Node) -> None:
+def load_faults(folder: Path, node: Node) -> None:
     """Faults outlive the processes: read them before the first connection."""
+    path = folder / "faults.json"
     try:
-        text = (folder / "faults.json").read_text(encoding="utf-8")
+        rules = json.loads(path.read_text(encoding="utf-8"))["rules"]
+        if type(rules) is not list:
+            raise ValueError("its rules are no list")
+        node.set_faults(rules)
     except FileNotFoundError:
         return
-    try:
-        rules = json.loads(text)["rules"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise StartError(f"{folder / 'faults.json'} is damaged; remove it: {error}") from error
-    node.set_faults(rules)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        # A fault is a test; a node that does not start for the lack of one is a real failure.
+        why = f"{path} is damaged: {type(error).__name__}: {error}"[:ERROR_TEXT_MAX]
+        log("error", "starts without faults", node=node_name(node.identity.node_id), why=why)
 
 
 async def _serve(node: Node, machine: StateMachine, is_wiped: bool) -> None:
     address = node.spec.address_of(node.identity.node_id)
     try:
         listeners = await trio.open_tcp_listeners(address.port, host=address.host)
-    except OSError as error:
-        raise StartError(
-            f"cannot listen on {address.host}:{address.port}: {error.strerror}"
-        ) from error
-    watches = Watches(node.driver.replica, machine)
+    except (OSError, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise StartError(f"cannot listen on {address.host}:{address.port}: {why}") from error
+    watches = Watches(node.driver.replica, machine, node.spec.limits.frame_bytes_max)
     node.driver.after_apply(watches.send_changes)
     core = node.driver.replica.core
     node.hub.publish(
@@ -158,6 +170,7 @@ async def _serve(node: Node, machine: StateMachine, is_wiped: bool) -> None:
             "raft.db is missing: this node lost what it had promised, so it only follows",
             hint="it stays a copy without a vote; for all votes make a new cluster",
         )
+    node.driver.after_apply(freezing(lambda: node.driver.replica.last_applied))
     # What start-up made stays for good: the collector need not look at it again.
     gc.collect()
     gc.freeze()
@@ -165,12 +178,32 @@ async def _serve(node: Node, machine: StateMachine, is_wiped: bool) -> None:
         for link in node.links.values():
             nursery.start_soon(link.run)
         nursery.start_soon(node.expire_faults)
+        nursery.start_soon(node.door.report_in_time)
         nursery.start_soon(_listener(node, watches).run, listeners)
         nursery.start_soon(_stop_on_signal, node)
         await node.driver.run()
         with trio.move_on_after(0.1):  # let the last replies leave
             await trio.sleep_forever()
         nursery.cancel_scope.cancel()
+
+
+def freezing(applied: Callable[[], int]) -> Callable[[], None]:
+    """To be called after each batch: takes the log out of the collector's sight as it grows.
+
+    A full collection looks at every entry: with a million of them that takes longer than an
+    election timeout. Entries hold nothing that refers back to them, so counting references alone
+    frees them. Young garbage goes first, since what is frozen is never collected.
+    """
+    frozen_through = applied()
+
+    def freeze() -> None:
+        nonlocal frozen_through
+        if applied() - frozen_through >= FREEZE_ENTRIES:
+            frozen_through = applied()
+            gc.collect(1)
+            gc.freeze()
+
+    return freeze
 
 
 def _listener(node: Node, watches: Watches) -> Listener:
@@ -182,7 +215,7 @@ def _listener(node: Node, watches: Watches) -> Listener:
     def refuse(who: str, code: str, reason: str) -> None:
         node.status.counters["refused_connections"] += 1
         node.status.counters[code] += 1
-        log("warn", "refused", who=who, code=code, why=repr(reason))
+        node.door.log(time.monotonic(), "warn", "refused", code, who=who, why=repr(reason))
 
     return Listener(
         node.identity, serve, refuse, last_applied=lambda: node.driver.replica.last_applied

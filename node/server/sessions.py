@@ -2,26 +2,32 @@
 
 A connection that breaks the rules is closed, with a Goodbye where it can still read one, a line in
 the log and a counter; the node goes on.
+
+Every request is answered once, and `_open` counts those that are not answered yet, so that a
+connection reads no further while too many are. What is queued for the driver outlives the
+connection: each request looks first whether anybody is still there.
 """
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import trio
 
 from node.raft.errors import RemoteProtocolError
 from node.raft.messages import Message, sender_of
 from node.replica import Ticket
-from node.server.driver import Work
-from node.server.journal import log, node_name
+from node.server.driver import Source, Work, now_us
+from node.server.journal import node_name
 from node.server.node import Node
 from node.server.watches import Watches
-from node.transport.channel import Channel
-from node.wire.codec import WireError, decode
+from node.transport.channel import Channel, FrameTooLargeError
+from node.wire.codec import TEXT_MAX, WireError, decode
 from node.wire.framing import FrameError
 from node.wire.messages import (
+    Applied,
     Cancel,
     Document,
     Failure,
@@ -40,7 +46,17 @@ from node.wire.messages import (
     WireMessage,
 )
 
+REQUESTS_MAX = 8192
+"""Requests of one connection that are not answered yet; beyond it nothing more is read."""
+QUERY_BYTES_MAX = 64 * 1024
 LOG_ENTRIES_MAX = 10_000
+LOG_BYTES_MAX = 4 * 1024 * 1024
+SUBSCRIPTIONS_MAX = 16
+"""Of one connection."""
+TURN_US_MAX = 20_000
+"""Requests that come later in a turn of the driver wait for the next one: heartbeats go between."""
+HALF_CLOSE_SECONDS_MAX = 10.0
+"""How long a connection that will ask nothing more waits for its answers."""
 
 _CLIENT = frozenset({Propose, Read, Watch, Cancel})
 _ADMIN = _CLIENT | {GetStatus, TransferLeadership, SetFaults, ReadLog}
@@ -65,6 +81,9 @@ class Session:
     """An open connection and the requests of it that are not answered yet."""
 
     def __init__(self, node: Node, channel: Channel, hello: Hello, watches: Watches) -> None:
+        channel.allow_frames_of(
+            node.frame_bytes_max_from(hello.role), node.spec.limits.frame_bytes_max
+        )
         self._node = node
         self._channel = channel
         self._role: Role = hello.role
@@ -82,15 +101,49 @@ class Session:
             Subscribe: self._subscribe,
         }
         self._misbehaviour: RemoteProtocolError | None = None
-        self._scope = trio.CancelScope()
+        self._reading = trio.CancelScope()
+        self._is_refused = False
+        self._is_gone = False
+        self._open = 0
+        self._awaited_open = -1  # `_few_open` is set when `_open` falls to this
+        self._few_open = trio.Event()
+        self._reads: set[int] = set()
+        self._cancelled: set[int] = set()
+        self._subscriptions: set[int] = set()
 
     # -- the driver's view -------------------------------------------------------------------------
     def reply_nowait(self, message: WireMessage) -> None:
-        self._channel.send_nowait(message)
+        """The one answer to a request."""
+        self._answered()
+        request_id: int = message.id  # type: ignore[union-attr]  # replies have one
+        self._reads.discard(request_id)
+        if request_id in self._cancelled:
+            self._cancelled.remove(request_id)
+            return
+        self.push_nowait(message)
+
+    def push_nowait(self, message: WireMessage) -> None:
+        """A part of a stream, or an answer: whatever the other side gets."""
+        if type(message) is Failure and len(message.message) > TEXT_MAX:
+            text = message.message[:TEXT_MAX]
+            message = Failure(message.id, message.code, text, message.outcome, message.leader)
+        try:
+            self._channel.send_nowait(message)
+        except FrameTooLargeError as error:
+            # A command had its effect, whose result does not fit; all else had none.
+            outcome = "unknown" if isinstance(message, Applied) else "none"
+            request_id: int = message.id  # type: ignore[union-attr]
+            failure = Failure(request_id, "too_large", str(error), outcome, None)  # type: ignore[arg-type]
+            self._channel.send_nowait(failure)
 
     def misbehaved(self, error: RemoteProtocolError) -> None:
         self._misbehaviour = error
-        self._scope.cancel()
+        self._reading.cancel()
+
+    def _answered(self) -> None:
+        self._open -= 1
+        if self._open == self._awaited_open:
+            self._few_open.set()
 
     # -- the connection's life ---------------------------------------------------------------------
     async def run(self) -> None:
@@ -98,23 +151,27 @@ class Session:
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._write, nursery.cancel_scope)
-                with self._scope:
+                with self._reading:
                     await self._read_all()
                 if self._misbehaviour is not None:
-                    await self._say_goodbye(Refused("protocol_error", str(self._misbehaviour)))
-                nursery.cancel_scope.cancel()
+                    self._refuse(Refused("protocol_error", str(self._misbehaviour)))
+                self._channel.end_nowait()
         finally:
-            self._node.hub.unsubscribe(self)
+            self._is_gone = True
+            for request_id in self._subscriptions:
+                self._node.hub.unsubscribe((self, request_id))
             self._watches.drop(self)
             self._node.driver.replica.forget(self)
 
     async def _write(self, scope: trio.CancelScope) -> None:
+        """The one task that sends; when it is done, so is the connection."""
         with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-            await self._channel.write_until_closed(on_overrun=self._overrun)
+            await self._channel.write()
+            if self._channel.is_overrun:
+                self._count(Refused("slow_reader", "it does not read what it asked for"))
+            elif self._is_refused:
+                await self._channel.linger()
         scope.cancel()
-
-    def _overrun(self) -> None:
-        self._count(Refused("slow_reader", "it does not read what it asked for"))
 
     async def _read_all(self) -> None:
         try:
@@ -122,27 +179,36 @@ class Session:
                 if self._role == "peer":
                     self._take_from_peer(payloads)
                 else:
-                    self._take_requests(payloads)
+                    await self._take_requests(payloads)
+            with trio.move_on_after(HALF_CLOSE_SECONDS_MAX):
+                await self._until_open(0)
         except (FrameError, WireError) as error:
-            await self._say_goodbye(Refused("bad_frame", str(error)))
+            self._refuse(Refused("bad_frame", str(error)))
         except Refused as refused:
-            await self._say_goodbye(refused)
+            self._refuse(refused)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             return
 
-    async def _say_goodbye(self, refused: Refused) -> None:
+    async def _until_open(self, count: int) -> None:
+        """Wait until no more than `count` requests are open."""
+        if self._open > count:
+            self._awaited_open = count
+            self._few_open = trio.Event()
+            await self._few_open.wait()
+            self._awaited_open = -1
+
+    def _refuse(self, refused: Refused) -> None:
         self._count(refused)
-        with trio.move_on_after(1):
-            self._channel.send_nowait(Goodbye(refused.code, refused.reason))
-            try:
-                await self._channel.flush()
-            except (trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError):
-                return
+        self._is_refused = True
+        self._channel.end_nowait(Goodbye(refused.code, refused.reason[:TEXT_MAX]))
 
     def _count(self, refused: Refused) -> None:
         self._node.status.counters[refused.code] += 1
         who = node_name(self._peer_id) if self._role == "peer" else self._channel.peer_name
-        log("warn", "closed", who=who, role=self._role, code=refused.code, why=repr(refused.reason))
+        why = repr(refused.reason[:TEXT_MAX])
+        self._node.door.log(
+            time.monotonic(), "warn", "closed", refused.code, who=who, role=self._role, why=why
+        )
 
     # -- peers -------------------------------------------------------------------------------------
     def _take_from_peer(self, payloads: list[bytes]) -> None:
@@ -158,7 +224,16 @@ class Session:
         self._node.driver.deliver(self, messages)
 
     # -- clients, operators, observers -------------------------------------------------------------
-    def _take_requests(self, payloads: list[bytes]) -> None:
+    async def _take_requests(self, payloads: list[bytes]) -> None:
+        while True:
+            room = REQUESTS_MAX - self._open
+            self._submit(payloads[:room])
+            payloads = payloads[room:]
+            if not payloads:
+                return
+            await self._until_open(REQUESTS_MAX // 2)
+
+    def _submit(self, payloads: list[bytes]) -> None:
         allowed = ALLOWED[self._role]
         work: list[Work] = []
         for payload in payloads:
@@ -166,8 +241,18 @@ class Session:
             kind = type(message)
             if kind not in allowed:
                 raise Refused("not_permitted", f"{kind.__name__} from a {self._role}")
-            work.append(partial(self._handlers[kind], message))
+            work.append(partial(self._carry_out, self._handlers[kind], message))
+        self._open += len(work)
         self._node.driver.submit(work)
+
+    def _carry_out(self, handler: Callable[[Any, int], None], message: Any, now: int) -> None:  # noqa: ANN401 - one of `_handlers`
+        """Answer a request, unless nobody waits for it or this turn took long already."""
+        if self._is_gone or not self._channel.is_open:
+            return
+        if now_us() - now > TURN_US_MAX:
+            self._node.driver.submit([partial(self._carry_out, handler, message)])
+            return
+        handler(message, now)
 
     def _propose(self, message: Propose, now: int) -> None:
         limit = self._node.command_bytes_max
@@ -178,15 +263,36 @@ class Session:
         self._node.driver.replica.submit(Ticket(self, message.id), message.command, now)
 
     def _read(self, message: Read, now: int) -> None:
+        if self._is_long(message.id, message.query):
+            return
+        self._reads.add(message.id)
         ticket = Ticket(self, message.id)
         self._node.driver.replica.read(ticket, message.query, message.mode, message.here, now)
+        if message.mode == "stale":
+            # Its answer may be large: into the bounded buffer with it, before the next one is made.
+            for source, answer in self._node.driver.replica.take_replies():
+                cast(Source, source).reply_nowait(answer)
+
+    def _is_long(self, request_id: int, query: bytes) -> bool:
+        if len(query) <= QUERY_BYTES_MAX:
+            return False
+        text = f"a query of {len(query)} bytes; the limit is {QUERY_BYTES_MAX}"
+        self._fail(request_id, "too_large", text)
+        return True
 
     def _watch(self, message: Watch, now: int) -> None:
-        self._watches.add(self, message)
+        if not self._is_long(message.id, message.query):
+            self._watches.add(self, message)
+            self._answered()
 
     def _cancel(self, message: Cancel, now: int) -> None:
         self._watches.remove(self, message.id)
-        self._node.hub.unsubscribe(self)
+        if message.id in self._subscriptions:
+            self._subscriptions.remove(message.id)
+            self._node.hub.unsubscribe((self, message.id))
+        if message.id in self._reads:
+            self._cancelled.add(message.id)
+        self._answered()  # with nothing
 
     def _get_status(self, message: GetStatus, now: int) -> None:
         self.reply_nowait(Document(message.id, self._node.status.document()))
@@ -205,16 +311,21 @@ class Session:
     def _read_log(self, message: ReadLog, now: int) -> None:
         limit = min(message.limit, LOG_ENTRIES_MAX)
         first = max(message.first, 1)
-        document = self._node.status.log_document(first, message.last, limit)
+        bytes_max = min(LOG_BYTES_MAX, self._node.spec.limits.frame_bytes_max // 2)
+        document = self._node.status.log_document(first, message.last, limit, bytes_max)
         self.reply_nowait(Document(message.id, document))
 
     def _subscribe(self, message: Subscribe, now: int) -> None:
-        self.reply_nowait(Document(message.id, self._node.status.document()))
+        request_id = message.id
+        if len(self._subscriptions) >= SUBSCRIPTIONS_MAX and request_id not in self._subscriptions:
+            self._fail(request_id, "busy", f"there are {SUBSCRIPTIONS_MAX} subscriptions already")
+            return
+        self.reply_nowait(Document(request_id, self._node.status.document()))
 
         def tell(happened: Happened) -> None:
-            self._channel.send_nowait(
+            self.push_nowait(
                 Happened(
-                    message.id,
+                    request_id,
                     happened.boot,
                     happened.seq,
                     happened.mono_ns,
@@ -225,7 +336,8 @@ class Session:
                 )
             )
 
-        self._node.hub.subscribe(self, tell, message.history)
+        self._subscriptions.add(request_id)
+        self._node.hub.subscribe((self, request_id), tell, message.history)
 
     def _fail(self, request_id: int, code: str, text: str) -> None:
         self.reply_nowait(Failure(request_id, code, text, "none", None))

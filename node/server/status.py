@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from node.faults import LinkPolicy
+from node.machines.base import Describable, StateMachine
 from node.raft.messages import LogEntry
 from node.replica import Replica
 from node.server.driver import DiskStats, now_us
@@ -14,7 +15,9 @@ from node.server.eventhub import EventHub
 from node.transport.peers import PeerLink
 from node.wire.envelope import EnvelopeError, unseal
 
-PREVIEW_BYTES = 80
+PREVIEW_MAX = 80  # characters, or bytes of a command that nobody describes
+ENTRY_DOCUMENT_BYTES = 128  # what one holds beside its preview, at most
+DESCRIBED_BYTES_MAX = 64 * 1024  # describing a longer command would hold up the node
 
 
 class Status:
@@ -106,23 +109,38 @@ class Status:
                 return state
         return "up" if link.is_connected else "down"
 
-    def log_document(self, first: int, last: int, limit: int) -> dict[str, Any]:
-        """Entries `first`..`last` of this node's log, at most `limit`; `last` 0: to the end."""
+    def log_document(self, first: int, last: int, limit: int, bytes_max: int) -> dict[str, Any]:
+        """Entries `first`..`last` of this node's log, at most `limit`; `last` 0: to the end.
+
+        No more than fit into about `bytes_max`: who wants the rest asks from the next index.
+        """
         core = self._replica.core
         end = min(last or core.last_index, first + limit - 1)
         entries = core.entries(first, end)
         start = max(first, core.first_index)
+        machine = self._replica.machine
+        documents: list[dict[str, Any]] = []
+        size = 0
+        for index, entry in enumerate(entries, start):
+            document = entry_document(index, entry, machine)
+            size += ENTRY_DOCUMENT_BYTES + len(document.get("preview", "").encode())
+            if size > bytes_max:
+                break
+            documents.append(document)
         return {
             "first_index": core.first_index,
             "last_index": core.last_index,
             "commit_index": core.commit_index,
             "last_applied": self._replica.last_applied,
-            "entries": [entry_document(start + n, entry) for n, entry in enumerate(entries)],
+            "entries": documents,
         }
 
 
-def entry_document(index: int, entry: LogEntry) -> dict[str, Any]:
-    """One entry for people: what it is, how big, and how it begins."""
+def entry_document(index: int, entry: LogEntry, machine: StateMachine) -> dict[str, Any]:
+    """One entry for people: what it is, how big, and what `machine` says that it does.
+
+    Of a machine that says nothing, how the command begins.
+    """
     document: dict[str, Any] = {"index": index, "term": entry.term, "kind": "noop", "bytes": 0}
     if entry.entry is None:
         return document
@@ -131,10 +149,22 @@ def entry_document(index: int, entry: LogEntry) -> dict[str, Any]:
         header, payload = unseal(entry.entry)
     except EnvelopeError:
         return document | {"preview": "(not a sealed command)"}
-    preview = payload[:PREVIEW_BYTES].decode("utf-8", "backslashreplace")
+    preview = _described(payload, machine)
+    if preview is None:
+        preview = payload[:PREVIEW_MAX].decode("utf-8", "backslashreplace")
     shown = "".join(c if c.isprintable() else "·" for c in preview)
     return document | {
         "client": f"{header.client_id:016x}",
         "sequence": header.sequence,
         "preview": shown,
     }
+
+
+def _described(payload: bytes, machine: StateMachine) -> str | None:
+    if not isinstance(machine, Describable) or len(payload) > DESCRIBED_BYTES_MAX:
+        return None
+    try:
+        text = machine.describe(payload)
+        return text if len(text) <= PREVIEW_MAX else f"{text[: PREVIEW_MAX - 1]}…"
+    except Exception:  # the machine is the user's
+        return None

@@ -1,4 +1,8 @@
-"""Watches: streams of what the state machine changed, batch by batch."""
+"""Watches: streams of what the state machine changed, batch by batch.
+
+A batch that does not fit into one frame comes in several. All but the last of them carry the index
+of the batch before: who starts a new watch from there gets some changes twice, and misses none.
+"""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -10,8 +14,14 @@ from node.wire.messages import Changes, Failure, Watch, WireMessage
 WATCHES_MAX = 1024
 
 
+CHANGE_OVERHEAD_BYTES = 9
+"""What encoding adds to a change, at most."""
+FRAME_OVERHEAD_BYTES = 64
+"""What a frame of changes holds beside them, at most."""
+
+
 class Watcher(Protocol):
-    def reply_nowait(self, message: WireMessage) -> None: ...
+    def push_nowait(self, message: WireMessage) -> None: ...
 
 
 @dataclass(slots=True)
@@ -23,7 +33,8 @@ class _Following:
 class Watches:
     """All watches of a node, by connection and request id."""
 
-    def __init__(self, replica: Replica, machine: StateMachine) -> None:
+    def __init__(self, replica: Replica, machine: StateMachine, frame_bytes_max: int) -> None:
+        self._changes_bytes_max = frame_bytes_max - FRAME_OVERHEAD_BYTES
         self._replica = replica
         self._machine = machine
         self._following: dict[tuple[Watcher, int], _Following] = {}
@@ -66,12 +77,32 @@ class Watches:
             name = type(error).__name__
             self._fail(watcher, request_id, "bad_request", f"the machine raised {name}")
         else:
-            following.sent_through = max(following.sent_through, self._replica.last_applied)
+            if max(map(len, changes), default=0) + CHANGE_OVERHEAD_BYTES > self._changes_bytes_max:
+                self._fail(watcher, request_id, "too_large", "a change does not fit into a frame")
+                self.remove(watcher, request_id)
+                return
+            before = following.sent_through
+            following.sent_through = max(before, self._replica.last_applied)
             if changes or is_first:  # the first frame says from where on it watches
-                index = following.sent_through
-                watcher.reply_nowait(Changes(request_id, index, changes))
+                *parts, last = _parts(changes, self._changes_bytes_max)
+                for part in parts:
+                    watcher.push_nowait(Changes(request_id, before, part))
+                watcher.push_nowait(Changes(request_id, following.sent_through, last))
             return
         self.remove(watcher, request_id)
 
     def _fail(self, watcher: Watcher, request_id: int, code: str, text: str) -> None:
-        watcher.reply_nowait(Failure(request_id, code, text, "none", None))
+        watcher.push_nowait(Failure(request_id, code, text, "none", None))
+
+
+def _parts(changes: list[bytes], bytes_max: int) -> list[list[bytes]]:
+    """`changes` in order, cut so that each part fits into a frame; one part at least."""
+    parts: list[list[bytes]] = [[]]
+    size = 0
+    for change in changes:
+        size += len(change) + CHANGE_OVERHEAD_BYTES
+        if size > bytes_max and parts[-1]:
+            parts.append([])
+            size = len(change) + CHANGE_OVERHEAD_BYTES
+        parts[-1].append(change)
+    return parts

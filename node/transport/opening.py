@@ -2,14 +2,14 @@
 
 import os
 import random
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import trio
 
 from node.config import NodeAddress
 from node.transport.channel import Channel
-from node.wire.codec import WireError, decode
+from node.wire.codec import WireError, decode, version_of_hello
 from node.wire.framing import FrameError
 from node.wire.handshake import (
     NONCE_BYTES,
@@ -18,6 +18,7 @@ from node.wire.handshake import (
     check_welcome,
     make_hello,
     make_welcome,
+    version_refusal,
 )
 from node.wire.messages import PROTOCOL_VERSION, Challenge, Goodbye, Hello, Welcome
 
@@ -43,30 +44,28 @@ def new_incarnation() -> int:
     return random.SystemRandom().getrandbits(62)
 
 
-async def accept(channel: Channel, identity: Identity, last_applied: int) -> Hello:
+Admit = Callable[[Hello], Goodbye | None]
+"""Why somebody who proved who they are may not come in now; None: they may."""
+
+
+async def accept(
+    channel: Channel, identity: Identity, admit: Admit, last_applied: Callable[[], int]
+) -> Hello:
     """The accepting side. Returns who came in.
 
-    Raises HandshakeError when nobody may, after telling the other side why; FrameError,
+    Raises HandshakeError, with what to say in a Goodbye, when nobody may;
     trio.BrokenResourceError, trio.ClosedResourceError.
     """
     nonce = os.urandom(NONCE_BYTES)
     channel.send_nowait(Challenge(PROTOCOL_VERSION, nonce))
     await channel.flush()
-    hello = await _receive_one(channel)
-    if not isinstance(hello, Hello):
-        raise HandshakeError("protocol", f"{type(hello).__name__} where Hello belongs")
-    refusal = check_hello(
-        hello,
-        token=identity.token,
-        cluster_id=identity.cluster_id,
-        challenge_nonce=nonce,
-        peer_ids=identity.peer_ids,
-    )
+    try:
+        hello = _hello_in(await _receive_one(channel), identity, nonce)
+    except FrameError as error:
+        raise HandshakeError("bad_frame", str(error)) from error
+    refusal = admit(hello)
     if refusal is not None:
-        channel.send_nowait(refusal)
-        await channel.flush()
-        raise HandshakeError(refusal.code, refusal.reason)
-    channel.allow_frames_of(identity.frame_bytes_max)
+        raise _as_error(refusal)
     channel.send_nowait(
         make_welcome(
             identity.token,
@@ -74,11 +73,36 @@ async def accept(channel: Channel, identity: Identity, last_applied: int) -> Hel
             nonce,
             node_id=identity.node_id,
             incarnation=identity.incarnation,
-            last_applied=last_applied,
+            last_applied=last_applied(),
         )
     )
     await channel.flush()
     return hello
+
+
+def _hello_in(payload: bytes, identity: Identity, challenge_nonce: bytes) -> Hello:
+    """Raises HandshakeError, FrameError."""
+    version = version_of_hello(payload)
+    if version not in (None, PROTOCOL_VERSION):
+        raise _as_error(version_refusal(version))  # its other fields may be others than ours
+    hello = _decoded(payload)
+    if not isinstance(hello, Hello):
+        raise FrameError(f"{type(hello).__name__} where Hello belongs")
+    refusal = check_hello(
+        hello,
+        token=identity.token,
+        cluster_id=identity.cluster_id,
+        challenge_nonce=challenge_nonce,
+        node_id=identity.node_id,
+        peer_ids=identity.peer_ids,
+    )
+    if refusal is not None:
+        raise _as_error(refusal)
+    return hello
+
+
+def _as_error(goodbye: Goodbye) -> HandshakeError:
+    return HandshakeError(goodbye.code, goodbye.reason)
 
 
 async def dial(address: NodeAddress, identity: Identity) -> Channel:
@@ -90,6 +114,7 @@ async def dial(address: NodeAddress, identity: Identity) -> Channel:
         channel = Channel(stream, HELLO_BYTES_MAX, BUFFER_BYTES_MAX)
         try:
             await _introduce(channel, address, identity)
+            channel.allow_frames_of(HELLO_BYTES_MAX, identity.frame_bytes_max)
         except BaseException:
             await channel.aclose()
             raise
@@ -97,7 +122,7 @@ async def dial(address: NodeAddress, identity: Identity) -> Channel:
 
 
 async def _introduce(channel: Channel, address: NodeAddress, identity: Identity) -> None:
-    challenge = await _receive_one(channel)
+    challenge = _decoded(await _receive_one(channel))
     if not isinstance(challenge, Challenge):
         raise HandshakeError("protocol", f"{type(challenge).__name__} where Challenge belongs")
     hello = make_hello(
@@ -108,25 +133,30 @@ async def _introduce(channel: Channel, address: NodeAddress, identity: Identity)
         role="peer",
         nonce=os.urandom(NONCE_BYTES),
         challenge=challenge,
+        dialled_id=address.id,
     )
     channel.send_nowait(hello)
     await channel.flush()
-    answer = await _receive_one(channel)
+    answer = _decoded(await _receive_one(channel))
     if isinstance(answer, Goodbye):
-        raise HandshakeError(answer.code, answer.reason)
+        raise _as_error(answer)
     if not isinstance(answer, Welcome):
         raise HandshakeError("protocol", f"{type(answer).__name__} where Welcome belongs")
     check_welcome(answer, hello, identity.token, challenge.nonce, address.id)
 
 
-async def _receive_one(channel: Channel) -> object:
-    """Exactly one message: neither side has anything to say before the other has answered."""
+async def _receive_one(channel: Channel) -> bytes:
+    """Exactly one frame: neither side has anything to say before the other has answered."""
     payloads = await channel.receive()
     if not payloads:
         raise HandshakeError("gone", "the connection ended before it was open")
     if len(payloads) > 1:
-        raise HandshakeError("protocol", "frames before the connection was open")
+        raise FrameError("frames before the connection was open")
+    return payloads[0]
+
+
+def _decoded(payload: bytes) -> object:
     try:
-        return decode(payloads[0])
+        return decode(payload)
     except WireError as error:
         raise FrameError(str(error)) from error

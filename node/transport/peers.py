@@ -6,6 +6,7 @@ messages are the least useful ones. Faults act here, on whole messages, before t
 
 import random
 import time
+from contextlib import suppress
 from heapq import heappop, heappush
 from itertools import count
 
@@ -14,7 +15,7 @@ import trio
 from node.config import NodeAddress
 from node.faults import LinkPolicy
 from node.raft.messages import Message
-from node.transport.channel import Channel
+from node.transport.channel import Channel, FrameTooLargeError
 from node.transport.opening import Identity, dial
 from node.wire.codec import encode
 from node.wire.framing import FrameError, frame
@@ -23,6 +24,10 @@ from node.wire.handshake import HandshakeError
 BACKOFF_SECONDS_MIN = 0.05
 BACKOFF_SECONDS_MAX = 1.0
 DELAYED_MAX = 10_000
+DELAYED_BYTES_MAX = 16 * 1024 * 1024
+DELAY_US_MAX = 60_000_000
+"""What would wait longer is dropped: Raft has long repeated it."""
+ERROR_TEXT_MAX = 200
 
 
 class PeerLink:
@@ -40,6 +45,7 @@ class PeerLink:
         self._channel: Channel | None = None
         self._poked = trio.Event()
         self._delayed: list[tuple[int, int, bytes]] = []
+        self._delayed_bytes = 0
         self._delay_order = count()
         self._delay_changed = trio.Event()
 
@@ -68,9 +74,26 @@ class PeerLink:
         for delay_us in verdict.delays_us:
             if delay_us <= 0:
                 self._channel.send_frame_nowait(data)
-            elif len(self._delayed) < DELAYED_MAX:
-                heappush(self._delayed, (now_us + delay_us, next(self._delay_order), data))
-                self._delay_changed.set()
+            else:
+                self._delay(now_us, delay_us, data)
+
+    def _delay(self, now_us: int, delay_us: int, data: bytes) -> None:
+        is_full = len(self._delayed) >= DELAYED_MAX
+        if is_full or self._delayed_bytes + len(data) > DELAYED_BYTES_MAX:
+            return
+        if delay_us <= DELAY_US_MAX:
+            heappush(self._delayed, (now_us + delay_us, next(self._delay_order), data))
+            self._delayed_bytes += len(data)
+            self._delay_changed.set()
+
+    def rules_changed(self) -> None:
+        """Other faults than before are in force for this link: what the old ones held back is lost.
+
+        Else a link that was slow would stay so, with messages that nobody waits for any more.
+        """
+        self._delayed.clear()
+        self._delayed_bytes = 0
+        self._delay_changed.set()
 
     def poke(self) -> None:
         """The peer is there, it has just dialled: do not wait before the next attempt."""
@@ -87,8 +110,15 @@ class PeerLink:
         while True:
             try:
                 channel = await dial(self._address, self._identity)
-            except (OSError, HandshakeError, FrameError, trio.TooSlowError) as error:
-                self.last_error = str(error) or type(error).__name__
+            except (
+                OSError,
+                HandshakeError,
+                FrameError,
+                FrameTooLargeError,
+                trio.TooSlowError,
+                UnicodeError,  # a host that is no name
+            ) as error:
+                self.last_error = (str(error) or type(error).__name__)[:ERROR_TEXT_MAX]
             except trio.BrokenResourceError:
                 self.last_error = "the connection broke"
             else:
@@ -113,10 +143,11 @@ class PeerLink:
             await channel.aclose()
 
     async def _write(self, channel: Channel, scope: trio.CancelScope) -> None:
-        try:
-            await channel.write_until_closed(on_overrun=scope.cancel)
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            scope.cancel()
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            await channel.write()
+        if channel.is_overrun:
+            self.last_error = "the peer does not read"
+        scope.cancel()
 
     async def _watch_for_end(self, channel: Channel, scope: trio.CancelScope) -> None:
         """The peer says nothing on this connection, unless why it closes it."""
@@ -132,6 +163,7 @@ class PeerLink:
             now_us = time.monotonic_ns() // 1000
             while self._delayed and self._delayed[0][0] <= now_us:
                 data = heappop(self._delayed)[2]
+                self._delayed_bytes -= len(data)
                 if self._channel is not None:
                     self._channel.send_frame_nowait(data)
             self._delay_changed = trio.Event()

@@ -49,10 +49,12 @@ def _is_map(value: Any) -> bool:  # noqa: ANN401
 def _is_plain(value: Any) -> bool:  # noqa: ANN401
     """What JSON knows, and bytes: of the rest of CBOR nothing may get into a document."""
     if type(value) is dict:
-        return all(type(key) is str and _is_plain(item) for key, item in value.items())
+        return all(_is_text(key) and _is_plain(item) for key, item in value.items())
     if type(value) is list:
         return all(map(_is_plain, value))
-    return value is None or type(value) in (str, int, float, bool, bytes)
+    if type(value) is str:
+        return _is_text(value)
+    return value is None or type(value) in (int, float, bool, bytes)
 
 
 def _is_list_of(check: Check) -> Check:
@@ -150,3 +152,16 @@ def decode(payload: bytes) -> Message | WireMessage:
         values[5] = [LogEntry(term, entry) for term, entry in values[5]]
     message: Message | WireMessage = kind.type(*values[1:])
     return message
+
+
+def version_of_hello(payload: bytes) -> int | None:
+    """The protocol version of a Hello, also of one that has other fields; None for all else."""
+    try:
+        values = load_plain(payload, DEPTH_MAX)
+    except CborError:
+        return None
+    number = _BY_TYPE[wire.Hello][0]
+    if type(values) is list and len(values) > 1 and values[0] == number and _is_integer(values[1]):
+        version: int = values[1]
+        return version
+    return None

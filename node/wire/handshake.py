@@ -2,8 +2,10 @@
 
 The accepting side sends a random nonce (Challenge). The dialling side answers with who it is, a
 nonce of its own and a proof (Hello); the accepting side with its proof (Welcome) or a reason
-(Goodbye). A proof is an HMAC-SHA256 under the token over everything that was said, so it serves for
-this connection alone. This authenticates; it does not encrypt.
+(Goodbye). A proof is an HMAC-SHA256 under the token over everything that was said, and the Hello's
+also over the id of the node that is dialled, which is not sent: so it serves for this connection
+alone, and whoever answers in that node's place cannot pass it on to another node. This
+authenticates; it does not encrypt.
 """
 
 import hmac
@@ -33,12 +35,13 @@ def _proof(token: bytes, purpose: bytes, *fields: bytes | int) -> bytes:
     return mac.digest()
 
 
-def client_proof(token: bytes, hello: Hello, challenge_nonce: bytes) -> bytes:
+def client_proof(token: bytes, hello: Hello, challenge_nonce: bytes, dialled_id: int) -> bytes:
     """The proof that belongs into `hello`, whose own `proof` does not count."""
     return _proof(
         token,
         b"raftctl/1 hello",
         challenge_nonce,
+        dialled_id,
         hello.protocol,
         hello.cluster_id.encode(),
         hello.node_id,
@@ -66,15 +69,17 @@ def make_hello(
     role: Role,
     nonce: bytes,
     challenge: Challenge,
+    dialled_id: int,
 ) -> Hello:
-    """The dialling side's frame. `node_id` is 0 unless the role is peer.
+    """The dialling side's frame. `node_id` is 0 unless the role is peer; `dialled_id` is the node
+    that shall accept it.
 
     Raises HandshakeError when the accepting side speaks another version.
     """
     if challenge.protocol != PROTOCOL_VERSION:
         raise HandshakeError("protocol_version", _version_reason(challenge.protocol))
     hello = Hello(PROTOCOL_VERSION, cluster_id, node_id, incarnation, role, nonce, b"")
-    proof = client_proof(token, hello, challenge.nonce)
+    proof = client_proof(token, hello, challenge.nonce, dialled_id)
     return Hello(PROTOCOL_VERSION, cluster_id, node_id, incarnation, role, nonce, proof)
 
 
@@ -84,19 +89,22 @@ def check_hello(
     token: bytes,
     cluster_id: str,
     challenge_nonce: bytes,
+    node_id: int,
     peer_ids: Collection[int],
 ) -> Goodbye | None:
-    """None when the dialling side may come in, else why not."""
+    """None when the dialling side may come in, to node `node_id`, else why not."""
     if hello.protocol != PROTOCOL_VERSION:
-        return Goodbye("protocol_version", _version_reason(hello.protocol))
+        return version_refusal(hello.protocol)
     if hello.cluster_id != cluster_id:
         return Goodbye("wrong_cluster", "this node belongs to another cluster")
     if len(hello.nonce) != NONCE_BYTES or not hmac.compare_digest(
-        hello.proof, client_proof(token, hello, challenge_nonce)
+        hello.proof, client_proof(token, hello, challenge_nonce, node_id)
     ):
-        return Goodbye("wrong_token", "the proof does not fit this cluster's token")
+        return Goodbye(
+            "wrong_token", f"the proof does not fit this cluster's token and node {node_id}"
+        )
     if hello.role == "peer" and hello.node_id not in peer_ids:
-        return Goodbye("unknown_node", f"node {hello.node_id} is not a peer of this node")
+        return Goodbye("unknown_node", f"n{hello.node_id} is not a peer of this node")
     return None
 
 
@@ -123,8 +131,13 @@ def check_welcome(
         raise HandshakeError("wrong_token", "the node does not know this cluster's token")
     if welcome.node_id != expect_node_id:
         raise HandshakeError(
-            "unknown_node", f"node {welcome.node_id} answers where {expect_node_id} should"
+            "unknown_node", f"n{welcome.node_id} answers where n{expect_node_id} should"
         )
+
+
+def version_refusal(theirs: int) -> Goodbye:
+    """What is said to a side of another version."""
+    return Goodbye("protocol_version", _version_reason(theirs))
 
 
 def _version_reason(theirs: int) -> str:

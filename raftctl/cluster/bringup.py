@@ -1,33 +1,35 @@
 """`raftctl up`: from a wish to a cluster with a leader, or to an error and nothing left behind."""
 
 import signal
-import subprocess
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from node.config import ClusterSpec
+from node.config import NODES_MAX
+from raftctl.cluster.conditions import all_answer, has_leader, ready_of
 from raftctl.cluster.configfile import ClusterConfig, load_config
-from raftctl.cluster.directory import Cluster, all_clusters, cluster_name, clusters_folder
-from raftctl.cluster.launcher import (
-    NODES_MAX,
-    Plan,
-    choose_ports,
-    has_leader,
-    link_folder,
-    make_cluster,
-    ports_of,
-    ready_of,
-    wait_for,
+from raftctl.cluster.directory import (
+    Cluster,
+    all_clusters,
+    changing,
+    cluster_name,
+    clusters_folder,
+    find_cluster,
 )
+from raftctl.cluster.making import Plan, link_folder, make_cluster
 from raftctl.cluster.observation import observe
+from raftctl.cluster.ports import choose_ports, saved_ports
+from raftctl.cluster.processes import NodeProcess
 from raftctl.cluster.show import node_table
 from raftctl.cluster.shutdown import take_down
+from raftctl.cluster.waiting import start_nodes, wait_for
 from raftctl.documents import Status, Up, UpPlan
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.settings import Settings
-from raftctl.values import usage
+from raftctl.values import check_name, usage
 
 UP_SECONDS = 30.0
 
@@ -54,66 +56,92 @@ class Request:
 def up(settings: Settings, request: Request) -> int:
     """Returns the exit code."""
     config = load_config(request.config, request.overrides)
+    _check_request(request)
     name = request.name or settings.cluster or config.cluster.name or cluster_name(settings)
-    if not name.replace("-", "").replace("_", "").isalnum():
-        raise usage(f"{name!r} is no name for a cluster", "letters, digits, - and _")
-    folder = clusters_folder(settings) / name
-    existing = Cluster(name, folder) if (folder / "cluster.json").exists() else None
-    if existing is not None:
-        _check_same(existing.spec, request, config)
+    check_name(name)
+    existing = _existing(settings, name)
     if request.dry_run:
         return _dry_run(settings, name, existing, request, config)
     settings.output.note(f"starting {name}")
-    cluster = existing or _make(settings, name, folder, request, config)
-    return _start(settings, cluster, existing is None, request)
+    with changing(settings, name):
+        existing = _existing(settings, name)  # another command may have made it meanwhile
+        if existing is not None:
+            _check_same(existing, request, config)
+        cluster = existing or _make(settings, name, request, config)
+        starting = [n for n, process in cluster.processes.items() if process.find() is None]
+        is_new = existing is None
+        with _rolling_back(settings, cluster, starting, is_new, request.retain):
+            start_nodes(cluster, starting)
+    with _rolling_back(settings, cluster, starting, is_new, request.retain):
+        status = _wait(settings, cluster, request.until, starting)
+    _show(settings, cluster, status, is_new)
+    return _stay(settings, cluster) if request.foreground else Exit.OK
 
 
-def _check_same(spec: ClusterSpec, request: Request, config: ClusterConfig) -> None:
-    """A saved cluster keeps its shape: what was asked must fit it."""
-    wanted = request.size or (config.cluster.nodes if request.config else None)
-    if wanted is not None and wanted != len(spec.nodes):
+def _existing(settings: Settings, name: str) -> Cluster | None:
+    is_there = (clusters_folder(settings) / name / "cluster.json").exists()
+    return find_cluster(settings, name) if is_there else None
+
+
+def _check_request(request: Request) -> None:
+    if request.any_port and request.port_base is not None:
+        raise usage("--any-port and --port-base", "one of the two")
+    if request.data_dir is not None and not str(request.data_dir).strip("."):
+        raise usage("--data-dir needs a folder of its own", "--data-dir data")
+
+
+def _check_same(cluster: Cluster, request: Request, config: ClusterConfig) -> None:
+    """A saved cluster keeps its shape: whatever was asked for has to be what it is."""
+    spec = cluster.spec
+    is_from_file = request.config is not None or bool(request.overrides)
+    size = request.size if request.size is not None else config.cluster.nodes
+    size_matters = request.size is not None or is_from_file
+    data_dir = request.data_dir
+    asked = {
+        f"{size} nodes": not size_matters or size == len(spec.nodes),
+        "--machine": request.machine in (None, spec.machine),
+        "--port-base": request.port_base in (None, spec.nodes[0].port - 1),
+        "--ephemeral": not request.ephemeral or cluster.is_ephemeral,
+        "--data-dir": data_dir is None or data_dir.resolve() == cluster.folder.resolve(),
+        "these raft settings": not is_from_file or config.raft == spec.raft,
+        "these limits": not is_from_file or config.limits == spec.limits,
+    }
+    other = [what for what, is_same in asked.items() if not is_same]
+    if other:
         raise CliError(
             "E_EXISTS",
-            f"{spec.name} exists with {len(spec.nodes)} nodes, not {wanted}",
+            f"{spec.name} exists with {len(spec.nodes)} nodes, and not with {', '.join(other)}",
             Exit.PRECONDITION,
-            hint=f"raftctl up {spec.name}, or raftctl down {spec.name} --purge first",
+            hint=f"{cluster.line} up {spec.name} as it is, or down {spec.name} --purge first",
         )
 
 
-def _plan(name: str, folder: Path, request: Request, config: ClusterConfig) -> Plan:
-    size = request.size or config.cluster.nodes
+def _plan(settings: Settings, name: str, request: Request, config: ClusterConfig) -> Plan:
+    size = request.size if request.size is not None else config.cluster.nodes
     if not 1 <= size <= NODES_MAX:
         raise usage(f"{size} nodes", f"1 to {NODES_MAX}")
+    base = request.port_base if request.port_base is not None else config.cluster.port_base or None
+    if base is not None and not 0 < base <= 65_535 - size:
+        raise usage(f"ports from {base}", f"--port-base 1 to {65_535 - size}")
+    saved = saved_ports(each for each in all_clusters(settings) if each.name != name)
     return Plan(
         name=name,
-        folder=folder,
-        size=size,
+        folder=request.data_dir or clusters_folder(settings) / name,
+        ports=choose_ports(size, base, request.any_port, saved),
         machine=request.machine or config.cluster.machine,
         raft=config.raft,
         limits=config.limits,
-        port_base=request.port_base or config.cluster.port_base or None,
-        any_port=request.any_port,
-        ephemeral=request.ephemeral,
+        is_ephemeral=request.ephemeral,
+        is_data_dir=request.data_dir is not None,
     )
 
 
-def _make(
-    settings: Settings, name: str, link: Path, request: Request, config: ClusterConfig
-) -> Cluster:
-    if request.data_dir is None:
-        folder = link
-    else:
-        folder = request.data_dir
-        link_folder(folder, link)
-    plan = _plan(name, folder, request, config)
-    try:
-        ports = choose_ports(plan, ports_of(all_clusters(settings)))
-        make_cluster(plan, ports)
-    except CliError:
-        if link.is_symlink():
-            link.unlink()
-        raise
-    return Cluster(name, link)
+def _make(settings: Settings, name: str, request: Request, config: ClusterConfig) -> Cluster:
+    plan = _plan(settings, name, request, config)
+    make_cluster(plan)
+    if plan.is_data_dir:
+        link_folder(plan.folder, clusters_folder(settings) / name)
+    return find_cluster(settings, name)
 
 
 def _dry_run(
@@ -124,45 +152,67 @@ def _dry_run(
     config: ClusterConfig,
 ) -> int:
     if existing is not None:
+        _check_same(existing, request, config)
         down = [p.name for p in existing.processes.values() if p.find() is None]
         document = UpPlan(name, False, down, [node.port for node in existing.spec.nodes])
         line = f"would start of {name}: {' '.join(down) or 'nothing, all run'}"
     else:
-        plan = _plan(name, clusters_folder(settings) / name, request, config)
-        ports = choose_ports(plan, ports_of(all_clusters(settings)))
-        names = [f"n{number}" for number in range(1, plan.size + 1)]
+        ports = list(_plan(settings, name, request, config).ports)
+        names = [f"n{number}" for number in range(1, len(ports) + 1)]
         document = UpPlan(name, True, names, ports)
         line = f"would make {name}: {' '.join(names)} on ports {ports[0]}-{ports[-1]}"
     settings.output.show(document, lambda: [line])
     return Exit.OK
 
 
-def _start(settings: Settings, cluster: Cluster, is_new: bool, request: Request) -> int:
-    output = settings.output
-    begin = time.monotonic()
-    started: list[int] = []
-    children: list[subprocess.Popen[bytes]] = []
+@contextmanager
+def _rolling_back(
+    settings: Settings, cluster: Cluster, starting: list[int], is_new: bool, retain: bool
+) -> Iterator[None]:
+    """Whatever fails in here is undone: an interrupted `up` is one that never was."""
     try:
-        for node_id, process in cluster.processes.items():
-            if process.find() is None:
-                children.append(process.start())
-                started.append(node_id)
-        output.done(_started_line(cluster, started))
-        status = _wait(settings, cluster, request.until, started)
-    except (CliError, KeyboardInterrupt):
-        if not request.retain:
-            _roll_back(cluster, started, is_new)
-            output.note("rolled back: what this command started is stopped")
+        yield
+    except BaseException as error:
+        if not retain and (starting or is_new):
+            with _not_to_be_interrupted():
+                for node_id in starting:
+                    cluster.processes[node_id].end(signal.SIGKILL, "rolled back", timeout=10)
+                if is_new:
+                    cluster.purge()
+            settings.output.note("rolled back: what this command started is stopped")
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            code = Exit.INTERRUPTED if isinstance(error, KeyboardInterrupt) else Exit.TERMINATED
+            hint = f"{cluster.line} up"
+            raise CliError("E_INTERRUPTED", "interrupted", code, hint=hint) from error
         raise
-    if status.leader is not None:
-        output.done(f"leader {status.leader} term {status.term}")
-    took = round((time.monotonic() - begin) * 1000)
-    document = Up(cluster.name, status.leader, status.term, is_new, took, status.nodes)
-    output.show(document, lambda: node_table(status, status.nodes, output))
-    output.note("Next: raftctl status, raftctl put k v, raftctl get k, raftctl down")
-    if request.foreground:
-        return _stay(settings, cluster)
-    return Exit.OK
+
+
+@contextmanager
+def _not_to_be_interrupted() -> Iterator[None]:
+    """Half a way back would leave nodes that nobody asked for: it is short, and goes to its end."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def _wait(settings: Settings, cluster: Cluster, until: str, starting: list[int]) -> Status:
+    settings.output.done(_started_line(cluster, starting))
+    if until == "none":
+        return observe(cluster, timeout=0.2)
+    is_there = has_leader if until == "leader" else ready_of(cluster)
+    what = "with a leader" if until == "leader" else "ready"
+    answers = all_answer(starting)
+    return wait_for(
+        cluster,
+        lambda status: is_there(status) and answers(status),
+        what,
+        settings.timeout or UP_SECONDS,
+        must_live=starting,
+    )
 
 
 def _started_line(cluster: Cluster, started: list[int]) -> str:
@@ -173,19 +223,15 @@ def _started_line(cluster: Cluster, started: list[int]) -> str:
     return f"{names} started, ports {ports[0]}-{ports[-1]}"
 
 
-def _wait(settings: Settings, cluster: Cluster, until: str, started: list[int]) -> Status:
-    if until == "none":
-        return observe(cluster, timeout=0.2)
-    condition = has_leader if until == "leader" else ready_of(cluster)
-    what = "with a leader" if until == "leader" else "ready"
-    return wait_for(cluster, condition, what, settings.timeout or UP_SECONDS, must_live=started)
-
-
-def _roll_back(cluster: Cluster, started: list[int], is_new: bool) -> None:
-    for node_id in started:
-        cluster.processes[node_id].end(signal.SIGKILL, "rolled back", timeout=10)
-    if is_new:
-        cluster.purge()
+def _show(settings: Settings, cluster: Cluster, status: Status, is_new: bool) -> None:
+    output = settings.output
+    if status.leader is not None:
+        output.done(f"leader {status.leader} term {status.term}")
+    took = round((time.monotonic() - output.started) * 1000)
+    document = Up(cluster.name, status.leader, status.term, is_new, took, status.nodes)
+    output.show(document, lambda: node_table(status, status.nodes, output))
+    verbs = ("status", "put k v", "get k", "down")
+    output.note("Next: " + ", ".join(f"{cluster.line} {verb}" for verb in verbs))
 
 
 def _stay(settings: Settings, cluster: Cluster) -> int:
@@ -193,12 +239,19 @@ def _stay(settings: Settings, cluster: Cluster) -> int:
     from raftctl.cluster.logs import follow
 
     settings.output.note("in the foreground; Ctrl-C takes it down")
+    signal.signal(signal.SIGHUP, signal.getsignal(signal.SIGTERM))  # the terminal may be closed
+    processes = list(cluster.processes.values())
     try:
-        for name, line in follow(list(cluster.processes.values()), lambda line: True):
+        for name, line in follow(processes, lambda line: True, until=lambda: _all_ended(processes)):
             settings.output.note(f"{name} | {line}")
     except (KeyboardInterrupt, SystemExit):
         settings.output.note("stopping")
-        take_down(cluster, UP_SECONDS)
-        if cluster.is_ephemeral:
-            cluster.purge()
+        with changing(settings, cluster.name):
+            take_down(cluster, UP_SECONDS)
+            if cluster.is_ephemeral:
+                cluster.purge()
     return Exit.OK
+
+
+def _all_ended(processes: Sequence[NodeProcess]) -> bool:
+    return not any(process.is_running for process in processes)

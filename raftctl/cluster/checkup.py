@@ -1,52 +1,102 @@
 """What `raftctl doctor` looks at: the environment, the homes, the ports, stale pid files."""
 
+import os
 import platform
 import sqlite3
 import stat
 import sys
+from pathlib import Path
 
+from node.config import ConfigError, read_token
 from raftctl.cluster.directory import Cluster, all_clusters
-from raftctl.cluster.launcher import is_free, owner_of
+from raftctl.cluster.faultsfile import read_faults
+from raftctl.cluster.observation import adopt_strays
+from raftctl.cluster.ports import is_free, owner_of
 from raftctl.documents import Finding
+from raftctl.errors import CliError
 from raftctl.settings import Settings
 
 
 def examine(settings: Settings, fix: bool) -> list[Finding]:
     """All findings, good ones too. `fix`: mend what can be mended without a loss."""
+    clusters = all_clusters(settings)
     findings = [
-        Finding(
+        _finding(
             "python",
-            sys.version_info >= (3, 11),
             f"{platform.python_version()} at {sys.executable}",
             "" if sys.version_info >= (3, 11) else "install Python 3.11 or newer",
         ),
-        Finding("sqlite", True, sqlite3.sqlite_version, ""),
+        _finding("sqlite", sqlite3.sqlite_version),
+        _finding("home", f"{settings.home}, {len(clusters)} clusters", _home_hint(settings.home)),
     ]
-    clusters = all_clusters(settings)
-    findings.append(Finding("home", True, f"{settings.home}, {len(clusters)} clusters", ""))
     for cluster in clusters:
         findings += _examine_cluster(cluster, fix)
     return findings
 
 
+def _finding(check: str, message: str, hint: str = "") -> Finding:
+    """Whatever has a hint is not well."""
+    return Finding(check, not hint, message, hint)
+
+
+def _home_hint(home: Path) -> str:
+    nearest = next(each for each in (home, *home.parents) if each.exists())
+    is_writable = os.access(nearest, os.W_OK | os.X_OK)
+    return "" if is_writable else "it cannot be written: another --home, or mend its permissions"
+
+
 def _examine_cluster(cluster: Cluster, fix: bool) -> list[Finding]:
-    findings = []
-    mode = stat.S_IMODE((cluster.folder / "token").stat().st_mode)
-    if mode & 0o077 and fix:
-        (cluster.folder / "token").chmod(0o600)
-        mode = 0o600
-    readable = bool(mode & 0o077)
-    hint = "raftctl doctor --fix" if readable else ""
-    findings.append(Finding("token", not readable, f"{cluster.name}: mode {mode:o}", hint))
+    if cluster.damage is not None:
+        hint = f"raftctl down {cluster.name} --purge removes it"
+        return [_finding("cluster", f"{cluster.name}: {cluster.damage}", hint)]
+    findings = [_token(cluster, fix)]
+    try:
+        count = len(read_faults(cluster).faults)
+        findings.append(_finding("faults", f"{cluster.name}: {count} in force"))
+    except CliError as error:
+        findings.append(_finding("faults", f"{cluster.name}: {error.message}", error.hint))
+    seen = {node_id: process.find() for node_id, process in cluster.processes.items()}
+    adopt_strays(cluster)
     for node in cluster.spec.nodes:
-        process = cluster.processes[node.id]
-        if process.has_stale_pid:
-            if fix:
-                process.remove_stale_pid()
-            state = "removed" if fix else "left by a process that is gone"
-            text = f"{cluster.name}/{node.name}: pid file {state}"
-            findings.append(Finding("stale pid", fix, text, "" if fix else "raftctl doctor --fix"))
-        if process.find() is None and not is_free(node.port):
-            text = f"{cluster.name}/{node.name}: {node.port} is taken by {owner_of(node.port)}"
-            findings.append(Finding("port", False, text, "stop it, or make a new cluster"))
+        findings += _examine_node(cluster, node.id, seen[node.id], fix)
+    return findings
+
+
+def _token(cluster: Cluster, fix: bool) -> Finding:
+    path = cluster.folder / "token"
+    try:
+        read_token(cluster.folder)
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except ConfigError as error:
+        hint = f"{cluster.line} down, and copy it back: without it nobody can talk to the nodes"
+        return _finding("token", f"{cluster.name}: {error}", hint)
+    if mode & 0o077 and fix:
+        path.chmod(0o600)
+        mode = 0o600
+    hint = "raftctl doctor --fix" if mode & 0o077 else ""
+    return _finding("token", f"{cluster.name}: mode {mode:o}", hint)
+
+
+def _examine_node(cluster: Cluster, node_id: int, pid: int | None, fix: bool) -> list[Finding]:
+    """`pid`: what its folder says, which may know less than the node itself."""
+    process = cluster.processes[node_id]
+    name = f"{cluster.name}/{process.name}"
+    findings = []
+    if process.has_stale_pid:
+        if fix:
+            process.forget_stale_pid()
+        state = "removed" if fix else "left by a process that is gone"
+        findings.append(
+            _finding(
+                "stale pid", f"{name}: pid file {state}", "" if fix else "raftctl doctor --fix"
+            )
+        )
+    running = process.find()
+    port = cluster.spec.address_of(node_id).port
+    if pid is None and running is not None:
+        text = f"{name} runs as pid {running}, and its folder does not know"
+        findings.append(_finding("lost pid", text, f"{cluster.line} restart {process.name}"))
+    elif running is None and not is_free(port):
+        text = f"{name}: {port} is taken by {owner_of(port)}"
+        findings.append(_finding("port", text, "end that, or make a new cluster"))
     return findings

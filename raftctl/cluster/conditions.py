@@ -4,8 +4,7 @@ import re
 from collections.abc import Callable, Iterable
 
 from raftctl.cluster.directory import Cluster
-from raftctl.cluster.launcher import has_leader, ready_of
-from raftctl.cluster.observation import is_converged
+from raftctl.cluster.observation import is_converged, is_ready
 from raftctl.documents import Status
 from raftctl.values import usage
 
@@ -26,11 +25,28 @@ def condition_of(cluster: Cluster, text: str) -> Callable[[Status], bool]:
     return conditions[text]
 
 
+def has_leader(status: Status) -> bool:
+    return status.leader is not None
+
+
+def ready_of(cluster: Cluster) -> Callable[[Status], bool]:
+    return lambda status: is_ready(cluster, status)
+
+
 def all_answer(node_ids: Iterable[int]) -> Callable[[Status], bool]:
     """Whether these nodes answer; a paused one need not."""
     names = {f"n{node_id}" for node_id in node_ids}
     return lambda status: all(
         row.proc in ("running", "paused") for row in status.nodes if row.id in names
+    )
+
+
+def follows_a_leader(node_id: int) -> Callable[[Status], bool]:
+    """Whether there is a leader, and this node knows it."""
+    name = f"n{node_id}"
+    return lambda status: any(
+        row.id == name and row.leader is not None and row.leader == status.leader
+        for row in status.nodes
     )
 
 

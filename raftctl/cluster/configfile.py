@@ -1,6 +1,5 @@
 """A cluster file (TOML): what `up --config` makes a cluster of. Errors name the line."""
 
-import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,9 +7,22 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from node.config import ConfigError, Limits, RaftSettings, settings_from_map, unknown_key
+from node.config import (
+    NODES_MAX,
+    ConfigError,
+    Limits,
+    RaftSettings,
+    check_machine,
+    check_range,
+    settings_from_map,
+    unknown_key,
+)
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
+from raftctl.tomllines import line_of
+from raftctl.values import NAME_LENGTH_MAX, is_name
+
+PORT_BASE_MAX = 65_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +33,15 @@ class ClusterTable:
     nodes: int = 3
     port_base: int = 0
     machine: str = "kv"
+
+    def check(self) -> None:
+        """Raises ConfigError."""
+        if self.name and not is_name(self.name):
+            hint = f"letters, digits, - and _, at most {NAME_LENGTH_MAX}"
+            raise ConfigError(f"cluster.name is {self.name!r}", hint, "cluster.name")
+        check_range("cluster.nodes", self.nodes, 1, NODES_MAX)
+        check_range("cluster.port_base", self.port_base, 0, PORT_BASE_MAX)
+        check_machine("cluster.machine", self.machine)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +63,32 @@ def load_config(name: str | None, overrides: list[str]) -> ClusterConfig:
     source, text = ("defaults", "") if name is None else _read(name)
     try:
         values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise CliError("E_CONFIG", f"{source}: {error}", Exit.USAGE) from error
     given = {
         key: dict(table) if isinstance(table, dict) else table for key, table in values.items()
     }
-    for override in overrides:
-        _override(given, override)
+    overridden = [_override(given, override) for override in overrides]
     try:
         return _parse(source, given)
     except ConfigError as error:
-        line = _line_of(text, error.key)
-        where = f"{source}:{line}" if line else source
+        where = _origin(error, source, text, dict(zip(overridden, overrides, strict=True)))
         raise CliError("E_CONFIG", f"{where}: {error}", Exit.USAGE, hint=error.hint) from error
+
+
+def _origin(error: ConfigError, source: str, text: str, overrides: Mapping[str, str]) -> str:
+    """What set the wrong value: an override by its key, or a line of the file."""
+    keys = [key for key in (error.key, error.also) if key]
+    for key in keys:
+        if key in overrides:
+            return f"--set {overrides[key]}"
+    for key in keys:
+        if line := line_of(text, key):
+            return f"{source}:{line}"
+    for path, override in overrides.items():
+        if any(path.startswith(f"{key}.") for key in keys):
+            return f"--set {override}"
+    return source
 
 
 def _read(name: str) -> tuple[str, str]:
@@ -72,8 +106,9 @@ def _read(name: str) -> tuple[str, str]:
     )
 
 
-def _override(values: dict[str, Any], text: str) -> None:
-    path, equals, value = text.partition("=")
+def _override(values: dict[str, Any], text: str) -> str:
+    """Put `table.key=value` over the file's values. Gives the dotted key."""
+    path, equals, value = (part.strip() for part in text.partition("="))
     table, dot, key = path.partition(".")
     if not (equals and dot):
         raise CliError(
@@ -84,9 +119,12 @@ def _override(values: dict[str, Any], text: str) -> None:
         )
     try:
         parsed = tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         parsed = value  # a text needs no quotes here
-    values.setdefault(table, {})[key] = parsed
+    target = values.setdefault(table, {})
+    if isinstance(target, dict):  # the file's own mistake is told by its line
+        target[key] = parsed
+    return path
 
 
 def _parse(source: str, values: Mapping[str, Any]) -> ClusterConfig:
@@ -97,21 +135,7 @@ def _parse(source: str, values: Mapping[str, Any]) -> ClusterConfig:
             raise ConfigError(f"{key} has to be a table", f"[{key}]", key)
     raft = settings_from_map(RaftSettings, values.get("raft", {}), "raft")
     limits = settings_from_map(Limits, values.get("limits", {}), "limits")
-    raft.check()
-    limits.check()
     cluster = settings_from_map(ClusterTable, values.get("cluster", {}), "cluster")
+    for table in (cluster, raft, limits):
+        table.check()
     return ClusterConfig(source, cluster, raft, limits)
-
-
-def _line_of(text: str, key: str) -> int | None:
-    """The line of a dotted key, found the way a reader would."""
-    table, _, name = key.rpartition(".")
-    current = ""
-    for number, line in enumerate(text.splitlines(), 1):
-        if header := re.match(r"\s*\[([^\]]+)\]", line):
-            current = header[1].strip()
-            if not table and current == name:
-                return number
-        elif current == table and re.match(rf"\s*{re.escape(name)}\s*=", line):
-            return number
-    return None

@@ -1,83 +1,124 @@
-"""The events of several nodes as one stream, in the order of their common clock."""
+"""The events of several nodes as one stream, in the order of their common clock.
+
+What the nodes have kept comes first, sorted. Live events wait for a short window, in which others
+that happened before them may still arrive. A node that goes is looked for until it is back.
+"""
 
 import selectors
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from heapq import heappop, heappush
 
-from node.client.address import ClusterAddress
 from node.client.errors import UnreachableError
 from node.client.link import Link
 from node.wire.messages import Happened, Subscribe
 from raftctl.cluster.directory import Cluster
+from raftctl.cluster.processes import is_paused
 
 CONNECT_SECONDS = 2.0
-QUIET_SECONDS = 0.15
+RECONNECT_SECONDS = 0.5
+HISTORY_SECONDS_MAX = 2.0
+WINDOW_SECONDS = 0.15
 """History has ended when nothing came for so long; live events are merged over this window."""
 
 Item = tuple[int, Happened]
 
 
-def history(cluster: Cluster, node_ids: Sequence[int]) -> Iterator[Item]:
-    """What the nodes have kept, oldest first."""
-    links = _subscribe(cluster.address, node_ids)
-    items: list[Item] = []
-    for batch in _batches(links):
-        if not batch:
-            break
-        items += batch
-    for link in links:
+class Feed:
+    """Subscriptions to the nodes of a cluster, and what has arrived from them."""
+
+    def __init__(
+        self, cluster: Cluster, node_ids: Sequence[int], tell: Callable[[str], None]
+    ) -> None:
+        """`tell` gets a line for people when a node goes, and when it is back."""
+        self._cluster = cluster
+        self._node_ids = node_ids
+        self._tell = tell
+        self._selector = selectors.DefaultSelector()
+        self._links: dict[int, Link] = {}
+        self._seen: dict[int, tuple[int, int]] = {}  # boot and seq of the newest, by node
+        self._waiting: list[tuple[int, int, int, Happened]] = []
+
+    def close(self) -> None:
+        for node_id in list(self._links):
+            self._drop(node_id)
+        self._selector.close()
+
+    def connect(self, seconds: float) -> None:
+        """Subscribe to the nodes that run, and to which there is no connection."""
+        for node_id in self._node_ids:
+            pid = self._cluster.processes[node_id].find()
+            if node_id in self._links or pid is None or is_paused(pid):
+                continue
+            try:
+                until = time.monotonic() + seconds
+                link = Link(self._cluster.address, node_id, "observer", until)
+                link.send(Subscribe(link.new_id(), history=True))
+            except UnreachableError:
+                continue
+            self._links[node_id] = link
+            self._selector.register(link.socket, selectors.EVENT_READ, node_id)
+            self._take(node_id, link.take_messages())
+            if node_id in self._seen:
+                self._tell(f"n{node_id} is back")
+
+    def receive(self, seconds: float) -> bool:
+        """Take what arrives within `seconds`; False when nothing did."""
+        if not self._links:
+            time.sleep(seconds)
+            return False
+        ready = self._selector.select(seconds)
+        for key, _ in ready:
+            node_id: int = key.data
+            try:
+                until = time.monotonic() + CONNECT_SECONDS
+                self._take(node_id, self._links[node_id].next_messages(until))
+            except UnreachableError:
+                self._drop(node_id)
+                self._seen.setdefault(node_id, (0, 0))
+                self._tell(f"n{node_id} is gone")
+        return bool(ready)
+
+    def _drop(self, node_id: int) -> None:
+        link = self._links.pop(node_id)
+        assert isinstance(link.socket, socket.socket)
+        self._selector.unregister(link.socket)
         link.close()
-    yield from sorted(items, key=_time)
+
+    def _take(self, node_id: int, messages: Sequence[object]) -> None:
+        for message in messages:
+            if isinstance(message, Happened):
+                boot, seq = self._seen.get(node_id, (0, 0))
+                if message.boot == boot and message.seq <= seq:
+                    continue  # kept by the node, and shown before the connection broke
+                self._seen[node_id] = (message.boot, message.seq)
+                heappush(self._waiting, (message.mono_ns, node_id, message.seq, message))
+
+    def take(self, until_ns: int | None = None) -> Iterator[Item]:
+        """What happened before then (on the nodes' monotonic clock), in order; None: all."""
+        while self._waiting and (until_ns is None or self._waiting[0][0] <= until_ns):
+            _, node_id, _, happened = heappop(self._waiting)
+            yield node_id, happened
 
 
-def live(cluster: Cluster, node_ids: Sequence[int]) -> Iterator[Item]:
-    """The same, and then what happens, until every node has gone."""
-    links = _subscribe(cluster.address, node_ids)
-    waiting: list[Item] = []
-    for batch in _batches(links):
-        waiting += batch
-        waiting.sort(key=_time)
-        settled = time.monotonic_ns() - int(QUIET_SECONDS * 1e9)
-        while waiting and (not batch or waiting[0][1].mono_ns <= settled):
-            yield waiting.pop(0)
-    yield from waiting
-
-
-def _time(item: Item) -> int:
-    return item[1].mono_ns
-
-
-def _subscribe(address: ClusterAddress, node_ids: Sequence[int]) -> list[Link]:
-    links = []
-    for node_id in node_ids:
-        link = Link(address, node_id, "observer", time.monotonic() + CONNECT_SECONDS)
-        link.send(Subscribe(link.new_id(), history=True))
-        links.append(link)
-    return links
-
-
-def _batches(links: Sequence[Link]) -> Iterator[list[Item]]:
-    """What arrived, again and again; an empty batch after a quiet time. Ends with the last link."""
-    with selectors.DefaultSelector() as selector:
-        for link in links:
-            selector.register(link.socket, selectors.EVENT_READ, link)
-            if early := _happened(link.node_id, link.take_messages()):
-                yield early
-        while selector.get_map():
-            batch: list[Item] = []
-            for key, _ in selector.select(QUIET_SECONDS):
-                link = key.data
-                try:
-                    messages = link.next_messages(time.monotonic() + CONNECT_SECONDS)
-                except UnreachableError:
-                    assert isinstance(key.fileobj, socket.socket)
-                    selector.unregister(key.fileobj)
-                    link.close()
-                else:
-                    batch += _happened(link.node_id, messages)
-            yield batch
-
-
-def _happened(node_id: int, messages: Sequence[object]) -> list[Item]:
-    return [(node_id, message) for message in messages if isinstance(message, Happened)]
+def stream(
+    cluster: Cluster, node_ids: Sequence[int], follow: bool, tell: Callable[[str], None]
+) -> Iterator[Item]:
+    """What the nodes have kept, oldest first; `follow`: and then what happens, for ever."""
+    feed = Feed(cluster, node_ids, tell)
+    try:
+        feed.connect(CONNECT_SECONDS)
+        deadline = time.monotonic() + HISTORY_SECONDS_MAX
+        while feed.receive(WINDOW_SECONDS) and time.monotonic() < deadline:
+            pass
+        yield from feed.take()
+        next_look = 0.0
+        while follow:
+            feed.receive(WINDOW_SECONDS)
+            yield from feed.take(time.monotonic_ns() - int(WINDOW_SECONDS * 1e9))
+            if time.monotonic() >= next_look:
+                feed.connect(RECONNECT_SECONDS)
+                next_look = time.monotonic() + RECONNECT_SECONDS
+    finally:
+        feed.close()

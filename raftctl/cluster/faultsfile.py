@@ -1,7 +1,7 @@
 """The faults of a cluster: faults.json in its folder, and the same rules in every live node.
 
 The file is what a node reads when it starts; each rule carries its absolute expiry, so a fault ends
-in the nodes and in the file alike, whoever is left to look.
+in the nodes and in the file alike, whoever is left to look. One command at a time changes both.
 """
 
 import contextlib
@@ -9,12 +9,15 @@ import fcntl
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from node.config import write_private
-from node.faults import LinkRule
+from node.faults import FaultError, LinkRule
 from raftctl.cluster.directory import Cluster
+from raftctl.cluster.processes import is_paused
+from raftctl.errors import CliError
+from raftctl.exit_codes import Exit
 
 SEND_SECONDS_MAX = 1.0
 
@@ -36,6 +39,10 @@ class FaultSet:
     next_id: int
     faults: list[SavedFault]
     rules: list[LinkRule]
+    told: dict[int, str | None] = field(default_factory=dict)
+    """Who got the rules when they changed: each running node's error, or None."""
+    later: list[int] = field(default_factory=list)
+    """Paused nodes: `resume` tells them."""
 
     def remove(self, ids: set[int]) -> None:
         self.faults = [fault for fault in self.faults if fault.id not in ids]
@@ -43,25 +50,38 @@ class FaultSet:
 
 
 def read_faults(cluster: Cluster) -> FaultSet:
-    """The faults that are not over yet."""
+    """The faults that are not over yet. Raises CliError when the file is damaged."""
+    path = cluster.folder / "faults.json"
     try:
-        saved = json.loads((cluster.folder / "faults.json").read_text(encoding="utf-8"))
+        saved = json.loads(path.read_text(encoding="utf-8"))
         faults = [SavedFault(**each) for each in saved["faults"]]
         rules = [LinkRule.from_map(each) for each in saved["rules"]]
         found = FaultSet(int(saved["next_id"]), faults, rules)
     except FileNotFoundError:
         return FaultSet(1, [], [])
+    except (OSError, ValueError, KeyError, TypeError, FaultError) as error:
+        raise CliError(
+            "E_FAULTS",
+            f"{path} is damaged: {error}",
+            Exit.USAGE,
+            hint=f"{cluster.line} heal all begins it anew",
+        ) from error
     now = time.time()
     found.remove({f.id for f in found.faults if f.expires_at is not None and f.expires_at <= now})
     return found
 
 
 @contextlib.contextmanager
-def changing_faults(cluster: Cluster) -> Iterator[FaultSet]:
-    """Read, change, write: one command at a time."""
+def changing_faults(cluster: Cluster, discard_damage: bool = False) -> Iterator[FaultSet]:
+    """Read and change; then it is written and told to the nodes, in `told`."""
     with (cluster.folder / "faults.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        faults = read_faults(cluster)
+        try:
+            faults = read_faults(cluster)
+        except CliError:
+            if not discard_damage:
+                raise
+            faults = FaultSet(1, [], [])
         yield faults
         document: dict[str, Any] = {
             "next_id": faults.next_id,
@@ -69,22 +89,31 @@ def changing_faults(cluster: Cluster) -> Iterator[FaultSet]:
             "rules": [rule.to_map() for rule in faults.rules],
         }
         write_private(cluster.folder / "faults.json", json.dumps(document, indent=2) + "\n")
+        _tell(cluster, faults)
 
 
-def send_faults(cluster: Cluster, rules: list[LinkRule]) -> dict[int, str | None]:
-    """Put the rules in force on every running node. Gives each node's error, or None."""
+def tell_again(cluster: Cluster) -> None:
+    """Give the nodes the rules that hold now; for one that could not be told when they changed."""
+    with changing_faults(cluster):
+        pass
+
+
+def _tell(cluster: Cluster, faults: FaultSet) -> None:
+    """Put the rules in force on every running node."""
     from node.client.admin import Admin
     from node.client.errors import ClientError
 
-    maps = [rule.to_map() for rule in rules]
-    results: dict[int, str | None] = {}
+    maps = [rule.to_map() for rule in faults.rules]
     for node_id, process in cluster.processes.items():
-        if process.find() is None:
+        pid = process.find()
+        if pid is None:
             continue  # it reads the file when it starts
+        if is_paused(pid):
+            faults.later.append(node_id)
+            continue
         try:
             with Admin(cluster.address, node_id, SEND_SECONDS_MAX) as admin:
                 admin.set_faults(maps)
-            results[node_id] = None
+            faults.told[node_id] = None
         except ClientError as error:
-            results[node_id] = error.message
-    return results
+            faults.told[node_id] = error.message

@@ -9,7 +9,6 @@ from raftctl.cluster.faultsfile import (
     SavedFault,
     changing_faults,
     read_faults,
-    send_faults,
 )
 from raftctl.cluster.observation import survey
 from raftctl.cluster.partitions import FaultPlan
@@ -38,23 +37,21 @@ def inject(
         saved = SavedFault(number, name, plan.kind, plan.spec, now, expires_at)
         current.faults.append(saved)
         current.rules += plan.rules(number, name, expires_at)
-        rules = current.rules
-    results = send_faults(cluster, rules)
-    report_unreached(settings, results)
-    reached = [f"n{node_id}" for node_id, error in results.items() if error is None]
+    unreached = report_unreached(settings, current)
+    reached = [f"n{node_id}" for node_id, error in current.told.items() if error is None]
     effect = _effect(plan, before)
-    document = Injected(_document(saved, now, 0), effect, reached)
+    document = Injected(_document(cluster, saved, now, 0), effect, reached)
     heals = "stays until healed" if lifetime is None else f"heals in {lifetime:g}s"
     settings.output.show(document, lambda: [f"fault #{number}  {plan.spec}   {heals}", effect])
-    settings.output.note(f"undo now: raftctl heal {number}")
-    return Exit.OK if reached or not results else Exit.NOT_RUNNING
+    settings.output.note(f"undo now: {cluster.line} heal {number}")
+    return Exit.PARTIAL if unreached else Exit.OK
 
 
 def _effect(plan: FaultPlan, before: Status) -> str:
     """What a partition means for the quorum, counting the nodes that run."""
     if not plan.groups:
         return f"{len(plan.links)} links affected"
-    running = {int(row.id[1:]) for row in before.nodes if row.proc == "running"}
+    running = {int(row.id[1:]) for row in before.nodes if row.proc == "running" and row.voting}
     need = before.quorum.need
     alive = [len(running.intersection(group)) for group in plan.groups]
     best = max(range(len(alive)), key=lambda n: alive[n])
@@ -66,11 +63,14 @@ def _effect(plan: FaultPlan, before: Status) -> str:
     return f"majority side keeps quorum {alive[best]}/{len(before.nodes)}, {about}"
 
 
-def report_unreached(settings: Settings, results: dict[int, str | None]) -> None:
-    """A node that could not be told reads the file at its next start."""
-    for node_id, error in results.items():
-        if error is not None:
-            settings.output.warn(f"n{node_id} was not told: {error}")
+def report_unreached(settings: Settings, current: FaultSet) -> bool:
+    """Whether a running node still has other rules. It reads the file at its next start."""
+    unreached = {node_id: error for node_id, error in current.told.items() if error is not None}
+    for node_id, error in unreached.items():
+        settings.output.warn(f"n{node_id} was not told: {error}")
+    for node_id in current.later:
+        settings.output.note(f"n{node_id} is paused: resume tells it")
+    return bool(unreached)
 
 
 def matching_faults(current: FaultSet, what: str) -> set[int]:
@@ -99,10 +99,10 @@ def fault_documents(cluster: Cluster) -> list[Fault]:
         if isinstance(answer, dict):
             hits.update({rule["fault"]: rule["hits"] for rule in answer["faults"]})
     now = time.time()
-    return [_document(fault, now, hits[fault.id]) for fault in read_faults(cluster).faults]
+    return [_document(cluster, fault, now, hits[fault.id]) for fault in read_faults(cluster).faults]
 
 
-def _document(fault: SavedFault, now: float, hits: int) -> Fault:
+def _document(cluster: Cluster, fault: SavedFault, now: float, hits: int) -> Fault:
     expires = None if fault.expires_at is None else round((fault.expires_at - now) * 1000)
     return Fault(
         id=fault.id,
@@ -112,5 +112,5 @@ def _document(fault: SavedFault, now: float, hits: int) -> Fault:
         age_ms=round((now - fault.created_at) * 1000),
         expires_in_ms=expires,
         hits=hits,
-        undo=f"raftctl heal {fault.id}",
+        undo=f"{cluster.line} heal {fault.id}",
     )

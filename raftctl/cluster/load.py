@@ -1,10 +1,12 @@
 """Running a load and summing up what came of it."""
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
+from node.client.address import ClusterAddress
+from node.client.errors import ClientError
 from node.client.pipeline import Load, Pipeline, Tally
 from node.machines import kv
-from raftctl.cluster.directory import Cluster
 from raftctl.documents import Bench
 
 if TYPE_CHECKING:
@@ -13,9 +15,7 @@ if TYPE_CHECKING:
 KEYS = 10_000
 
 
-def run_load(
-    output: "Output",
-    cluster: Cluster,
+def make_load(
     mode: str,
     clients: int,
     inflight: int,
@@ -23,25 +23,40 @@ def run_load(
     duration: float | None,
     ops: int | None,
     size: int,
-) -> Bench:
-    """Puts of `size` bytes, or linearizable gets, over 10,000 keys."""
+) -> Load:
+    """Puts of `size` bytes, or linearizable gets, over 10,000 keys; `duration` in seconds."""
     value = b"x" * size
 
     def make(number: int) -> bytes:
         key = f"key-{number % KEYS}"
         return kv.get(key) if mode == "get" else kv.put(key, value)
 
-    output.note(f"bench {mode}: {inflight} in flight")
-    spread = min(clients, inflight)
-    load = Load(make, mode == "get", inflight, spread, ops, duration, rate)
-    tally = Tally()
+    return Load(make, mode == "get", inflight, min(clients, inflight), ops, duration, rate)
+
+
+def run_load(
+    output: "Output", address: ClusterAddress, load: Load, timeout: float
+) -> tuple[Bench, ClientError | KeyboardInterrupt | None]:
+    """What came of it, and what ended it before its time: Ctrl-C, or a cluster that was lost.
+
+    `timeout`: seconds to go on without a success.
+    """
+    mode = "get" if load.is_read else "put"
+    output.note(f"bench {mode}: {load.inflight} in flight")
+    pipeline = Pipeline(address, load, timeout)
+    ended_by: ClientError | KeyboardInterrupt | None = None
     shown = 0.0
-    for tally in Pipeline(cluster.address, load).run():
-        if tally.elapsed - shown >= 1:
-            shown = tally.elapsed
-            done = len(tally.latencies)
-            output.note(f"  {tally.elapsed:4.0f}s  {done} done, {done / tally.elapsed:.0f}/s")
-    return _document(tally, mode, spread, inflight)
+    with closing(pipeline.run()) as progress:
+        try:
+            for tally in progress:
+                if tally.elapsed - shown >= 1:
+                    shown = tally.elapsed
+                    done = len(tally.latencies)
+                    rate = done / tally.elapsed
+                    output.note(f"  {tally.elapsed:4.0f}s  {done} done, {rate:.0f}/s")
+        except (ClientError, KeyboardInterrupt) as error:
+            ended_by = error
+    return _document(pipeline.tally, mode, load.clients, load.inflight), ended_by
 
 
 def _document(tally: Tally, mode: str, clients: int, inflight: int) -> Bench:

@@ -2,12 +2,13 @@
 
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from operator import itemgetter
 
 from raftctl.cluster.processes import NodeProcess
 from raftctl.documents import Line
+from raftctl.values import usage
 
 LEVELS = ("info", "warn", "error")
 POLL_SECONDS = 0.1
@@ -16,6 +17,19 @@ LINES_MAX = 10_000
 _LINE = re.compile(r"^(\S+Z) (info |warn |error)")
 
 Accept = Callable[[str], bool]
+"""Told a line. One without a time, as of a traceback, comes with what it belongs to above it."""
+
+
+def _with_heads(lines: Iterable[str], head: str = "") -> Iterator[tuple[str, str]]:
+    """Each line, and the last one with a time up to it; `head` is that of the line before."""
+    for line in lines:
+        if _LINE.match(line):
+            head = line
+        yield head, line
+
+
+def _is_wanted(accept: Accept, head: str, line: str) -> bool:
+    return accept(line if head in ("", line) else f"{head}\n{line}")
 
 
 def read_line(node: str, line: str) -> Line:
@@ -32,24 +46,25 @@ def last_lines(
     """The last `count` lines of all logs together, by time: each node's name, and its line."""
     lines: list[tuple[str, str, str]] = []
     for process in processes:
-        time_of_line = ""
-        for line in process.last_log_lines(LINES_MAX):
-            if found := _LINE.match(line):
-                time_of_line = found[1]  # lines without one, as of a traceback, belong to this
-            if accept(line):
-                lines.append((time_of_line, process.name, line))
+        for head, line in _with_heads(process.last_log_lines(LINES_MAX)):
+            if _is_wanted(accept, head, line):
+                lines.append((head.partition(" ")[0], process.name, line))
     lines.sort(key=itemgetter(0))
     return [(name, line) for _, name, line in lines[-count:]] if count else []
 
 
-def follow(processes: Sequence[NodeProcess], accept: Accept) -> Iterator[tuple[str, str]]:
-    """New lines as they are written, for ever."""
+def follow(
+    processes: Sequence[NodeProcess], accept: Accept, until: Callable[[], bool] = lambda: False
+) -> Iterator[tuple[str, str]]:
+    """New lines as they are written, `until` there is nothing to wait for."""
+    heads = {process.name: _last_head(process) for process in processes}
     sizes = {process.name: _size(process) for process in processes}
     while True:
+        is_last = until()  # asked first: what was written before comes out still
         for process in processes:
             size = _size(process)
             if size < sizes[process.name]:
-                sizes[process.name] = 0  # it was made anew
+                sizes[process.name], heads[process.name] = 0, ""  # it was made anew
             if size == sizes[process.name]:
                 continue
             with process.log_path.open("rb") as file:
@@ -57,9 +72,13 @@ def follow(processes: Sequence[NodeProcess], accept: Accept) -> Iterator[tuple[s
                 data = file.read(size - sizes[process.name])
             end = data.rfind(b"\n") + 1  # a line that is being written comes next time
             sizes[process.name] += end
-            for line in data[:end].decode("utf-8", "replace").splitlines():
-                if accept(line):
+            text = data[:end].decode("utf-8", "replace")
+            for head, line in _with_heads(text.splitlines(), heads[process.name]):
+                heads[process.name] = head
+                if _is_wanted(accept, head, line):
                     yield process.name, line
+        if is_last:
+            return
         time.sleep(POLL_SECONDS)
 
 
@@ -70,21 +89,34 @@ def _size(process: NodeProcess) -> int:
         return 0
 
 
+def _last_head(process: NodeProcess) -> str:
+    """The last line with a time: the first that is followed may belong to it."""
+    lines = process.last_log_lines(LINES_MAX)
+    return next((line for line in reversed(lines) if _LINE.match(line)), "")
+
+
 def make_filter(level: str, pattern: str | None, since_seconds: float | None) -> Accept:
-    """Lines of at least `level`, matching `pattern`, not older than `since_seconds`."""
+    """Lines of at least `level`, matching `pattern`, not older than `since_seconds`.
+
+    Level and age of a line without a time are those of the line that it belongs to; one that
+    belongs to none is taken. Raises CliError (exit 2) for what is no pattern.
+    """
     allowed = LEVELS[LEVELS.index(level) :]
-    wanted = re.compile(pattern) if pattern else None
+    try:
+        wanted = re.compile(pattern or "")
+    except (re.error, OverflowError, RecursionError) as error:
+        raise usage(
+            f"--grep {pattern}: {error}", "a pattern as of Python's re: term=[0-9]+"
+        ) from None
     oldest = ""
     if since_seconds is not None:
         moment = datetime.fromtimestamp(time.time() - since_seconds, UTC)
         oldest = moment.strftime("%Y-%m-%dT%H:%M:%S")
 
-    def accept(line: str) -> bool:
-        found = _LINE.match(line)
-        if found is None:
-            return wanted is None or bool(wanted.search(line))
-        if found[2].strip() not in allowed or found[1] < oldest:
+    def accept(text: str) -> bool:
+        found = _LINE.match(text)
+        if found and (found[2].strip() not in allowed or found[1] < oldest):
             return False
-        return wanted is None or bool(wanted.search(line))
+        return wanted.search(text.rpartition("\n")[2]) is not None
 
     return accept

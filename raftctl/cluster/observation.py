@@ -1,10 +1,8 @@
 """What a cluster looks like now: every node's own view, beside what its process is doing."""
 
+import contextlib
 import time
-from collections.abc import Mapping
-from typing import Any
-
-import psutil
+from typing import Any, Literal
 
 from node.client.errors import UnreachableError
 from node.client.survey import Survey, status_of_all
@@ -12,6 +10,7 @@ from raftctl.cluster.directory import Cluster
 from raftctl.cluster.faultsfile import read_faults
 from raftctl.cluster.processes import is_paused
 from raftctl.documents import Node, Quorum, Status
+from raftctl.errors import CliError
 from raftctl.values import ago
 
 SURVEY_SECONDS_MAX = 1.0
@@ -21,31 +20,30 @@ def node_name(node_id: int | None) -> str | None:
     return None if node_id is None else f"n{node_id}"
 
 
-Processes = Mapping[int, psutil.Process | None]
-
-
 def survey(cluster: Cluster, timeout: float = SURVEY_SECONDS_MAX) -> Survey:
-    """Every node's status document, or why there is none."""
-    return _ask(cluster, _processes(cluster), timeout)
-
-
-def _processes(cluster: Cluster) -> Processes:
-    return {node_id: process.find() for node_id, process in cluster.processes.items()}
-
-
-def _ask(cluster: Cluster, processes: Processes, timeout: float) -> Survey:
-    """Nobody waits for a stopped process: it would accept, and never answer."""
-    paused = {node_id for node_id, process in processes.items() if is_paused(process)}
+    """Every node's status document, or why there is none. Nobody waits for a paused process: it
+    would accept, and never answer.
+    """
+    processes = cluster.processes
+    paused = {node_id for node_id, process in processes.items() if is_paused(process.find())}
     answers = status_of_all(cluster.address, timeout, leave_out=paused)
     answers |= {node_id: UnreachableError("paused", f"n{node_id} is paused") for node_id in paused}
+    for node_id, answer in answers.items():
+        if isinstance(answer, dict) and processes[node_id].find() is None:
+            processes[node_id].adopt(answer["pid"])
     return dict(sorted(answers.items()))
+
+
+def adopt_strays(cluster: Cluster) -> None:
+    """Find nodes that run though their folders do not know: they answer, and say their pid."""
+    with contextlib.suppress(CliError):  # of a damaged cluster nobody knows whom to ask
+        survey(cluster)
 
 
 def observe(cluster: Cluster, timeout: float = SURVEY_SECONDS_MAX) -> Status:
     """The cluster's status. Reading it changes nothing."""
-    processes = _processes(cluster)
-    answers = _ask(cluster, processes, timeout)
-    rows = [_row(cluster, node_id, processes[node_id], answers[node_id]) for node_id in answers]
+    answers = survey(cluster, timeout)
+    rows = [_row(cluster, node_id, answer) for node_id, answer in answers.items()]
     leader = max(
         (row for row in rows if row.role == "leader"), key=lambda row: row.term or 0, default=None
     )
@@ -55,7 +53,7 @@ def observe(cluster: Cluster, timeout: float = SURVEY_SECONDS_MAX) -> Status:
             row.lag = max(committed - row.last_applied, 0)
     need = len(rows) // 2 + 1
     have = sum(1 for row in rows if row.proc == "running" and row.voting)
-    faults = len(read_faults(cluster).faults)
+    faults = len(_faults_in_force(cluster, answers))
     return Status(
         cluster=cluster.name,
         leader=None if leader is None else leader.id,
@@ -76,23 +74,30 @@ def _health(rows: list[Node], leader: Node | None, faults: int) -> str:
     return "ok" if healthy else "degraded"
 
 
-def _row(
-    cluster: Cluster,
-    node_id: int,
-    process: psutil.Process | None,
-    answer: dict[str, Any] | UnreachableError,
-) -> Node:
+def _faults_in_force(cluster: Cluster, answers: Survey) -> set[int]:
+    """Those that are written down, and those that a node still obeys."""
+    known: set[int] = set()
+    with contextlib.suppress(CliError):  # a damaged file; what the nodes say counts
+        known = {fault.id for fault in read_faults(cluster).faults}
+    for answer in answers.values():
+        if isinstance(answer, dict):
+            known |= {rule["fault"] for rule in answer["faults"]}
+    return known
+
+
+def _row(cluster: Cluster, node_id: int, answer: dict[str, Any] | UnreachableError) -> Node:
     address = cluster.spec.address_of(node_id)
+    pid = cluster.processes[node_id].find()
     row = Node(
         id=address.name,
         address=f"{address.host}:{address.port}",
-        pid=None if process is None else process.pid,
+        pid=pid,
         proc="running",
         note="",
         remedy="",
     )
     if isinstance(answer, UnreachableError):
-        row.proc, row.note, row.remedy = _why_not(cluster, node_id, process, answer)
+        row.proc, row.note, row.remedy = _why_not(cluster, node_id, pid, answer)
         return row
     row.pid = answer["pid"]
     row.role = answer["role"]
@@ -109,7 +114,7 @@ def _row(
     row.links = {f"n{peer}": state for peer, state in answer["links"].items()}
     if not answer["voting"]:
         row.note = "wiped, no vote"
-        row.remedy = f"raftctl logs {row.id} --level error"
+        row.remedy = f"{cluster.line} logs {row.id} --level error"
     event = answer["last_event"]
     if event is not None:
         row.last_event = f"{event['kind']} {ago(time.time() - event['wall_ns'] / 1e9)} ago"
@@ -117,17 +122,18 @@ def _row(
 
 
 def _why_not(
-    cluster: Cluster, node_id: int, process: psutil.Process | None, error: UnreachableError
-) -> tuple[str, str, str]:
+    cluster: Cluster, node_id: int, pid: int | None, error: UnreachableError
+) -> tuple[Literal["paused", "unreachable", "exited"], str, str]:
     """What its process is doing, why, and what to type."""
-    if process is not None:
-        if is_paused(process):
-            return "paused", "paused", f"raftctl resume n{node_id}"
-        return "unreachable", error.message, f"raftctl logs n{node_id}"
+    line, name = cluster.line, f"n{node_id}"
+    if pid is not None:
+        if is_paused(pid):
+            return "paused", "paused", f"{line} resume {name}"
+        return "unreachable", error.message, f"{line} logs {name}"
     ended = cluster.processes[node_id].ended()
     if ended is None:
-        return "exited", "ended by itself", f"raftctl logs n{node_id}"
-    return "exited", f"{ended.how} {ago(time.time() - ended.at)}", f"raftctl start n{node_id}"
+        return "exited", "ended by itself", f"{line} logs {name}"
+    return "exited", f"{ended.how} {ago(time.time() - ended.at)}", f"{line} start {name}"
 
 
 def is_ready(cluster: Cluster, status: Status) -> bool:

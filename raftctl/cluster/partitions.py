@@ -1,15 +1,24 @@
-"""From what an operator asks for to directed links: who does not hear whom."""
+"""From what an operator asks for to directed links: who does not hear whom, and how badly."""
 
+import difflib
+import re
+import typing
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from node.faults import LinkRule
+from node.faults import DELAY_MS_MAX, RATE_BYTES_S_MAX, FaultError, LinkRule
+from node.raft.messages import Message
 from raftctl.documents import Status
-from raftctl.selectors import resolve_group
-from raftctl.values import usage
+from raftctl.errors import CliError
+from raftctl.selectors import WORDS, resolve_group
+from raftctl.values import NAME_LENGTH_MAX, bytes_per_second, is_bare, latency, probability, usage
 
 Link = tuple[int, int]
 
+SPEC_LENGTH_MAX = 60
+"""Links that read longer than this are counted instead."""
+
+MESSAGES = tuple(kind.__name__ for kind in typing.get_args(Message))
 
 NOTHING = LinkRule(fault=0, src=0, dst=0)
 CUT = replace(NOTHING, cut=True)
@@ -63,10 +72,79 @@ def plan(
     return FaultPlan("partition", " | ".join(map(_group_text, sides)), links, groups=tuple(sides))
 
 
+def link_effects(
+    delay: str | None,
+    drop: str,
+    duplicate: str,
+    reorder: str,
+    corrupt: str,
+    rate: str | None,
+    only: Sequence[str],
+) -> LinkRule:
+    """The options of `net` as a rule for no link yet, which every node would take.
+
+    Raises CliError (exit 2).
+    """
+    latency_ms, jitter_ms = (0.0, 0.0) if delay is None else latency(delay)
+    effects = replace(
+        NOTHING,
+        latency_ms=latency_ms,
+        jitter_ms=jitter_ms,
+        drop=probability(drop),
+        duplicate=probability(duplicate),
+        reorder=probability(reorder),
+        corrupt=probability(corrupt),
+        rate_bytes_s=0 if rate is None else bytes_per_second(rate),
+        only=tuple(map(_message, only)),
+    )
+    if delay is not None and max(latency_ms, jitter_ms) > DELAY_MS_MAX:
+        raise _too_long(delay)
+    if effects.rate_bytes_s > RATE_BYTES_S_MAX:
+        raise usage(f"--rate {rate} is no limit", f"at most {RATE_BYTES_S_MAX // 10**9} GB/s")
+    _check(effects)
+    return effects
+
+
+def _too_long(delay: str) -> CliError:
+    """Seconds are meant seldom: a number without a unit was to be milliseconds."""
+    parts = delay.split("+-")
+    meant = "+-".join(f"{part}ms" if is_bare(part) else part for part in parts)
+    limit = f"at most {DELAY_MS_MAX // 1000}s"
+    hint = limit if meant == delay else f"did you mean {meant}?"
+    return usage(f"--latency {delay} is more than a node takes: {limit}", hint)
+
+
+def _message(name: str) -> str:
+    if name in MESSAGES:
+        return name
+    known = {each.lower(): each for each in MESSAGES}
+    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
+    hint = f"did you mean {known[near[0]]}?" if near else f"one of {', '.join(MESSAGES)}"
+    raise usage(f"there is no message {name!r}", hint)
+
+
+def _check(effects: LinkRule) -> None:
+    """Nothing is saved that a node would refuse."""
+    try:
+        effects.check()
+    except FaultError as error:
+        raise usage(str(error)) from error
+
+
+def check_fault_name(name: str) -> None:
+    """A name that `heal` cannot take for anything else. Raises CliError (exit 2)."""
+    if not re.fullmatch(rf"[A-Za-z][A-Za-z0-9_-]{{0,{NAME_LENGTH_MAX - 1}}}", name):
+        hint = f"a letter, then letters, digits, - and _, at most {NAME_LENGTH_MAX}"
+        raise usage(f"{name!r} is no name for a fault", hint)
+    if name in WORDS or re.fullmatch(r"n[0-9]+", name):
+        raise usage(f"{name!r} is no name for a fault", "it means nodes, or all faults")
+
+
 def plan_links(status: Status, texts: Sequence[str], effects: LinkRule) -> FaultPlan:
     """The same effects on each of the links, `src:dst` with selectors on both sides."""
     if effects == replace(NOTHING, only=effects.only):
         raise usage("what should happen there?", "--latency, --drop, --dup, --reorder, --rate")
+    _check(effects)
     links = _links_of(status, texts)
     return FaultPlan("net", f"{_links_text(links)} {_effects_text(effects)}", links, effects)
 
@@ -74,9 +152,10 @@ def plan_links(status: Status, texts: Sequence[str], effects: LinkRule) -> Fault
 def _links_of(status: Status, texts: Sequence[str]) -> tuple[Link, ...]:
     links: list[Link] = []
     for text in texts:
-        source, colon, target = text.rpartition(":")
-        if not colon or not source or not target:
+        ends = re.split(r"(?<!\bnot):", text)  # not the colon of not:leader
+        if len(ends) != 2 or not all(ends):
             raise usage(f"{text!r} is not a link", "write it like n1:n2")
+        source, target = ends
         sources = resolve_group(source, status)
         targets = resolve_group(target, status, sources)
         links += [(a, b) for a in sources for b in targets if a != b and (a, b) not in links]
@@ -121,12 +200,15 @@ def _ring(everyone: list[int]) -> FaultPlan:
 
 
 def _bridge(status: Status, everyone: list[int], text: str) -> FaultPlan:
-    (middle, *more) = resolve_group(text, status)
-    if more:
-        raise usage("a bridge is one node")
+    chosen = resolve_group(text, status)
+    if len(chosen) != 1:
+        raise usage(f"--bridge {text} means {len(chosen)} nodes", "a bridge is one node")
+    (middle,) = chosen
     others = [node_id for node_id in everyone if node_id != middle]
     left, right = others[: len(others) // 2], others[len(others) // 2 :]
     links = tuple((a, b) for a in left for b in right) + tuple((b, a) for a in left for b in right)
+    if not links:
+        raise usage("a bridge needs three nodes or more")
     spec = f"{_group_text(left)} - n{middle} - {_group_text(right)}"
     return FaultPlan("partition", spec, links)
 
@@ -136,7 +218,12 @@ def _group_text(ids: Sequence[int]) -> str:
 
 
 def _links_text(links: Sequence[Link]) -> str:
-    return " ".join(f"n{a}:n{b}" for a, b in links)
+    """`n1:n2,n3 n2:n1`, or how many they are where that gets long."""
+    targets: dict[int, list[str]] = {}
+    for source, target in links:
+        targets.setdefault(source, []).append(f"n{target}")
+    text = " ".join(f"n{source}:{','.join(names)}" for source, names in targets.items())
+    return text if len(text) <= SPEC_LENGTH_MAX else f"{len(links)} links"
 
 
 def _effects_text(effects: LinkRule) -> str:
@@ -147,7 +234,7 @@ def _effects_text(effects: LinkRule) -> str:
     for name in ("drop", "duplicate", "reorder", "corrupt"):
         share = getattr(effects, name)
         if share:
-            parts.append(f"{name} {share:.0%}")
+            parts.append(f"{name} {share * 100:g}%")
     if effects.rate_bytes_s:
         parts.append(f"{effects.rate_bytes_s} B/s")
     if effects.only:

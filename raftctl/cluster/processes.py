@@ -1,28 +1,41 @@
-"""The processes of nodes, found again by pid and start time, so that a reused pid is nobody's."""
+"""The processes of nodes: started, found again, ended.
+
+A running node holds a lock on the file `pid` in its folder. Whoever starts it takes the lock first
+and leaves it to the child, so there is no moment in which a node runs unseen; the kernel drops it
+with the process, however that ends. So neither a reused pid nor a clock that was set can be taken
+for a node, and nobody starts a second process over the same database.
+"""
 
 import contextlib
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-import psutil
+from typing import IO
 
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 
-START_SLACK_SECONDS = 0.05
 LOG_TAIL_BYTES_MAX = 8 * 1024 * 1024
+LOG_BYTES_MAX = 16 * 1024 * 1024
+"""A longer log is put aside, as node.log.1, when its node starts."""
+POLL_SECONDS = 0.005
+PID_SECONDS_MAX = 0.5
+"""How long whoever starts a node may take to write down its pid."""
 
 
-def is_paused(process: psutil.Process | None) -> bool:
-    """Whether it was stopped by a signal, and did not go on."""
+def is_paused(pid: int | None) -> bool:
+    """Whether the process was stopped by a signal, and did not go on."""
+    import psutil
+
     try:
-        return process is not None and process.status() == psutil.STATUS_STOPPED
+        return pid is not None and psutil.Process(pid).status() == psutil.STATUS_STOPPED
     except psutil.Error:
         return False
 
@@ -42,6 +55,9 @@ class NodeProcess:
         self.node_id = node_id
         self.folder = cluster_folder / f"n{node_id}"
         self._cluster_folder = cluster_folder
+        self._pid_path = self.folder / "pid"
+        self._stray: int | None = None
+        self._log_start = 0
 
     @property
     def name(self) -> str:
@@ -51,66 +67,142 @@ class NodeProcess:
     def log_path(self) -> Path:
         return self.folder / "node.log"
 
-    def find(self) -> psutil.Process | None:
-        """The running process. None when it ended, or its pid is somebody else's now."""
+    # -- finding it --------------------------------------------------------------------------------
+    def find(self) -> int | None:
+        """The pid of the running process; None when there is none."""
+        deadline = time.monotonic() + PID_SECONDS_MAX
+        while self._is_locked():
+            pid = self._saved_pid()
+            if pid is not None:
+                return pid
+            if time.monotonic() >= deadline:
+                break  # it runs, but somebody spoilt the file
+            time.sleep(POLL_SECONDS)
+        return self._stray if self._stray is not None and _exists(self._stray) else None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether there is a process, even if nobody knows its pid."""
+        return self._is_locked() or self.find() is not None
+
+    def adopt(self, pid: int) -> None:
+        """A process that answers for this node, though its folder knows nothing of it."""
+        self._stray = pid
+
+    def _is_locked(self) -> bool:
         try:
-            saved = json.loads((self.folder / "pid").read_text(encoding="utf-8"))
-            process = psutil.Process(int(saved["pid"]))
-            if abs(process.create_time() - float(saved["started"])) > START_SLACK_SECONDS:
-                return None
-            return None if process.status() == psutil.STATUS_ZOMBIE else process
-        except (OSError, ValueError, KeyError, TypeError, psutil.Error):
+            with self._pid_path.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
+
+    def _saved_pid(self) -> int | None:
+        try:
+            return int(json.loads(self._pid_path.read_bytes())["pid"])
+        except (OSError, ValueError, KeyError, TypeError):
             return None
 
     @property
     def has_stale_pid(self) -> bool:
-        return (self.folder / "pid").exists() and self.find() is None
+        """Whether the pid of a process that is gone is still written down."""
+        return self._saved_pid() is not None and not self._is_locked()
 
-    def remove_stale_pid(self) -> None:
-        (self.folder / "pid").unlink(missing_ok=True)
+    def forget_stale_pid(self) -> None:
+        if not self._is_locked():
+            with contextlib.suppress(OSError):
+                os.truncate(self._pid_path, 0)
+
+    # -- starting it -------------------------------------------------------------------------------
+    @contextlib.contextmanager
+    def claim(self) -> Iterator[IO[bytes]]:
+        """Hold the node's lock, and give its file. Raises CliError when the node runs already."""
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        descriptor = os.open(self._pid_path, os.O_RDWR | os.O_CREAT, 0o600)
+        with os.fdopen(descriptor, "r+b") as file:
+            self._lock(file)
+            file.truncate(0)
+            (self.folder / "ended").unlink(missing_ok=True)
+            yield file
+
+    def _lock(self, file: IO[bytes]) -> None:
+        """Others that only look hold the lock for an instant: try for as long as they might."""
+        deadline = time.monotonic() + PID_SECONDS_MAX
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise CliError(
+                        "E_RUNNING",
+                        f"{self.name} runs already, as pid {self._saved_pid() or 'unknown'}",
+                        Exit.PRECONDITION,
+                        hint=f"raftctl stop {self.name}",
+                    ) from None
+            time.sleep(POLL_SECONDS)
 
     def start(self, detach: bool = True) -> subprocess.Popen[bytes]:
-        """Start the node. Detached: in a session of its own, with nothing of the terminal."""
-        self.folder.mkdir(mode=0o700, exist_ok=True)
-        # -P: a folder that somebody happens to be in must not hide modules from a node.
-        command = [sys.executable, "-P", "-m", "node.server"]
-        command += ["--cluster", str(self._cluster_folder), "--id", str(self.node_id)]
-        descriptor = os.open(self.log_path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
-        try:
-            child = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=descriptor,
-                stderr=descriptor,
-                start_new_session=detach,
-            )
-        finally:
-            os.close(descriptor)
-        started = psutil.Process(child.pid).create_time()
-        document = json.dumps({"pid": child.pid, "started": started})
-        (self.folder / "pid").write_text(document, encoding="utf-8")
-        (self.folder / "ended").unlink(missing_ok=True)
+        """Start the node. Detached: in a session of its own, with nothing of the terminal.
+
+        Raises CliError when it runs already, OSError.
+        """
+        with self.claim() as lock:
+            # -P: a folder that somebody happens to be in must not hide modules from a node.
+            command = [sys.executable, "-P", "-m", "node.server"]
+            command += ["--cluster", str(self._cluster_folder), "--id", str(self.node_id)]
+            self._rotate_log()
+            descriptor = os.open(self.log_path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
+            try:
+                self._log_start = os.fstat(descriptor).st_size
+                child = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=descriptor,
+                    stderr=descriptor,
+                    start_new_session=detach,
+                    pass_fds=[lock.fileno()],  # the lock is the child's from here on
+                )
+            finally:
+                os.close(descriptor)
+            write_pid(lock, child.pid)
         return child
 
-    def end(self, number: signal.Signals, how: str, timeout: float) -> None:
-        """Signal the process and wait until it is gone. Raises CliError when it stays."""
-        process = self.find()
-        if process is None:
-            return
-        self.note_end(how)
-        try:
-            process.send_signal(number)
-            if number == signal.SIGTERM and is_paused(process):
-                process.send_signal(signal.SIGCONT)  # a paused process cannot stop by itself
-        except psutil.NoSuchProcess:
-            pass
-        self._wait_until_gone(process.pid, timeout)
-        (self.folder / "pid").unlink(missing_ok=True)
+    def _rotate_log(self) -> None:
+        with contextlib.suppress(OSError):
+            if self.log_path.stat().st_size > LOG_BYTES_MAX:
+                self.log_path.replace(self.log_path.with_name("node.log.1"))
 
-    def _wait_until_gone(self, pid: int, timeout: float) -> None:
-        """Gone is also a process that only waits for init to take note, which may take its time."""
+    # -- ending it ---------------------------------------------------------------------------------
+    def end(self, number: signal.Signals, how: str, timeout: float) -> bool:
+        """Signal the process and wait until it is gone; False when there was none.
+
+        Raises CliError when it stays for `timeout` seconds.
+        """
+        pid = self.end_nowait(number, how)
+        if pid is None:
+            return False
+        self.wait_until_gone(pid, timeout)
+        return True
+
+    def end_nowait(self, number: signal.Signals, how: str) -> int | None:
+        """Signal the process, and give its pid; None when there was none."""
+        pid = self.find()
+        if pid is None:
+            return None
+        self.note_end(how)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+            if number == signal.SIGTERM and is_paused(pid):
+                os.kill(pid, signal.SIGCONT)  # a paused process cannot stop by itself
+        return pid
+
+    def wait_until_gone(self, pid: int, timeout: float) -> None:
+        """Raises CliError when it stays for `timeout` seconds."""
         deadline = time.monotonic() + timeout
-        while self.find() is not None:
+        while self._is_locked() or (pid == self._stray and _exists(pid)):
             if time.monotonic() >= deadline:
                 raise CliError(
                     "E_TIMEOUT",
@@ -118,19 +210,22 @@ class NodeProcess:
                     Exit.TIMED_OUT,
                     hint=f"raftctl kill {self.name}",
                 )
-            time.sleep(0.005)
+            time.sleep(POLL_SECONDS)
+        self.forget_stale_pid()
 
     def signal(self, number: signal.Signals) -> bool:
         """Returns whether there was a process to signal."""
-        process = self.find()
-        if process is None:
+        pid = self.find()
+        if pid is None:
             return False
-        process.send_signal(number)
+        os.kill(pid, number)
         return True
 
     def note_end(self, how: str) -> None:
+        """Remember that it was ended on purpose. On a full disk that is forgotten, and no harm."""
         document = json.dumps({"how": how, "at": time.time()})
-        (self.folder / "ended").write_text(document, encoding="utf-8")
+        with contextlib.suppress(OSError):
+            (self.folder / "ended").write_text(document, encoding="utf-8")
 
     def ended(self) -> Ended | None:
         """How it was ended on purpose; None for a node that ended by itself, or never ran."""
@@ -139,13 +234,33 @@ class NodeProcess:
             return Ended(str(saved["how"]), float(saved["at"]))
         return None
 
+    # -- its log -----------------------------------------------------------------------------------
     def last_log_lines(self, count: int) -> list[str]:
-        """The end of its log: at most `count` lines, from its last 8 MiB."""
+        """The end of its log: at most `count` lines, from its last 8 MiB.
+
+        Of a node that was started through this object, only what it wrote since.
+        """
         try:
             with self.log_path.open("rb") as file:
                 size = file.seek(0, os.SEEK_END)
-                file.seek(max(size - LOG_TAIL_BYTES_MAX, 0))
+                file.seek(max(size - LOG_TAIL_BYTES_MAX, self._log_start, 0))
                 text = file.read().decode("utf-8", errors="replace")
         except OSError:
             return []
         return text.splitlines()[-count:]
+
+
+def write_pid(lock: IO[bytes], pid: int) -> None:
+    """Say in a claimed file whose lock it is now."""
+    lock.write(json.dumps({"pid": pid}).encode())
+    lock.flush()
+
+
+def _exists(pid: int) -> bool:
+    """Whether a process runs under this pid; one that only waits to be noticed does not."""
+    import psutil
+
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False

@@ -4,7 +4,7 @@ import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,9 @@ from raftctl.exit_codes import Exit
 from raftctl.settings import Settings, confirm
 from raftctl.values import usage
 from raftctl.verbs import section
+
+if TYPE_CHECKING:
+    from raftctl.cluster.directory import Cluster
 
 WAIT_SECONDS = 30.0
 Name = Annotated[
@@ -82,32 +85,44 @@ def down(
 ) -> None:
     """Stop a cluster. What does not run is down already."""
     from raftctl.cluster.directory import all_clusters, cluster_name, find_cluster
-    from raftctl.cluster.shutdown import take_down
     from raftctl.documents import Down
 
     settings = _settings(context)
-    known = {each.name for each in all_clusters(settings)}
-    wanted = cluster_name(settings, name)
+    output = settings.output
+    if everything and name is not None:
+        raise usage(f"down {name} --all", "one of the two")
+    known = all_clusters(settings)
     if everything:
-        clusters = all_clusters(settings)
-    elif wanted not in known and name is None and settings.cluster is None:
-        clusters = []
+        clusters = known
+    elif name is not None and cluster_name(settings, name) not in [each.name for each in known]:
+        clusters = []  # whoever takes down what is not there has what was wanted
     else:
-        clusters = [find_cluster(settings, name)]
+        clusters = [find_cluster(settings, name)] if known or settings.cluster else []
     if purge and clusters:
         confirm(settings, f"remove all data of {', '.join(each.name for each in clusters)}")
-    output = settings.output
     for each in clusters:
         output.note(f"stopping {each.name}")
-        stopped = take_down(each, settings.timeout or WAIT_SECONDS)
-        gone = purge or each.is_ephemeral
-        if gone:
-            each.purge()
-        kept = "data removed" if gone else "data kept: raftctl up brings it back"
-        line = f"{each.name} is down ({' '.join(stopped) or 'nothing was running'}); {kept}"
-        output.show(Down(each.name, stopped, gone), partial(list, [line]))
+        _down_one(settings, each, purge)
     if not clusters:
-        output.show(Down(wanted, [], False), lambda: ["nothing is up"])
+        wanted = name or cluster_name(settings)
+        line = f"there is no cluster {wanted}: nothing is up"
+        output.show(Down(wanted, [], False), lambda: [line])
+
+
+def _down_one(settings: Settings, cluster: "Cluster", purge: bool) -> None:
+    from raftctl.cluster.directory import changing
+    from raftctl.cluster.shutdown import take_down
+    from raftctl.documents import Down
+
+    with changing(settings, cluster.name):
+        stopped = take_down(cluster, settings.timeout or WAIT_SECONDS)
+        gone = purge or cluster.is_ephemeral
+        left = cluster.purge() if gone else []
+    kept = "data removed" if gone else f"data kept: {cluster.line} up brings it back"
+    if left:
+        kept += f"; {cluster.folder} keeps what is not raftctl's: {', '.join(left)}"
+    line = f"{cluster.name} is down ({' '.join(stopped) or 'nothing was running'}); {kept}"
+    settings.output.show(Down(cluster.name, stopped, gone), partial(list, [line]))
 
 
 def ls(context: typer.Context) -> None:
@@ -118,9 +133,14 @@ def ls(context: typer.Context) -> None:
 
     rows = []
     for each in all_clusters(_settings(context)):
-        running = sum(1 for process in each.processes.values() if process.find() is not None)
-        rows.append(ClusterRow(each.name, len(each.spec.nodes), running, str(each.folder)))
-    cells = [(row.name, row.nodes, row.running, row.folder) for row in rows]
+        running = sum(process.is_running for process in each.processes.values())
+        rows.append(
+            ClusterRow(each.name, len(each.processes), running, str(each.folder), each.damage)
+        )
+    cells = [
+        (row.name, row.nodes, row.running, f"{row.folder}  {row.damage or ''}".rstrip())
+        for row in rows
+    ]
     header = ("CLUSTER", "NODES", "RUNNING", "FOLDER")
     empty = ["no clusters yet: raftctl up -n 3"]
     _settings(context).output.show(Ls(rows), lambda: table(header, cells) if rows else empty)
@@ -174,7 +194,7 @@ def wait(
     """
     from raftctl.cluster.conditions import condition_of
     from raftctl.cluster.directory import find_cluster
-    from raftctl.cluster.launcher import wait_for
+    from raftctl.cluster.waiting import wait_for
     from raftctl.documents import Wait
 
     settings = _settings(context)
@@ -193,13 +213,13 @@ def env(
     shell: Annotated[str, typer.Option(help="bash or fish.")] = "bash",
 ) -> None:
     """Print the variables that choose this cluster in a shell."""
-    from raftctl.cluster.directory import cluster_name
+    from raftctl.cluster.directory import find_cluster
     from raftctl.documents import Env
 
     settings = _settings(context)
     variables = {
         "RAFTCTL_HOME": str(settings.home.resolve()),
-        "RAFTCTL_CLUSTER": cluster_name(settings),
+        "RAFTCTL_CLUSTER": find_cluster(settings).name,
     }
     if shell not in ("bash", "fish"):
         raise usage(f"--shell {shell}", "bash or fish")
@@ -240,20 +260,22 @@ def prune(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
 ) -> None:
     """Remove the clusters of which nothing runs."""
-    from raftctl.cluster.directory import all_clusters
+    from raftctl.cluster.directory import all_clusters, changing
+    from raftctl.cluster.observation import adopt_strays
     from raftctl.documents import Prune
 
     settings = _settings(context)
-    idle = [
-        each
-        for each in all_clusters(settings)
-        if all(process.find() is None for process in each.processes.values())
-    ]
+    idle = []
+    for each in all_clusters(settings):
+        adopt_strays(each)
+        if not any(process.is_running for process in each.processes.values()):
+            idle.append(each)
     names = [each.name for each in idle]
     if idle and not dry_run:
         confirm(settings, f"remove all data of {', '.join(names)}")
         for each in idle:
-            each.purge()
+            with changing(settings, each.name):
+                each.purge()
     verb = "would remove" if dry_run else "removed"
     settings.output.show(
         Prune(names, dry_run), lambda: [f"{verb} {name}" for name in names] or ["nothing to remove"]

@@ -1,27 +1,36 @@
 """put, get, del, cas, scan, watch, propose: what the cluster replicates."""
 
 import base64
+import shlex
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from raftctl import completion
+from raftctl.commands.arguments import (
+    DATA_SECONDS,
+    checked_key,
+    checked_text,
+    client_of,
+    kv_cluster,
+    node_at,
+    running,
+    value_bytes,
+)
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.settings import Settings
-from raftctl.values import node_id, usage
+from raftctl.values import usage
 from raftctl.verbs import section
 
 if TYPE_CHECKING:
     from node.client.blocking import Client
     from raftctl.cluster.directory import Cluster
-    from raftctl.documents import Get
+    from raftctl.documents import Change, Get
 
-DATA_SECONDS = 5.0
+SHOWN_MAX = 80  # characters of a value in a message
 Key = Annotated[str, typer.Argument(help="The key.")]
 
 
@@ -46,10 +55,10 @@ def put(
     from raftctl.documents import Put
 
     settings: Settings = context.obj
-    cluster = _cluster(settings)
-    body = _value(cluster, value)
-    with _client(settings, cluster) as client:
-        applied = client.propose(kv.put(_key(key), body))
+    cluster = kv_cluster(settings)
+    command = kv.put(checked_key(key), value_bytes(cluster, value))
+    with client_of(settings, cluster) as client:
+        applied = client.propose(command)
     document = Put(key, applied.index, applied.term)
     settings.output.show(document, lambda: [f"ok  index {applied.index} term {applied.term}"])
 
@@ -67,30 +76,32 @@ def get(
     from raftctl.output import table
 
     settings: Settings = context.obj
-    cluster = _cluster(settings)
+    cluster = kv_cluster(settings)
+    query = kv.get(checked_key(key))
     if read not in ("linearizable", "stale"):
         raise usage(f"--read {read}", "linearizable or stale")
     mode = "stale" if read == "stale" else "linearizable"
-    where = None if at is None else _at(cluster, at)
-    with _client(settings, cluster) as client:
+    where = None if at is None else node_at(cluster, at)
+    with client_of(settings, cluster) as client:
         try:
-            answer = client.read(kv.get(_key(key)), mode, where)  # type: ignore[arg-type]
+            answer = client.read(query, mode, where)  # type: ignore[arg-type]
         except Exception as error:
             raise _with_cause(cluster, where, error) from error
     found = kv.decode_result(answer.result)
     if found is None:
-        raise CliError("E_NO_KEY", f"there is no key {key!r}", Exit.NOT_FOUND)
+        raise _no_key(key)
     value, index = found
-    node = None if where is None else f"n{where}"
-    document = _document(key, value, index, read, node)
+    document = _document(key, value, index, read, client)
     if settings.output.is_wide:
-        row = (key, document.value or document.value_base64, index, read, node)
+        row = (key, _shown(document), index, read, document.node)
         header = ("KEY", "VALUE", "INDEX", "READ", "NODE")
         settings.output.show(document, lambda: table(header, [row]))
-    elif document.value is None and not settings.output.is_json:
+    elif document.value is None and not settings.output.is_json and not sys.stdout.isatty():
         sys.stdout.buffer.write(value)
     else:
-        settings.output.show(document, lambda: [document.value or ""])
+        settings.output.show(document, lambda: [_shown(document)])
+        if document.value is None and not settings.output.is_json:
+            settings.output.note("not UTF-8, shown in base64; in a pipe it stays as it is")
 
 
 def delete(context: typer.Context, key: Key) -> None:
@@ -99,12 +110,14 @@ def delete(context: typer.Context, key: Key) -> None:
     from raftctl.documents import Del
 
     settings: Settings = context.obj
-    with _client(settings, _cluster(settings)) as client:
-        applied = client.propose(kv.delete(_key(key)))
+    cluster = kv_cluster(settings)
+    command = kv.delete(checked_key(key))
+    with client_of(settings, cluster) as client:
+        applied = client.propose(command)
     existed = bool(kv.decode_result(applied.result))
     document = Del(key, existed, applied.index, applied.term)
     if not existed:
-        raise CliError("E_NO_KEY", f"there is no key {key!r}", Exit.NOT_FOUND)
+        raise _no_key(key)
     settings.output.show(document, lambda: [f"ok  index {applied.index} term {applied.term}"])
 
 
@@ -122,14 +135,14 @@ def cas(
     from raftctl.documents import Cas
 
     settings: Settings = context.obj
-    cluster = _cluster(settings)
-    expected = None if absent else old.encode()
-    with _client(settings, cluster) as client:
-        applied = client.propose(kv.cas(_key(key), expected, _value(cluster, new)))
+    cluster = kv_cluster(settings)
+    expected = None if absent else old.encode("utf-8", "surrogateescape")
+    command = kv.cas(checked_key(key), expected, value_bytes(cluster, new))
+    with client_of(settings, cluster) as client:
+        applied = client.propose(command)
     swapped, current = kv.decode_result(applied.result)
     if not swapped:
-        now = "absent" if current is None else repr(current.decode("utf-8", "backslashreplace"))
-        raise CliError("E_CAS", f"{key!r} is {now}, nothing changed", Exit.PRECONDITION)
+        raise _not_swapped(key, current)
     document = Cas(key, True, applied.index, applied.term)
     settings.output.show(document, lambda: [f"ok  index {applied.index} term {applied.term}"])
 
@@ -137,50 +150,95 @@ def cas(
 def scan(
     context: typer.Context,
     prefix: Annotated[str, typer.Argument(help="Keys that begin so; none: all.")] = "",
-    limit: Annotated[int, typer.Option(help="At most so many.")] = 1000,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 1000,
 ) -> None:
     """List keys and values in order."""
-    from node.machines import kv
     from raftctl.documents import Scan
     from raftctl.output import table
 
     settings: Settings = context.obj
-    with _client(settings, _cluster(settings)) as client:
-        answer = client.read(kv.scan(prefix, limit))
-    found = kv.decode_result(answer.result)
-    items = [_document(key, value, index, "linearizable", None) for key, value, index in found]
-    rows = [(item.key, item.value or item.value_base64, item.index) for item in items]
+    cluster = kv_cluster(settings)
+    checked_text(prefix)
+    with client_of(settings, cluster) as client:
+        items = _scan(client, prefix, limit + 1, _page_max(cluster))
+    more = len(items) > limit
+    items = items[:limit]
+    rows = [(item.key, _shown(item), item.index) for item in items]
     header = ("KEY", "VALUE", "INDEX")
     settings.output.show(
-        Scan(prefix, items), lambda: table(header, rows) if rows else ["no such keys"]
+        Scan(prefix, items, more),
+        lambda: table(header, rows) if rows else ["no such keys"],
     )
+    if more:
+        settings.output.note(f"these are the first {limit}, there are more: --limit shows them")
+
+
+def _scan(client: "Client", prefix: str, wanted: int, page_max: int) -> "list[Get]":
+    """The first `wanted` keys, page by page: an answer has to fit into a frame."""
+    from node.machines import kv
+
+    items: list[Get] = []
+    after = None
+    while len(items) < wanted:
+        answer = client.read(kv.scan(prefix, min(wanted - len(items), page_max), after))
+        page = kv.decode_result(answer.result)
+        if not page:
+            break
+        items += [
+            _document(key, value, index, "linearizable", client) for key, value, index in page
+        ]
+        after = page[-1][0]
+    return items
+
+
+def _page_max(cluster: "Cluster") -> int:
+    """How many items to ask for at once: the machine does not know this cluster's frames."""
+    from node.machines.kv import KEY_BYTES_MAX, SCAN_BYTES_MAX, SCAN_MAX
+
+    limits = cluster.spec.limits
+    if limits.frame_bytes_max >= 2 * SCAN_BYTES_MAX + limits.value_bytes_max:
+        return SCAN_MAX
+    return max(limits.frame_bytes_max // (2 * (limits.value_bytes_max + KEY_BYTES_MAX)), 1)
 
 
 def watch(
     context: typer.Context,
     prefix: Annotated[str, typer.Argument(help="Keys that begin so; none: all.")] = "",
-    since: Annotated[int, typer.Option(help="Changes after this index; 0: from now on.")] = 0,
+    since: Annotated[
+        int, typer.Option(min=0, help="Changes after this index; 0: from now on.")
+    ] = 0,
 ) -> None:
-    """Follow changes as they are applied, until Ctrl-C."""
+    """Follow changes as they are applied, until Ctrl-C.
+
+    When its node goes, it continues at the next leader.
+    """
+    from node.client.blocking import Client
+    from node.client.errors import UnreachableError
     from node.machines import kv
     from raftctl.documents import Change
+    from raftctl.output import escaped
 
     settings: Settings = context.obj
-    from node.client.blocking import Client
-
-    cluster = _cluster(settings)
+    cluster = kv_cluster(settings)
+    checked_text(prefix)
     with Client(cluster.address, timeout=settings.timeout or DATA_SECONDS) as client:
         is_first = True
-        for batch in client.watch(kv.watch(prefix), since):
+
+        def moved(error: UnreachableError, node_id: int, seen: int) -> None:
+            after = f"after index {seen}" if seen else "from now on"
+            settings.output.note(f"{error.message}; going on at n{node_id} {after}")
+
+        for batch in client.watch(kv.watch(prefix), since, moved):
             if is_first:
                 settings.output.note(f"watching {prefix!r} after index {since or batch.index}")
                 is_first = False
             for change in batch.changes:
                 index, key, value = kv.decode_result(change)
                 text, binary = _as_text(value)
-                shown = "(deleted)" if value is None else text or binary
                 document = Change(index, key, text, binary, value is None)
-                settings.output.show(document, partial(list, [f"{index}  {key}  {shown}"]))
+                shown = "(deleted)" if value is None else _shown(document)
+                line = f"{index}  {escaped(key)}  {escaped(shown)}"
+                settings.output.show(document, partial(list, [line]))
 
 
 def propose(
@@ -188,80 +246,43 @@ def propose(
     command: Annotated[str, typer.Argument(metavar="BYTES", help="Text; - reads stdin.")],
 ) -> None:
     """Give a command to a state machine of your own."""
+    from raftctl.cluster.directory import find_cluster
     from raftctl.documents import Propose
 
     settings: Settings = context.obj
-    cluster = _cluster(settings)
-    with _client(settings, cluster) as client:
-        applied = client.propose(_value(cluster, command))
+    cluster = running(find_cluster(settings))
+    body = value_bytes(cluster, command)
+    with client_of(settings, cluster) as client:
+        applied = client.propose(body)
     text, binary = _as_text(applied.result)
     document = Propose(applied.index, applied.term, text, binary)
     settings.output.show(document, lambda: [text or binary or "ok"])
 
 
-def _cluster(settings: Settings) -> "Cluster":
-    """The cluster, when at least one of its nodes runs."""
-    from raftctl.cluster.directory import find_cluster
-
-    cluster = find_cluster(settings)
-    if all(process.find() is None for process in cluster.processes.values()):
-        raise CliError(
-            "E_NOT_RUNNING",
-            f"no node of {cluster.name} runs",
-            Exit.NOT_RUNNING,
-            hint=f"raftctl up {cluster.name}",
-            retryable=True,
-        )
-    return cluster
+def _no_key(key: str) -> CliError:
+    hint = "raftctl scan shows the keys"
+    return CliError("E_NO_KEY", f"there is no key {key!r}", Exit.NOT_FOUND, hint=hint)
 
 
-@contextmanager
-def _client(settings: Settings, cluster: "Cluster") -> "Iterator[Client]":
-    """A client, and a word to whoever waits when the cluster takes its time."""
-    from node.client.blocking import Client
-
-    timeout = settings.timeout or DATA_SECONDS
-    waiting = settings.output.patience(f"waiting for {cluster.name}, up to {timeout:g}s")
-    with waiting, Client(cluster.address, timeout=timeout) as client:
-        yield client
-
-
-def _key(key: str) -> str:
-    from node.machines.kv import KEY_BYTES_MAX
-
-    if not 0 < len(key.encode("utf-8", "surrogateescape")) <= KEY_BYTES_MAX:
-        raise usage(f"a key of {len(key)} characters", f"1 to {KEY_BYTES_MAX} bytes")
-    return key
+def _not_swapped(key: str, current: bytes | None) -> CliError:
+    """`current` None: there is no such key."""
+    text, binary = _as_text(current)
+    now = "absent" if current is None else _shortened(repr(current if text is None else text))
+    name = shlex.quote(key)
+    hint = f"raftctl get {name}, and then cas with what it shows"
+    if current is None:
+        hint = f"raftctl cas {name} '' NEW --absent"
+    return CliError(
+        "E_CAS",
+        f"{key!r} is {now}, nothing changed",
+        Exit.PRECONDITION,
+        hint=hint,
+        details={"current": text, "current_base64": binary},
+    )
 
 
-def _value(cluster: "Cluster", text: str) -> bytes:
-    """The bytes of an argument, or of stdin. Exit 2 when they are too many."""
-    limit = cluster.spec.limits.value_bytes_max
-    if text == "-":
-        value = sys.stdin.buffer.read(limit + 1)
-    else:
-        value = text.encode("utf-8", "surrogateescape")
-    if len(value) > limit:
-        raise CliError(
-            "E_TOO_LARGE",
-            f"a value of more than {limit} bytes",
-            Exit.USAGE,
-            hint="limits.value_bytes_max of the cluster decides",
-        )
-    return value
-
-
-def _at(cluster: "Cluster", text: str) -> int:
-    from raftctl.cluster.observation import observe
-    from raftctl.selectors import resolve
-
-    number = text.removeprefix("n")
-    if number.isdigit() and node_id(text) in cluster.processes:
-        return node_id(text)
-    chosen = resolve([text], observe(cluster))
-    if len(chosen) != 1:
-        raise usage(f"--at {text} means {len(chosen)} nodes", "name one")
-    return chosen[0]
+def _shortened(text: str) -> str:
+    return text if len(text) <= SHOWN_MAX else f"{text[:SHOWN_MAX]}..."
 
 
 def _with_cause(cluster: "Cluster", where: int | None, error: Exception) -> Exception:
@@ -292,8 +313,13 @@ def _as_text(value: bytes | None) -> tuple[str | None, str | None]:
         return None, base64.b64encode(value).decode("ascii")
 
 
-def _document(key: str, value: bytes, index: int, read: str, node: str | None) -> "Get":
+def _shown(document: "Get | Change") -> str:
+    """The value in one cell."""
+    return document.value if document.value is not None else document.value_base64 or ""
+
+
+def _document(key: str, value: bytes, index: int, read: str, client: "Client") -> "Get":
     from raftctl.documents import Get
 
     text, binary = _as_text(value)
-    return Get(key, text, binary, index, read, node)
+    return Get(key, text, binary, index, read, f"n{client.answered_by}")

@@ -1,14 +1,18 @@
 """partition, net, heal, faults: break links between nodes, and mend them."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from raftctl import completion
+from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.settings import Settings
-from raftctl.values import bytes_per_second, latency, probability, seconds, usage
+from raftctl.values import node_id, seconds_above_0, usage
 from raftctl.verbs import section
+
+if TYPE_CHECKING:
+    from raftctl.cluster.faultsfile import FaultSet
 
 For = Annotated[str | None, typer.Option("--for", help="Heals itself after: 10s.")]
 As = Annotated[str, typer.Option("--as", help="A name to heal it by.")]
@@ -46,10 +50,12 @@ def partition(
     from raftctl.cluster.observation import observe
 
     settings: Settings = context.obj
+    lifetime = _lifetime(duration)
+    if name:
+        partitions.check_fault_name(name)
     cluster = find_cluster(settings)
     seen = observe(cluster)
     plan = partitions.plan(seen, groups or [], halves, ring, bridge, one_way or [])
-    lifetime = None if duration is None else seconds(duration)
     return inject(settings, cluster, plan, name, lifetime, seen)
 
 
@@ -70,8 +76,6 @@ def net(
     name: As = "",
 ) -> int:
     """Make links slow, lossy or strange."""
-    from dataclasses import replace
-
     from raftctl.cluster import partitions
     from raftctl.cluster.directory import find_cluster
     from raftctl.cluster.injection import inject
@@ -83,24 +87,20 @@ def net(
         return faults(context)
     if not link:
         raise usage("which link?", "--link n1:n2, --link leader:rest")
-    latency_ms, jitter_ms = (0.0, 0.0) if delay is None else latency(delay)
-    effects = replace(
-        partitions.NOTHING,
-        latency_ms=latency_ms,
-        jitter_ms=jitter_ms,
-        drop=probability(drop),
-        duplicate=probability(duplicate),
-        reorder=probability(reorder),
-        corrupt=probability(corrupt),
-        rate_bytes_s=0 if rate is None else bytes_per_second(rate),
-        only=tuple(only or ()),
-    )
+    effects = partitions.link_effects(delay, drop, duplicate, reorder, corrupt, rate, only or [])
+    lifetime = _lifetime(duration)
+    if name:
+        partitions.check_fault_name(name)
     settings: Settings = context.obj
     cluster = find_cluster(settings)
     seen = observe(cluster)
     plan = partitions.plan_links(seen, link, effects)
-    lifetime = None if duration is None else seconds(duration)
     return inject(settings, cluster, plan, name, lifetime, seen)
+
+
+def _lifetime(duration: str | None) -> float | None:
+    """How long a fault holds, in seconds; None: until it is healed."""
+    return None if duration is None else seconds_above_0(duration, "--for")
 
 
 def heal(
@@ -110,25 +110,60 @@ def heal(
         typer.Argument(help="A number, a name, src:dst, or all.", autocompletion=completion.faults),
     ] = "all",
 ) -> int:
-    """End faults before their time."""
+    """End faults before their time; n1:n2 mends that link alone.
+
+    Exit 8 when a running node could not be told.
+    """
     from raftctl.cluster.directory import find_cluster
-    from raftctl.cluster.faultsfile import changing_faults, send_faults
+    from raftctl.cluster.faultsfile import changing_faults
     from raftctl.cluster.injection import matching_faults, report_unreached
     from raftctl.documents import Heal
 
     settings: Settings = context.obj
     cluster = find_cluster(settings)
-    with changing_faults(cluster) as current:
-        gone = matching_faults(current, what)
+    with changing_faults(cluster, discard_damage=what == "all") as current:
+        link = link_of(what)
+        eased = ease(current, *link) if link else set()
+        gone = ended_by(current, eased) if link else matching_faults(current, what)
         current.remove(gone)
-        rules = current.rules
-        remaining = len(current.faults)
-    report_unreached(settings, send_faults(cluster, rules))
-    names = " ".join(f"#{number}" for number in sorted(gone)) or "nothing: there is no fault"
+    remaining = len(current.faults)
+    unreached = report_unreached(settings, current)
+    parts = [f"{what} of #{number}" for number in sorted(eased - gone)]
+    parts += [f"#{number}" for number in sorted(gone)]
+    names = " ".join(parts) or "nothing: there is no fault"
     settings.output.show(
-        Heal(sorted(gone), remaining), lambda: [f"healed {names}; {remaining} left"]
+        Heal(sorted(gone), sorted(eased - gone), remaining),
+        lambda: [f"healed {names}; {remaining} left"],
     )
-    return Exit.OK
+    return Exit.PARTIAL if unreached else Exit.OK
+
+
+def link_of(text: str) -> tuple[int, int] | None:
+    """The link that `n1:n2` means; None for what is no link. Raises CliError for half of one."""
+    source, colon, target = text.partition(":")
+    return (node_id(source), node_id(target)) if colon else None
+
+
+def ease(current: "FaultSet", src: int, dst: int) -> set[int]:
+    """Take one link out of the faults that hold there. Gives their numbers.
+
+    Raises CliError when no fault holds there.
+    """
+    found = {rule.fault for rule in current.rules if (rule.src, rule.dst) == (src, dst)}
+    if not found:
+        message = f"there is no fault on n{src}:n{dst}"
+        raise CliError("E_NO_FAULT", message, Exit.NOT_FOUND, hint="raftctl faults")
+    current.rules = [rule for rule in current.rules if (rule.src, rule.dst) != (src, dst)]
+    for fault in current.faults:
+        if fault.id in found:
+            joint = "," if " without " in fault.spec else " without "
+            fault.spec += f"{joint}n{src}:n{dst}"
+    return found
+
+
+def ended_by(current: "FaultSet", eased: set[int]) -> set[int]:
+    """Those of the faults that have no link left."""
+    return eased - {rule.fault for rule in current.rules}
 
 
 def faults(context: typer.Context) -> int:
@@ -144,7 +179,7 @@ def faults(context: typer.Context) -> int:
     rows = [
         (
             f"#{each.id}",
-            each.name,
+            each.name or None,
             each.kind,
             each.spec,
             f"{each.age_ms // 1000}s",

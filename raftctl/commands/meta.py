@@ -1,9 +1,9 @@
-"""config, schema, version: raftctl itself."""
+"""config, schema, version, help: raftctl itself."""
 
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,6 +11,7 @@ from raftctl import completion
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.settings import Settings
+from raftctl.values import usage
 from raftctl.verbs import group, section
 
 
@@ -23,6 +24,7 @@ def add_to(app: typer.Typer) -> None:
     add = section(app, "Raftctl")
     add(schema, "schema", "schema status")
     add(version, "version -o json")
+    add(show_help, "help", "help partition", "help log show", name="help")
 
 
 File = Annotated[str, typer.Argument(help="A cluster file, or local3, local5.")]
@@ -101,7 +103,8 @@ def schema(
     ] = None,
 ) -> None:
     """Print the JSON Schema of a document."""
-    from raftctl.documents import KINDS, Kinds, json_schema
+    from raftctl.documents import KINDS, Kinds
+    from raftctl.schemas import json_schema
 
     settings: Settings = context.obj
     if kind is None:
@@ -127,3 +130,24 @@ def version(context: typer.Context) -> None:
     document = Version(__version__, PROTOCOL_VERSION, platform.python_version())
     line = f"raftctl {__version__}  protocol {PROTOCOL_VERSION}  python {document.python}"
     settings.output.show(document, lambda: [line])
+
+
+def show_help(
+    context: typer.Context,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[VERB]", help="Of which verb; none: all.", autocompletion=completion.verbs
+        ),
+    ] = None,
+) -> None:
+    """Show the help of a verb, as its --help does."""
+    here: Any = context.find_root()
+    for word in words or []:
+        verb = getattr(here.command, "commands", {}).get(word)
+        if verb is None:
+            raise usage(
+                f"there is no verb {' '.join(words or [])!r}", f"{here.command_path} --help"
+            )
+        here = verb.make_context(word, [], parent=here, resilient_parsing=True)
+    typer.echo(here.get_help())

@@ -1,9 +1,8 @@
 """start, stop, kill, restart, pause, resume, wipe, logs, serve: single nodes."""
 
+import os
 import signal
-import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,16 +10,17 @@ import typer
 
 from raftctl import completion
 from raftctl.exit_codes import Exit
-from raftctl.settings import Settings, confirm
+from raftctl.settings import Settings
 from raftctl.values import node_id as parse_node_id
 from raftctl.values import seconds, usage
 from raftctl.verbs import section
 
 if TYPE_CHECKING:
+    from raftctl.cluster.acting import Done
     from raftctl.cluster.directory import Cluster
     from raftctl.cluster.processes import NodeProcess
+    from raftctl.errors import CliError
 
-STOP_SECONDS = 30.0
 Selectors = Annotated[
     list[str],
     typer.Argument(
@@ -44,27 +44,21 @@ def add_to(app: typer.Typer) -> None:
 
 def start(context: typer.Context, selectors: Selectors) -> int:
     """Start nodes with the data that they have."""
+    from raftctl.cluster.acting import Deed, Done, act_on_each
+    from raftctl.cluster.waiting import start_nodes
 
-    def act(process: "NodeProcess") -> str:
+    def act(cluster: "Cluster", process: "NodeProcess") -> "Done":
         if process.find() is not None:
-            return "runs already"
-        process.start()
-        return "started"
+            return Done("runs already", changed=False)
+        start_nodes(cluster, [process.node_id])
+        return Done("started")
 
-    return _each(context.obj, "start", selectors, act, undo="raftctl stop", comes_up=True)
+    return act_on_each(context.obj, selectors, Deed("start", act, undo="stop", comes_up=True))
 
 
 def stop(context: typer.Context, selectors: Selectors) -> int:
     """Stop nodes cleanly (SIGTERM); a leader hands over first."""
-    settings: Settings = context.obj
-
-    def act(process: "NodeProcess") -> str:
-        if process.find() is None:
-            return "does not run"
-        process.end(signal.SIGTERM, "stopped", settings.timeout or STOP_SECONDS)
-        return "stopped"
-
-    return _each(settings, "stop", selectors, act, undo="raftctl start", loses=True)
+    return _end(context.obj, "stop", selectors, signal.SIGTERM, "stopped", "stopped")
 
 
 def kill(
@@ -73,18 +67,32 @@ def kill(
     name: Annotated[str, typer.Option("--signal", help="KILL, TERM, ABRT, ...")] = "KILL",
 ) -> int:
     """Kill nodes with a signal, as a crash would."""
-    settings: Settings = context.obj
-    number = getattr(signal, f"SIG{name.upper().removeprefix('SIG')}", None)
-    if not isinstance(number, signal.Signals):
-        raise usage(f"{name} is no signal", "KILL, TERM, INT, ABRT, SEGV")
+    number = _deadly_signal(name)
+    how = f"killed -{number.value}"
+    return _end(context.obj, "kill", selectors, number, how, f"killed with {number.name}")
 
-    def act(process: "NodeProcess") -> str:
-        if process.find() is None:
-            return "does not run"
-        process.end(number, f"killed -{number.value}", settings.timeout or STOP_SECONDS)
-        return f"killed with {number.name}"
 
-    return _each(settings, "kill", selectors, act, undo="raftctl start", loses=True)
+def _deadly_signal(name: str) -> signal.Signals:
+    deadly = ("KILL", "TERM", "INT", "QUIT", "ABRT", "SEGV", "BUS", "FPE", "ILL")
+    numbers = {f"SIG{each}": signal.Signals[f"SIG{each}"] for each in deadly}
+    numbers |= {str(number.value): number for number in numbers.values()}
+    for text in (name.upper(), f"SIG{name.upper()}"):
+        if text in numbers:
+            return numbers[text]
+    raise usage(f"{name} ends no node", f"{', '.join(deadly)}; to freeze one: raftctl pause")
+
+
+def _end(
+    settings: Settings, verb: str, selectors: list[str], number: signal.Signals, how: str, says: str
+) -> int:
+    from raftctl.cluster.acting import STOP_SECONDS, Deed, Done, act_on_each
+
+    def act(cluster: "Cluster", process: "NodeProcess") -> "Done":
+        if not process.end(number, how, settings.timeout or STOP_SECONDS):
+            return Done("does not run", changed=False)
+        return Done(says)
+
+    return act_on_each(settings, selectors, Deed(verb, act, undo="start", loses=True))
 
 
 def restart(
@@ -92,21 +100,32 @@ def restart(
     selectors: Selectors,
     stagger: Annotated[str, typer.Option(help="Wait between nodes.")] = "0s",
 ) -> int:
-    """Stop and start nodes, one after the other."""
+    """Stop and start nodes, each once the one before it is up again."""
+    from raftctl.cluster.acting import STOP_SECONDS, Deed, Done, act_on_each, wait_until_up
+    from raftctl.cluster.conditions import follows_a_leader
+    from raftctl.cluster.observation import observe
+    from raftctl.cluster.waiting import start_nodes, wait_for
+
     settings: Settings = context.obj
     pause_seconds = seconds(stagger)
-    first = True
+    timeout = settings.timeout or STOP_SECONDS
+    is_first = True
 
-    def act(process: "NodeProcess") -> str:
-        nonlocal first
-        if not first:
+    def act(cluster: "Cluster", process: "NodeProcess") -> "Done":
+        nonlocal is_first
+        if not is_first:
             time.sleep(pause_seconds)
-        first = False
-        process.end(signal.SIGTERM, "stopped", settings.timeout or STOP_SECONDS)
-        process.start()
-        return "restarted"
+        is_first = False
+        had_leader = observe(cluster).leader is not None
+        process.end(signal.SIGTERM, "stopped", timeout)
+        start_nodes(cluster, [process.node_id])
+        for error in wait_until_up(cluster, [process.node_id], timeout).values():
+            raise error
+        if had_leader:  # the next one may be needed for the quorum
+            wait_for(cluster, follows_a_leader(process.node_id), "with a leader again", timeout)
+        return Done("restarted")
 
-    return _each(settings, "restart", selectors, act, comes_up=True)
+    return act_on_each(settings, selectors, Deed("restart", act))
 
 
 def pause(context: typer.Context, selectors: Selectors) -> int:
@@ -114,95 +133,57 @@ def pause(context: typer.Context, selectors: Selectors) -> int:
 
     They keep their connections and answer nothing.
     """
+    from raftctl.cluster.acting import Deed, Done, act_on_each
 
-    def act(process: "NodeProcess") -> str:
-        return "paused" if process.signal(signal.SIGSTOP) else "does not run"
+    def act(cluster: "Cluster", process: "NodeProcess") -> "Done":
+        if not process.signal(signal.SIGSTOP):
+            raise _not_running(cluster, process)
+        return Done("paused")
 
-    return _each(context.obj, "pause", selectors, act, undo="raftctl resume", loses=True)
+    return act_on_each(context.obj, selectors, Deed("pause", act, undo="resume", loses=True))
 
 
 def resume(context: typer.Context, selectors: Selectors) -> int:
     """Let paused nodes go on (SIGCONT)."""
+    from raftctl.cluster.acting import Deed, Done, act_on_each
+    from raftctl.cluster.directory import find_cluster
+    from raftctl.cluster.faultsfile import tell_again
 
-    def act(process: "NodeProcess") -> str:
-        return "resumed" if process.signal(signal.SIGCONT) else "does not run"
+    def act(cluster: "Cluster", process: "NodeProcess") -> "Done":
+        if not process.signal(signal.SIGCONT):
+            raise _not_running(cluster, process)
+        return Done("resumed")
 
-    return _each(context.obj, "resume", selectors, act)
+    code = act_on_each(context.obj, selectors, Deed("resume", act))
+    tell_again(find_cluster(context.obj))  # faults may have changed while it was frozen
+    return code
+
+
+def _not_running(cluster: "Cluster", process: "NodeProcess") -> "CliError":
+    from raftctl.errors import CliError
+
+    hint = f"{cluster.line} start {process.name}"
+    return CliError("E_NOT_RUNNING", f"{process.name} does not run", Exit.NOT_RUNNING, hint=hint)
 
 
 def wipe(context: typer.Context, selectors: Selectors) -> int:
-    """Stop nodes and remove their databases. They come back without a vote."""
+    """Stop nodes and remove their databases, for good.
+
+    They come back without a vote: whatever they had promised is forgotten.
+    """
+    from raftctl.cluster.acting import STOP_SECONDS, Deed, Done, act_on_each
+
     settings: Settings = context.obj
 
-    def act(process: "NodeProcess") -> str:
+    def act(cluster: "Cluster", process: "NodeProcess") -> "Done":
         process.end(signal.SIGKILL, "wiped", settings.timeout or STOP_SECONDS)
         for suffix in ("", "-wal", "-shm"):
             (process.folder / f"raft.db{suffix}").unlink(missing_ok=True)
         process.note_end("wiped")
-        return "wiped"
+        return Done("wiped for good: from its next start on it follows without a vote")
 
     question = f"remove the data of {' '.join(selectors)}"
-    return _each(settings, "wipe", selectors, act, question=question, loses=True)
-
-
-def _each(
-    settings: Settings,
-    action: str,
-    selectors: list[str],
-    act: "Callable[[NodeProcess], str]",
-    *,
-    undo: str = "",
-    loses: bool = False,
-    question: str = "",
-    comes_up: bool = False,
-) -> int:
-    """Do it to each node; rows say what came of it. Exit 8 when it failed for some."""
-    from raftctl.cluster.conditions import all_answer
-    from raftctl.cluster.directory import find_cluster
-    from raftctl.cluster.launcher import wait_for
-    from raftctl.cluster.observation import observe
-    from raftctl.documents import Action, Target
-    from raftctl.errors import CliError
-    from raftctl.selectors import resolve
-
-    cluster = find_cluster(settings)
-    chosen = resolve(selectors, observe(cluster))
-    if question:
-        confirm(settings, question)
-    targets = []
-    with settings.output.patience(f"{action} {' '.join(selectors)}: under way"):
-        for node_id in chosen:
-            process = cluster.processes[node_id]
-            try:
-                targets.append(Target(process.name, True, act(process)))
-            except (CliError, OSError) as error:
-                targets.append(Target(process.name, False, str(error)))
-        if comes_up:
-            wait_for(cluster, all_answer(chosen), "up", settings.timeout or STOP_SECONDS, chosen)
-    names = " ".join(target.node for target in targets)
-    undo_line = f"{undo} {names}" if undo else None
-    warning = _quorum_warning(cluster) if loses else None
-    if warning:
-        settings.output.warn(warning)
-    document = Action(action, targets, warning, undo_line)
-    settings.output.show(document, lambda: [f"{t.node}  {t.message}" for t in targets])
-    if undo_line:
-        settings.output.note(f"undo: {undo_line}")
-    failed = [target for target in targets if not target.ok]
-    if not failed:
-        return Exit.OK
-    return Exit.PARTIAL if len(failed) < len(targets) else Exit.UNEXPECTED
-
-
-def _quorum_warning(cluster: "Cluster") -> str | None:
-    from raftctl.cluster.processes import is_paused
-
-    found = [process.find() for process in cluster.processes.values()]
-    running = sum(1 for each in found if each is not None and not is_paused(each))
-    need = len(cluster.processes) // 2 + 1
-    if running >= need:
-        return None
-    return f"{running} of {len(cluster.processes)} nodes left, {need} are needed: no quorum"
+    return act_on_each(settings, selectors, Deed("wipe", act, question=question, loses=True))
 
 
 def logs(
@@ -256,8 +237,22 @@ def serve(
     For systemd, containers and other hosts.
     """
     from node.server.run import run_node
+    from raftctl.cluster.directory import Cluster
+    from raftctl.cluster.ports import check_port
+    from raftctl.cluster.processes import write_pid
+    from raftctl.errors import CliError
 
-    if folder.is_file():
-        folder = folder.parent  # cluster.json itself was named
-    sys.stderr.write(f"serving {node} of {folder}; Ctrl-C stops it\n")
-    return run_node(folder, parse_node_id(node))
+    settings: Settings = context.obj
+    folder = (folder.parent if folder.is_file() else folder).resolve()
+    cluster = Cluster(folder.name, folder)
+    node_id = parse_node_id(node)
+    if node_id not in {each.id for each in cluster.spec.nodes}:
+        names = ", ".join(each.name for each in cluster.spec.nodes)
+        message = f"{cluster.spec.name} has no node n{node_id}"
+        raise CliError("E_NO_NODE", message, Exit.NOT_FOUND, hint=f"it has {names}")
+    with cluster.processes[node_id].claim() as lock:
+        address = cluster.spec.address_of(node_id)
+        check_port(address.port, address.host)
+        write_pid(lock, os.getpid())
+        settings.output.note(f"serving n{node_id} of {folder}; Ctrl-C stops it")
+        return run_node(folder, node_id)

@@ -15,11 +15,14 @@ from raftctl.values import seconds, usage
 from raftctl.verbs import group, section
 
 if TYPE_CHECKING:
+    from node.client.admin import Admin
+    from node.client.errors import ClientError
     from node.wire.messages import Happened
-    from raftctl.documents import Event
+    from raftctl.documents import Event, Status
 
 TRANSFER_SECONDS = 30.0
 LOG_LIMIT = 50
+LOG_PAGE = 500  # entries of an answer, which a node makes in between its own work
 
 
 def add_to(app: typer.Typer) -> None:
@@ -39,9 +42,10 @@ def transfer(
 ) -> None:
     """Hand leadership over; returns once the target leads."""
     from node.client.admin import Admin
+    from node.client.errors import ClientError
     from raftctl.cluster.directory import find_cluster
-    from raftctl.cluster.launcher import wait_for
     from raftctl.cluster.observation import observe
+    from raftctl.cluster.waiting import wait_for
     from raftctl.documents import Transfer
     from raftctl.selectors import resolve
 
@@ -51,18 +55,83 @@ def transfer(
     timeout = settings.timeout or TRANSFER_SECONDS
     before = observe(cluster)
     (leader,) = resolve(["leader"], before)
-    chosen = [0] if target is None else resolve([target], before)
-    if len(chosen) != 1:
-        raise usage(f"{target} means {len(chosen)} nodes", "name one")
+    chosen = None if target is None else resolve([target], before)
+    successor = _successor(before, f"n{leader}", target, chosen)
     settings.output.note(f"asking n{leader} to hand over")
-    if chosen != [leader]:
-        with Admin(cluster.address, leader, timeout) as admin:
-            chosen = [admin.transfer(chosen[0])["target"]]
-    name = f"n{chosen[0]}"
-    seen = wait_for(cluster, lambda status: status.leader == name, f"led by {name}", timeout)
+    if successor != leader:
+        try:
+            with Admin(cluster.address, leader, timeout) as admin:
+                admin.transfer(successor)
+        except ClientError as error:
+            raise _not_handed_over(leader, successor, error) from error
+    name = f"n{successor}"
+    left = max(begin + timeout - time.monotonic(), 0)
+    seen = wait_for(cluster, lambda status: status.leader == name, f"led by {name}", left)
     took = round((time.monotonic() - begin) * 1000)
     document = Transfer(name, f"n{leader}", seen.term or 0, took)
     settings.output.show(document, lambda: [f"{name} leads term {seen.term}, after {took} ms"])
+
+
+def _successor(status: "Status", leader: str, target: str | None, chosen: list[int] | None) -> int:
+    """Who shall lead, if it can; nobody named is the running follower with the longest log."""
+    rows = {int(row.id[1:]): row for row in status.nodes}
+    if len(rows) == 1:
+        raise CliError(
+            "E_NO_SUCCESSOR",
+            f"{status.cluster} has one node: there is nobody to hand over to",
+            Exit.PRECONDITION,
+            hint="raftctl up other -n 3 makes a cluster with followers",
+        )
+    if chosen is None:
+        able = [n for n, row in rows.items() if row.voting and row.id != leader]
+        if not able:
+            dead = next(row for row in rows.values() if row.id != leader)
+            raise CliError(
+                "E_NOT_RUNNING",
+                f"no follower of {status.cluster} runs and votes",
+                Exit.NOT_RUNNING,
+                hint=dead.remedy or f"raftctl start {dead.id}",
+                retryable=True,
+            )
+        return max(able, key=lambda n: (rows[n].last_index or 0, -n))
+    if len(chosen) != 1:
+        raise usage(f"{target} means {len(chosen)} nodes", "name one")
+    row = rows[chosen[0]]
+    if row.proc != "running":
+        raise CliError(
+            "E_NOT_RUNNING",
+            f"{row.id} cannot lead: {row.note}",
+            Exit.NOT_RUNNING,
+            hint=row.remedy or f"raftctl start {row.id}",
+            retryable=True,
+        )
+    if row.voting is False:
+        raise CliError(
+            "E_WIPED",
+            f"{row.id} cannot lead: it lost its disk and only follows",
+            Exit.PRECONDITION,
+            hint="raftctl transfer any-follower, or raftctl status",
+        )
+    return chosen[0]
+
+
+def _not_handed_over(leader: int, successor: int, error: "ClientError") -> CliError:
+    """Why n`leader` did not hand over."""
+    from node.client.errors import NoLeaderError
+    from raftctl.errors import from_client_error
+
+    if error.code in ("timeout", "silent"):
+        return CliError(
+            "E_TIMEOUT",
+            f"n{leader} gave up: n{successor} did not take over in time",
+            Exit.TIMED_OUT,
+            hint="raftctl status -o wide, and then raftctl transfer again",
+            outcome="unknown",
+            retryable=True,
+        )
+    if error.code in ("not_leader", "no_leader"):
+        error = NoLeaderError(error.code, f"n{leader} leads no longer: {error.message}")
+    return from_client_error(error)
 
 
 def log_show(
@@ -73,11 +142,14 @@ def log_show(
             metavar="SEL", help="Whose log: n1, leader.", autocompletion=completion.nodes
         ),
     ],
-    first: Annotated[int | None, typer.Option("--from", help="From this index.")] = None,
-    last: Annotated[int, typer.Option("--to", help="To this index; 0: the end.")] = 0,
-    term: Annotated[int | None, typer.Option(help="Only entries of this term.")] = None,
+    first: Annotated[int | None, typer.Option("--from", min=0, help="From this index.")] = None,
+    last: Annotated[int, typer.Option("--to", min=0, help="To this index; 0: the end.")] = 0,
+    term: Annotated[int | None, typer.Option(min=0, help="Only entries of this term.")] = None,
 ) -> None:
-    """Show entries of one node's own log, committed or not."""
+    """Show entries of one node's own log, committed or not.
+
+    The last 50, or all of a range, of a term, or of both.
+    """
     from node.client.admin import Admin
     from raftctl.cluster.directory import find_cluster
     from raftctl.cluster.observation import observe
@@ -91,18 +163,33 @@ def log_show(
     if len(chosen) != 1:
         raise usage(f"{selector} means {len(chosen)} nodes", "name one")
     with Admin(cluster.address, chosen[0], settings.timeout or 5.0) as admin:
-        limit = LOG_LIMIT if first is None and not last else 10_000
-        start = first
-        if start is None:
-            start = max(admin.read_log(1, 1, 1)["last_index"] - limit + 1, 1) if not last else 1
-        seen = admin.read_log(start, last, limit)
-    entries = [_entry(each, seen) for each in seen["entries"] if term in (None, each["term"])]
+        start = first or 1
+        if first is None and not last and term is None:
+            start = max(admin.read_log(1, 1, 1)["last_index"] - LOG_LIMIT + 1, 1)
+        seen, found = _read(admin, start, last, term)
+    entries = [_entry(each, seen) for each in found]
     document = Log(
         f"n{chosen[0]}", seen["first_index"], seen["last_index"], seen["commit_index"], entries
     )
     header = ("INDEX", "TERM", "KIND", "STATE", "BYTES", "DATA")
     rows = [(e.index, e.term, e.kind, e.state, e.bytes, e.preview) for e in entries]
     settings.output.show(document, lambda: table(header, rows) if rows else ["no such entries"])
+
+
+def _read(
+    admin: "Admin", start: int, last: int, term: int | None
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Entries `start`..`last`, 0 is the end, of `term`; before them where the log stands."""
+    found: list[dict[str, Any]] = []
+    while True:
+        seen = admin.read_log(start, last, LOG_PAGE)
+        # What comes in meanwhile is left out: it might never end.
+        last = min(last or seen["last_index"], seen["last_index"])
+        page = seen["entries"]
+        found += [each for each in page if term in (None, each["term"])]
+        if not page or page[-1]["index"] >= last:
+            return seen, found
+        start = page[-1]["index"] + 1
 
 
 def _entry(values: dict[str, Any], seen: dict[str, Any]) -> "Any":  # noqa: ANN401
@@ -139,7 +226,7 @@ def events(
 ) -> None:
     """Show what happened on the nodes, merged by time."""
     from raftctl.cluster.directory import find_cluster
-    from raftctl.cluster.eventstream import history, live
+    from raftctl.cluster.eventstream import stream
     from raftctl.cluster.observation import observe
     from raftctl.selectors import resolve
 
@@ -149,10 +236,13 @@ def events(
     seen = observe(cluster)
     chosen = resolve([node], seen)
     running = [each for each in chosen if seen.nodes[each - 1].proc == "running"]
+    left_out = [f"n{each}" for each in chosen if each not in running]
     if not running:
-        raise CliError("E_NOT_RUNNING", "none of these nodes runs", Exit.NOT_RUNNING)
-    stream = live(cluster, running) if follow else history(cluster, running)
-    for node_id, happened in stream:
+        hint = f"{cluster.line} start {' '.join(left_out)}"
+        raise CliError("E_NOT_RUNNING", "none of these nodes runs", Exit.NOT_RUNNING, hint=hint)
+    if left_out:
+        settings.output.note(f"without {' '.join(left_out)}: not running")
+    for node_id, happened in stream(cluster, chosen, follow, settings.output.note):
         if happened.wall_ns < oldest_ns or (kind and happened.kind not in kind):
             continue
         document = _event(node_id, happened)

@@ -22,6 +22,7 @@ def conversation() -> list[tuple[str, bytes]]:
         role="client",
         nonce=HELLO_NONCE,
         challenge=challenge,
+        dialled_id=1,
     )
     welcome = make_welcome(TOKEN, hello, CHALLENGE_NONCE, node_id=1, incarnation=7, last_applied=4)
     header = Header(client_id=0x1122334455667788, sequence=1, acked_below=1, born_at=4)

@@ -3,6 +3,7 @@
 import pytest
 
 from node.client.errors import (
+    DeadlineError,
     NoLeaderError,
     OutcomeUnknownError,
     RejectedError,
@@ -123,3 +124,35 @@ def test_sequences_acknowledge_what_no_open_command_needs() -> None:
     assert sequences.header(third).acked_below == first
     sequences.done(first)
     assert sequences.header(third).acked_below == third
+
+
+def test_time_that_ends_on_the_way_to_the_leader_does_not_say_that_there_is_none() -> None:
+    call = Call([1, 2], None, 0, 1)
+    assert tries(call, 0) == 1
+    call.refused(1, refusal("not_leader", leader=2))
+    with pytest.raises(DeadlineError) as caught:
+        call.next(1)
+    assert caught.value.outcome == "none"
+    with pytest.raises(DeadlineError):
+        Call([1, 2], None, 0, 0).next(0)
+
+
+@pytest.mark.parametrize("code", ["no_leader", "no_quorum"])
+def test_time_that_ends_without_a_leader_says_so(code: str) -> None:
+    call = Call([1, 2], None, 0, 1)
+    call.next(0)
+    call.refused(1, refusal(code))
+    with pytest.raises(NoLeaderError) as caught:
+        call.next(1)
+    assert caught.value.code == code
+
+
+def test_time_that_ends_in_doubt_is_an_unknown_outcome_whatever_was_heard_last() -> None:
+    call = Call([1, 2], None, 0, 1)
+    call.next(0)
+    call.sent()
+    call.unreachable(gone(1))
+    call.next(0)
+    call.refused(2, refusal("not_leader", leader=1))
+    with pytest.raises(OutcomeUnknownError):
+        call.next(1)

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from node.client.blocking import Client
 from node.machines import kv
 from tests.measure.commands import Raftctl
-from tests.measure.durability import durability
+from tests.measure.durability import Tally, complaint, durability
 
 pytestmark = pytest.mark.e2e
 
@@ -22,8 +23,32 @@ needs_strace = pytest.mark.skipif(
 )
 
 
-def test_b39_acknowledged_writes_survive_kill_9_of_all_nodes_at_once() -> None:
-    assert durability(rounds=3) == 0
+def test_b39_acknowledged_writes_survive_kill_9_of_all_nodes_at_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert durability(rounds=3) == 0, capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("tally", "says"),
+    [
+        (Tally({b"a"}, Counter(), 1, 1), "lost"),
+        (Tally({b"a"}, Counter({b"a": 2}), 1, 1), "applied twice"),
+        (Tally({b"a"}, Counter({b"a": 1}), 0, 0), "no command was sent again"),
+        (Tally({b"a"}, Counter({b"a": 1}), 1, 0), "no command is in the log twice"),
+    ],
+    ids=["lost", "twice", "no retry", "no repetition"],
+)
+def test_the_measure_fails_when_a_promise_is_broken_or_nothing_was_shown(
+    tally: Tally, says: str
+) -> None:
+    assert says in (complaint(tally) or "")
+
+
+def test_a_write_without_an_answer_may_be_there_or_not() -> None:
+    """Only what was acknowledged is promised."""
+    applied = Counter({b"a": 1, b"unanswered": 1})
+    assert complaint(Tally({b"a"}, applied, sent_again=1, repeated_in_log=1)) is None
 
 
 @needs_strace

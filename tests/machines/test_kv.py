@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 
 from node.machines import kv
 from node.machines.base import HistoryLostError, Watchable
-from node.machines.kv import KEY_BYTES_MAX, SCAN_MAX, BadCommandError, KvMachine
+from node.machines.kv import (
+    KEY_BYTES_MAX,
+    SCAN_BYTES_MAX,
+    SCAN_MAX,
+    BadCommandError,
+    KvMachine,
+)
 
 Command = tuple[Any, ...]
 MAKERS: dict[str, Callable[..., bytes]] = {"put": kv.put, "delete": kv.delete, "cas": kv.cas}
@@ -134,6 +140,25 @@ def test_a_scan_gives_at_most_scan_max() -> None:
     first = _ask(machine, kv.scan("", limit=SCAN_MAX * 2))
     assert len(first) == SCAN_MAX
     assert len(_ask(machine, kv.scan("", after=first[-1][0]))) == 5
+
+
+def test_a_scan_stops_at_so_many_bytes_and_goes_on_after_its_last_key() -> None:
+    machine = KvMachine()
+    value = b"x" * (SCAN_BYTES_MAX // 4)
+    _apply(machine, *(kv.put(f"k{number}", value) for number in range(7)))
+    after, pages = None, []
+    while page := _ask(machine, kv.scan("", after=after)):
+        assert sum(len(key) + len(value) for key, value, _ in page) <= SCAN_BYTES_MAX
+        pages.append([key for key, _, _ in page])
+        after = page[-1][0]
+    assert pages == [["k0", "k1", "k2"], ["k3", "k4", "k5"], ["k6"]]
+
+
+def test_a_scan_gives_an_item_however_long_it_is() -> None:
+    machine = KvMachine()
+    _apply(machine, kv.put("a", b"x" * (2 * SCAN_BYTES_MAX)), kv.put("b", b""))
+    assert [key for key, _, _ in _ask(machine, kv.scan(""))] == ["a"]
+    assert [key for key, _, _ in _ask(machine, kv.scan("", after="a"))] == ["b"]
 
 
 # -- watches ---------------------------------------------------------------------------------------
@@ -311,3 +336,14 @@ def test_command_with_a_costly_tag_is_refused_before_its_value_is_computed() -> 
             KvMachine().apply(cbor2.dumps(words), 1)
         with pytest.raises(BadCommandError):
             KvMachine().query(cbor2.dumps(words))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["put", "k", [0] * 1000], ["get"] + [0] * 100_000, ["put", "k", {"a": b"v"}], ["put"], []],
+    ids=["nested", "long", "map", "short", "empty"],
+)
+def test_command_with_more_in_it_than_plain_words_is_refused(words: list[Any]) -> None:
+    for ask in (lambda data: KvMachine().apply(data, 1), KvMachine().query):
+        with pytest.raises(BadCommandError):
+            ask(cbor2.dumps(words))

@@ -4,9 +4,11 @@ import argparse
 import statistics
 import sys
 import time
+from typing import NamedTuple
 
 import psutil
 
+from node.client.admin import Admin
 from tests.measure.commands import Raftctl, fresh_home
 from tests.measure.durability import durability
 from tests.measure.failover import failover
@@ -47,16 +49,44 @@ def idle(seconds: int) -> None:
 
 
 def throughput(seconds: int) -> None:
-    """Puts of 100 bytes, each on the disk of a majority before it counts."""
+    """Puts of 100 bytes, each on the disk of a majority before it counts; and where time goes."""
     with fresh_home() as raftctl:
         raftctl.run("up", "-n", "3")
         for inflight in (1, 16, 64, 256, 1000):
+            before = _spent(raftctl)
             report = _bench(raftctl, inflight, seconds)
+            after = _spent(raftctl)
             print(
                 f"put, {inflight:4} in flight: {report['ops_per_s']:8.0f}/s  "
                 f"p50 {report['p50_ms']:.2f} ms  p99 {report['p99_ms']:.2f} ms  "
                 f"errors {report['errors']}  unknown {report['unknown']}"
             )
+            parts = [
+                f"{name} {(after[name].cpu - before[name].cpu) / report['ops'] * 1e6:.0f} us cpu, "
+                f"{(after[name].syncs - before[name].syncs) / report['ops']:.3f} flushes"
+                for name in before
+            ]
+            print(f"     for each put: {'; '.join(parts)}")
+
+
+class Spent(NamedTuple):
+    """What a node has used so far: seconds of processor time, and flushes of its disk."""
+
+    cpu: float
+    syncs: int
+
+
+def _spent(raftctl: Raftctl) -> dict[str, Spent]:
+    """By role and name, the leader first."""
+    status = raftctl.document("status")
+    spent: dict[str, Spent] = {}
+    for node in sorted(status["nodes"], key=lambda node: node["id"] != status["leader"]):
+        role = "leader" if node["id"] == status["leader"] else "follower"
+        with Admin(raftctl.address("demo"), int(node["id"][1:])) as admin:
+            syncs = admin.status()["disk"]["syncs"]
+        cpu = sum(psutil.Process(node["pid"]).cpu_times()[:2])
+        spent[f"{role} {node['id']}"] = Spent(cpu, syncs)
+    return spent
 
 
 def _bench(raftctl: Raftctl, inflight: int, seconds: int) -> dict[str, float]:

@@ -39,7 +39,9 @@ class Raftctl:
             timeout=120,
         )
         if check and done.returncode != 0:
-            raise RuntimeError(f"raftctl {' '.join(args)}: exit {done.returncode}\n{done.stderr}")
+            raise RuntimeError(
+                f"raftctl {' '.join(args)}: exit {done.returncode}\n{done.stdout}{done.stderr}"
+            )
         return done
 
     def timed(self, *args: str, check: bool = True) -> float:

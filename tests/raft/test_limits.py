@@ -281,3 +281,23 @@ def test_saved_state_that_no_node_has_saved_is_refused() -> None:
 def test_limit_of_nothing_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=name):
         CoreConfig(1, frozenset({1}), **{name: 0})  # type: ignore[arg-type]
+
+
+# -- what a leader takes without a majority --------------------------------------------------------
+def test_uncommitted_bytes_are_bounded_and_a_commit_makes_room() -> None:
+    solo = Solo([], entry_size=len, uncommitted_bytes_max=1000)
+    solo.lead()
+    for _ in range(10):
+        solo.core.propose([b"x" * 100])
+    with pytest.raises(ProposalDroppedError, match="1000 bytes are not committed"):
+        solo.core.propose([b"x"])
+    solo.work()
+    solo.acknowledge(1 + 4)  # the no-op, and four of them
+    solo.core.propose([b"x" * 400])
+    with pytest.raises(ProposalDroppedError):
+        solo.core.propose([b"x"])
+    solo.work()
+    solo.acknowledge(1 + 11)
+    solo.core.propose([b"x" * 5000])  # one is taken however large it is
+    with pytest.raises(ProposalDroppedError):
+        solo.core.propose([b"x"])

@@ -17,6 +17,8 @@ def violations(value: Any, schema: dict[str, Any], where: str = "$") -> list[str
     """What of `value` does not fit; empty when all does."""
     if "const" in schema:
         return [] if value == schema["const"] else [f"{where} is {value!r}"]
+    if "enum" in schema:
+        return [] if value in schema["enum"] else [f"{where} is {value!r}"]
     if "anyOf" in schema:
         options = [violations(value, each, where) for each in schema["anyOf"]]
         return [] if any(not found for found in options) else min(options, key=len)

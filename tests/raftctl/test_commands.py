@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from raftctl.documents import json_schema
+from raftctl.schemas import json_schema
 from tests.measure.commands import Raftctl, fresh_home
 from tests.raftctl.schema import violations
 
@@ -185,7 +185,7 @@ def test_help_and_status_do_without_heavy_imports(cluster: Raftctl) -> None:
         code = (
             "import sys; from raftctl import cli; sys.argv = ['raftctl', *sys.argv[1:]]\n"
             "try: cli.main()\n"
-            "except SystemExit: pass\n"
+            "except SystemExit as end: assert not end.code, f'exit {end.code}'\n"
             "heavy = {'rich', 'trio', 'textual', 'asyncio'} & set(sys.modules)\n"
             "assert not heavy, heavy"
         )

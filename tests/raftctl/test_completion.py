@@ -39,6 +39,7 @@ def offered(raftctl: Raftctl, *words: str) -> list[str]:
     [
         (["st"], ["status", "start", "stop"]),
         (["log", ""], ["show"]),
+        (["help", "st"], ["status", "start", "stop"]),
         (["kill", "n"], ["n1", "n2", "n3"]),
         (["kill", "fol"], ["follower", "followers"]),
         (["-c", ""], ["shop"]),

@@ -1,28 +1,26 @@
 """What the command line is made of, without a cluster."""
 
 import json
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
-from raftctl.cluster.configfile import load_config
 from raftctl.cluster.partitions import plan
-from raftctl.documents import KINDS, Node, Quorum, Status, json_schema
+from raftctl.documents import KINDS
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
+from raftctl.schemas import json_schema
 from raftctl.selectors import resolve
-from raftctl.values import ago, bytes_per_second, latency, probability, seconds
-
-
-def status(size: int = 5, leader: int | None = 2, down: tuple[int, ...] = ()) -> Status:
-    nodes = [
-        Node(f"n{n}", f"127.0.0.1:{8100 + n}", n, "exited" if n in down else "running", "", "")
-        for n in range(1, size + 1)
-    ]
-    for node in nodes:
-        node.lag = 7 if node.id == "n4" else 0
-    name = None if leader is None else f"n{leader}"
-    return Status("demo", name, 1, "ok", Quorum(size - len(down), size // 2 + 1), 0, nodes)
+from raftctl.values import (
+    SECONDS_MAX,
+    ago,
+    bytes_per_second,
+    check_name,
+    latency,
+    probability,
+    seconds,
+)
+from tests.raftctl.clusters import status
 
 
 @pytest.mark.parametrize(
@@ -65,13 +63,39 @@ def test_leader_of_a_cluster_without_one_is_exit_5() -> None:
 
 def test_values_as_people_write_them() -> None:
     assert [seconds(text) for text in ("10s", "200ms", "5m", "2")] == [10, 0.2, 300, 2]
+    assert [seconds(text) for text in ("1d", "1h30m", "1m0.5s", ".5s")] == [86_400, 5400, 60.5, 0.5]
+    assert seconds("3650d") == SECONDS_MAX
     assert latency("100ms+-20ms") == (100, 20)
-    assert [probability(text) for text in ("10%", "0.5")] == [0.1, 0.5]
-    assert bytes_per_second("64kB/s") == 64_000
+    assert [probability(text) for text in ("10%", "0.5", ".5%", ".5")] == [0.1, 0.5, 0.005, 0.5]
+    assert [bytes_per_second(text) for text in ("64kB/s", "1.5MB", "2GB/s", "1 GiB", "7")] == [
+        64_000, 1_500_000, 2_000_000_000, 1024**3, 7,
+    ]  # fmt: skip
     assert [ago(n) for n in (41, 134, 11_100)] == ["41s", "2m14s", "3h05m"]
-    for bad in ("ten", "5 parsecs", ""):
-        with pytest.raises(CliError):
-            seconds(bad)
+
+
+@pytest.mark.parametrize(
+    ("read", "text"),
+    [(seconds, bad) for bad in ("ten", "5 parsecs", "", "30m1h", "1h 30m", "٣s", "3651d", "1e9")]
+    + [(seconds, "9" * 5000), (seconds, "9" * 18 + "d"), (latency, "5ms+-")]
+    + [(probability, bad) for bad in ("", ".", "101%", "1.1", "-1%", "9" * 5000)]
+    + [(bytes_per_second, bad) for bad in ("", "GB", "1TB", "9" * 5000)],
+)
+def test_values_that_cannot_be_meant(read: Callable[[str], object], text: str) -> None:
+    with pytest.raises(CliError) as caught:
+        read(text)
+    assert (caught.value.code, caught.value.exit_code) == ("E_USAGE", Exit.USAGE)
+
+
+@pytest.mark.parametrize("name", ["demo", "3", "a-b_c", "x" * 64])
+def test_names_of_clusters(name: str) -> None:
+    assert check_name(name) == name
+
+
+@pytest.mark.parametrize("name", ["", "-x", "_x", "é", "a/b", "..", "a b", "a\n", "x" * 65])
+def test_what_is_no_name_of_a_cluster(name: str) -> None:
+    with pytest.raises(CliError) as caught:
+        check_name(name)
+    assert caught.value.exit_code == Exit.USAGE
 
 
 def test_groups_of_a_partition_and_what_is_left() -> None:
@@ -97,40 +121,6 @@ def test_shapes_of_partitions() -> None:
 def test_node_in_two_groups_is_refused() -> None:
     with pytest.raises(CliError, match="two groups"):
         plan(status(), ["1,2", "/", "2,3"], False, False, None, [])
-
-
-def test_wrong_key_names_its_line_and_the_nearest_right_one(tmp_path: Path) -> None:
-    path = tmp_path / "my.toml"
-    path.write_text("[cluster]\nnodes = 3\n\n[raft]\nheartbeat_m = 50\n")
-    with pytest.raises(CliError) as caught:
-        load_config(str(path), [])
-    assert caught.value.exit_code == Exit.USAGE
-    assert f"{path}:5" in caught.value.message
-    assert "heartbeat_ms" in caught.value.hint
-
-
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("[raft]\nheartbeat_ms = 'soon'\n", "my.toml:2"),
-        ("[rafts]\n", "raft"),
-        ("[raft]\nheartbeat_ms = 500\n", "500 ms"),
-        ("nodes = [", "my.toml"),
-    ],
-)
-def test_wrong_values_say_where(tmp_path: Path, text: str, says: str) -> None:
-    path = tmp_path / "my.toml"
-    path.write_text(text)
-    with pytest.raises(CliError) as caught:
-        load_config(str(path), [])
-    assert says in caught.value.message + caught.value.hint
-
-
-def test_presets_are_found_by_name_and_settings_win_over_them() -> None:
-    loaded = load_config("local5", ["raft.heartbeat_ms=20", "cluster.machine=my.mod:Machine"])
-    assert loaded.cluster.nodes == 5
-    assert loaded.raft.heartbeat_ms == 20
-    assert loaded.cluster.machine == "my.mod:Machine"
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))

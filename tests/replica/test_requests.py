@@ -192,12 +192,14 @@ class Applying:
         self.index = 0
         self.runs: list[tuple[int, int]] = []
 
-    def apply(self, client: int, sequence: int, acked: int = 0, born: int = 0) -> bytes:
+    def apply(
+        self, client: int, sequence: int, acked: int = 0, born: int = 0, result: bytes = b"result"
+    ) -> bytes:
         self.index += 1
 
         def run() -> bytes:
             self.runs.append((client, sequence))
-            return b"result"
+            return result
 
         return self.sessions.apply(Header(client, sequence, acked, born), self.index, run)
 
@@ -224,3 +226,42 @@ def test_session_that_is_used_is_not_the_one_to_go() -> None:
     assert applying.apply(1, 2, born=1) == b"result"
     assert applying.apply(2, 1, born=1) == EXPIRED_RESULT
     assert applying.runs == [(1, 1), (2, 1), (1, 2), (3, 1)]
+
+
+def test_bytes_of_results_kept_for_one_client_are_bounded() -> None:
+    applying = Applying(results_bytes_max=100)
+    for sequence in (1, 2):
+        assert applying.apply(7, sequence, result=b"x" * 60) == b"x" * 60
+    assert applying.apply(7, 3) == error_result("TooManyUnacknowledged")
+    assert applying.apply(7, 3, acked=2) == b"result", "60 bytes made room"
+    assert applying.apply(7, 4, acked=99) == EXPIRED_RESULT
+    assert applying.apply(7, 99, acked=99, result=b"x" * 200) == b"x" * 200
+    assert applying.apply(7, 100, acked=99) == error_result("TooManyUnacknowledged")
+
+
+def test_bytes_of_all_results_are_bounded_and_the_least_used_sessions_go() -> None:
+    applying = Applying(sessions_bytes_max=100)
+    for client in (1, 2, 3):
+        applying.apply(client, 1, result=b"x" * 40)
+    assert len(applying.sessions) == 2
+    assert applying.apply(1, 1) == EXPIRED_RESULT
+    assert applying.apply(3, 1) == b"x" * 40
+    applying.apply(2, 2, acked=2, result=b"x" * 40)  # its first result is gone
+    assert len(applying.sessions) == 2
+    applying.apply(4, 1, born=9, result=b"x" * 1000)
+    assert len(applying.sessions) == 1, "the one that is in use stays, however large"
+
+
+@pytest.mark.parametrize("answer", ["text", None, 7, bytearray(b"x")])
+def test_query_that_is_not_answered_in_bytes_is_refused_and_the_node_goes_on(answer: Any) -> None:
+    class Wrong(Recorder):
+        def query(self, query: bytes) -> Any:
+            return answer
+
+    driven = Driven(machine=Wrong()).lead()
+    driven.replica.read(Ticket("c", 1), b"", "stale", True, driven.now)
+    driven.work()
+    driven.collect()
+    failure = driven.replies[1]
+    assert isinstance(failure, Failure)
+    assert (failure.code, type(answer).__name__ in failure.message) == ("bad_request", True)

@@ -34,6 +34,7 @@ def _hello(
     role: Role = "peer",
     challenge_nonce: bytes = NONCE,
     nonce: bytes = CLIENT_NONCE,
+    dialled_id: int = 1,
 ) -> Hello:
     return make_hello(
         token,
@@ -43,13 +44,19 @@ def _hello(
         role=role,
         nonce=nonce,
         challenge=Challenge(PROTOCOL_VERSION, challenge_nonce),
+        dialled_id=dialled_id,
     )
 
 
 def _check(hello: Hello, challenge_nonce: bytes = NONCE) -> str | None:
     """The code of the refusal, None for an entry."""
     goodbye = check_hello(
-        hello, token=TOKEN, cluster_id="demo", challenge_nonce=challenge_nonce, peer_ids=PEERS
+        hello,
+        token=TOKEN,
+        cluster_id="demo",
+        challenge_nonce=challenge_nonce,
+        node_id=1,
+        peer_ids=PEERS,
     )
     if goodbye is None:
         return None
@@ -64,7 +71,7 @@ def _welcome(hello: Hello, token: bytes = TOKEN, *, node_id: int = 1) -> Welcome
 def _signed(hello: Hello, **changes: Any) -> Hello:
     """`hello` with other fields and a proof that fits them."""
     changed = dataclasses.replace(hello, **changes)
-    return dataclasses.replace(changed, proof=client_proof(TOKEN, changed, NONCE))
+    return dataclasses.replace(changed, proof=client_proof(TOKEN, changed, NONCE, 1))
 
 
 def test_two_sides_that_share_the_token_accept_each_other() -> None:
@@ -102,6 +109,7 @@ def test_the_dialling_side_refuses_another_version(version: int) -> None:
             role="peer",
             nonce=CLIENT_NONCE,
             challenge=Challenge(version, NONCE),
+            dialled_id=1,
         )
     assert caught.value.code == "protocol_version"
 
@@ -122,6 +130,11 @@ def test_an_unknown_node_is_refused(node_id: int) -> None:
 def test_who_knows_no_token_does_not_learn_which_nodes_exist() -> None:
     for node_id in (2, 4):
         assert _check(_hello(OTHER_TOKEN, node_id=node_id)) == "wrong_token"
+
+
+def test_a_hello_for_one_node_does_not_open_another() -> None:
+    """Else who listens on a dead node's port could pass it on, and act in another's name."""
+    assert _check(_hello(dialled_id=3)) == "wrong_token"
 
 
 def test_a_replayed_hello_does_not_fit_another_challenge() -> None:
@@ -178,20 +191,20 @@ def test_a_welcome_that_was_changed_under_way_is_refused(change: dict[str, Any])
 
 def test_the_right_cluster_behind_the_wrong_address_is_refused() -> None:
     hello = _hello()
-    with pytest.raises(HandshakeError, match="node 3 answers where 1 should") as caught:
+    with pytest.raises(HandshakeError, match="n3 answers where n1 should") as caught:
         check_welcome(_welcome(hello, node_id=3), hello, TOKEN, NONCE, expect_node_id=1)
     assert caught.value.code == "unknown_node"
 
 
 def test_the_proof_of_a_hello_does_not_depend_on_its_own_proof_field() -> None:
     hello = _hello()
-    assert client_proof(TOKEN, dataclasses.replace(hello, proof=b"any"), NONCE) == hello.proof
+    assert client_proof(TOKEN, dataclasses.replace(hello, proof=b"any"), NONCE, 1) == hello.proof
 
 
 def test_fields_that_join_to_the_same_bytes_give_different_proofs() -> None:
     one = _signed(_hello(), cluster_id="demo", nonce=b"x" * NONCE_BYTES)
-    assert client_proof(TOKEN, one, b"ab") != client_proof(
-        TOKEN, dataclasses.replace(one, cluster_id="bdemo"), b"a"
+    assert client_proof(TOKEN, one, b"ab", 1) != client_proof(
+        TOKEN, dataclasses.replace(one, cluster_id="bdemo"), b"a", 1
     )
 
 

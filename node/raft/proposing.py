@@ -1,0 +1,59 @@
+"""New entries on the leader, and how much it takes without a majority.
+
+A leader that is cut off cannot know it at once, and would take entries without end. So both their
+number and their bytes are bounded until they are committed.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from node.raft.errors import NotLeaderError, ProposalDroppedError
+from node.raft.messages import LogEntry
+from node.raft.roles import Leader
+
+if TYPE_CHECKING:
+    from node.raft.core import RaftCore
+
+
+def propose(core: "RaftCore", entries: Sequence[Any]) -> int:
+    """Append `entries` on the leader, in one piece, and give the index of the first.
+
+    Raises NotLeaderError; ProposalDroppedError when too much is uncommitted or leadership is being
+    transferred; ValueError for no entries, and for None, which stands for the no-op.
+    """
+    if not entries:
+        raise ValueError("there is no entry to append")
+    if any(entry is None for entry in entries):
+        raise ValueError("None is the no-op of an election, not an entry")
+    leader = core.role
+    if not isinstance(leader, Leader):
+        raise NotLeaderError(core.leader_id)
+    if leader.transfer is not None:
+        raise ProposalDroppedError("leadership is being transferred")
+    size = _size_of(core, entries)
+    _check_room(core, leader, len(entries), size)
+    leader.uncommitted_bytes += size
+    first = core.log.last_index + 1
+    core.log.append([LogEntry(core.term, entry) for entry in entries])
+    return first
+
+
+def _check_room(core: "RaftCore", leader: Leader, count: int, size: int) -> None:
+    open_entries = core.log.last_index - core.commit_index
+    if open_entries + count > core.config.uncommitted_max:
+        raise ProposalDroppedError(f"{open_entries} entries are not committed yet")
+    open_bytes = leader.uncommitted_bytes
+    if open_bytes and open_bytes + size > core.config.uncommitted_bytes_max:
+        raise ProposalDroppedError(f"{open_bytes} bytes are not committed yet")
+
+
+def committed(core: "RaftCore", leader: Leader, index: int) -> None:
+    """Everything up to `index`, above the commit index so far, makes room."""
+    first = max(core.commit_index, leader.first_index) + 1
+    entries = core.log.entries(first, index)
+    leader.uncommitted_bytes -= _size_of(core, [entry.entry for entry in entries])
+
+
+def _size_of(core: "RaftCore", entries: Iterable[Any]) -> int:
+    measure = core.config.entry_size
+    return 0 if measure is None else sum(map(measure, entries))

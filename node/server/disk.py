@@ -1,0 +1,89 @@
+"""The disk's own thread: it saves one batch at a time, and the driver goes on meanwhile.
+
+A flush takes as long as the disk likes, and a node that did nothing else until it is through would
+look dead to the others. A thread that is there already is also quicker than one that is asked for:
+handing a batch over costs two queue operations.
+"""
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NamedTuple, Self
+
+import trio
+
+from node.raft.ready import Ready
+from node.storage.base import Storage, StorageError
+
+CLOSE_SECONDS_MAX = 1.0
+
+
+class Outcome(NamedTuple):
+    """What became of a batch, and how long it took."""
+
+    error: StorageError | None
+    seconds: float
+
+
+class Disk:
+    """Saves Readys to a storage. Made and used by one Trio task; `wake` is called in it."""
+
+    def __init__(self, storage: Storage, wake: Callable[[], None]) -> None:
+        self._storage = storage
+        self._wake = wake
+        self._jobs: queue.SimpleQueue[Ready | None] = queue.SimpleQueue()
+        self._outcomes: queue.SimpleQueue[Outcome | Exception] = queue.SimpleQueue()
+        self._token = trio.lowlevel.current_trio_token()
+        # A disk that hangs must not keep the process from ending, hence the daemon.
+        self._thread = threading.Thread(target=self._run, name="disk", daemon=True)
+        self.began_at: float | None = None
+        """When the save under way began (monotonic seconds); None: none is."""
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._jobs.put(None)
+        self._thread.join(CLOSE_SECONDS_MAX)
+
+    def begin(self, ready: Ready) -> None:
+        """Save what `ready` holds; one batch at a time."""
+        assert self.began_at is None, "one save at a time"
+        self.began_at = time.monotonic()
+        self._jobs.put(ready)
+
+    def take_outcome(self) -> Outcome | None:
+        """The end of the save under way; None while it goes on, or when there is none.
+
+        Raises what the storage raised, but for StorageError.
+        """
+        try:
+            outcome = self._outcomes.get_nowait()
+        except queue.Empty:
+            return None
+        self.began_at = None
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def _run(self) -> None:
+        while (ready := self._jobs.get()) is not None:
+            self._outcomes.put(self._save(ready))
+            with suppress(trio.RunFinishedError):
+                self._token.run_sync_soon(self._wake)
+
+    def _save(self, ready: Ready) -> Outcome | Exception:
+        began = time.monotonic()
+        error = None
+        try:
+            self._storage.save(
+                ready.hard_state, ready.truncate_from, ready.first_index, ready.entries
+            )
+        except StorageError as failure:
+            error = failure
+        except Exception as bug:  # not ours to judge in this thread: the driver raises it
+            return bug
+        return Outcome(error, time.monotonic() - began)

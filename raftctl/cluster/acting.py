@@ -1,0 +1,142 @@
+"""What is done to nodes, one after the other, and what came of it."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from raftctl.cluster.directory import Cluster, changing, find_cluster
+from raftctl.cluster.observation import observe
+from raftctl.cluster.processes import NodeProcess, is_paused
+from raftctl.cluster.waiting import POLL_SECONDS, ended_early
+from raftctl.documents import Action, Target
+from raftctl.errors import CliError
+from raftctl.exit_codes import Exit
+from raftctl.selectors import resolve
+from raftctl.settings import Settings, confirm
+
+STOP_SECONDS = 30.0
+
+
+class Done(NamedTuple):
+    """What became of one node, and whether anything changed."""
+
+    message: str
+    changed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """Something to do to each node that was selected.
+
+    `undo`: the verb that takes it back. `loses`: it may cost the quorum. `question`: what to ask
+    before it. `comes_up`: the nodes are to answer afterwards.
+    """
+
+    name: str
+    act: Callable[[Cluster, NodeProcess], Done]
+    undo: str = ""
+    loses: bool = False
+    question: str = ""
+    comes_up: bool = False
+
+
+def act_on_each(settings: Settings, selectors: Sequence[str], deed: Deed) -> int:
+    """Do it to each node; rows say what came of it. Exit 8 when it failed for some."""
+    output = settings.output
+    cluster = find_cluster(settings)
+    with output.patience(f"{deed.name} {' '.join(selectors)}: under way"):
+        chosen = resolve(selectors, observe(cluster))
+    if not chosen:
+        raise CliError(
+            "E_NO_NODE",
+            f"{' '.join(selectors)}: there is no such node now",
+            Exit.NOT_FOUND,
+            hint=f"{cluster.line} status",
+        )
+    if deed.question:
+        confirm(settings, deed.question)
+    with output.patience(f"{deed.name} {' '.join(selectors)}: under way"):
+        results: dict[int, Result]
+        with changing(settings, cluster.name):
+            results = {n: _try(cluster, deed, cluster.processes[n]) for n in chosen}
+        if deed.comes_up:
+            started = [n for n, done in results.items() if isinstance(done, Done) and done.changed]
+            results.update(wait_until_up(cluster, started, settings.timeout or STOP_SECONDS))
+    return _report(settings, cluster, deed, results)
+
+
+Result = Done | CliError
+
+
+def _try(cluster: Cluster, deed: Deed, process: NodeProcess) -> Result:
+    try:
+        return deed.act(cluster, process)
+    except CliError as error:
+        return error
+    except OSError as error:
+        return CliError("E_IO", f"{error.filename}: {error.strerror}", Exit.UNEXPECTED)
+
+
+def wait_until_up(cluster: Cluster, node_ids: Sequence[int], timeout: float) -> dict[int, CliError]:
+    """Wait until these nodes answer. Gives the errors of those that do not."""
+    waiting = set(node_ids)
+    errors: dict[int, CliError] = {}
+    deadline = time.monotonic() + timeout
+    while waiting:
+        rows = {int(row.id[1:]): row for row in observe(cluster, timeout=0.5).nodes}
+        for node_id in sorted(waiting):
+            process = cluster.processes[node_id]
+            if rows[node_id].proc in ("running", "paused"):
+                waiting.discard(node_id)
+            elif process.find() is None:
+                waiting.discard(node_id)
+                errors[node_id] = ended_early(cluster, process)
+            elif time.monotonic() >= deadline:
+                waiting.discard(node_id)
+                errors[node_id] = CliError(
+                    "E_TIMEOUT",
+                    f"{process.name} does not answer within {timeout:g}s",
+                    Exit.TIMED_OUT,
+                    hint=f"{cluster.line} logs {process.name}",
+                )
+        if waiting:
+            time.sleep(POLL_SECONDS)
+    return errors
+
+
+def _report(settings: Settings, cluster: Cluster, deed: Deed, results: dict[int, Result]) -> int:
+    output = settings.output
+    if len(results) == 1:
+        (only,) = results.values()
+        if isinstance(only, CliError):
+            raise only
+    targets, failures, changed = [], [], []
+    for node_id, result in results.items():
+        name = f"n{node_id}"
+        if isinstance(result, CliError):
+            failures.append(result)
+            targets.append(Target(name, False, result.message))
+        else:
+            targets.append(Target(name, True, result.message))
+            changed += [name] if result.changed else []
+    undo = f"{cluster.line} {deed.undo} {' '.join(changed)}" if deed.undo and changed else None
+    warning = _quorum_warning(cluster) if deed.loses and changed else None
+    if warning:
+        output.warn(warning)
+    document = Action(deed.name, targets, warning, undo)
+    output.show(document, lambda: [f"{t.node}  {t.message}" for t in targets])
+    if undo:
+        output.note(f"undo: {undo}")
+    if not failures:
+        return Exit.OK
+    return Exit.PARTIAL if len(failures) < len(targets) else failures[0].exit_code
+
+
+def _quorum_warning(cluster: Cluster) -> str | None:
+    found = [process.find() for process in cluster.processes.values()]
+    running = sum(1 for pid in found if pid is not None and not is_paused(pid))
+    need = len(found) // 2 + 1
+    if running >= need:
+        return None
+    return f"{running} of {len(found)} nodes left, {need} are needed: no quorum"

@@ -1,0 +1,46 @@
+"""Where a key stands in a TOML file, found the way a reader would: the parser does not tell."""
+
+import re
+import tomllib
+
+_PART = r"""(?:"[^"\n]*"|'[^'\n]*'|[A-Za-z0-9_-]+)"""
+_KEY = rf"{_PART}(?:[ \t]*\.[ \t]*{_PART})*"
+_HEADER = re.compile(rf"\s*\[\[?[ \t]*({_KEY})[ \t]*\]")
+_ASSIGNMENT = re.compile(rf"\s*({_KEY})[ \t]*=[ \t]*")
+_INLINE = re.compile(rf"[{{,][ \t]*({_KEY})[ \t]*=")
+
+Path = tuple[str, ...]
+
+
+def line_of(text: str, key: str) -> int | None:
+    """The line of a dotted key or table, from 1; None where it cannot be found."""
+    wanted = tuple(key.split("."))
+    table: Path = ()
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := _HEADER.match(line):
+            table = _parts(header[1])
+            found = [table]
+        elif assignment := _ASSIGNMENT.match(line):
+            path = table + _parts(assignment[1])
+            found = [path]
+            if line.startswith("{", assignment.end()):
+                found += [path + _parts(each) for each in _INLINE.findall(line, assignment.end())]
+        else:
+            continue
+        if any(path[: len(wanted)] == wanted for path in found):
+            return number
+    return None
+
+
+def _parts(key: str) -> Path:
+    """The parts of a key, without their quotes."""
+    return tuple(_unquoted(part) for part in re.findall(_PART, key))
+
+
+def _unquoted(part: str) -> str:
+    if part[0] not in "\"'":
+        return part
+    try:
+        return str(tomllib.loads(f"value = {part}")["value"])
+    except tomllib.TOMLDecodeError:
+        return part

@@ -1,0 +1,68 @@
+"""CBOR from strangers costs no more than its limits allow."""
+
+from typing import Any
+
+import cbor2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from node.wire import cbor
+from node.wire.cbor import COUNTED_FROM_BYTES, ELEMENTS_MAX, CborError, load_plain
+
+PLAIN: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**64), 2**64 - 1) | st.floats() | st.text(),
+    lambda inner: (
+        st.lists(inner | st.binary(max_size=300), max_size=4)
+        | st.dictionaries(st.text(max_size=30), inner, max_size=4)
+    ),
+    max_leaves=20,
+)
+
+
+def array_of(element: bytes, count: int) -> bytes:
+    return b"\x9a" + count.to_bytes(4, "big") + element * count
+
+
+@pytest.mark.parametrize(
+    "element", [b"\x80", b"\xa0", b"\x00", b"\xf6", b"\x60", b"\x40", b"\x9f\xff", b"\x5f\xff"]
+)
+def test_message_of_absurdly_many_elements_is_refused_before_it_is_decoded(
+    element: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cbor2, "CBORDecoder", None)
+    with pytest.raises(CborError, match="elements"):
+        load_plain(array_of(element, 8_000_000 // len(element)), 4)
+
+
+def test_as_many_elements_as_allowed_are_decoded() -> None:
+    assert load_plain(array_of(b"\x00", ELEMENTS_MAX - 1), 4) == [0] * (ELEMENTS_MAX - 1)
+    with pytest.raises(CborError):
+        load_plain(array_of(b"\x00", ELEMENTS_MAX), 4)
+
+
+@pytest.mark.parametrize("size", [100, 255, 256, 65_535, 65_536, 1_000_000])
+def test_long_strings_are_one_element_each(size: int) -> None:
+    value = [bytes(size), "x" * size, bytes(size)] * 3
+    assert load_plain(cbor2.dumps(value), 4) == value
+
+
+@given(PLAIN)
+def test_as_many_elements_are_counted_as_there_are(value: Any) -> None:
+    def count(of: Any) -> int:
+        if isinstance(of, list):
+            return 1 + sum(map(count, of))
+        if isinstance(of, dict):
+            return 1 + sum(1 + count(item) for item in of.values())
+        return 1
+
+    data = cbor2.dumps(value)
+    elements = count(value)
+    filled = b"\xf6" * (ELEMENTS_MAX - elements)
+    cbor._count_elements(data + filled)
+    with pytest.raises(CborError):
+        cbor._count_elements(data + filled + b"\xf6")
+
+
+def test_what_is_too_short_to_hold_too_many_is_not_counted() -> None:
+    assert COUNTED_FROM_BYTES <= ELEMENTS_MAX
