@@ -158,7 +158,7 @@ async def _serve(node: Node, machine: StateMachine, is_wiped: bool) -> None:
     except (OSError, UnicodeError) as error:
         why = getattr(error, "strerror", None) or error
         raise StartError(f"cannot listen on {address.host}:{address.port}: {why}") from error
-    watches = Watches(node.driver.replica, machine, node.spec.limits.frame_bytes_max)
+    watches = Watches(node.driver, machine, node.spec.limits.frame_bytes_max)
     node.driver.after_apply(watches.send_changes)
     core = node.driver.replica.core
     node.hub.publish(

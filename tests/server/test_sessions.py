@@ -431,3 +431,34 @@ def test_links_are_told_of_new_rules_and_of_those_that_are_over() -> None:
         assert second.told == 0
 
     on_stage(scenario)
+
+
+def test_watchers_without_end_do_not_hold_up_the_driver() -> None:
+    made: list[tuple[int, int]] = []
+
+    class Slow(KvMachine):
+        def changes(self, query: bytes, since: int) -> list[bytes]:
+            begin = now_us()
+            while now_us() - begin < 5_000:
+                pass
+            made.append((since, begin))
+            return super().changes(query, since)
+
+    async def main() -> None:
+        async with stage(Slow()) as at:
+            writer, watcher = await at.visit(), await at.visit()
+            queries = [kv.watch("a" * (number // 2)) for number in range(40)]
+            await watcher.send(*(Watch(n, query, 0) for n, query in enumerate(queries)))
+            for _ in queries:
+                await watcher.receive()
+            made.clear()
+            turns: list[int] = []
+            tick = at.node.driver._take_in
+            at.node.driver._take_in = lambda now: (turns.append(now), tick(now))[1]  # type: ignore[method-assign,func-returns-value]
+            await _put(at, writer, "a" * 30)
+            told = [getattr(await watcher.receive(), "id", None) for _ in queries]
+            assert told == list(range(40))
+            assert len(made) <= 40, "watchers of one turn with the same query share the answer"
+            assert len(turns) >= 5, "100 ms and more, in turns of 20 ms"
+
+    trio.run(main)
