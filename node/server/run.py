@@ -6,6 +6,7 @@ promised anything, so it follows without voting or acknowledging, and says what 
 
 import gc
 import json
+import resource
 import signal
 import time
 from collections.abc import Callable
@@ -37,6 +38,8 @@ from node.wire.messages import Happened, Hello
 
 HAND_OVER_SECONDS_MAX = 0.5
 ERROR_TEXT_MAX = 500
+FILES_MIN = 2048
+"""All connections that the listener admits, those to peers, and the database."""
 FREEZE_ENTRIES = 20_000
 APPEND_BYTES_MAX = 1024 * 1024
 ENTRY_OVERHEAD_BYTES = 16
@@ -62,6 +65,7 @@ def run_node(folder: Path, node_id: int) -> int:
     except (ConfigError, MachineError, StorageError, StartError, ValueError, OSError) as error:
         log("error", "cannot start", node=node_name(node_id), why=str(error))
         return 1
+    _allow_files()
     try:
         trio.run(_serve, node, machine, is_wiped)
     except (StartError, BaseExceptionGroup) as error:
@@ -75,6 +79,14 @@ def run_node(folder: Path, node_id: int) -> int:
         storage.close()
     log("info", "stopped", node=node_name(node_id))
     return 0
+
+
+def _allow_files() -> None:
+    """Let the process open as many sockets as the listener admits, where the system lets it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES_MIN if hard == resource.RLIM_INFINITY else min(FILES_MIN, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _first(error: BaseException) -> BaseException:
@@ -158,7 +170,7 @@ async def _serve(node: Node, machine: StateMachine, is_wiped: bool) -> None:
     except (OSError, UnicodeError) as error:
         why = getattr(error, "strerror", None) or error
         raise StartError(f"cannot listen on {address.host}:{address.port}: {why}") from error
-    watches = Watches(node.driver.replica, machine, node.spec.limits.frame_bytes_max)
+    watches = Watches(node.driver, machine, node.spec.limits.frame_bytes_max)
     node.driver.after_apply(watches.send_changes)
     core = node.driver.replica.core
     node.hub.publish(

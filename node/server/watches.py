@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from node.machines.base import HistoryLostError, StateMachine, Watchable
-from node.replica import Replica
+from node.server.driver import Driver, now_us
 from node.wire.messages import Changes, Failure, Watch, WireMessage
 
 WATCHES_MAX = 1024
+TURN_US_MAX = 20_000
+"""Watchers that come later hear in the driver's next turn: heartbeats go between."""
 
 
 CHANGE_OVERHEAD_BYTES = 9
@@ -30,12 +32,19 @@ class _Following:
     sent_through: int
 
 
+_Found = dict[tuple[bytes, int], list[bytes]]
+"""Changes by query and the index before them."""
+
+
 class Watches:
     """All watches of a node, by connection and request id."""
 
-    def __init__(self, replica: Replica, machine: StateMachine, frame_bytes_max: int) -> None:
+    def __init__(self, driver: Driver, machine: StateMachine, frame_bytes_max: int) -> None:
         self._changes_bytes_max = frame_bytes_max - FRAME_OVERHEAD_BYTES
-        self._replica = replica
+        self._driver = driver
+        self._replica = driver.replica
+        self._behind: dict[tuple[Watcher, int], None] = {}  # who was not told yet, first come first
+        self._goes_on = False
         self._machine = machine
         self._following: dict[tuple[Watcher, int], _Following] = {}
 
@@ -49,7 +58,7 @@ class Watches:
             return
         since = message.since or self._replica.last_applied
         following = self._following[watcher, message.id] = _Following(message.query, since)
-        self._send(watcher, message.id, following, is_first=True)
+        self._send(watcher, message.id, following, {}, is_first=True)
 
     def remove(self, watcher: Watcher, request_id: int) -> None:
         self._following.pop((watcher, request_id), None)
@@ -61,16 +70,42 @@ class Watches:
 
     def send_changes(self) -> None:
         """The machine has changed."""
-        for (watcher, request_id), following in list(self._following.items()):
-            self._send(watcher, request_id, following, is_first=False)
+        self._behind.update(dict.fromkeys(self._following))
+        if not self._goes_on:
+            self._tell(now_us())
 
-    def _send(
-        self, watcher: Watcher, request_id: int, following: _Following, is_first: bool
-    ) -> None:
+    def _tell(self, now: int) -> None:
+        """Tell those that are behind, as many as the time of one turn allows."""
+        self._goes_on = False
+        found: _Found = {}  # most watchers want the same, from the same index on
+        while self._behind:
+            if now_us() - now > TURN_US_MAX:
+                self._goes_on = True
+                self._driver.submit([self._tell])
+                return
+            watcher, request_id = key = next(iter(self._behind))
+            del self._behind[key]
+            if key in self._following:
+                self._send(watcher, request_id, self._following[key], found, is_first=False)
+
+    def _changes(self, query: bytes, since: int, found: _Found) -> list[bytes]:
         machine = self._machine
         assert isinstance(machine, Watchable), "checked when the watch began"
+        key = (query, since)
+        if key not in found:
+            found[key] = machine.changes(query, since)
+        return found[key]
+
+    def _send(
+        self,
+        watcher: Watcher,
+        request_id: int,
+        following: _Following,
+        found: _Found,
+        is_first: bool,
+    ) -> None:
         try:
-            changes = machine.changes(following.query, following.sent_through)
+            changes = self._changes(following.query, following.sent_through, found)
         except HistoryLostError as error:
             self._fail(watcher, request_id, "history_lost", str(error))
         except Exception as error:  # the machine is the user's

@@ -66,7 +66,7 @@ class Stage:
         nodes = (NodeAddress(1, "127.0.0.1", 1),)
         spec = ClusterSpec("stage", "stage", nodes, raft=raft, limits=limits)
         self.node = assemble(spec, b"t" * 32, 1, machine, MemoryStorage(), False)
-        self.watches = Watches(self.node.driver.replica, machine, limits.frame_bytes_max)
+        self.watches = Watches(self.node.driver, machine, limits.frame_bytes_max)
         self.node.driver.after_apply(self.watches.send_changes)
         self._nursery = nursery
         self._sequence = 0

@@ -10,6 +10,7 @@ import pytest
 from node.config import (
     FRAME_BYTES_MAX,
     FRAME_OVERHEAD_BYTES,
+    NODES_MAX,
     VALUE_BYTES_MAX,
     ClusterSpec,
     ConfigError,
@@ -21,8 +22,9 @@ from node.config import (
 from node.machines.kv import KvMachine
 from node.raft.messages import LogEntry
 from node.server.node import COMMAND_OVERHEAD_MAX, Node
-from node.server.run import FREEZE_ENTRIES, assemble, freezing, load_faults, run_node
+from node.server.run import FILES_MIN, FREEZE_ENTRIES, assemble, freezing, load_faults, run_node
 from node.storage.memory import MemoryStorage
+from node.transport import listener as listeners
 from node.transport.opening import BUFFER_BYTES_MAX
 
 
@@ -176,3 +178,8 @@ def test_applied_entries_leave_the_collectors_sight() -> None:
         assert gc.get_freeze_count() == count, "not again before as many more are applied"
     finally:
         gc.unfreeze()
+
+
+def test_a_node_may_open_as_many_sockets_as_its_listener_admits() -> None:
+    groups = dict(listeners._GROUPS.values())
+    assert listeners.STRANGERS_MAX + sum(groups.values()) + NODES_MAX < FILES_MIN
