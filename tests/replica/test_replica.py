@@ -48,6 +48,24 @@ def test_b62_sessions_survive_a_restart_since_they_live_in_the_log() -> None:
     assert again.machine.applied == [b"x"]
 
 
+@pytest.mark.parametrize("applied", range(1, 6))
+def test_b37_crash_after_any_entry_applies_each_command_once(applied: int) -> None:
+    """Machine, sessions and applied index begin anew together, so none can be ahead of another."""
+    driven = Driven().lead()
+    for number in range(1, 5):
+        driven.submit(number, command(7, number, b"%d" % number))
+    core = driven.replica.core
+    log = core.entries(1, min(applied + 1, core.last_index))
+    again = Driven(log=log)
+    assert again.replica.last_applied == 0
+    again.lead()
+    for number in range(1, 5):  # the client repeats whatever it is not sure of
+        again.submit(number, command(7, number, b"%d" % number))
+    assert isinstance(again.machine, Recorder)
+    assert again.machine.applied == [b"1", b"2", b"3", b"4"]
+    assert again.replica.last_applied == again.replica.core.last_index
+
+
 def test_b62_evicted_session_refuses_a_retry_instead_of_applying_it_again() -> None:
     driven = Driven(sessions_max=2).lead()
     driven.submit(1, command(7, 1, b"x", born=1))
