@@ -53,8 +53,8 @@ class StartError(Exception):
 def run_node(folder: Path, node_id: int) -> int:
     """Run node `node_id` of the cluster in `folder` until SIGTERM or SIGINT. Returns the exit code.
 
-    0 after a clean stop, 1 when the node could not start or its disk failed, with one clear last
-    line on stderr.
+    0 after a clean stop, 1 when the node could not start or go on, with one clear last line on
+    stderr.
     """
     try:
         spec = load_cluster(folder)
@@ -70,15 +70,28 @@ def run_node(folder: Path, node_id: int) -> int:
         trio.run(_serve, node, machine, is_wiped)
     except (StartError, BaseExceptionGroup) as error:
         cause = _first(error)
-        if not isinstance(cause, StartError | StorageError):
+        text = _last_words(cause)
+        if text is None:
             raise
-        text = "cannot start" if isinstance(cause, StartError) else "stopped: the disk failed"
-        log("error", text, node=node_name(node_id), why=str(cause))
+        log("error", text, node=node_name(node_id), why=str(cause) or type(cause).__name__)
         return 1
     finally:
         storage.close()
     log("info", "stopped", node=node_name(node_id))
     return 0
+
+
+def _last_words(cause: BaseException) -> str | None:
+    """What ended the node; None for a bug of ours, whose traceback is wanted."""
+    match cause:
+        case StartError():
+            return "cannot start"
+        case StorageError():
+            return "stopped: the disk failed"
+        case MemoryError() | RecursionError():
+            return "stopped: the state machine needs more than this process has"
+        case _:
+            return None
 
 
 def _allow_files() -> None:
