@@ -75,6 +75,9 @@ class ConfirmedQueries:
         heappush(self._heap, (read_index, next(self._order), query))
         self.next_deadline = min(self.next_deadline or query.deadline, query.deadline)
 
+    def has_ready(self, applied: int) -> bool:
+        return bool(self._heap) and self._heap[0][0] <= applied
+
     def pop_ready(self, applied: int) -> Iterator[Query]:
         while self._heap and self._heap[0][0] <= applied:
             yield heappop(self._heap)[2]

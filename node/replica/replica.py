@@ -29,6 +29,8 @@ from node.wire.messages import Answer, Applied, Document, Failure, Outcome, Read
 
 READ_PATIENCE = 8
 """A read waits for its index at most this many election timeouts: the log may never reach here."""
+ANSWER_BYTES_MAX = 8 * 1024 * 1024
+"""Of answers that nobody took yet; beyond it further reads wait, though their index is reached."""
 TRANSFER_PATIENCE = 4
 """After this many election timeouts the one who asked for a transfer hears that nobody took over:
 the leader tries for one of them, and the election of whoever leads next may take two more.
@@ -64,10 +66,13 @@ class Replica:
         self._confirmed = ConfirmedQueries()
         self._transfer: PendingTransfer | None = None
         self._replies: list[tuple[Hashable, WireMessage]] = []
+        self._answer_bytes = 0
 
     @property
     def next_deadline(self) -> int:
         """When `tick` has something to do next, in microseconds."""
+        if self._confirmed.has_ready(self.last_applied):
+            return 0
         deadline = self.core.next_deadline
         if self._confirmed.next_deadline is not None:
             deadline = min(deadline, self._confirmed.next_deadline)
@@ -83,6 +88,7 @@ class Replica:
     def tick(self, now: int) -> None:
         """Let time pass."""
         self.core.tick(now)
+        self._answer_confirmed()
         for query in self._confirmed.pop_overdue(now):
             self._fail(query.ticket, "no_quorum", "this node does not catch up")
         if self._transfer is not None and now >= self._transfer.deadline:
@@ -217,8 +223,7 @@ class Replica:
             index += 1
         for state in ready.reads:
             self._finish_read(state)
-        for query in self._confirmed.pop_ready(self.last_applied):
-            self._answer(query)
+        self._answer_confirmed()
 
     def synced(self, seq: int, now: int) -> None:
         """Batch `seq` is durable."""
@@ -232,8 +237,7 @@ class Replica:
         prompt = self.core.take_prompt()
         for state in prompt.reads:
             self._finish_read(state)
-        for query in self._confirmed.pop_ready(self.last_applied):
-            self._answer(query)
+        self._answer_confirmed()
         return prompt
 
     def fail_lost_proposals(self) -> None:
@@ -246,9 +250,20 @@ class Replica:
         for ticket in self._proposals.pop_above(self.core.commit_index):
             self._fail(ticket, "leadership_lost", "this node leads no longer", "unknown")
 
+    def _answer_confirmed(self) -> None:
+        """Answer queries whose index is reached, as long as the answers that wait are not large.
+
+        `next_deadline` has come while there are more: whoever hands out the answers comes back.
+        """
+        for query in self._confirmed.pop_ready(self.last_applied):
+            self._answer(query)
+            if self._answer_bytes > ANSWER_BYTES_MAX:
+                return
+
     def take_replies(self) -> list[tuple[Hashable, WireMessage]]:
         """The replies since the last call: to whom, and what."""
         replies, self._replies = self._replies, []
+        self._answer_bytes = 0
         return replies
 
     # -- inside ------------------------------------------------------------------------------------
@@ -305,6 +320,7 @@ class Replica:
             kind = type(result).__name__
             self._fail(query.ticket, "bad_request", f"the machine answered {kind}, not bytes")
             return
+        self._answer_bytes += len(result)
         source, request_id = query.ticket
         self._replies.append((source, Answer(request_id, self.last_applied, result)))
 

@@ -462,3 +462,28 @@ def test_watchers_without_end_do_not_hold_up_the_driver() -> None:
             assert len(turns) >= 5, "100 ms and more, in turns of 20 ms"
 
     trio.run(main)
+
+
+def test_answers_to_confirmed_reads_are_handed_out_before_many_large_ones_wait() -> None:
+    held: list[int] = []
+
+    class Watched(LargeMachine):
+        stage: Stage
+
+        def query(self, query: bytes) -> bytes:
+            held.append(len(self.stage.node.driver.replica._replies))
+            return super().query(query)
+
+    async def main() -> None:
+        machine = Watched()
+        async with stage(machine) as at:
+            machine.stage = at
+            visitor = await at.visit(buffer_bytes_max=100_000_000)
+            count = 60
+            await visitor.send(*(Read(n, b"large", "linearizable", False) for n in range(count)))
+            for _ in range(count):
+                assert isinstance(await visitor.receive(), Answer)
+
+    trio.run(main)
+    assert len(held) == 60
+    assert max(held) <= 9, "8 MiB and one more"
