@@ -15,6 +15,9 @@ from typing import Any, Literal
 
 DELAY_MS_MAX = 60_000
 RATE_BYTES_S_MAX = 100_000_000_000
+NAME_LENGTH_MAX = 64
+KINDS_MAX = 32
+"""More than there are types of messages."""
 REORDER_MS = 20.0
 """A reordered message is held back this long, so that later ones overtake it."""
 
@@ -91,6 +94,12 @@ class LinkRule:
             raise FaultError("cut has to be true or false, and name a text")
         if any(type(kind) is not str for kind in values["only"]):
             raise FaultError("only has to be a list of message types")
+        if len(self.name) > NAME_LENGTH_MAX or any(
+            len(kind) > NAME_LENGTH_MAX for kind in self.only
+        ):
+            raise FaultError(f"names have at most {NAME_LENGTH_MAX} characters")
+        if len(self.only) > KINDS_MAX:
+            raise FaultError(f"only has at most {KINDS_MAX} message types")
 
     def applies(self, src: int, dst: int, kind: str) -> bool:
         return self.src == src and self.dst == dst and (not self.only or kind in self.only)

@@ -330,3 +330,12 @@ def test_a_map_of_anything_raises_nothing_but_fault_errors() -> None:
 def test_what_is_no_map_is_refused_as_a_rule(values: Any) -> None:
     with pytest.raises(FaultError, match="a rule has to be a map"):
         LinkRule.from_map(values)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("name", "x" * 65), ("only", ["x" * 65]), ("only", ["AppendEntries"] * 33)],
+)
+def test_texts_of_a_rule_are_bounded(field: str, value: Any) -> None:
+    with pytest.raises(FaultError, match="at most"):
+        LinkRule.from_map({**_rule().to_map(), field: value})

@@ -21,6 +21,8 @@ KEY_BYTES_MAX = 4096
 SCAN_MAX = 10_000
 SCAN_BYTES_MAX = 1024 * 1024  # of keys and values, so that an answer fits into a frame
 CHANGES_MAX = 4096
+CHANGES_BYTES_MAX = 16 * 1024 * 1024
+"""Of the keys and values in the changes that are kept for watches."""
 DESCRIBED_MAX = 32  # characters of a key, bytes of a value
 
 
@@ -70,11 +72,15 @@ def decode_result(result: bytes) -> Any:  # noqa: ANN401 - as each function abov
 class KvMachine:
     """The map, and the latest changes to it."""
 
-    def __init__(self, changes_max: int = CHANGES_MAX) -> None:
+    def __init__(
+        self, changes_max: int = CHANGES_MAX, changes_bytes_max: int = CHANGES_BYTES_MAX
+    ) -> None:
         self._values: dict[str, tuple[bytes, int]] = {}
         self._keys: list[str] = []  # sorted
         self._changes: deque[tuple[int, str, bytes | None]] = deque()
         self._changes_max = changes_max
+        self._changes_bytes_max = changes_bytes_max
+        self._changes_bytes = 0
         self._forgotten_through = 0
 
     def apply(self, command: bytes, index: int) -> bytes:
@@ -117,9 +123,14 @@ class KvMachine:
         return True
 
     def _note(self, index: int, key: str, value: bytes | None) -> None:
-        if len(self._changes) >= self._changes_max:
-            self._forgotten_through = self._changes.popleft()[0]
         self._changes.append((index, key, value))
+        self._changes_bytes += _change_bytes(key, value)
+        while (
+            len(self._changes) > self._changes_max or self._changes_bytes > self._changes_bytes_max
+        ):
+            forgotten, key, value = self._changes.popleft()
+            self._changes_bytes -= _change_bytes(key, value)
+            self._forgotten_through = forgotten
 
     def query(self, query: bytes) -> bytes:
         match _words(query):
@@ -176,6 +187,10 @@ class KvMachine:
                 newer.append(cbor2.dumps(list(change)))
         newer.reverse()
         return newer
+
+
+def _change_bytes(key: str, value: bytes | None) -> int:
+    return len(key) + len(value or b"")
 
 
 def _words(data: bytes) -> list[Any]:

@@ -347,3 +347,17 @@ def test_command_with_more_in_it_than_plain_words_is_refused(words: list[Any]) -
     for ask in (lambda data: KvMachine().apply(data, 1), KvMachine().query):
         with pytest.raises(BadCommandError):
             ask(cbor2.dumps(words))
+
+
+def test_bytes_of_kept_changes_are_bounded_and_the_oldest_go() -> None:
+    machine = KvMachine(changes_bytes_max=100)
+    for index in (1, 2, 3):
+        machine.apply(kv.put("k", b"x" * 39), index)
+    assert [cbor2.loads(change)[0] for change in machine.changes(kv.watch(""), 1)] == [2, 3]
+    with pytest.raises(HistoryLostError, match="up to entry 1"):
+        machine.changes(kv.watch(""), 0)
+    machine.apply(kv.put("k", b"x" * 500), 4)
+    with pytest.raises(HistoryLostError):
+        machine.changes(kv.watch(""), 3)
+    machine.apply(kv.delete("k"), 5)
+    assert [cbor2.loads(change)[0] for change in machine.changes(kv.watch(""), 4)] == [5]

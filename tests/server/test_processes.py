@@ -102,3 +102,26 @@ def test_faults_survive_a_restart_of_the_node_and_expire_by_themselves() -> None
         raftctl.run("wait", "ready")
         rows = {node["id"]: node for node in raftctl.document("status")["nodes"]}
         assert set(rows["n3"]["links"].values()) == {"up"}
+
+
+GREEDY = """
+class Greedy:
+    def apply(self, command: bytes, index: int) -> bytes:
+        raise MemoryError
+
+    def query(self, query: bytes) -> bytes:
+        return b""
+"""
+
+
+def test_state_machine_without_memory_ends_its_node_with_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "greedy.py").write_text(GREEDY)
+    with fresh_home() as raftctl:
+        raftctl.folder = tmp_path
+        raftctl.run("up", "-n", "1", "--machine", "greedy:Greedy")
+        assert raftctl.run("propose", "x", "--timeout", "1s", check=False).returncode != 0
+        (row,) = raftctl.document("status", check=False)["nodes"]
+        assert (row["proc"], row["note"]) == ("exited", "ended by itself")
+        last = raftctl.run("logs", "-n", "1").stdout
+    assert "stopped: the state machine needs more" in last
+    assert "MemoryError" in last
