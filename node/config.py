@@ -186,7 +186,7 @@ def load_cluster(folder: Path) -> ClusterSpec:
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ConfigError(f"{path} is damaged: {error!r}"[:ERROR_TEXT_MAX]) from error
+        raise ConfigError(f"{path} is damaged: {error}"[:ERROR_TEXT_MAX]) from error
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}", error.hint, error.key, error.also) from error
     return spec
@@ -234,11 +234,15 @@ def write_private(path: Path, text: str) -> None:
     """Replace a file that only its owner may read, at once and durably. Raises OSError."""
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(aside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
 
 
 def read_token(folder: Path) -> bytes:

@@ -3,7 +3,6 @@
 Imports here are what --help costs, so everything heavy is imported by the verb that needs it.
 """
 
-import errno
 import os
 import signal
 import sys
@@ -14,12 +13,15 @@ import typer
 
 from raftctl.commands import bench, cluster, data, faults, meta, nodes, raft
 from raftctl.completion import clusters, outputs
-from raftctl.errors import CliError, from_client_error
+from raftctl.errors import CliError, from_client_error, from_os_error
 from raftctl.exit_codes import Exit
 from raftctl.output import Output
 from raftctl.settings import output_for_errors
 from raftctl.values import usage
 from raftctl.verbs import Root, settings_of
+
+STARTING = {"start", "restart"}
+"""Verbs that may leave something running when they are interrupted; `up` takes it back."""
 
 app = typer.Typer(
     name="raftctl",
@@ -38,7 +40,10 @@ def main_options(
     cluster: Annotated[
         str | None,
         typer.Option(
-            "-c", "--cluster", help="Which cluster; else the only one.", autocompletion=clusters
+            "-c",
+            "--cluster",
+            help="Which cluster; else the only one, else demo.",
+            autocompletion=clusters,
         ),
     ] = None,
     output: Annotated[
@@ -83,7 +88,7 @@ def main() -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError) and code == Exit.OK:
             error.filename = "stdout"
-            output_for_errors(arguments).fail(_from_os_error(error))
+            output_for_errors(arguments).fail(from_os_error(error))
         code = code or Exit.UNEXPECTED
     sys.exit(int(code))
 
@@ -107,8 +112,8 @@ def _run(arguments: list[str]) -> int:
     except Exception as error:
         return _fail(output_for_errors(arguments), error)
     if result in (Exit.INTERRUPTED, Exit.TERMINATED):
-        note = "interrupted; what was started keeps running: raftctl status"
-        output_for_errors(arguments).note(note)
+        left = "; what was started keeps running: raftctl status" if STARTING & {*arguments} else ""
+        output_for_errors(arguments).note(f"interrupted{left}")
     return result if isinstance(result, int) else Exit.OK
 
 
@@ -123,7 +128,7 @@ def _fail(output: Output, error: Exception) -> int:
         command = context.command_path if context is not None else "raftctl"
         failure = CliError("E_USAGE", error.format_message(), Exit.USAGE, hint=f"{command} --help")
     elif isinstance(error, OSError):
-        failure = _from_os_error(error)
+        failure = from_os_error(error)
     elif output.verbose:
         raise error
     else:
@@ -135,23 +140,6 @@ def _fail(output: Output, error: Exception) -> int:
         )
     output.fail(failure)
     return failure.exit_code
-
-
-def _from_os_error(error: OSError) -> CliError:
-    """What the system refused, where, and where to look."""
-    reason = error.strerror or str(error) or type(error).__name__
-    path = os.fsdecode(error.filename) if isinstance(error.filename, bytes) else error.filename
-    match error.errno:
-        case errno.ENOSPC | errno.EDQUOT:
-            hint = "df -h: there is no room left"
-        case errno.EACCES | errno.EPERM | errno.EROFS:
-            hint = f"ls -ld {path}: who may write there" if path else "who may write there?"
-        case errno.EMFILE | errno.ENFILE:
-            hint = "ulimit -n: too few open files are allowed"
-        case _:
-            hint = "raftctl doctor"
-    message = reason if path is None else f"{path}: {reason}"
-    return CliError("E_IO", message, Exit.UNEXPECTED, hint=hint)
 
 
 def _on_sigterm(number: int, frame: object) -> None:

@@ -1,5 +1,7 @@
 """The one error that commands end with: what, why, and what to type next."""
 
+import errno
+import os
 from typing import TYPE_CHECKING, Any
 
 from raftctl.exit_codes import Exit
@@ -91,3 +93,20 @@ _REJECTED_HINTS = {
     "history_lost": "raftctl scan shows what is there, raftctl watch without --since what comes",
     "busy": "stop another raftctl watch, and try again",
 }
+
+
+def from_os_error(error: OSError) -> CliError:
+    """What the system refused, where, and where to look."""
+    reason = error.strerror or str(error) or type(error).__name__
+    path = os.fsdecode(error.filename) if isinstance(error.filename, bytes) else error.filename
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            hint = "df -h: there is no room left"
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            hint = f"ls -ld {path}: who may write there" if path else "who may write there?"
+        case errno.EMFILE | errno.ENFILE:
+            hint = "ulimit -n: too few open files are allowed"
+        case _:
+            hint = "raftctl doctor"
+    message = reason if path is None else f"{path}: {reason}"
+    return CliError("E_IO", message, Exit.UNEXPECTED, hint=hint)

@@ -181,7 +181,7 @@ class RaftCore:
             return
         reading.expire_forwarded_reads(self, now)
         if now >= role.election_deadline:
-            if self.voting:
+            if self.voting and self.is_hard_state_durable:  # else its votes could not leave
                 election.campaign(self, now)
             else:
                 self.become(Follower(self.draw_election_deadline(now)), "no word from a leader")

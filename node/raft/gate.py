@@ -67,7 +67,7 @@ def _enter_later_term(core: "RaftCore", message: Message, now: int) -> None:
         core.become_follower(reach, None, now, f"{sender} is in a term out of reach")
         raise RemoteProtocolError(f"{sender} is in term {message.term}, far above any election's")
     leader_id = message.leader_id if isinstance(message, AppendEntries) else None
-    core.become_follower(message.term, leader_id, now, f"{sender} is in a later term")
+    core.become_follower(message.term, leader_id, now, f"member {sender} is in a later term")
 
 
 def _ignores(core: "RaftCore", message: Message, now: int) -> bool:

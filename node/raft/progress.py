@@ -62,6 +62,12 @@ class Progress:
     acked_sequence: int = 0
     """The newest append, by sequence, that it is known to have seen in this term."""
 
+    probe_began_at: int = 0
+    """The newest append that had been sent when the probe began: only answers to later ones are
+    about it. Without that a burst of old answers could start and end probes by turns, each time
+    with a whole window of entries.
+    """
+
     match_sequence: int = 0
     """The newest append that had been sent when `match_index` rose last."""
 
@@ -82,22 +88,27 @@ class Progress:
         self.inflight_bytes += size
         self.next_index = last_index + 1
 
-    def matched(self, index: int, newest_sequence: int) -> bool:
-        """The follower holds everything up to `index`. Returns whether that is news."""
+    def matched(self, index: int, sequence: int, newest_sequence: int) -> bool:
+        """The follower holds everything up to `index`, in answer to append number `sequence`.
+
+        Returns whether that is news.
+        """
         while self.inflight and self.inflight[0].last_index <= index:
             self.inflight_bytes -= self.inflight.popleft().size
         is_news = index > self.match_index
         if is_news:
             self.match_index = index
             self.match_sequence = newest_sequence
-        if self.state is ProgressState.PROBE:
+        is_of_probe = sequence > self.probe_began_at
+        if self.state is ProgressState.PROBE and (is_of_probe or is_news):
             self.state = ProgressState.REPLICATE
             self.probe_sent = False
             self.next_index = self.match_index + 1
         self.next_index = max(self.next_index, index + 1)
         return is_news
 
-    def become_probe(self, next_index: int) -> None:
+    def become_probe(self, next_index: int, newest_sequence: int) -> None:
+        self.probe_began_at = newest_sequence
         self.state = ProgressState.PROBE
         self.inflight.clear()
         self.inflight_bytes = 0

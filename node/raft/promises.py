@@ -2,13 +2,17 @@
 
 A disk may be slow, or full for hours, and messages go on arriving and being answered. What is kept
 for each peer and kind is what its receiver can still learn from: an answer goes once a newer one
-covers it, as if it had been lost. So what waits does not grow with the time that it waits.
+covers it, as if it had been lost. Answers to appends that cover nothing are bounded: whoever waits
+for one beyond that asks again.
 """
 
 from dataclasses import replace
 
 from node.raft.messages import AppendEntriesResponse, Message
 from node.raft.ready import Envelope
+
+
+ANSWERS_MAX = 1024
 
 
 class Promises:
@@ -24,6 +28,8 @@ class Promises:
         position = self._newest.get(key)
         if position is not None and covers(message, self._envelopes[position].message):
             self._envelopes[position] = Envelope(to, message)
+            return
+        if isinstance(message, AppendEntriesResponse) and len(self._envelopes) >= ANSWERS_MAX:
             return
         self._newest[key] = len(self._envelopes)
         self._envelopes.append(Envelope(to, message))

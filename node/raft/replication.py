@@ -91,19 +91,23 @@ def handle_append_response(core: "RaftCore", message: AppendEntriesResponse) -> 
     progress.is_active = True
     progress.acked_sequence = max(progress.acked_sequence, message.sequence)
     if message.success:
-        if progress.matched(message.match_index, leader.sequence):
+        if progress.matched(message.match_index, message.sequence, leader.sequence):
             maybe_commit(core, leader)
         transfer.maybe_hand_over(core, leader, message.responder_id)
     else:
-        _handle_rejection(core, progress, message)
+        _handle_rejection(core, leader, progress, message)
     reading.release_confirmed(core, leader)
 
 
-def _handle_rejection(core: "RaftCore", progress: Progress, message: AppendEntriesResponse) -> None:
+def _handle_rejection(
+    core: "RaftCore", leader: Leader, progress: Progress, message: AppendEntriesResponse
+) -> None:
     """The follower's log does not hold the entry before the ones that it was sent."""
     rejected = message.prev_log_index
     if rejected == 0:
         raise RemoteProtocolError(f"{message.responder_id} refuses the prefix that all logs share")
+    if message.sequence <= progress.probe_began_at:
+        return  # it was sent before the probe under way, or the last one, began
     if rejected <= progress.match_index:
         if message.sequence > progress.match_sequence:
             core.emit(
@@ -117,7 +121,7 @@ def _handle_rejection(core: "RaftCore", progress: Progress, message: AppendEntri
     elif progress.state is ProgressState.PROBE and rejected != progress.next_index - 1:
         return  # not the answer to the probe under way
     hint = core.log.last_index_at_or_below(message.conflict_index, message.conflict_term)
-    progress.become_probe(min(rejected, hint.index + 1))
+    progress.become_probe(min(rejected, hint.index + 1), leader.sequence)
 
 
 def maybe_commit(core: "RaftCore", leader: Leader) -> None:

@@ -29,6 +29,8 @@ from node.storage.base import DiskFullError, Storage
 from node.wire.messages import WireMessage
 
 DISK_FULL_RETRY_SECONDS = 0.2
+STOP_SECONDS_MAX = 1.0
+"""How long a node that is told to stop waits for its disk."""
 STALL_TIMEOUTS = 4
 """A save that takes so many election timeouts means a disk that hangs: a leader gives way."""
 
@@ -88,6 +90,8 @@ class Driver:
         self._work: list[Work] = []
         self._wake = trio.Event()
         self._is_stopping = False
+        self.is_saving = False
+        """After `run`: a save still goes on, so that the storage must not be closed."""
         self._writing: Ready | None = None
         self._retry_at: float | None = None
         self._is_stalled = False
@@ -133,7 +137,7 @@ class Driver:
         """Returns after `stop`. Raises StorageError when the disk failed."""
         replica = self.replica
         with Disk(self._storage, self._wake_up) as disk:
-            while not self._is_stopping or disk.began_at is not None:
+            while not self._is_stopping:
                 self._take_in(now_us())
                 self._look_at(disk)
                 if self._writing is None and (ready := replica.ready()) is not None:
@@ -147,9 +151,20 @@ class Driver:
                     self._publish(prompt.events)
                 self._send_replies()
                 await self._sleep(disk)
+            await self._finish_saving(disk)
         self._take_in(now_us())  # what came with the order to stop gets an answer too
         replica.stop()
         self._send_replies()
+
+    async def _finish_saving(self, disk: Disk) -> None:
+        """Let the save under way end: what it stands for is promised still. No new one begins."""
+        with trio.move_on_after(STOP_SECONDS_MAX):
+            while disk.began_at is not None:
+                self._wake = trio.Event()
+                self._look_at(disk)
+                if disk.began_at is not None:
+                    await self._wake.wait()
+        self.is_saving = disk.began_at is not None
 
     def _wake_up(self) -> None:
         self._wake.set()

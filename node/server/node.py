@@ -83,10 +83,10 @@ class Node:
         after = {rule.fault for rule in rules}
         term = self.driver.replica.core.term
         for fault in sorted(after - before):
-            links = [f"{rule.src}:{rule.dst}" for rule in rules if rule.fault == fault]
-            self.hub.publish("fault", term, "warn", fault=fault, links=",".join(links))
+            links = [f"n{rule.src}:n{rule.dst}" for rule in rules if rule.fault == fault]
+            self.hub.publish("fault", term, "warn", fault=f"#{fault}", links=",".join(links))
         for fault in sorted(before - after):
-            self.hub.publish("heal", term, fault=fault)
+            self.hub.publish("heal", term, fault=f"#{fault}")
         self.faults_changed.set()
 
     @contextmanager
@@ -108,7 +108,8 @@ class Node:
             with self._links_told():
                 over = self.policy.expire(time.time())
             for fault in over:
-                self.hub.publish("heal", self.driver.replica.core.term, fault=fault, why="expired")
+                term = self.driver.replica.core.term
+                self.hub.publish("heal", term, fault=f"#{fault}", why="expired")
             self.faults_changed = trio.Event()
             expiry = self.policy.next_expiry
             seconds = float("inf") if expiry is None else max(expiry - time.time(), 0) + 0.001

@@ -76,7 +76,8 @@ def run_node(folder: Path, node_id: int) -> int:
         log("error", text, node=node_name(node_id), why=str(cause) or type(cause).__name__)
         return 1
     finally:
-        storage.close()
+        if not node.driver.is_saving:
+            storage.close()
     log("info", "stopped", node=node_name(node_id))
     return 0
 
@@ -193,7 +194,7 @@ async def _serve(node: Node, machine: StateMachine, is_wiped: bool) -> None:
         log(
             "error",
             "raft.db is missing: this node lost what it had promised, so it only follows",
-            hint="it stays a copy without a vote; for all votes make a new cluster",
+            hint="it has no vote and takes no entries; for all votes make a new cluster",
         )
     node.driver.after_apply(freezing(lambda: node.driver.replica.last_applied))
     # What start-up made stays for good: the collector need not look at it again.

@@ -48,7 +48,7 @@ CREATE TABLE log (
 # SQLite's messages quote the file, so damage may show as text that cannot be decoded.
 _DISK_ERRORS = (sqlite3.Error, OSError, UnicodeDecodeError, OverflowError)
 # A copy of earlier files would have forgotten promises as well: never suggest one.
-_ADVICE = "wipe this node: it then follows the others without a vote"
+_ADVICE = "wipe this node: it then has no vote, and the others go on without it"
 
 _INSERT = "INSERT INTO log (idx, term, entry, crc) VALUES (?, ?, ?, ?)"
 _SAVE_STATE = "INSERT OR REPLACE INTO hard_state VALUES (1, ?, ?, ?, ?)"

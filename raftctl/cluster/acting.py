@@ -10,7 +10,7 @@ from raftctl.cluster.observation import observe
 from raftctl.cluster.processes import NodeProcess, is_paused
 from raftctl.cluster.waiting import POLL_SECONDS, ended_early
 from raftctl.documents import Action, Target
-from raftctl.errors import CliError
+from raftctl.errors import CliError, from_os_error
 from raftctl.exit_codes import Exit
 from raftctl.selectors import resolve
 from raftctl.settings import Settings, confirm
@@ -45,7 +45,7 @@ def act_on_each(settings: Settings, selectors: Sequence[str], deed: Deed) -> int
     """Do it to each node; rows say what came of it. Exit 8 when it failed for some."""
     output = settings.output
     cluster = find_cluster(settings)
-    with output.patience(f"{deed.name} {' '.join(selectors)}: under way"):
+    with output.patience("asking the nodes"):
         chosen = resolve(selectors, observe(cluster))
     if not chosen:
         raise CliError(
@@ -75,7 +75,7 @@ def _try(cluster: Cluster, deed: Deed, process: NodeProcess) -> Result:
     except CliError as error:
         return error
     except OSError as error:
-        return CliError("E_IO", f"{error.filename}: {error.strerror}", Exit.UNEXPECTED)
+        return from_os_error(error)
 
 
 def wait_until_up(cluster: Cluster, node_ids: Sequence[int], timeout: float) -> dict[int, CliError]:

@@ -182,7 +182,7 @@ def _rolling_back(
             settings.output.note("rolled back: what this command started is stopped")
         if isinstance(error, KeyboardInterrupt | SystemExit):
             code = Exit.INTERRUPTED if isinstance(error, KeyboardInterrupt) else Exit.TERMINATED
-            hint = f"{cluster.line} up"
+            hint = "the same command again" if is_new else f"{cluster.line} up"
             raise CliError("E_INTERRUPTED", "interrupted", code, hint=hint) from error
         raise
 
@@ -230,7 +230,8 @@ def _show(settings: Settings, cluster: Cluster, status: Status, is_new: bool) ->
     took = round((time.monotonic() - output.started) * 1000)
     document = Up(cluster.name, status.leader, status.term, is_new, took, status.nodes)
     output.show(document, lambda: node_table(status, status.nodes, output))
-    verbs = ("status", "put k v", "get k", "down")
+    data = ("put k v", "get k") if cluster.spec.machine == "kv" else ("propose COMMAND",)
+    verbs = ("status", *data, "down")
     output.note("Next: " + ", ".join(f"{cluster.line} {verb}" for verb in verbs))
 
 

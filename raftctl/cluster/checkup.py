@@ -27,7 +27,7 @@ def examine(settings: Settings, fix: bool) -> list[Finding]:
             "" if sys.version_info >= (3, 11) else "install Python 3.11 or newer",
         ),
         _finding("sqlite", sqlite3.sqlite_version),
-        _finding("home", f"{settings.home}, {len(clusters)} clusters", _home_hint(settings.home)),
+        _finding("home", f"{settings.home}, clusters: {len(clusters)}", _home_hint(settings.home)),
     ]
     for cluster in clusters:
         findings += _examine_cluster(cluster, fix)

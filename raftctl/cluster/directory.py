@@ -93,6 +93,8 @@ class Cluster:
             for node_folder in self._node_folders():
                 shutil.rmtree(node_folder)
             for name in FILES:
+                for aside in self.folder.glob(f".{name}.*"):  # of a command that was killed
+                    aside.unlink()
                 (self.folder / name).unlink(missing_ok=True)
             left = sorted(each.name for each in self.folder.iterdir())
             if not left:

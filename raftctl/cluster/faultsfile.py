@@ -43,6 +43,8 @@ class FaultSet:
     """Who got the rules when they changed: each running node's error, or None."""
     later: list[int] = field(default_factory=list)
     """Paused nodes: `resume` tells them."""
+    was_damaged: bool = False
+    """Nobody can say what held before."""
 
     def remove(self, ids: set[int]) -> None:
         self.faults = [fault for fault in self.faults if fault.id not in ids]
@@ -72,16 +74,22 @@ def read_faults(cluster: Cluster) -> FaultSet:
 
 
 @contextlib.contextmanager
-def changing_faults(cluster: Cluster, discard_damage: bool = False) -> Iterator[FaultSet]:
-    """Read and change; then it is written and told to the nodes, in `told`."""
+def _locked(cluster: Cluster) -> Iterator[None]:
     with (cluster.folder / "faults.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def changing_faults(cluster: Cluster, discard_damage: bool = False) -> Iterator[FaultSet]:
+    """Read and change; then it is written and told to the nodes, in `told`."""
+    with _locked(cluster):
         try:
             faults = read_faults(cluster)
         except CliError:
             if not discard_damage:
                 raise
-            faults = FaultSet(1, [], [])
+            faults = FaultSet(1, [], [], was_damaged=True)
         yield faults
         document: dict[str, Any] = {
             "next_id": faults.next_id,
@@ -94,8 +102,8 @@ def changing_faults(cluster: Cluster, discard_damage: bool = False) -> Iterator[
 
 def tell_again(cluster: Cluster) -> None:
     """Give the nodes the rules that hold now; for one that could not be told when they changed."""
-    with changing_faults(cluster):
-        pass
+    with _locked(cluster):
+        _tell(cluster, read_faults(cluster))
 
 
 def _tell(cluster: Cluster, faults: FaultSet) -> None:

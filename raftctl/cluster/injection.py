@@ -50,7 +50,8 @@ def inject(
 def _effect(plan: FaultPlan, before: Status) -> str:
     """What a partition means for the quorum, counting the nodes that run."""
     if not plan.groups:
-        return f"{len(plan.links)} links affected"
+        count = len(plan.links)
+        return f"{count} link{'s' * (count != 1)} affected"
     running = {int(row.id[1:]) for row in before.nodes if row.proc == "running" and row.voting}
     need = before.quorum.need
     alive = [len(running.intersection(group)) for group in plan.groups]

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from raftctl.output import Output
 
 KEYS = 10_000
+EndedBy = ClientError | KeyboardInterrupt | SystemExit
 
 
 def make_load(
@@ -36,25 +37,25 @@ def make_load(
 
 def run_load(
     output: "Output", address: ClusterAddress, load: Load, timeout: float
-) -> tuple[Bench, ClientError | KeyboardInterrupt | None]:
-    """What came of it, and what ended it before its time: Ctrl-C, or a cluster that was lost.
+) -> tuple[Bench, EndedBy | None]:
+    """What came of it, and what ended it before its time: a signal, or a cluster that was lost.
 
     `timeout`: seconds to go on without a success.
     """
     mode = "get" if load.is_read else "put"
     output.note(f"bench {mode}: {load.inflight} in flight")
     pipeline = Pipeline(address, load, timeout)
-    ended_by: ClientError | KeyboardInterrupt | None = None
-    shown = 0.0
+    ended_by: EndedBy | None = None
+    shown = 0
     with closing(pipeline.run()) as progress:
         try:
             for tally in progress:
-                if tally.elapsed - shown >= 1:
-                    shown = tally.elapsed
+                if tally.elapsed >= shown + 1:
+                    shown += int(tally.elapsed - shown)
                     done = len(tally.latencies)
                     rate = done / tally.elapsed
-                    output.note(f"  {tally.elapsed:4.0f}s  {done} done, {rate:.0f}/s")
-        except (ClientError, KeyboardInterrupt) as error:
+                    output.note(f"  {shown:4}s  {done} done, {rate:.0f}/s so far")
+        except (ClientError, KeyboardInterrupt, SystemExit) as error:
             ended_by = error
     return _document(pipeline.tally, mode, load.clients, load.inflight), ended_by
 

@@ -61,6 +61,7 @@ def follow(
     sizes = {process.name: _size(process) for process in processes}
     while True:
         is_last = until()  # asked first: what was written before comes out still
+        news: list[tuple[str, str, str]] = []
         for process in processes:
             size = _size(process)
             if size < sizes[process.name]:
@@ -76,7 +77,9 @@ def follow(
             for head, line in _with_heads(text.splitlines(), heads[process.name]):
                 heads[process.name] = head
                 if _is_wanted(accept, head, line):
-                    yield process.name, line
+                    news.append((head.partition(" ")[0], process.name, line))
+        for _, name, line in sorted(news, key=itemgetter(0)):
+            yield name, line
         if is_last:
             return
         time.sleep(POLL_SECONDS)

@@ -70,7 +70,7 @@ def _health(rows: list[Node], leader: Node | None, faults: int) -> str:
         return "down"
     if leader is None:
         return "no leader"
-    healthy = all(row.proc == "running" and row.voting for row in rows) and not faults
+    healthy = all(row.proc == "running" and not row.note for row in rows) and not faults
     return "ok" if healthy else "degraded"
 
 
@@ -112,6 +112,9 @@ def _row(cluster: Cluster, node_id: int, answer: dict[str, Any] | UnreachableErr
     row.voting = answer["voting"]
     row.up_ms = answer["up_ms"]
     row.links = {f"n{peer}": state for peer, state in answer["links"].items()}
+    if answer["disk"]["full"]:
+        row.note = "disk full"
+        row.remedy = f"df -h {cluster.folder}"
     if not answer["voting"]:
         row.note = "wiped, no vote"
         row.remedy = f"{cluster.line} logs {row.id} --level error"

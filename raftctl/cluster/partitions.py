@@ -234,7 +234,7 @@ def _effects_text(effects: LinkRule) -> str:
     for name in ("drop", "duplicate", "reorder", "corrupt"):
         share = getattr(effects, name)
         if share:
-            parts.append(f"{name} {share * 100:g}%")
+            parts.append(f"{name[:3] if name == 'duplicate' else name} {share * 100:g}%")
     if effects.rate_bytes_s:
         parts.append(f"{effects.rate_bytes_s} B/s")
     if effects.only:

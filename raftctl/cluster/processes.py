@@ -167,7 +167,12 @@ class NodeProcess:
                 )
             finally:
                 os.close(descriptor)
-            write_pid(lock, child.pid)
+            try:
+                write_pid(lock, child.pid)
+            except OSError:  # nobody would find it again
+                child.kill()
+                child.wait()
+                raise
         return child
 
     def _rotate_log(self) -> None:

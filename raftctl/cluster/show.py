@@ -40,12 +40,17 @@ def node_table(status: Status, rows: Sequence[Node], output: Output) -> list[str
         ]  # fmt: skip
         if output.is_wide:
             last = row.remedy or row.last_event
-            cells += [_links(row, status, output), _process(row, wide=True), row.address, last]
+            cells += [_links(row, status, output), _process(row, wide=True), _address(row), last]
         else:
-            address = f"{row.address}  {row.remedy}" if row.remedy else row.address
-            cells += [_process(row, wide=False), address]
+            cells += [_process(row, wide=False), f"{_address(row)}  {row.remedy}".rstrip()]
         lines.append(cells)
     return table(header, lines)
+
+
+def _address(row: Node) -> str:
+    """Of a node that does not run, the port alone: nobody can connect, and the line is long."""
+    _, colon, port = row.address.rpartition(":")
+    return row.address if row.proc in ("running", "paused") else f"{colon}{port}"
 
 
 def _process(row: Node, wide: bool) -> str:

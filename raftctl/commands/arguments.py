@@ -18,7 +18,7 @@ DATA_SECONDS = 5.0
 
 
 def kv_cluster(settings: Settings) -> "Cluster":
-    """The cluster, when its machine has keys and values."""
+    """The cluster, when its machine has keys and values, and at least one of its nodes runs."""
     from raftctl.cluster.directory import find_cluster
 
     cluster = find_cluster(settings)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from raftctl.commands.arguments import kv_cluster
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.settings import Settings
@@ -52,7 +53,6 @@ def bench(
     Exit 7 when an assertion fails, 10 when no request succeeded.
     """
     from node.client.errors import ClientError
-    from raftctl.cluster.directory import find_cluster
     from raftctl.cluster.load import make_load, run_load
 
     settings: Settings = context.obj
@@ -61,7 +61,7 @@ def bench(
     per_second = None if rate == "max" else _rate(rate)
     lasting = seconds(duration) if duration else (None if ops else 10.0)
     checks = _checks(check)
-    cluster = find_cluster(settings)
+    cluster = kv_cluster(settings)
     limit = cluster.spec.limits.value_bytes_max
     if size > limit:
         raise usage(f"--size {size}", f"at most {limit}, limits.value_bytes_max of {cluster.name}")

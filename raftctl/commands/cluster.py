@@ -137,13 +137,13 @@ def ls(context: typer.Context) -> None:
         rows.append(
             ClusterRow(each.name, len(each.processes), running, str(each.folder), each.damage)
         )
-    cells = [
-        (row.name, row.nodes, row.running, f"{row.folder}  {row.damage or ''}".rstrip())
-        for row in rows
-    ]
+    cells = [(row.name, row.nodes, row.running, row.folder) for row in rows]
     header = ("CLUSTER", "NODES", "RUNNING", "FOLDER")
+    damages = [f"damaged: {row.damage}" for row in rows if row.damage is not None]
     empty = ["no clusters yet: raftctl up -n 3"]
-    _settings(context).output.show(Ls(rows), lambda: table(header, cells) if rows else empty)
+    _settings(context).output.show(
+        Ls(rows), lambda: [*table(header, cells), *damages] if rows else empty
+    )
 
 
 def status(
@@ -247,8 +247,9 @@ def doctor(
         shown = []
         for finding in findings:
             mark = sign("✓", "ok") if finding.ok else sign("✗", "no")
-            hint = f"  hint: {finding.hint}" if finding.hint else ""
-            shown.append(f"{mark} {finding.check:14} {finding.message}{hint}")
+            shown.append(f"{mark} {finding.check:10} {finding.message}")
+            if finding.hint:
+                shown.append(f"{'':{len(mark) + 11}} hint: {finding.hint}")
         return shown
 
     settings.output.show(Doctor(ok, findings), lines)

@@ -130,7 +130,10 @@ def heal(
     unreached = report_unreached(settings, current)
     parts = [f"{what} of #{number}" for number in sorted(eased - gone)]
     parts += [f"#{number}" for number in sorted(gone)]
-    names = " ".join(parts) or "nothing: there is no fault"
+    nothing = "nothing: there is no fault"
+    if current.was_damaged:
+        nothing = "all: faults.json was damaged and begins anew, the nodes have no faults now"
+    names = " ".join(parts) or nothing
     settings.output.show(
         Heal(sorted(gone), sorted(eased - gone), remaining),
         lambda: [f"healed {names}; {remaining} left"],
@@ -181,15 +184,14 @@ def faults(context: typer.Context) -> int:
             f"#{each.id}",
             each.name or None,
             each.kind,
-            each.spec,
             f"{each.age_ms // 1000}s",
             "never" if each.expires_in_ms is None else f"in {each.expires_in_ms / 1000:.0f}s",
             each.hits,
-            each.undo,
+            each.spec,
         )
         for each in found
     ]
-    header = ("FAULT", "NAME", "KIND", "WHAT", "AGE", "HEALS", "HITS", "UNDO")
+    header = ("FAULT", "NAME", "KIND", "AGE", "HEALS", "HITS", "WHAT")
     settings.output.show(
         Faults(cluster.name, found), lambda: table(header, rows) if rows else ["no faults"]
     )

@@ -85,7 +85,7 @@ def config_init(
 
 
 def config_path(context: typer.Context) -> None:
-    """Show where raftctl keeps clusters, and where it looks for settings."""
+    """Show where clusters and settings lie."""
     from raftctl.documents import Config
     from raftctl.settings import config_paths
 

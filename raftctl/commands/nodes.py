@@ -148,14 +148,21 @@ def resume(context: typer.Context, selectors: Selectors) -> int:
     from raftctl.cluster.acting import Deed, Done, act_on_each
     from raftctl.cluster.directory import find_cluster
     from raftctl.cluster.faultsfile import tell_again
+    from raftctl.cluster.processes import is_paused
+    from raftctl.errors import CliError
 
     def act(cluster: "Cluster", process: "NodeProcess") -> "Done":
+        was_paused = is_paused(process.find())
         if not process.signal(signal.SIGCONT):
             raise _not_running(cluster, process)
-        return Done("resumed")
+        return Done("resumed") if was_paused else Done("was not paused", changed=False)
 
-    code = act_on_each(context.obj, selectors, Deed("resume", act))
-    tell_again(find_cluster(context.obj))  # faults may have changed while it was frozen
+    settings: Settings = context.obj
+    code = act_on_each(settings, selectors, Deed("resume", act))
+    try:
+        tell_again(find_cluster(settings))  # faults may have changed while it was frozen
+    except CliError as error:
+        settings.output.warn(f"the nodes were not told which faults hold: {error.message}")
     return code
 
 
@@ -169,7 +176,7 @@ def _not_running(cluster: "Cluster", process: "NodeProcess") -> "CliError":
 def wipe(context: typer.Context, selectors: Selectors) -> int:
     """Stop nodes and remove their databases, for good.
 
-    They come back without a vote: whatever they had promised is forgotten.
+    They come back without a vote, and take no entries: whatever they had promised is forgotten.
     """
     from raftctl.cluster.acting import STOP_SECONDS, Deed, Done, act_on_each
 
@@ -180,7 +187,7 @@ def wipe(context: typer.Context, selectors: Selectors) -> int:
         for suffix in ("", "-wal", "-shm"):
             (process.folder / f"raft.db{suffix}").unlink(missing_ok=True)
         process.note_end("wiped")
-        return Done("wiped for good: from its next start on it follows without a vote")
+        return Done("wiped for good: from its next start on it has no vote and takes no entries")
 
     question = f"remove the data of {' '.join(selectors)}"
     return act_on_each(settings, selectors, Deed("wipe", act, question=question, loses=True))
