@@ -14,6 +14,22 @@ def result_of(message: object) -> bytes:
     return read_result(message.result)
 
 
+def test_b23_write_is_answered_only_once_the_disk_of_a_single_node_has_it() -> None:
+    driven = Driven().lead()
+    driven.replica.submit(Ticket("c", 1), command(7, 1, b"x"), driven.now)
+    ready = driven.replica.ready()
+    assert ready is not None
+    driven.replica.apply(ready)
+    assert driven.replica.ready() is None, "the write is under way"
+    driven.collect()
+    assert driven.replies == {}
+    assert isinstance(driven.machine, Recorder)
+    assert driven.machine.applied == []
+    driven.replica.synced(ready.seq, driven.now)
+    driven.work()
+    assert result_of(driven.replies[1]) == b"did x"
+
+
 def test_b61_deposed_leaders_waiter_never_hears_success() -> None:
     driven = leader_of_three()
     driven.replica.submit(Ticket("c", 1), command(7, 1, b"mine"), driven.now)
