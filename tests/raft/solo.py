@@ -81,13 +81,14 @@ class Solo:
     def lead(self) -> list[Message]:
         """Win an election with just enough votes; returns what the new leader sends first."""
         voters = range(2, len(self.core.voters) // 2 + 2)
-        self.time_out()
+        sent = self.time_out()
+        if self.core.is_leader:
+            return sent  # the only voter
         term = self.core.term
         if self.core.role_name == "precandidate":
             for voter in voters:
                 self.receive(RequestPreVoteResponse(term, voter, term + 1, True))
         assert self.core.role_name == "candidate"
-        sent: list[Message] = []
         for voter in voters:
             sent = self.receive(RequestVoteResponse(self.core.term, voter, True))
         return sent

@@ -1,15 +1,23 @@
 """Restarts, lost disks and reads as others got them wrong; docs/known-bugs.md tells the stories."""
 
 import random
+from collections.abc import Sequence
 
 import pytest
 
 from node.raft import InitialState, LogEntry, NotLeaderError
+from node.raft.events import LeaderChanged
 from node.raft.messages import (
     AppendEntries,
     AppendEntriesResponse,
+    Message,
+    ReadIndexRequest,
     ReadIndexResponse,
+    RequestPreVote,
+    RequestVote,
     RequestVoteResponse,
+    StaleTerm,
+    TimeoutNow,
 )
 from tests.raft.cluster import HEARTBEAT_US, TIMEOUT_US, Cluster
 from tests.raft.solo import Solo, log_of
@@ -39,6 +47,38 @@ def test_b38_node_with_a_lost_disk_follows_without_a_voice() -> None:
     leader.crash()
     cluster.run(10 * TIMEOUT_US)
     assert not cluster.leaders, "one real voter of three is no majority"
+
+
+def test_b38_wiped_node_says_nothing_whatever_it_is_asked() -> None:
+    cluster = Cluster(3)
+    leader = cluster.elect(1)
+    cluster.propose("x")
+    node = cluster[3]
+    node.crash()
+    node.wipe()
+    cluster.run(HEARTBEAT_US)
+    assert (node.core.term, node.core.leader_id) == (1, 1), "it follows: TimeoutNow is from its own"
+    leader.crash()
+    cluster.sent.clear()
+    asked: list[Message] = [
+        TimeoutNow(1, 1),
+        AppendEntries(1, 1, 0, 0, [LogEntry(1, None)], 2, 9),
+        AppendEntries(1, 1, 0, 0, [], 2, 10),  # a commit index above all it holds
+        RequestPreVote(1, 2, 2, 9, 9),
+        RequestVote(2, 2, 9, 9, leadership_transfer=True),
+        RequestVote(1, 2, 9, 9),  # of an earlier term by now
+        AppendEntries(1, 1, 0, 0, [], 2, 11),
+    ]
+    for message in asked:
+        cluster.step(3, message)
+        cluster.work()
+        assert (cluster.sent, node.core.role_name, node.core.voted_for) == ([], "follower", None)
+    for _ in range(10):
+        cluster.tick(2 * TIMEOUT_US)
+        node.work()
+    assert [envelope for src, envelope in cluster.sent if src == 3] == []
+    assert (node.core.role_name, node.core.term, node.core.last_index) == ("follower", 2, 0)
+    assert (node.core.commit_index, node.values) == (0, [])
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -75,14 +115,28 @@ def test_b57_read_waits_for_an_entry_of_the_present_term() -> None:
     assert [(read.context, read.read_index) for read in solo.reads] == [("r", 4)]
 
 
-def test_b58_partitioned_old_leader_answers_no_read() -> None:
-    cluster = Cluster(3)
+@pytest.mark.parametrize("check_quorum", [True, False])
+def test_b58_partitioned_old_leader_answers_no_read(check_quorum: bool) -> None:
+    cluster = Cluster(3, check_quorum=check_quorum)
     old = cluster.elect(1)
+    cluster.propose("old")
     cluster.cut(1)
-    old.core.read_index("r", cluster.now)
+    old.is_up = False  # a long pause: it does not look at its clock, and still believes
+    cluster.run_until(lambda: bool(cluster.leaders))
+    cluster.propose("newer")
+    assert cluster.leader.values == ["old", "newer"], "a newer write is complete"
+    old.is_up = True
+    assert old.core.is_leader
+    for number in range(3):
+        old.core.read_index(number, cluster.now)
+        old.work()
+        cluster.deliver()
+        assert old.reads == [], "it would be answered with the old value"
     cluster.run(4 * TIMEOUT_US)
-    assert cluster.leader is not old
-    assert [(read.context, read.read_index) for read in old.reads] == [("r", None)]
+    assert [(read.context, read.read_index) for read in old.reads] == [
+        (0, None), (1, None), (2, None),
+    ]  # fmt: skip
+    assert old.values == ["old"]
 
 
 def test_b59_only_answers_to_later_appends_confirm_a_read() -> None:
@@ -136,6 +190,46 @@ def test_b59_answer_to_an_append_of_an_earlier_term_confirms_nothing() -> None:
     assert old.reads == [], "one of three confirms nothing"
 
 
+def test_b59_forwarded_read_that_is_repeated_waits_for_a_later_answer_too() -> None:
+    solo = Solo()
+    solo.lead()
+    solo.acknowledge(1)
+    solo.tick(HEARTBEAT_US)
+    earlier = solo.newest_sequence
+
+    def answers(messages: Sequence[Message]) -> list[ReadIndexResponse]:
+        return [message for message in messages if isinstance(message, ReadIndexResponse)]
+
+    said = solo.receive(ReadIndexRequest(1, 3, 7))
+    between = solo.newest_sequence
+    assert between > earlier, "a round of its own"
+    said += solo.receive(ReadIndexRequest(1, 3, 7))  # the same, again
+    for sequence in range(1, earlier + 1):
+        said += solo.acknowledge(1, sequence=sequence)
+    assert answers(said) == [], "old answers say nothing about now"
+    assert answers(solo.acknowledge(1, sequence=between)) == [ReadIndexResponse(1, 1, 7, 1)]
+    assert answers(solo.acknowledge(1)) == [ReadIndexResponse(1, 1, 7, 1)]
+
+
+def test_b59_forwarded_read_takes_no_answer_of_an_earlier_term() -> None:
+    follower = Solo()
+    follower.append((0, 0), [LogEntry(1, None)], term=1)
+    follower.core.read_index("first", 0)
+    asked = follower.work()[-1]
+    assert isinstance(asked, ReadIndexRequest)
+    follower.append((1, 1), [LogEntry(2, None)], term=2, leader=3)
+    assert [(read.context, read.read_index) for read in follower.reads] == [("first", None)]
+    follower.core.read_index("second", 0)
+    again = follower.work()[-1]
+    assert isinstance(again, ReadIndexRequest)
+    assert again.read_id != asked.read_id
+    follower.receive(ReadIndexResponse(1, 2, asked.read_id, 1))
+    follower.receive(ReadIndexResponse(1, 2, again.read_id, 1))
+    assert [read.context for read in follower.reads] == ["first"], "nothing old serves it"
+    follower.receive(ReadIndexResponse(2, 3, again.read_id, 2))
+    assert [(read.context, read.read_index) for read in follower.reads[1:]] == [("second", 2)]
+
+
 def test_follower_reads_at_the_leaders_index() -> None:
     cluster = Cluster(3)
     cluster.elect(1)
@@ -183,6 +277,32 @@ def test_b66_leader_hint_is_forgotten_with_the_leader() -> None:
     with pytest.raises(NotLeaderError) as caught:
         cluster[2].core.propose(["x"])
     assert caught.value.leader is None
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        StaleTerm(2, 3),
+        RequestVote(2, 3, 9, 9, leadership_transfer=True),
+        AppendEntriesResponse(2, 3, False, 1, 1),
+        RequestVoteResponse(2, 3, False),
+        ReadIndexRequest(2, 3, 1),
+    ],
+    ids=lambda message: type(message).__name__,
+)
+def test_b66_follower_that_enters_a_later_term_forgets_the_hint(message: Message) -> None:
+    solo = Solo()
+    solo.append((0, 0), term=1, leader=2)
+    hints = [solo.core.leader_id]
+    solo.receive(message)
+    hints.append(solo.core.leader_id)
+    assert (solo.core.term, hints) == (2, [2, None])
+    with pytest.raises(NotLeaderError) as caught:
+        solo.core.propose(["x"])
+    assert caught.value.leader is None
+    assert LeaderChanged(2, None) in solo.events
+    solo.append((0, 0), term=2, leader=3)
+    assert solo.core.leader_id == 3
 
 
 def test_late_answers_after_a_lost_leadership_change_nothing() -> None:

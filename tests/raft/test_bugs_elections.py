@@ -4,6 +4,8 @@ import random
 
 import pytest
 
+from node.raft.errors import ProposalDroppedError
+from node.raft.events import LeaderElected, TransferEnded
 from node.raft.messages import (
     AppendEntries,
     RequestPreVote,
@@ -13,6 +15,7 @@ from node.raft.messages import (
     StaleTerm,
     TimeoutNow,
 )
+from node.raft.roles import Leader
 from tests.raft.cluster import HEARTBEAT_US, TIMEOUT_US, Cluster
 from tests.raft.solo import Solo, log_of
 
@@ -127,20 +130,33 @@ def test_b06_node_that_comes_back_changes_neither_leader_nor_term() -> None:
     assert (cluster.leader, cluster.leader.core.term) == (leader, 1)
 
 
-@pytest.mark.parametrize("survivor_leads", [1, 3])
-def test_b07_voter_of_a_lower_term_takes_part_again(survivor_leads: int) -> None:
+@pytest.mark.parametrize(
+    ("first", "lags", "expected"), [(1, False, 1), (3, False, 3), (1, True, 1), (3, True, 1)]
+)
+def test_b07_voter_of_a_lower_term_takes_part_again(first: int, lags: bool, expected: int) -> None:
+    """Node 3 comes back in term 1. Nodes 1 and 2 are in term 5, whose leader, 2, just died."""
     cluster = Cluster(3)
-    cluster[3].crash()
     cluster.elect(2)
-    for _ in range(3):  # terms pass while node 3 is away
-        cluster[2].core.transfer_leadership(1, cluster.now)
-        cluster.run(TIMEOUT_US)
-        cluster[1].core.transfer_leadership(2, cluster.now)
-        cluster.run(TIMEOUT_US)
-    assert cluster.leader.core.term > 3
+    cluster[3].crash()
+    if lags:
+        cluster.propose("x")
+    cluster[1].core.set_hard_state(5, 2)
+    cluster[1].work()
     cluster[2].crash()
     cluster[3].restart()
-    cluster.run_until(lambda: bool(cluster.leaders))
+    cluster.in_flight.clear()
+    assert (cluster[1].core.term, cluster[3].core.term) == (5, 1)
+    (later,) = cluster.voters - {first, 2}
+    for node_id, wait in ((first, 1), (later, 10)):  # only who goes first campaigns by itself
+        role = cluster[node_id].core.role
+        assert not isinstance(role, Leader)
+        role.election_deadline = cluster.now + wait * TIMEOUT_US
+    limit = 4 * TIMEOUT_US if first == expected else 14 * TIMEOUT_US
+    cluster.run_until(lambda: bool(cluster.leaders), limit)
+    assert cluster.leader.id == expected
+    cluster.propose("y")
+    cluster.run(2 * HEARTBEAT_US)
+    assert cluster[1].values[-1:] == cluster[3].values[-1:] == ["y"]
 
 
 @pytest.mark.parametrize("with_pre_vote", [{1}, {1, 2}, {3}])
@@ -156,6 +172,34 @@ def test_b08_mixed_pre_vote_settings_always_elect(with_pre_vote: set[int]) -> No
     assert cluster.leader is not crashed
 
 
+@pytest.mark.parametrize("wanted", [True, False], ids=["enable", "rollback"])
+def test_b08_rolling_change_of_pre_vote_always_elects(wanted: bool) -> None:
+    """At each step node 3, of a later term and with a shorter log, stays with one other node."""
+    cluster = Cluster(3, pre_vote=not wanted)
+    cluster.elect(1)
+    written: list[int] = []
+    for changed in (1, 3, 2):
+        node = cluster[changed]
+        cluster.cut(3)
+        cluster.run_until(lambda: any(leader.id != 3 for leader in cluster.leaders))
+        cluster.propose(changed)
+        written.append(changed)
+        assert cluster[3].core.last_index < cluster.leader.core.last_index
+        cluster[3].core.set_hard_state(cluster[3].core.term + 10, 3)  # it has campaigned
+        cluster[3].work()
+        node.crash()
+        cluster.settings["pre_vote"] = wanted
+        if changed == 3:
+            node.restart()
+            cluster.leader.crash()
+        cluster.heal()
+        cluster.run_until(lambda: any(leader.id != 3 for leader in cluster.leaders))
+        for other in cluster.nodes.values():
+            if not other.is_up:
+                other.restart()
+        cluster.run_until(lambda: [node.values for node in cluster.up] == [written] * 3)
+
+
 @pytest.mark.parametrize("pre_vote", [True, False])
 def test_b09_candidate_of_a_higher_term_is_freed(pre_vote: bool) -> None:
     cluster = Cluster(3, pre_vote=pre_vote)
@@ -164,11 +208,16 @@ def test_b09_candidate_of_a_higher_term_is_freed(pre_vote: bool) -> None:
     cluster.propose("x")
     cluster[3].core.set_hard_state(9, 3)  # it has campaigned, all by itself
     cluster.run(3 * TIMEOUT_US)
+    assert [leader.id for leader in cluster.leaders] == [1]
+    for node in cluster.up:
+        node.events.clear()
     cluster.heal()
     cluster.run_until(lambda: len(cluster.leaders) == 1 and cluster.leader.core.term >= 9)
-    cluster.run(5 * TIMEOUT_US)
+    cluster.run(20 * TIMEOUT_US)
     assert len({node.core.term for node in cluster.up}) == 1
     assert [node.values for node in cluster.up] == [["x"]] * 3
+    elected = [e for node in cluster.up for e in node.events if isinstance(e, LeaderElected)]
+    assert len(elected) == 1, "it costs one election, and then there is peace"
 
 
 def test_b10_partial_partition_keeps_going_and_a_deaf_leader_steps_down() -> None:
@@ -176,13 +225,30 @@ def test_b10_partial_partition_keeps_going_and_a_deaf_leader_steps_down() -> Non
     leader = cluster.elect(1)
     cluster.cut_one_way(1, 3)
     cluster.cut_one_way(3, 1)
-    cluster.run(10 * TIMEOUT_US)
-    assert cluster.leader is leader, "node 2 hears the leader, so node 3 gets no votes"
+    cluster.run(5 * TIMEOUT_US)  # node 3 has all that node 2 has, so only the leader keeps its vote
+    for number in range(10):
+        cluster.propose(number)
+        cluster.run(TIMEOUT_US)
+        assert leader.values == list(range(number + 1)), "two of three are enough"
+        assert cluster.leader is leader, "node 2 hears the leader, so node 3 gets no votes"
     cluster.heal()
+    cluster.run(2 * HEARTBEAT_US)
+    assert cluster[3].values == list(range(10))
+    assert {node.core.term for node in cluster.up} == {1}
+
     cluster.cut_one_way(2, 1)
-    cluster.cut_one_way(3, 1)
-    cluster.run_until(lambda: not leader.core.is_leader)
+    cluster.cut_one_way(3, 1)  # it talks, and hears nobody
+    cluster.run_until(lambda: not leader.core.is_leader, 3 * TIMEOUT_US)
     assert leader.core.leader_id is None
+    cluster.run_until(lambda: bool(cluster.leaders), 5 * TIMEOUT_US)
+    assert cluster.leader is not leader
+    cluster.propose("after")
+    assert cluster.leader.values[-1] == "after"
+    cluster.run(10 * TIMEOUT_US)
+    assert [node.id for node in cluster.leaders] == [cluster.leader.id]
+    cluster.heal()
+    cluster.run(2 * HEARTBEAT_US)
+    assert leader.values[-1] == "after", "it hears its successor, and follows"
 
 
 def test_b14_transfer_ends_in_bounded_time_whatever_happens() -> None:
@@ -210,6 +276,54 @@ def test_b14_transfer_ends_in_bounded_time_whatever_happens() -> None:
     assert cluster.leader is target
     assert leader.core.transferring_to is None
     cluster.propose("new leader")
+
+
+def test_b14_leader_that_steps_down_in_mid_transfer_takes_proposals_when_it_leads_again() -> None:
+    cluster = Cluster(3)
+    leader = cluster.elect(1)
+    cluster.cut(3)
+    cluster.propose("x")
+    leader.core.transfer_leadership(3, cluster.now)
+    with pytest.raises(ProposalDroppedError):
+        leader.core.propose(["too late"])
+    leader.core.step_down(cluster.now, "the disk is full")
+    leader.work()
+    assert leader.core.transferring_to is None
+    ended = [event for event in leader.events if isinstance(event, TransferEnded)]
+    assert ended == [TransferEnded(1, 3, ok=False)]
+    cluster.heal()
+    cluster.elect(1)
+    assert (leader.core.term, leader.core.transferring_to) == (2, None)
+    cluster.propose("y")
+    assert leader.values == ["x", "y"]
+
+    cluster.cut(3)
+    leader.core.transfer_leadership(3, cluster.now)  # and once more, deposed by a later term
+    cluster.step(1, StaleTerm(7, 2))
+    leader.work()
+    assert leader.core.transferring_to is None
+    assert [event for event in leader.events if isinstance(event, TransferEnded)][1:] == [
+        TransferEnded(7, 3, ok=True)
+    ]
+    cluster.heal()
+    cluster.elect(1)
+    cluster.propose("z")
+    assert leader.values == ["x", "y", "z"]
+
+
+@pytest.mark.parametrize("loses", ["target", "leader"])
+def test_b14_transfer_whose_target_or_leader_dies_leaves_a_working_cluster(loses: str) -> None:
+    cluster = Cluster(3)
+    leader = cluster.elect(1)
+    leader.core.transfer_leadership(3, cluster.now)
+    cluster.work()
+    cluster[3 if loses == "target" else 1].crash()
+    cluster.run_until(
+        lambda: bool(cluster.leaders) and cluster.leader.core.transferring_to is None,
+        4 * TIMEOUT_US,
+    )
+    cluster.propose("after")
+    assert cluster.leader.values == ["after"]
 
 
 def test_target_that_lags_is_brought_up_to_date_before_it_campaigns() -> None:

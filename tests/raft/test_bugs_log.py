@@ -9,6 +9,7 @@ from node.raft.events import PeerLogReverted
 from node.raft.log import RaftLog
 from node.raft.messages import AppendEntries, AppendEntriesResponse, LogEntry, StaleTerm
 from node.raft.progress import ProgressState
+from node.raft.ready import HardState
 from tests.raft.cluster import HEARTBEAT_US, TIMEOUT_US, Cluster
 from tests.raft.solo import Solo, appends_to, log_of
 
@@ -128,6 +129,53 @@ def test_b21_backtracking_takes_round_trips_by_terms_not_entries(behind: int) ->
     assert rounds <= 3
 
 
+BLOCKS = 20
+
+
+def blocks(*terms: int) -> list[LogEntry]:
+    """A hundred entries of each term."""
+    return [LogEntry(term, f"{term}.{number}") for term in terms for number in range(100)]
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "rounds_max"),
+    [
+        (blocks(1), blocks(1, 1, 1), 1),
+        (blocks(1), blocks(1, 2, 3, 4), 1),
+        (blocks(1, *range(3, 43, 2)), blocks(1, *range(2, 42, 2)), BLOCKS + 1),
+        (blocks(1, 41), blocks(1, *range(2, 42, 2)), 2),
+        (blocks(1, *range(3, 43, 2)), blocks(1, 2), 2),
+        (blocks(1, 1, 1, 1, 41), blocks(1, 2, 3, 4), 3),
+    ],
+    ids=[
+        "ahead",
+        "ahead-in-later-terms",
+        "other-terms-all-along",
+        "many-of-theirs",
+        "many-of-mine",
+        "one-of-mine",
+    ],
+)
+def test_b21_conflicting_logs_meet_in_round_trips_by_terms(
+    mine: list[LogEntry], theirs: list[LogEntry], rounds_max: int
+) -> None:
+    cluster = Cluster(3)
+    for node_id, entries in ((1, mine), (2, theirs), (3, mine)):
+        cluster[node_id].disk.log = list(entries)
+        cluster[node_id].disk.hard_state = HardState(50, None)
+        cluster[node_id].boot()
+    cluster.elect(1)
+    answers = [
+        message
+        for src, (_, message) in cluster.of_type(AppendEntriesResponse)
+        if src == 2 and isinstance(message, AppendEntriesResponse)
+    ]
+    rounds = [answer.success for answer in answers].index(True) + 1
+    assert rounds <= rounds_max
+    assert cluster[2].terms == cluster[1].terms
+    assert cluster[2].disk.log[:-1] == mine
+
+
 def test_backtracking_skips_whole_conflicting_terms_on_both_sides() -> None:
     leader = Solo(log_of(1, 1, 1, 5, 5, 5, 5), term=5)
     leader.lead()
@@ -171,6 +219,29 @@ def test_b23_leader_counts_itself_only_when_its_disk_has_the_entry() -> None:
     leader.release_disk()
     cluster.deliver()
     assert leader.values == ["y"]
+
+
+def test_b23_entry_that_followers_hold_survives_a_leader_that_loses_power_before_its_disk() -> None:
+    cluster = Cluster(3)
+    leader = cluster.elect(1)
+    leader.holds_disk = True
+    leader.core.propose(["x"])
+    cluster.deliver()
+    assert leader.values == [], "two durable copies, and none of them here"
+    cluster.tick(HEARTBEAT_US)
+    cluster.send(1, leader.core.take_prompt().messages)
+    cluster.deliver()
+    assert [cluster[2].values, cluster[3].values] == [["x"], ["x"]], "a client may know of it"
+    leader.crash()
+    leader.holds_disk = False
+    assert [entry.entry for entry in leader.disk.log] == [None]
+    leader.restart()
+    cluster.prefer(1)  # it asks first, and its log is too short
+    cluster.run_until(lambda: bool(cluster.leaders))
+    assert cluster.leader is not leader
+    cluster.propose("y")
+    cluster.run(2 * HEARTBEAT_US)
+    assert [node.values for node in cluster.up] == [["x", "y"]] * 3
 
 
 def test_b24_follower_vouches_only_for_what_is_durable() -> None:
@@ -234,7 +305,7 @@ def test_b27_lost_answers_do_not_stop_a_follower_for_good() -> None:
     assert leader.core.progress[3].state is ProgressState.REPLICATE
 
 
-@pytest.mark.parametrize("size", [99, 100, 101, 250])
+@pytest.mark.parametrize("size", [99, 100, 101, 199, 200, 201, 250])
 def test_b28_entries_around_the_size_of_an_append_are_replicated(size: int) -> None:
     cluster = Cluster(3, entry_size=len, append_bytes_max=100)
     cluster.elect(1)
@@ -245,6 +316,25 @@ def test_b28_entries_around_the_size_of_an_append_are_replicated(size: int) -> N
         assert isinstance(message, AppendEntries)
         total = sum(len(entry.entry or b"") for entry in message.entries)
         assert total <= 100 or len(message.entries) == 1
+
+
+def test_b28_entry_that_no_room_is_left_for_is_refused_when_it_is_proposed() -> None:
+    """The core has no limit for one entry, whose host knows one: only for what is uncommitted."""
+    solo = Solo(entry_size=len, append_bytes_max=100, uncommitted_bytes_max=250)
+    solo.lead()
+    solo.acknowledge(1)
+    solo.core.propose([b"x" * 249])
+    with pytest.raises(ProposalDroppedError, match="249 bytes"):
+        solo.core.propose([b"yy"])
+    solo.core.propose([b"y"])
+    solo.work()
+    assert [len(entry.entry or b"") for entry in solo.core.entries(1, 9)] == [0, 249, 1]
+    solo.acknowledge(3)
+    solo.core.propose([b"z" * 251])  # nothing else is open: it may go alone
+    (append, *_) = appends_to(solo.work())
+    assert [len(entry.entry) for entry in append.entries] == [251]
+    solo.acknowledge(4)
+    assert solo.core.commit_index == 4
 
 
 def test_b29_leader_without_a_majority_stops_taking_entries() -> None:

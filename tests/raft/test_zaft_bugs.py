@@ -4,6 +4,7 @@ The names carry the catalogue's numbers; docs/known-bugs.md tells the stories.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import count
 
 import pytest
@@ -11,8 +12,9 @@ import pytest
 from node.raft import Config, InitialState, LogEntry, Message, NotLeaderError, Raft
 from node.raft.errors import RemoteProtocolError
 from node.raft.events import PeerLogReverted
-from node.raft.messages import AppendEntries, AppendEntriesResponse, RequestVote
+from node.raft.messages import AppendEntries, AppendEntriesResponse, RequestVote, StaleTerm
 from tests.raft.cluster import HEARTBEAT_US, TIMEOUT_US, Cluster
+from tests.raft.hosts import World
 from tests.raft.solo import Solo, appends_to, log_of
 
 
@@ -111,14 +113,22 @@ def test_z09_entries_of_earlier_terms_commit_without_a_client() -> None:
 
 
 def test_z10_an_index_alone_does_not_say_whose_entry_was_applied() -> None:
-    raft = Raft(Config(id=1, voters=[1], clock=hurried()), InitialState(), Quiet())
-    while not raft.is_leader:
-        raft.tick()
-    index = raft.append_entry("x")
-    assert raft.is_applied(index)
-    assert raft.entry_state(index, raft.current_term).value == "applied"
-    assert raft.entry_state(index, raft.current_term + 1).value == "superseded"
-    assert raft.entry_state(index + 1, raft.current_term).value == "pending"
+    """A leader that is deposed: another's entry takes the index that it gave to its client."""
+    world = World()
+    deposed = world.elect()
+    mine = deposed.raft.append("mine")
+    term, index = mine.term, mine.index
+    assert deposed.raft.entry_state(index, term).value == "pending"
+    world.wires.clear()  # nobody else gets it
+    other = (deposed.id + 1) % 3
+    theirs = [LogEntry(term + 1, "theirs"), LogEntry(term + 1, "more")]
+    deposed.raft.handle_rpc(AppendEntries(term + 1, other, 1, term, theirs, 2, 1))
+    assert deposed.applied == ["theirs"]
+    assert deposed.raft.is_applied(index), "an entry was, at this index"
+    assert deposed.raft.entry_state(index, term).value == "superseded", "it was not this one"
+    assert deposed.raft.entry_state(index, term + 1).value == "applied"
+    assert deposed.raft.entry_state(index + 1, term + 1).value == "pending"
+    assert deposed.raft.entry_state(index + 1, term).value == "superseded"
 
 
 def test_z11_duplicated_and_stale_rejections_change_nothing_twice() -> None:
@@ -131,6 +141,34 @@ def test_z11_duplicated_and_stale_rejections_change_nothing_twice() -> None:
     solo.receive(AppendEntriesResponse(2, 2, False, 4, 1, 0, 0, 0))  # of the term before
     assert solo.core.progress[2].next_index == 3
     assert solo.core.is_leader
+
+
+@pytest.mark.parametrize("match", [0, 5, 6])
+def test_z11_stale_rejection_that_carries_the_new_term_does_not_shake_a_re_elected_leader(
+    match: int,
+) -> None:
+    solo = Solo(log_of(1, 1, 2, 2), term=2)
+    solo.lead()
+    for _ in range(2):
+        solo.tick(HEARTBEAT_US)
+    late = solo.newest_sequence
+    solo.receive(StaleTerm(4, 3))
+    solo.lead()
+    assert (solo.core.term, solo.terms) == (5, [1, 1, 2, 2, 3, 5])
+    if match:
+        solo.acknowledge(match)
+    before = replace(solo.core.progress[2])
+    stale = AppendEntriesResponse(5, 2, False, 4, 1, 0, 0, 0)  # from a peer that mixes terms
+    for _ in range(2):
+        solo.receive(stale)
+    assert solo.core.progress[2].match_index == before.match_index
+    assert solo.core.progress[2].next_index == before.next_index
+    with pytest.raises(RemoteProtocolError, match="never sent"):
+        solo.receive(replace(stale, sequence=late + 100))
+    with pytest.raises(RemoteProtocolError, match="all logs share"):
+        solo.receive(replace(stale, prev_log_index=0))
+    assert solo.core.is_leader
+    assert not [event for event in solo.events if isinstance(event, PeerLogReverted)]
 
 
 def test_z12_single_node_elects_itself_and_commits() -> None:
@@ -178,6 +216,21 @@ def test_z15_second_leader_of_a_term_and_strangers_are_refused() -> None:
     assert solo.core.is_leader
 
 
+def test_z15_second_leader_of_a_term_is_refused_by_a_follower() -> None:
+    solo = Solo()
+    solo.append((0, 0), [LogEntry(1, "first")], term=1, leader=2)
+    deadline = solo.core.next_deadline
+    solo.now += 50_000
+    with pytest.raises(RemoteProtocolError, match="3 claims term 1, which 2 leads"):
+        solo.append((0, 0), [LogEntry(1, "second"), LogEntry(1, "more")], term=1, leader=3)
+    assert solo.work() == [], "it is not answered"
+    assert solo.core.entries(1, 9) == [LogEntry(1, "first")]
+    assert (solo.core.leader_id, solo.core.next_deadline) == (2, deadline)
+    solo.append((1, 1), [LogEntry(1, "next")], term=1, leader=2)
+    solo.append((0, 0), [LogEntry(2, "of term 2")], term=2, leader=3)
+    assert (solo.core.leader_id, solo.terms) == (3, [2])
+
+
 def test_z16_follower_that_lost_its_log_is_reported_and_filled_again() -> None:
     solo = Solo(log_of(1, 1, 1), term=1)
     solo.lead()
@@ -208,6 +261,39 @@ def test_z17_time_comes_from_the_caller_and_calls_back_in_only_queue_up() -> Non
     (leader,) = [raft for raft in rafts.values() if raft.is_leader]
     index = leader.append_entry("x")
     assert leader.is_applied(index)
+
+
+def test_z17_call_out_of_a_callback_changes_nothing_until_the_call_under_way_is_through() -> None:
+    terms: list[tuple[int, int]] = []
+
+    class Calling(Quiet):
+        def make_rpc(self, peer_id: int, rpc: Message) -> None:
+            before = raft.current_term
+            raft.handle_rpc(StaleTerm(before + 1, peer_id))
+            terms.append((before, raft.current_term))
+
+    now = {"ms": 0.0}
+    config = Config(id=1, voters=[1, 2, 3], clock=lambda: now["ms"])
+    raft = Raft(config, InitialState(), Calling())
+    now["ms"] = 2000
+    raft.tick()
+    assert terms == [(0, 0), (0, 0)], "both pre-votes of one round leave in one term"
+    assert raft.current_term == 1, "then it heard of the later one"
+
+
+def test_z17_default_clock_does_not_follow_the_wall_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    wall = count(0, 10**9)
+    monotonic = {"s": 1000.0}
+    monkeypatch.setattr("time.time", lambda: float(next(wall)))
+    monkeypatch.setattr("time.time_ns", lambda: next(wall) * 10**9)
+    monkeypatch.setattr("time.monotonic", lambda: monotonic["s"])
+    raft = Raft(Config(id=1, voters=[1]), InitialState(), Quiet())
+    for _ in range(100):
+        raft.tick()
+    assert raft.current_term == 0, "no time passed, however far the wall clock was set"
+    monotonic["s"] += 2.0
+    raft.tick()
+    assert raft.is_leader
 
 
 def test_z19_restart_applies_from_where_the_state_machine_stands() -> None:

@@ -6,11 +6,14 @@ A command is a line that begins with `>`; what follows it is output, compared wo
     > time-out 1                   node 1's election timer runs out
     > deliver [1>2 ...]            messages arrive, all or on the named links, until it is quiet
     > drop 1>2 ...                 messages under way on these links are lost
+    > delay 1>2 ...                messages under way on these links are kept back
+    > arrive [1>2 ...]             what was kept back arrives, however late
     > tick 50ms                    time passes
     > propose 1 a b                node 1 is asked to append
     > read 2 r                     node 2 is asked for a linearizable read
     > transfer 1 2                 node 1 is asked to hand over to node 2
     > hold 1 / > release 1         node 1's disk is slow / takes what waits
+    > release 1 once               the write under way ends, and the next one waits
     > cut 1 / > heal               node 1 is alone / everything is connected
     > crash 1 / > restart 1
     > state                        every node, one line each
@@ -21,6 +24,7 @@ from typing import Any
 
 from node.raft.errors import RaftError
 from node.raft.messages import AppendEntries, LogEntry, Message
+from node.raft.ready import Envelope
 from node.raft.roles import Leader
 from tests.raft.cluster import Cluster, Node
 
@@ -30,11 +34,14 @@ Words = list[str]
 class Transcript:
     def __init__(self) -> None:
         self.cluster = Cluster(1)
+        self.late: list[tuple[int, Envelope]] = []
         self.commands: dict[str, Callable[[Words], list[str]]] = {
             "cluster": self._cluster,
             "time-out": self._time_out,
             "deliver": self._deliver,
             "drop": self._drop,
+            "delay": self._delay,
+            "arrive": self._arrive,
             "tick": self._tick,
             "propose": self._propose,
             "read": self._read,
@@ -108,6 +115,18 @@ class Transcript:
     def _drop(self, words: Words) -> list[str]:
         return [f"lost {src}>{to} {describe(m)}" for src, (to, m) in self._take(words)]
 
+    def _delay(self, words: Words) -> list[str]:
+        kept = self._take(words)
+        self.late += kept
+        return [f"late {src}>{to} {describe(m)}" for src, (to, m) in kept]
+
+    def _arrive(self, words: Words) -> list[str]:
+        arriving = [item for item in self.late if not words or f"{item[0]}>{item[1].to}" in words]
+        self.late = [item for item in self.late if item not in arriving]
+        for _, (to, message) in arriving:
+            self.cluster.step(to, message)
+        return self._sends()
+
     def _tick(self, words: Words) -> list[str]:
         self.cluster.tick(int(words[0].removesuffix("ms")) * 1000)
         return self._sends()
@@ -136,7 +155,9 @@ class Transcript:
 
     def _release(self, words: Words) -> list[str]:
         before = len(self.cluster.sent)
-        self._node(words[0]).release_disk()
+        node = self._node(words[0])
+        node.release_disk()
+        node.holds_disk = "once" in words
         promised = self.cluster.sent[before:]
         return [f"{src}>{to} {describe(m)}" for src, (to, m) in promised] + self._sends()
 

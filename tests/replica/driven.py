@@ -5,7 +5,13 @@ from typing import Any
 
 from node.machines.base import StateMachine
 from node.raft.config import CoreConfig
-from node.raft.messages import LogEntry, RequestPreVoteResponse, RequestVoteResponse
+from node.raft.messages import (
+    AppendEntriesResponse,
+    LogEntry,
+    Message,
+    RequestPreVoteResponse,
+    RequestVoteResponse,
+)
 from node.raft.ready import HardState
 from node.replica import Replica, Ticket
 from node.storage.base import Stored
@@ -34,7 +40,7 @@ def command(client: int, sequence: int, body: bytes, acked: int = 0, born: int =
 
 
 class Driven:
-    """One replica and what it answered, by request id."""
+    """One replica, what it answered, by request id, and what it sent to its peers."""
 
     def __init__(
         self,
@@ -52,12 +58,15 @@ class Driven:
             config, Stored(state, log), self.machine, random.Random(1), 0, **options
         )
         self.replies: dict[int, WireMessage] = {}
+        self.sent: list[Message] = []
 
     def work(self) -> None:
         while (ready := self.replica.ready()) is not None:
             self.replica.apply(ready)
             self.collect()
             self.replica.synced(ready.seq, self.now)
+            envelopes = [*ready.messages, *ready.messages_after_sync]
+            self.sent += [envelope.message for envelope in envelopes]
         self.collect()
 
     def collect(self) -> None:
@@ -71,6 +80,27 @@ class Driven:
         assert self.replica.core.is_leader
         return self
 
+    def receive(self, *messages: Message) -> None:
+        for message in messages:
+            self.replica.step(message, self.now)
+            self.work()
+
+    def lead_of_three(self) -> "Driven":
+        """Win the next term with the vote of node 2; nobody has acknowledged anything in it."""
+        self.now = self.replica.next_deadline
+        self.replica.tick(self.now)
+        self.work()
+        term = self.replica.core.term
+        self.receive(RequestPreVoteResponse(term, 2, term + 1, True))
+        self.receive(RequestVoteResponse(term + 1, 2, True))
+        assert self.replica.core.is_leader
+        return self
+
+    def acknowledge(self) -> None:
+        """Node 2 holds the whole log."""
+        core = self.replica.core
+        self.receive(AppendEntriesResponse(core.term, 2, True, 0, 1, match_index=core.last_index))
+
     def submit(self, request_id: int, sealed: bytes, source: str = "c") -> WireMessage | None:
         self.replica.submit(Ticket(source, request_id), sealed, self.now)
         self.work()
@@ -79,13 +109,4 @@ class Driven:
 
 def leader_of_three() -> Driven:
     """Node 1 leads term 1; nobody has acknowledged anything yet."""
-    driven = Driven(size=3)
-    driven.now = driven.replica.next_deadline
-    driven.replica.tick(driven.now)
-    driven.work()
-    driven.replica.step(RequestPreVoteResponse(0, 2, 1, True), driven.now)
-    driven.work()
-    driven.replica.step(RequestVoteResponse(1, 2, True), driven.now)
-    driven.work()
-    assert driven.replica.core.is_leader
-    return driven
+    return Driven(size=3).lead_of_three()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from node.raft.messages import AppendEntries, LogEntry
+from node.raft.messages import AppendEntries, LogEntry, ReadIndexResponse
 from node.replica import Ticket
 from node.wire.envelope import EXPIRED_RESULT, ApplyError, read_result
 from node.wire.messages import Answer, Applied, Failure
@@ -12,6 +12,22 @@ from tests.replica.driven import Driven, Recorder, command, leader_of_three
 def result_of(message: object) -> bytes:
     assert isinstance(message, Applied)
     return read_result(message.result)
+
+
+def test_b23_write_is_answered_only_once_the_disk_of_a_single_node_has_it() -> None:
+    driven = Driven().lead()
+    driven.replica.submit(Ticket("c", 1), command(7, 1, b"x"), driven.now)
+    ready = driven.replica.ready()
+    assert ready is not None
+    driven.replica.apply(ready)
+    assert driven.replica.ready() is None, "the write is under way"
+    driven.collect()
+    assert driven.replies == {}
+    assert isinstance(driven.machine, Recorder)
+    assert driven.machine.applied == []
+    driven.replica.synced(ready.seq, driven.now)
+    driven.work()
+    assert result_of(driven.replies[1]) == b"did x"
 
 
 def test_b61_deposed_leaders_waiter_never_hears_success() -> None:
@@ -46,6 +62,47 @@ def test_b62_sessions_survive_a_restart_since_they_live_in_the_log() -> None:
     assert result_of(again.submit(1, command(7, 1, b"x"))) == b"did x"
     assert isinstance(again.machine, Recorder)
     assert again.machine.applied == [b"x"]
+
+
+@pytest.mark.parametrize("is_committed", [True, False])
+def test_b62_retry_across_a_change_of_leaders_is_applied_once(is_committed: bool) -> None:
+    """The leader of term 1 took the command; node 1 follows it, and leads the terms after."""
+    sealed = command(7, 1, b"x")
+    entries = [LogEntry(1, None), LogEntry(1, sealed)]
+    driven = Driven(size=3)
+    driven.receive(AppendEntries(1, 2, 0, 0, entries, 2 if is_committed else 0, 1))
+    assert isinstance(driven.machine, Recorder)
+    assert driven.machine.applied == ([b"x"] if is_committed else [])
+    driven.lead_of_three()
+    assert driven.submit(1, sealed) is None, "both copies are in the log, neither counts alone"
+    driven.acknowledge()
+    assert result_of(driven.replies[1]) == b"did x"
+    assert driven.machine.applied == [b"x"]
+
+    # The next leader, on whose log both are already.
+    core = driven.replica.core
+    after = Driven(size=3, log=core.entries(1, core.last_index)).lead_of_three()
+    assert after.submit(2, sealed) is None
+    after.acknowledge()
+    assert result_of(after.replies[2]) == b"did x"
+    assert isinstance(after.machine, Recorder)
+    assert after.machine.applied == [b"x"]
+
+
+def test_b62_retry_that_follows_a_lost_first_copy_is_applied() -> None:
+    sealed = command(7, 1, b"x")
+    driven = leader_of_three()
+    driven.submit(1, sealed)
+    driven.receive(AppendEntries(2, 3, 0, 0, [LogEntry(2, None)], 1, 1))
+    lost = driven.replies[1]
+    assert isinstance(lost, Failure)
+    assert (lost.code, lost.outcome) == ("leadership_lost", "unknown")
+    driven.lead_of_three()
+    driven.submit(2, sealed)
+    driven.acknowledge()
+    assert result_of(driven.replies[2]) == b"did x"
+    assert isinstance(driven.machine, Recorder)
+    assert driven.machine.applied == [b"x"]
 
 
 @pytest.mark.parametrize("applied", range(1, 6))
@@ -90,7 +147,7 @@ def test_sessions_keep_results_until_the_client_has_them() -> None:
     assert result_of(driven.submit(4, command(7, 2, b"b"))) == b"did b"
 
 
-def test_b63_every_waiting_request_ends_when_leadership_is_lost_or_the_node_stops() -> None:
+def test_b63_every_waiting_request_ends_when_leadership_is_lost() -> None:
     driven = leader_of_three()
     driven.replica.submit(Ticket("c", 1), command(7, 1, b"x"), driven.now)
     driven.replica.read(Ticket("c", 2), b"", "linearizable", False, driven.now)
@@ -104,14 +161,44 @@ def test_b63_every_waiting_request_ends_when_leadership_is_lost_or_the_node_stop
     assert isinstance(unread, Failure)
     assert (unread.code, unread.outcome) == ("no_quorum", "none")
 
-    other = leader_of_three()
-    other.replica.submit(Ticket("c", 1), command(7, 1, b"x"), other.now)
-    other.work()
-    other.replica.stop()
-    other.collect()
-    stopped = other.replies[1]
-    assert isinstance(stopped, Failure)
-    assert (stopped.code, stopped.outcome) == ("stopping", "unknown")
+
+def test_b63_stop_answers_writes_reads_and_transfers_that_wait() -> None:
+    driven = leader_of_three()
+    driven.replica.submit(Ticket("c", 1), command(7, 1, b"x"), driven.now)
+    driven.replica.read(Ticket("c", 2), b"", "linearizable", False, driven.now)
+    driven.replica.transfer(Ticket("c", 3), 3, driven.now)
+    driven.work()
+    assert driven.replies == {}
+    driven.replica.stop()
+    driven.collect()
+    ended = {}
+    for request_id, reply in driven.replies.items():
+        assert isinstance(reply, Failure)
+        ended[request_id] = (reply.code, reply.outcome)
+    assert ended == {
+        1: ("stopping", "unknown"),
+        2: ("stopping", "none"),
+        3: ("stopping", "unknown"),
+    }
+    driven.replies.clear()
+    driven.replica.stop()
+    driven.work()
+    assert driven.replies == {}, "each ends once"
+
+
+def test_b63_stop_answers_a_read_that_waits_for_its_index() -> None:
+    driven = Driven(size=3)
+    driven.receive(AppendEntries(1, 2, 0, 0, [LogEntry(1, None)], 0, 1))
+    driven.replica.read(Ticket("c", 1), b"", "linearizable", True, driven.now)
+    driven.work()
+    (read_id,) = driven.replica.core.forwarded_reads
+    driven.receive(ReadIndexResponse(1, 2, read_id, 1))
+    assert driven.replies == {}, "confirmed, and not applied yet"
+    driven.replica.stop()
+    driven.collect()
+    reply = driven.replies[1]
+    assert isinstance(reply, Failure)
+    assert (reply.code, reply.outcome) == ("stopping", "none")
 
 
 def test_b64_the_same_log_gives_the_same_state_at_any_time() -> None:
@@ -133,6 +220,46 @@ def test_b64_the_same_log_gives_the_same_state_at_any_time() -> None:
     assert states[0] == states[1]
 
 
+class Locks:
+    """Who holds the lock, until when: a command is b"owner now duration", its time its own."""
+
+    def __init__(self) -> None:
+        self.state = (b"", 0)
+
+    def apply(self, command: bytes, index: int) -> bytes:
+        owner, now, duration = command.split()
+        holder, until = self.state
+        if holder not in (b"", owner) and int(now) < until:
+            return b"held by " + holder
+        self.state = (owner, int(now) + int(duration))
+        return b"taken by " + owner
+
+    def query(self, query: bytes) -> bytes:
+        return b"%s %d" % self.state
+
+
+def test_b64_time_enters_a_machine_with_its_commands_alone() -> None:
+    bodies = [b"a 100 50", b"b 149 50", b"b 150 50", b"a 160 10", b"a 5 1000", b"a 200 7"]
+    wanted = [b"taken by a", b"held by a", b"taken by b", b"held by b", b"held by b", b"taken by a"]
+    first = Driven(machine=Locks()).lead()
+    for number, body in enumerate(bodies, 1):
+        assert result_of(first.submit(number, command(7, number, body))) == wanted[number - 1]
+        first.now += 10**12  # whatever passes here meanwhile
+    core = first.replica.core
+    log = core.entries(1, core.last_index)
+    for start, pace in ((0, 0), (10**15, 10**9)):
+        other = Driven(machine=Locks(), log=log)
+        other.now = start
+        other.replica.core.role.election_deadline = start  # type: ignore[union-attr]
+        other.lead()
+        retried = []
+        for number, body in enumerate(bodies, 1):
+            other.now += pace
+            retried.append(result_of(other.submit(number, command(7, number, body))))
+        assert retried == wanted
+        assert other.machine.query(b"") == first.machine.query(b"") == b"a 207"
+
+
 def test_b65_exception_in_apply_is_a_result_like_any_other() -> None:
     driven = Driven().lead()
     failed = driven.submit(1, command(7, 1, b"boom"))
@@ -141,6 +268,47 @@ def test_b65_exception_in_apply_is_a_result_like_any_other() -> None:
         read_result(failed.result)
     assert result_of(driven.submit(2, command(7, 2, b"x"))) == b"did x"
     assert driven.replica.last_applied == failed.index + 1
+
+
+class Moody(Recorder):
+    """A machine whose exception tells which node it was raised on."""
+
+    def __init__(self, node: str) -> None:
+        super().__init__()
+        self.node = node
+
+    def apply(self, command: bytes, index: int) -> bytes:
+        if command == b"boom":
+            raise KeyError(f"{self.node} {id(self)}")
+        return super().apply(command, index)
+
+
+def test_b65_exception_is_the_same_result_on_two_replicas_and_heartbeats_go_on() -> None:
+    sealed = command(7, 1, b"boom")
+    leader = Driven(machine=Moody("one"), size=3).lead_of_three()
+    leader.submit(1, sealed)
+    leader.acknowledge()
+    failed = leader.replies[1]
+    assert isinstance(failed, Applied)
+    leader.sent.clear()
+    leader.now += leader.replica.core.config.heartbeat_us
+    leader.replica.tick(leader.now)
+    leader.work()
+    beats = [message for message in leader.sent if isinstance(message, AppendEntries)]
+    assert [beat.leader_commit for beat in beats] == [2, 2], "one to each follower"
+
+    follower = Driven(machine=Moody("two"), size=3)
+    entries = leader.replica.core.entries(1, 2)
+    follower.receive(AppendEntries(1, 2, 0, 0, entries, 2, 1))
+    assert follower.replica.last_applied == leader.replica.last_applied == 2
+    follower.lead_of_three()
+    follower.submit(1, sealed)  # a retry brings the result that it kept
+    follower.acknowledge()
+    kept = follower.replies[1]
+    assert isinstance(kept, Applied)
+    assert kept.result == failed.result
+    with pytest.raises(ApplyError, match="KeyError"):
+        read_result(kept.result)
 
 
 def test_reads_see_every_acknowledged_write() -> None:
