@@ -181,10 +181,17 @@ class RaftCore:
             return
         reading.expire_forwarded_reads(self, now)
         if now >= role.election_deadline:
-            if self.voting and self.is_hard_state_durable:  # else its votes could not leave
+            if self.voting and not self._is_vote_stuck:
                 election.campaign(self, now)
             else:
                 self.become(Follower(self.draw_election_deadline(now)), "no word from a leader")
+
+    @property
+    def _is_vote_stuck(self) -> bool:
+        """Whether a disk that takes its time holds back this term: entering more of them, one each
+        timeout, would only depose a leader later.
+        """
+        return self._writing is not None and not self.is_hard_state_durable
 
     def _tick_leader(self, leader: Leader, now: int) -> None:
         if self.config.check_quorum and now >= leader.quorum_deadline:

@@ -11,7 +11,6 @@ from dataclasses import replace
 from node.raft.messages import AppendEntriesResponse, Message
 from node.raft.ready import Envelope
 
-
 ANSWERS_MAX = 1024
 
 

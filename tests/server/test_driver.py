@@ -1,6 +1,7 @@
 """The driver over a disk that the test controls."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any
@@ -250,5 +251,40 @@ def test_order_to_stop_waits_for_the_write_under_way() -> None:
         bench.disk.moves.set()
         while bench.disk.writes == writes:
             await trio.lowlevel.checkpoint()
+
+    run(scenario)
+
+
+def test_node_that_is_told_to_stop_does_not_wait_for_a_disk_that_hangs() -> None:
+    async def scenario(bench: Bench) -> None:
+        await bench.until_leader()
+        await bench.until_disk_hangs()
+
+    benches: list[Bench] = []
+
+    def keep() -> Bench:
+        benches.append(Bench())
+        return benches[-1]
+
+    begun = time.monotonic()
+    run(scenario, keep)
+    assert time.monotonic() - begun < 10
+    assert benches[0].driver.is_saving
+    benches[0].disk.moves.set()
+
+
+def test_node_that_is_told_to_stop_begins_no_new_write() -> None:
+    async def scenario(bench: Bench) -> None:
+        await bench.until_leader()
+        await bench.until_disk_hangs()
+        bench.put(1)  # it waits for the write under way
+        writes = bench.disk.writes
+        bench.driver.stop()
+        await trio.lowlevel.checkpoint()
+        bench.disk.moves.set()
+        reply = await bench.caller.reply(1)
+        assert isinstance(reply, Failure)
+        assert (reply.code, reply.outcome) == ("stopping", "unknown")
+        assert bench.disk.writes == writes + 1
 
     run(scenario)

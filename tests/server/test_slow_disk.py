@@ -165,3 +165,22 @@ def test_follower_whose_disk_hangs_costs_no_leader() -> None:
         assert three.drivers[leader].replica.core.term == term
 
     run(scenario)
+
+
+def test_node_whose_disk_hangs_climbs_no_terms() -> None:
+    async def scenario(three: Three) -> None:
+        leader = await three.leader()
+        hung = next(node_id for node_id in IDS if node_id != leader)
+        three.disks[hung].moves.clear()
+        assert isinstance(await three.put(leader), Applied)
+        core = three.drivers[hung].replica.core
+        term = core.term
+        for driver in three.drivers.values():
+            if driver is not three.drivers[hung]:
+                driver.stop()  # nobody leads any more
+        deadline = now_us() + 10 * ELECTION_TIMEOUT_US
+        await three.until(lambda: now_us() >= deadline)
+        assert core.term <= term + 1
+        three.disks[hung].moves.set()
+
+    run(scenario)
