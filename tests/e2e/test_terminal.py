@@ -75,10 +75,10 @@ def test_confirmation_defaults_to_no(raftctl: Raftctl, terminal: Terminal) -> No
     assert raftctl.document("status")["leader"] is not None
 
 
-def test_interrupted_wait_says_what_goes_on(raftctl: Raftctl, terminal: Terminal) -> None:
+def test_interrupted_wait_says_so(raftctl: Raftctl, terminal: Terminal) -> None:
     raftctl.run("up", "-n", "3")
     terminal.type(f"{RAFTCTL} wait applied=1000000; echo code $?")
     terminal.wait_for("waiting for")
     terminal.tmux("send-keys", "C-c")
     screen = terminal.wait_for("code 130")
-    assert "keeps running" in screen
+    assert "interrupted" in screen

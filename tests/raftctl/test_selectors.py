@@ -103,7 +103,7 @@ def test_links_read_by_source_and_many_are_counted() -> None:
     [
         (LinkRule(0, 0, 0, drop=0.001), "drop 0.1%"),
         (LinkRule(0, 0, 0, drop=0.1, corrupt=1.0), "drop 10% corrupt 100%"),
-        (LinkRule(0, 0, 0, duplicate=0.00025), "duplicate 0.025%"),
+        (LinkRule(0, 0, 0, duplicate=0.00025), "dup 0.025%"),
     ],
 )
 def test_a_small_share_is_not_shown_as_none(effects: LinkRule, reads: str) -> None:

@@ -378,8 +378,8 @@ def test_part_of_the_log_is_bounded_by_bytes_and_paged_by_index() -> None:
 def test_rules_that_the_status_could_not_show_are_refused() -> None:
     async def scenario(at: Stage) -> None:
         visitor = await at.visit("admin")
-        rule = {"fault": 1, "src": 1, "dst": 2, "name": "x" * 4000}
-        await visitor.send(SetFaults(1, [rule] * 12), SetFaults(2, [rule] * 2), GetStatus(3))
+        rule = {"fault": 1, "src": 1, "dst": 2, "name": "x" * 64}
+        await visitor.send(SetFaults(1, [rule] * 900), SetFaults(2, [rule] * 9), GetStatus(3))
         refusal = await visitor.receive()
         assert isinstance(refusal, Failure)
         assert "the limit is" in refusal.message
