@@ -379,7 +379,7 @@ def test_rules_that_the_status_could_not_show_are_refused() -> None:
     async def scenario(at: Stage) -> None:
         visitor = await at.visit("admin")
         rule = {"fault": 1, "src": 1, "dst": 2, "name": "x" * 64}
-        await visitor.send(SetFaults(1, [rule] * 900), SetFaults(2, [rule] * 9), GetStatus(3))
+        await visitor.send(SetFaults(1, [rule] * 500), SetFaults(2, [rule] * 9), GetStatus(3))
         refusal = await visitor.receive()
         assert isinstance(refusal, Failure)
         assert "the limit is" in refusal.message
