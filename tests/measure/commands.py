@@ -62,9 +62,9 @@ class Raftctl:
 
 
 @contextmanager
-def fresh_home() -> Iterator[Raftctl]:
+def fresh_home(inside: Path | None = None) -> Iterator[Raftctl]:
     """A home without clusters; whatever runs in it is taken down at the end."""
-    with tempfile.TemporaryDirectory(prefix="raftctl-measure-") as folder:
+    with tempfile.TemporaryDirectory(prefix="raftctl-measure-", dir=inside) as folder:
         raftctl = Raftctl(Path(folder))
         try:
             yield raftctl

@@ -96,7 +96,15 @@ def test_command_at_which_the_machine_raises_has_a_hint(cluster: Raftctl) -> Non
 def test_keys_of_a_machine_without_keys_are_a_usage_error_that_names_it() -> None:
     with fresh_home() as raftctl:
         raftctl.run("up", "-n", "1", "--machine", "tests.measure.machines:AppendLog")
-        for line in ("put k v", "get k", "del k", "cas k a b", "scan", "watch"):
+        for line in (
+            "put k v",
+            "get k",
+            "del k",
+            "cas k a b",
+            "scan",
+            "watch",
+            "bench put --ops 1",
+        ):
             done = raftctl.run(*line.split(), "-o", "json", check=False)
             document = json.loads(done.stderr.splitlines()[-1])
             assert (done.returncode, document["code"]) == (2, "E_USAGE"), line

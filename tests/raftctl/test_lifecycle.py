@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from node.config import write_private
+from raftctl.cluster.processes import NodeProcess
 from tests.measure.commands import RAFTCTL, Raftctl, fresh_home
 
 pytestmark = pytest.mark.e2e
@@ -250,3 +252,32 @@ def test_names_stay_inside_the_home(home: Raftctl) -> None:
     for name in ("../x", "a/b", ".", "x" * 65, "--"):
         assert home.run("down", "--purge", "-y", "--", name, check=False).returncode == 2
         assert home.run("status", "-c", name, check=False).returncode == 2
+
+
+def test_start_that_cannot_be_written_down_leaves_no_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody would find it again, and everybody would be told that the node does not run."""
+
+    def refuse(lock: object, pid: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("raftctl.cluster.processes.write_pid", refuse)
+    process = NodeProcess(tmp_path, 1)
+    with pytest.raises(OSError, match="No space left"):
+        process.start()
+    assert not process.is_running
+
+
+def test_file_that_cannot_be_written_leaves_nothing_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("node.config.os.fsync", refuse)
+    (tmp_path / "faults.json").write_text("old")
+    with pytest.raises(OSError, match="No space left"):
+        write_private(tmp_path / "faults.json", "new")
+    assert [each.name for each in tmp_path.iterdir()] == ["faults.json"]
+    assert (tmp_path / "faults.json").read_text() == "old"

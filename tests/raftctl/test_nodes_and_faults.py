@@ -1,9 +1,11 @@
 """Single nodes and faults: who was told what, what can be undone, and what stays available."""
 
 import json
+import os
 import signal
 import subprocess
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -169,3 +171,48 @@ def test_events_follow_a_node_through_its_restart_in_the_order_of_time() -> None
         assert len(keys) == len(set(keys)), "no event twice"
         times = [int(str(event["mono_ns"])) for event in events]
         assert times == sorted(times)
+
+
+def test_resume_says_which_nodes_were_paused(cluster: Raftctl) -> None:
+    cluster.run("pause", "n2")
+    done = cluster.document("resume", "all")
+    assert [target["message"] for target in done["targets"]] == [
+        "was not paused",
+        "resumed",
+        "was not paused",
+    ]
+
+
+def test_heal_of_a_damaged_file_says_that_it_begins_anew(cluster: Raftctl) -> None:
+    cluster.run("partition", "n1")
+    (cluster.home / "clusters" / "demo" / "faults.json").write_text("[]")
+    assert cluster.document("status")["faults"] == 1
+    assert "begins anew" in cluster.run("heal").stdout
+    assert cluster.document("status")["faults"] == 0
+
+
+def fill(path: Path) -> None:
+    """Write until the disk is full."""
+    with path.open("wb") as file:
+        while True:
+            file.write(bytes(65536))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a file system to fill")
+def test_full_disk_is_seen_in_the_status_and_keeps_nobody_from_stopping(tmp_path: Path) -> None:
+    mount = ["mount", "-t", "tmpfs", "-o", "size=6m", "none", str(tmp_path)]
+    if subprocess.run(mount, capture_output=True).returncode != 0:
+        pytest.skip("no file system can be mounted here")
+    try:
+        with fresh_home(tmp_path) as raftctl:
+            raftctl.run("up", "-n", "1")
+            raftctl.run("put", "k", "v")
+            with pytest.raises(OSError, match="No space"):
+                fill(tmp_path / "rest")
+            assert raftctl.run("put", "k", "x" * 9000, "--timeout", "2s", check=False).returncode
+            (row,) = raftctl.document("status")["nodes"]
+            assert row["note"] == "disk full"
+            assert row["remedy"].startswith("df -h ")
+            assert raftctl.document("down")["stopped"] == ["n1"]
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=False)
