@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shutil
 import sqlite3
 import stat
 import sys
@@ -17,6 +18,11 @@ from raftctl.errors import CliError
 from raftctl.settings import Settings
 
 
+MIB = 1024 * 1024
+FREE_MIB_MIN = 64
+"""With less, a write-ahead log has no room for a busy minute."""
+
+
 def examine(settings: Settings, fix: bool) -> list[Finding]:
     """All findings, good ones too. `fix`: mend what can be mended without a loss."""
     clusters = all_clusters(settings)
@@ -28,6 +34,7 @@ def examine(settings: Settings, fix: bool) -> list[Finding]:
         ),
         _finding("sqlite", sqlite3.sqlite_version),
         _finding("home", f"{settings.home}, clusters: {len(clusters)}", _home_hint(settings.home)),
+        _disk(settings.home),
     ]
     for cluster in clusters:
         findings += _examine_cluster(cluster, fix)
@@ -39,8 +46,19 @@ def _finding(check: str, message: str, hint: str = "") -> Finding:
     return Finding(check, not hint, message, hint)
 
 
+def _disk(home: Path) -> Finding:
+    free_mib = shutil.disk_usage(_nearest(home)).free // MIB
+    hint = f"make room: df -h {home}" if free_mib < FREE_MIB_MIN else ""
+    return _finding("disk", f"{free_mib} MiB free", hint)
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder itself, or the one that it would be made in."""
+    return next(each for each in (folder, *folder.parents) if each.exists())
+
+
 def _home_hint(home: Path) -> str:
-    nearest = next(each for each in (home, *home.parents) if each.exists())
+    nearest = _nearest(home)
     is_writable = os.access(nearest, os.W_OK | os.X_OK)
     return "" if is_writable else "it cannot be written: another --home, or mend its permissions"
 

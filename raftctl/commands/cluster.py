@@ -190,7 +190,8 @@ def wait(
 ) -> None:
     """Wait until the cluster is in a state.
 
-    Exit 4 when it does not come to pass in time, 5 when there is no leader by then.
+    Exit 4 when it does not come to pass in time, 5 when there is no leader by then, 3 when nothing
+    runs.
     """
     from raftctl.cluster.conditions import condition_of
     from raftctl.cluster.directory import find_cluster
