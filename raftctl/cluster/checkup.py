@@ -17,7 +17,6 @@ from raftctl.documents import Finding
 from raftctl.errors import CliError
 from raftctl.settings import Settings
 
-
 MIB = 1024 * 1024
 FREE_MIB_MIN = 64
 """With less, a write-ahead log has no room for a busy minute."""
