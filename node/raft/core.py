@@ -33,6 +33,7 @@ from node.raft.ready import Envelope, HardState, Prompt, ReadState, Ready
 from node.raft.roles import (
     LEGAL_TRANSITIONS,
     ROLE_NAMES,
+    Candidate,
     Follower,
     Leader,
     Role,
@@ -183,6 +184,8 @@ class RaftCore:
         if now >= role.election_deadline:
             if self.voting and not self._is_vote_stuck:
                 election.campaign(self, now)
+            elif isinstance(role, Candidate):  # its election begins when the disk has its vote
+                role.election_deadline = self.draw_election_deadline(now)
             else:
                 self.become(Follower(self.draw_election_deadline(now)), "no word from a leader")
 

@@ -13,7 +13,8 @@ are refused. A disk that hangs for several election timeouts ends a leadership.
 import math
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol, cast
 
 import trio
@@ -136,7 +137,7 @@ class Driver:
     async def run(self) -> None:
         """Returns after `stop`. Raises StorageError when the disk failed."""
         replica = self.replica
-        with Disk(self._storage, self._wake_up) as disk:
+        with self._open_disk() as disk:
             while not self._is_stopping:
                 self._take_in(now_us())
                 self._look_at(disk)
@@ -156,6 +157,14 @@ class Driver:
         replica.stop()
         self._send_replies()
 
+    @contextmanager
+    def _open_disk(self) -> Iterator[Disk]:
+        with Disk(self._storage, self._wake_up) as disk:
+            try:
+                yield disk
+            finally:
+                self.is_saving = disk.began_at is not None
+
     async def _finish_saving(self, disk: Disk) -> None:
         """Let the save under way end: what it stands for is promised still. No new one begins."""
         with trio.move_on_after(STOP_SECONDS_MAX):
@@ -164,7 +173,6 @@ class Driver:
                 self._look_at(disk)
                 if disk.began_at is not None:
                     await self._wake.wait()
-        self.is_saving = disk.began_at is not None
 
     def _wake_up(self) -> None:
         self._wake.set()

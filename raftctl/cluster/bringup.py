@@ -177,7 +177,8 @@ def _rolling_back(
             with _not_to_be_interrupted():
                 for node_id in starting:
                     cluster.processes[node_id].end(signal.SIGKILL, "rolled back", timeout=10)
-                if is_new:
+                # A node that nobody can find keeps its folder, by which it may be found later.
+                if is_new and not any(each.is_running for each in cluster.processes.values()):
                     cluster.purge()
             settings.output.note("rolled back: what this command started is stopped")
         if isinstance(error, KeyboardInterrupt | SystemExit):

@@ -157,22 +157,18 @@ class NodeProcess:
             descriptor = os.open(self.log_path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
             try:
                 self._log_start = os.fstat(descriptor).st_size
-                child = subprocess.Popen(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=descriptor,
-                    stderr=descriptor,
-                    start_new_session=detach,
-                    pass_fds=[lock.fileno()],  # the lock is the child's from here on
-                )
+                with _signals_deferred():
+                    child = subprocess.Popen(
+                        command,
+                        stdin=subprocess.DEVNULL,
+                        stdout=descriptor,
+                        stderr=descriptor,
+                        start_new_session=detach,
+                        pass_fds=[lock.fileno()],  # the lock is the child's from here on
+                    )
+                    _write_pid_of(child, lock)
             finally:
                 os.close(descriptor)
-            try:
-                write_pid(lock, child.pid)
-            except OSError:  # nobody would find it again
-                child.kill()
-                child.wait()
-                raise
         return child
 
     def _rotate_log(self) -> None:
@@ -253,6 +249,30 @@ class NodeProcess:
         except OSError:
             return []
         return text.splitlines()[-count:]
+
+
+@contextlib.contextmanager
+def _signals_deferred() -> Iterator[None]:
+    """Ctrl-C comes before or after what happens in here, never in the middle of it."""
+    received: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(each, lambda number, _: received.append(number)) for each in numbers]
+    try:
+        yield
+    finally:
+        for each, handler in zip(numbers, before, strict=True):
+            signal.signal(each, handler)
+        if received:
+            signal.raise_signal(received[0])
+
+
+def _write_pid_of(child: subprocess.Popen[bytes], lock: IO[bytes]) -> None:
+    try:
+        write_pid(lock, child.pid)
+    except BaseException:  # nobody would find it again
+        child.kill()
+        child.wait()
+        raise
 
 
 def write_pid(lock: IO[bytes], pid: int) -> None:

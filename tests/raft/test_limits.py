@@ -1,11 +1,12 @@
 """Everything that can grow has a limit: appends on their way, answers, reads, terms."""
 
+import random
 from contextlib import suppress
 
 import pytest
 
 from node.raft.config import CoreConfig, InitialState
-from node.raft.core import APPLY_ENTRIES_MAX
+from node.raft.core import APPLY_ENTRIES_MAX, RaftCore
 from node.raft.errors import ProposalDroppedError, RemoteProtocolError
 from node.raft.gate import TERM_STEP_MAX
 from node.raft.messages import (
@@ -333,3 +334,19 @@ def test_answers_that_wait_for_the_disk_are_bounded_even_if_none_covers_another(
     waiting = promises.take()
     assert len(waiting) == ANSWERS_MAX + 1
     assert waiting[-1].message == RequestVoteResponse(1, 2, True), "votes are never dropped"
+
+
+@pytest.mark.parametrize("timeouts", [3, 10])
+def test_candidate_whose_vote_is_still_being_saved_wins_once_it_is_saved(timeouts: int) -> None:
+    """A slow disk must not turn every election into nothing just when its vote is durable."""
+    core = RaftCore(CoreConfig(1, frozenset({1})), InitialState(), random.Random(1), 0)
+    now = core.next_deadline
+    core.tick(now)
+    ready = core.ready()
+    assert ready is not None
+    for _ in range(timeouts):
+        now = core.next_deadline
+        core.tick(now)
+    assert (core.role_name, core.term) == ("candidate", 1)
+    core.synced(ready.seq, now)
+    assert core.is_leader

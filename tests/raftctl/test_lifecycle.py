@@ -1,5 +1,6 @@
 """Clusters made, found, taken down and removed: what may go wrong around the nodes themselves."""
 
+import gc
 import json
 import os
 import signal
@@ -8,11 +9,12 @@ import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from node.config import write_private
-from raftctl.cluster.processes import NodeProcess
+from raftctl.cluster.processes import NodeProcess, write_pid
 from tests.measure.commands import RAFTCTL, Raftctl, fresh_home
 
 pytestmark = pytest.mark.e2e
@@ -281,3 +283,22 @@ def test_file_that_cannot_be_written_leaves_nothing_beside_it(
         write_private(tmp_path / "faults.json", "new")
     assert [each.name for each in tmp_path.iterdir()] == ["faults.json"]
     assert (tmp_path / "faults.json").read_text() == "old"
+
+
+# Python warns of a child that nobody waited for: that is what an interrupt leaves.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_start_that_is_interrupted_leaves_a_node_that_is_found_or_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(lock: IO[bytes], pid: int) -> None:
+        signal.raise_signal(signal.SIGINT)
+        write_pid(lock, pid)
+
+    monkeypatch.setattr("raftctl.cluster.processes.write_pid", interrupt)
+    process = NodeProcess(tmp_path, 1)
+    with pytest.raises(KeyboardInterrupt):
+        process.start()
+    assert process.find() is not None or not process.is_running
+    process.end(signal.SIGKILL, "killed", timeout=10)
+    assert not process.is_running
+    gc.collect()

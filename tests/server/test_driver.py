@@ -273,6 +273,24 @@ def test_node_that_is_told_to_stop_does_not_wait_for_a_disk_that_hangs() -> None
     benches[0].disk.moves.set()
 
 
+def test_node_that_ends_by_an_error_knows_that_a_save_goes_on() -> None:
+    benches: list[Bench] = []
+
+    def keep() -> Bench:
+        benches.append(Bench())
+        return benches[-1]
+
+    async def scenario(bench: Bench) -> None:
+        await bench.until_leader()
+        await bench.until_disk_hangs()
+        raise RecursionError
+
+    with pytest.raises(BaseExceptionGroup):
+        run(scenario, keep)
+    assert benches[0].driver.is_saving
+    benches[0].disk.moves.set()
+
+
 def test_node_that_is_told_to_stop_begins_no_new_write() -> None:
     async def scenario(bench: Bench) -> None:
         await bench.until_leader()

@@ -184,3 +184,13 @@ def test_node_whose_disk_hangs_climbs_no_terms() -> None:
         three.disks[hung].moves.set()
 
     run(scenario)
+
+
+def test_leader_is_elected_on_disks_almost_as_slow_as_an_election_timeout() -> None:
+    async def scenario(three: Three) -> None:
+        for disk in three.disks.values():
+            disk.seconds = 0.6 * ELECTION_TIMEOUT_US / 1e6
+        leader = await three.leader()
+        assert isinstance(await three.put(leader), Applied)
+
+    run(scenario)
