@@ -13,7 +13,8 @@ from typing import Any
 from raftctl.documents import Error, to_json
 from raftctl.errors import CliError
 
-PATIENCE_SECONDS = 0.1
+PATIENCE_SECONDS = 0.06
+"""After so long, on top of what the start of Python takes, whoever waits is told what for."""
 MODES = ("text", "wide", "json", "jsonl")
 
 
@@ -29,6 +30,7 @@ class Output:
         self.color = color and sys.stderr.isatty() and not os.environ.get("NO_COLOR")
         self.ascii_only = ascii_only
         self.started = time.monotonic()
+        self._has_spoken = False
 
     @property
     def is_json(self) -> bool:
@@ -62,6 +64,7 @@ class Output:
 
     def note(self, text: str) -> None:
         """A line about the data, not data."""
+        self._has_spoken = True
         if not self.quiet:
             sys.stderr.write(text + "\n")
             sys.stderr.flush()
@@ -74,8 +77,12 @@ class Output:
 
     @contextmanager
     def patience(self, text: str) -> Iterator[None]:
-        """Say `text` if what follows takes a while: nobody should look at an empty screen."""
-        timer = threading.Timer(PATIENCE_SECONDS, self.note, [text])
+        """Say `text` if the command takes a while: nobody should look at an empty screen."""
+        if self._has_spoken:
+            yield
+            return
+        left = max(self.started + PATIENCE_SECONDS - time.monotonic(), 0)
+        timer = threading.Timer(left, self.note, [text])
         timer.daemon = True
         timer.start()
         try:

@@ -3,6 +3,7 @@
 import time
 from datetime import UTC, datetime
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -242,7 +243,10 @@ def events(
         raise CliError("E_NOT_RUNNING", "none of these nodes runs", Exit.NOT_RUNNING, hint=hint)
     if left_out:
         settings.output.note(f"without {' '.join(left_out)}: not running")
-    for node_id, happened in stream(cluster, chosen, follow, settings.output.note):
+    items = stream(cluster, chosen, follow, settings.output.note)
+    with settings.output.patience("asking the nodes for their events"):
+        head = next(items, None)
+    for node_id, happened in chain([] if head is None else [head], items):
         if happened.wall_ns < oldest_ns or (kind and happened.kind not in kind):
             continue
         document = _event(node_id, happened)

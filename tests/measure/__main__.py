@@ -1,4 +1,4 @@
-"""See the package: python -m tests.measure startup | idle | failover | durability | throughput."""
+"""See the package: python -m tests.measure startup | firstline | idle | failover | durability | throughput."""
 
 import argparse
 import statistics
@@ -12,6 +12,7 @@ from node.client.admin import Admin
 from tests.measure.commands import Raftctl, fresh_home
 from tests.measure.durability import durability
 from tests.measure.failover import failover
+from tests.measure.firstline import firstline
 
 MIB = 1024 * 1024
 
@@ -102,6 +103,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.measure", description=__doc__)
     what = parser.add_subparsers(dest="what", required=True)
     what.add_parser("startup").add_argument("--rounds", type=int, default=5)
+    what.add_parser("firstline")
     what.add_parser("idle").add_argument("--seconds", type=int, default=10)
     what.add_parser("failover").add_argument("--rounds", type=int, default=10)
     what.add_parser("durability").add_argument("--rounds", type=int, default=10)
@@ -110,6 +112,8 @@ def main() -> int:
     match options.what:
         case "startup":
             startup(options.rounds)
+        case "firstline":
+            return firstline()
         case "idle":
             idle(options.seconds)
         case "failover":
