@@ -1,4 +1,4 @@
-"""See the package: python -m tests.measure startup | firstline | idle | failover | durability | throughput."""
+"""See the package: python -m tests.measure startup, and the other names there."""
 
 import argparse
 import statistics

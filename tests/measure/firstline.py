@@ -8,8 +8,8 @@ from tests.measure.commands import RAFTCTL, Raftctl, fresh_home
 LONG_SECONDS = 0.3
 FIRST_SECONDS_MAX = 0.2
 COMMANDS = (
-    "up -n 3", "bench put --ops 20000", "kill n1 n2", "put k v --timeout 2s", "wait leader --timeout 1s",
-    "start all", "restart all", "transfer", "partition leader --for 3s", "wait healed", "events",
+    "up -n 3", "bench put --ops 20000", "kill n1 n2", "put k v --timeout 2s",
+    "wait leader --timeout 1s", "start all", "restart all", "transfer", "partition leader --for 3s", "wait healed", "events",
     "stop all", "up", "down --purge -y",
 )  # fmt: skip
 
