@@ -30,7 +30,7 @@ class Output:
         self.color = color and sys.stderr.isatty() and not os.environ.get("NO_COLOR")
         self.ascii_only = ascii_only
         self.started = time.monotonic()
-        self._has_spoken = False
+        self._spoke_at = self.started
 
     @property
     def is_json(self) -> bool:
@@ -64,7 +64,7 @@ class Output:
 
     def note(self, text: str) -> None:
         """A line about the data, not data."""
-        self._has_spoken = True
+        self._spoke_at = time.monotonic()
         if not self.quiet:
             sys.stderr.write(text + "\n")
             sys.stderr.flush()
@@ -78,10 +78,7 @@ class Output:
     @contextmanager
     def patience(self, text: str) -> Iterator[None]:
         """Say `text` if the command takes a while: nobody should look at an empty screen."""
-        if self._has_spoken:
-            yield
-            return
-        left = max(self.started + PATIENCE_SECONDS - time.monotonic(), 0)
+        left = max(self._spoke_at + PATIENCE_SECONDS - time.monotonic(), 0)
         timer = threading.Timer(left, self.note, [text])
         timer.daemon = True
         timer.start()

@@ -234,7 +234,8 @@ def events(
     settings: Settings = context.obj
     oldest_ns = 0 if since is None else time.time_ns() - int(seconds(since) * 1e9)
     cluster = find_cluster(settings)
-    seen = observe(cluster)
+    with settings.output.patience("asking the nodes"):
+        seen = observe(cluster)
     chosen = resolve([node], seen)
     running = [each for each in chosen if seen.nodes[each - 1].proc == "running"]
     left_out = [f"n{each}" for each in chosen if each not in running]
