@@ -180,10 +180,6 @@ class Sequences:
         self._next = 1
         self._open: dict[int, None] = {}  # in rising order
 
-    @property
-    def is_born(self) -> bool:
-        return self._born_at is not None
-
     def begin(self, born_at: int) -> None:
         """The log index that the first node showed, before the first command."""
         if self._born_at is None:
