@@ -5,8 +5,12 @@ effects. Nothing in here does I/O, waits, or looks at a clock of its own.
 """
 
 from node.raft.config import InitialState
+from node.raft.configuration import AddLearner, Change, Configuration, Demote, Promote, Remove
 from node.raft.errors import (
+    ChangePendingError,
+    ConfigurationError,
     LocalProtocolError,
+    NotCaughtUpError,
     NotLeaderError,
     ProposalDroppedError,
     ProtocolError,
@@ -19,6 +23,8 @@ from node.raft.log import EntryId
 from node.raft.messages import (
     AppendEntries,
     AppendEntriesResponse,
+    InstallSnapshot,
+    InstallSnapshotResponse,
     LogEntry,
     Message,
     ReadIndexRequest,
@@ -30,30 +36,45 @@ from node.raft.messages import (
     StaleTerm,
     TimeoutNow,
 )
+from node.raft.snapshot import ReceivedChunk, Snapshot, SnapshotId
 
 __all__ = [
+    "AddLearner",
     "AppendEntries",
     "AppendEntriesResponse",
     "Callbacks",
+    "Change",
+    "ChangePendingError",
     "Config",
+    "Configuration",
+    "ConfigurationError",
+    "Demote",
     "EntryId",
     "EntryState",
     "InitialState",
+    "InstallSnapshot",
+    "InstallSnapshotResponse",
     "LocalProtocolError",
     "LogEntry",
     "Message",
+    "NotCaughtUpError",
     "NotLeaderError",
+    "Promote",
     "ProposalDroppedError",
     "ProtocolError",
     "Raft",
     "RaftError",
     "ReadIndexRequest",
     "ReadIndexResponse",
+    "ReceivedChunk",
     "RemoteProtocolError",
+    "Remove",
     "RequestPreVote",
     "RequestPreVoteResponse",
     "RequestVote",
     "RequestVoteResponse",
+    "Snapshot",
+    "SnapshotId",
     "StaleTerm",
     "StoppedError",
     "Syncs",

@@ -14,22 +14,31 @@ commit, and the reason why a completion (`synced`) never has to be matched to en
 
 import random
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from node.raft import election, gate, proposing, reading, replication, transfer
+from node.raft import (
+    election,
+    gate,
+    installing,
+    membership,
+    proposing,
+    reading,
+    replication,
+    transfer,
+)
 from node.raft.config import CoreConfig, InitialState
+from node.raft.configuration import Change, Configuration
 from node.raft.errors import (
     LocalProtocolError,
 )
-from node.raft.events import Event, LeaderChanged, RoleChanged
+from node.raft.events import ConfigurationChanged, Event, LeaderChanged, RoleChanged
 from node.raft.log import RaftLog
 from node.raft.messages import LogEntry, Message
 from node.raft.progress import Progress
 from node.raft.promises import Promises
-from node.raft.quorum import has_majority
 from node.raft.reads import ForwardedRead
-from node.raft.ready import Envelope, HardState, Prompt, ReadState, Ready
+from node.raft.ready import Chunk, Envelope, HardState, Prompt, ReadState, Ready
 from node.raft.roles import (
     LEGAL_TRANSITIONS,
     ROLE_NAMES,
@@ -38,6 +47,7 @@ from node.raft.roles import (
     Leader,
     Role,
 )
+from node.raft.snapshot import Receipt, ReceivedChunk, Snapshot
 
 APPLY_ENTRIES_MAX = 4096
 """How many committed entries one Ready holds, so that a long catch-up does not stop heartbeats."""
@@ -58,33 +68,34 @@ class RaftCore:
         now: int,
         voting: bool = True,
     ) -> None:
-        if initial.voted_for is not None and initial.voted_for not in config.voters:
-            raise ValueError(
-                f"the saved vote is for {initial.voted_for}, who is not one of the voters "
-                f"{sorted(config.voters)}"
-            )
         self.config = config
         self.id = config.node_id
-        self.voters = config.voters
-        self.peers = tuple(sorted(config.voters - {config.node_id}))
         self.voting = voting
         self.term = initial.current_term
         self.voted_for = initial.voted_for
-        self.log = RaftLog(initial.log)
-        self.commit_index = initial.last_applied
+        first = Configuration(config.voters, addresses=config.addresses)
+        self.log = RaftLog(initial.log, initial.base, initial.configured(first))
+        self.commit_index = max(initial.applied_index, initial.commit_index)
+        self.snapshot = initial.snapshot
+        self.receipt: Receipt | None = None
         # Ordered so that the oldest is found at once, however many have gone before it.
         self.forwarded_reads: OrderedDict[int, ForwardedRead] = OrderedDict()
         # Ids that no earlier life of this node used: a late answer must not find a new question.
         self.next_read_id = rng.getrandbits(48)
         self._rng = rng
         self._role: Role = Follower(self.draw_election_deadline(now))
-        self._leader_heard_at: int | None = None
+        # An earlier life may have heard a leader just now, which counts on that for its lease.
+        self._leader_heard_at = now if initial.current_term else None
         self._announced: LeaderChanged | None = None
         self._saved_hard_state = HardState(self.term, self.voted_for)
-        self._handed_out_index = initial.last_applied
+        self._handed_out_index = initial.applied_index
+        self._announced_configuration = self.log.configured
+        self._unsaved_snapshot: Snapshot | None = None
         self._seq = 0
         self._writing: Ready | None = None
         self._messages: list[Envelope] = []
+        self._chunks: list[Chunk] = []
+        self._received: list[ReceivedChunk] = []
         self._promises = Promises()
         self._reads: list[ReadState] = []
         self._events: list[Event] = []
@@ -120,6 +131,21 @@ class RaftCore:
         return self._role.elected_at if isinstance(self._role, Leader) else None
 
     @property
+    def configuration(self) -> Configuration:
+        """The members: the last configuration in the log, committed or not."""
+        return self.log.configured.configuration
+
+    @property
+    def configuration_index(self) -> int:
+        """Where its entry stands, or the index of the snapshot that it came with."""
+        return self.log.configured.index
+
+    @property
+    def is_voter(self) -> bool:
+        """Whether this node's vote counts, as far as it knows."""
+        return self.id in self.configuration.electorate
+
+    @property
     def is_hard_state_durable(self) -> bool:
         """Whether the present term and vote are on the disk."""
         return self._saved_hard_state == (self.term, self.voted_for)
@@ -134,7 +160,7 @@ class RaftCore:
 
     @property
     def progress(self) -> Mapping[int, Progress]:
-        """The followers as the leader sees them; empty on any other node."""
+        """The other members as the leader sees them; empty on any other node."""
         return self._role.progress if isinstance(self._role, Leader) else {}
 
     @property
@@ -182,7 +208,7 @@ class RaftCore:
             return
         reading.expire_forwarded_reads(self, now)
         if now >= role.election_deadline:
-            if self.voting and not self._is_vote_stuck:
+            if self.voting and self.is_voter and not self._is_vote_stuck:
                 election.campaign(self, now)
             elif isinstance(role, Candidate):  # its election begins when the disk has its vote
                 role.election_deadline = self.draw_election_deadline(now)
@@ -199,7 +225,7 @@ class RaftCore:
     def _tick_leader(self, leader: Leader, now: int) -> None:
         if self.config.check_quorum and now >= leader.quorum_deadline:
             active = [peer for peer, progress in leader.progress.items() if progress.is_active]
-            if not has_majority(self.voters, [*active, self.id]):
+            if not self.configuration.has_quorum([*active, self.id]):
                 self.become_follower(self.term, None, now, "lost touch with the majority")
                 return
             for progress in leader.progress.values():
@@ -233,6 +259,10 @@ class RaftCore:
         """
         return proposing.propose(self, entries)
 
+    def change_membership(self, changes: Collection[Change], now: int) -> int:
+        """Change who belongs to the cluster; see `membership.change`. Gives the entry's index."""
+        return membership.change(self, changes, now)
+
     def read_index(self, context: object, now: int) -> None:
         """Start a linearizable read, here or through the leader; see `reading.read_index`."""
         reading.read_index(self, context, now)
@@ -245,6 +275,27 @@ class RaftCore:
         """Stop leading or campaigning, for a reason of the host's, such as a full disk."""
         if not isinstance(self._role, Follower):
             self.become_follower(self.term, None, now, why)
+
+    # -- snapshots ---------------------------------------------------------------------------------
+    def snapshot_saved(self, snapshot: Snapshot, compact_to: int) -> bool:
+        """The host took `snapshot` of the machine as it was after its last entry, which is durable:
+        it counts from now on, and the entries up to `compact_to` may go.
+
+        Gives False, and changes nothing, for one that a newer snapshot has overtaken.
+        """
+        return installing.snapshot_saved(self, snapshot, compact_to)
+
+    def install_snapshot(self, snapshot: Snapshot) -> bool:
+        """What `received` held is complete, durable and good, and the machine can take its state.
+
+        Gives False, and changes nothing, if this node got as far in another way meanwhile: the
+        machine stays as it is then.
+        """
+        return installing.install(self, snapshot)
+
+    def refuse_snapshot(self) -> None:
+        """What `received` held is damaged: begin again."""
+        installing.refuse(self)
 
     # -- what goes out -----------------------------------------------------------------------------
     def ready(self) -> Ready | None:
@@ -262,23 +313,29 @@ class RaftCore:
         batch = Ready(
             seq=self._seq + 1,
             hard_state=None if hard_state == self._saved_hard_state else hard_state,
+            snapshot=self._unsaved_snapshot,
+            base=unsaved.base,
             truncate_from=unsaved.truncate_from,
             first_index=unsaved.first_index,
             entries=unsaved.entries,
+            commit_index=self.commit_index,
+            received=self._received,
             messages=self._messages,
+            chunks=self._chunks,
             messages_after_sync=self._promises.take(),
             committed_first_index=self._handed_out_index + 1,
             committed=self.log.entries(self._handed_out_index + 1, committed_last),
             reads=self._reads,
             events=self._events,
         )
-        has_messages = batch.messages or batch.messages_after_sync
+        has_messages = batch.messages or batch.chunks or batch.messages_after_sync
         if not (batch.must_sync or has_messages or batch.committed or batch.reads or batch.events):
             return None
         self._seq = batch.seq
         self._writing = batch
         self._handed_out_index += len(batch.committed)
-        self._messages, self._reads, self._events = [], [], []
+        self._unsaved_snapshot, self._received = None, []
+        self._messages, self._chunks, self._reads, self._events = [], [], [], []
         return batch
 
     def take_prompt(self) -> Prompt:
@@ -290,8 +347,8 @@ class RaftCore:
         if isinstance(self._role, Leader):
             reading.start_round(self._role)
             replication.send_heartbeats(self, self._role)
-        prompt = Prompt(self._messages, self._reads, self._events)
-        self._messages, self._reads, self._events = [], [], []
+        prompt = Prompt(self._messages, self._chunks, self._reads, self._events)
+        self._messages, self._chunks, self._reads, self._events = [], [], [], []
         return prompt
 
     def synced(self, seq: int, now: int) -> None:
@@ -305,7 +362,7 @@ class RaftCore:
         if self._saved_hard_state == (self.term, self.id):
             election.count_own_vote(self, now)
         if isinstance(self._role, Leader):
-            replication.maybe_commit(self, self._role)
+            replication.maybe_commit(self, self._role, now)
 
     # -- for the handlers --------------------------------------------------------------------------
     def send(self, to: int, message: Message) -> None:
@@ -316,6 +373,32 @@ class RaftCore:
         """Send when all that happened so far is durable: the message is a promise."""
         self._promises.add(to, message)
 
+    def send_chunk(self, chunk: Chunk) -> None:
+        """Send a part of a snapshot, as soon as the host has read it."""
+        self._chunks.append(chunk)
+
+    def receive_chunk(self, chunk: ReceivedChunk) -> None:
+        self._received.append(chunk)
+
+    def record_snapshot(self, snapshot: Snapshot) -> None:
+        """The only writer of the snapshot, which only grows newer."""
+        assert self.snapshot is None or snapshot.index >= self.snapshot.index
+        self.snapshot = self._unsaved_snapshot = snapshot
+
+    def replace_log(self, snapshot: Snapshot) -> None:
+        """A snapshot takes the log's place: all that it stands for is committed and applied."""
+        self.log.reset(snapshot.id.last_entry, snapshot.configuration)
+        self.record_snapshot(snapshot)
+        self.commit_index = self._handed_out_index = snapshot.index
+        self.configuration_changed()
+
+    def configuration_changed(self) -> None:
+        """Say who the members are, if the log says something new about that."""
+        placed = self.log.configured
+        if placed != self._announced_configuration:
+            self._announced_configuration = placed
+            self.emit(ConfigurationChanged(self.term, placed.index, placed.configuration))
+
     def emit(self, event: Event) -> None:
         self._events.append(event)
 
@@ -324,7 +407,8 @@ class RaftCore:
 
     def draw_election_deadline(self, now: int) -> int:
         timeout = self.config.election_timeout_us
-        return now + timeout + self._rng.randrange(timeout)
+        handicap = timeout * (100 - self.config.priority) // 100
+        return now + timeout + self._rng.randrange(timeout) + handicap
 
     def hears_leader(self, now: int) -> bool:
         """Whether a leader is known to be there: this node, or one heard within the timeout."""

@@ -4,13 +4,15 @@ Paper 5.2 and 5.4.1, thesis 9.6 (pre-vote), 6.2 and 4.2.3 (stickiness). The rule
 
 - A vote is cast once per term and repeated to the same candidate only; it is never on the wire
   before it is on the disk, and the candidate's own vote is no exception.
-- Votes are a set of voters, not a counter.
+- Votes are a set of voters, not a counter. Who votes is asked of the candidate's configuration
+  alone: any node answers, a learner too, since a promotion may be known to all but itself.
 - Granting a vote resets the election timer; refusing one never does.
 - A pre-vote changes nothing on the node that answers it.
 """
 
 from typing import TYPE_CHECKING
 
+from node.raft import membership
 from node.raft.events import LeaderElected, VoteCast
 from node.raft.messages import (
     LogEntry,
@@ -19,8 +21,7 @@ from node.raft.messages import (
     RequestVote,
     RequestVoteResponse,
 )
-from node.raft.progress import Progress
-from node.raft.quorum import VoteResult, vote_result
+from node.raft.quorum import VoteResult
 from node.raft.roles import Candidate, Follower, Leader, PreCandidate
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def _start_pre_vote(core: "RaftCore", now: int) -> None:
     role = PreCandidate(core.draw_election_deadline(now), now)
     core.become(role, "no word from a leader")
     role.votes[core.id] = True  # a pre-vote is not kept, so nothing has to be durable
-    for peer_id in core.peers:
+    for peer_id in _other_voters(core):
         core.send(
             peer_id,
             RequestPreVote(
@@ -49,12 +50,16 @@ def _start_pre_vote(core: "RaftCore", now: int) -> None:
     _count_pre_votes(core, role, now)
 
 
+def _other_voters(core: "RaftCore") -> list[int]:
+    return sorted(core.configuration.electorate - {core.id})
+
+
 def start_election(core: "RaftCore", now: int, leadership_transfer: bool) -> None:
     """Enter the next term and ask everyone. The requests leave once term and vote are durable."""
     started_at = core.role.started_at if isinstance(core.role, PreCandidate) else now
     core.set_hard_state(core.term + 1, core.id)
     core.become(Candidate(core.draw_election_deadline(now), started_at), "asks for votes")
-    for peer_id in core.peers:
+    for peer_id in _other_voters(core):
         core.send_after_sync(
             peer_id,
             RequestVote(
@@ -93,7 +98,7 @@ def handle_pre_vote_response(core: "RaftCore", message: RequestPreVoteResponse, 
 
 
 def _count_pre_votes(core: "RaftCore", role: PreCandidate, now: int) -> None:
-    result = vote_result(core.voters, role.votes)
+    result = core.configuration.vote_result(role.votes)
     if result is VoteResult.WON:
         start_election(core, now, leadership_transfer=False)
     elif result is VoteResult.LOST:
@@ -130,7 +135,7 @@ def handle_vote_response(core: "RaftCore", message: RequestVoteResponse, now: in
 
 
 def _count_votes(core: "RaftCore", role: Candidate, now: int) -> None:
-    result = vote_result(core.voters, role.votes)
+    result = core.configuration.vote_result(role.votes)
     if result is VoteResult.WON:
         _become_leader(core, role, now)
     elif result is VoteResult.LOST:
@@ -146,12 +151,10 @@ def _become_leader(core: "RaftCore", candidate: Candidate, now: int) -> None:
         heartbeat_deadline=now + config.heartbeat_us,
         quorum_deadline=now + config.election_timeout_us,
         first_index=first_index,
-        progress={
-            peer: Progress(first_index, config.inflight_max, config.inflight_bytes_max)
-            for peer in core.peers
-        },
+        progress={},
     )
     votes = tuple(sorted(voter for voter, granted in candidate.votes.items() if granted))
     core.become(leader, "elected")
     core.emit(LeaderElected(core.term, votes, now - candidate.started_at))
+    membership.follow(core, leader, now)
     core.log.append([LogEntry(core.term, None)])

@@ -45,5 +45,41 @@ class ProposalDroppedError(RaftError):
         return f"proposal dropped: {self.reason}"
 
 
+class ConfigurationError(RaftError):
+    """A change of the members that cannot be, or a configuration that is none; nothing changed."""
+
+
+class ChangePendingError(RaftError):
+    """The members cannot be changed yet: entry `index` has to be committed first. It is another
+    change under way, or, when a leader is new, the first entry of its own term (Ongaro 2015).
+    """
+
+    def __init__(self, index: int, reason: str) -> None:
+        super().__init__(index, reason)
+        self.index = index
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.reason}: entry {self.index} has to be committed first"
+
+
+class NotCaughtUpError(RaftError):
+    """Learner `member` would be a voter that holds up the cluster: it has only reached
+    `match_index` of the leader's `last_index` entries, or does not keep up.
+    """
+
+    def __init__(self, member: int, match_index: int, last_index: int) -> None:
+        super().__init__(member, match_index, last_index)
+        self.member = member
+        self.match_index = match_index
+        self.last_index = last_index
+
+    def __str__(self) -> str:
+        return (
+            f"{self.member} has not caught up: it holds {self.match_index} "
+            f"of {self.last_index} entries"
+        )
+
+
 class StoppedError(RaftError):
     """An earlier error of a callback stopped this instance; it stays stopped."""

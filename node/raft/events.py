@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from node.raft.configuration import Configuration
+
 
 @dataclass(frozen=True, slots=True)
 class RoleChanged:
@@ -71,6 +73,52 @@ class TransferEnded:
     ok: bool
 
 
+@dataclass(frozen=True, slots=True)
+class ConfigurationChanged:
+    """The configuration at `index` of the log is in force here, or, after a truncation, again."""
+
+    term: int
+    index: int
+    configuration: Configuration
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotSending:
+    """A follower needs entries that are compacted away, and is sent the snapshot at `index`."""
+
+    term: int
+    peer_id: int
+    index: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotSent:
+    """The follower holds it; `sent_bytes` left for that, those that were sent again included."""
+
+    term: int
+    peer_id: int
+    index: int
+    sent_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotDamaged:
+    """What the follower received of the snapshot at `index` is not what its digest promises."""
+
+    term: int
+    peer_id: int
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotInstalled:
+    """A snapshot of the leader took the place of this node's log up to `index`."""
+
+    term: int
+    index: int
+
+
 Event = (
     RoleChanged
     | LeaderChanged
@@ -80,4 +128,9 @@ Event = (
     | PeerLogReverted
     | TransferStarted
     | TransferEnded
+    | ConfigurationChanged
+    | SnapshotSending
+    | SnapshotSent
+    | SnapshotDamaged
+    | SnapshotInstalled
 )

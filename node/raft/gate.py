@@ -1,5 +1,9 @@
 """The one gate that every message passes, and what lies behind it.
 
+Whether the sender is a member is not asked: this node's configuration may be older than the
+sender's, so it follows leaders and votes for candidates that it does not know (thesis 4.2.2). What
+counts only from members, votes and acknowledgements, counts only for members.
+
 Before its handler sees a message, `step` compares its term with this node's:
 
 - a higher term makes this node a follower in that term. Two messages do not: a pre-vote asks about
@@ -23,6 +27,8 @@ from node.raft.errors import RemoteProtocolError
 from node.raft.messages import (
     AppendEntries,
     AppendEntriesResponse,
+    InstallSnapshot,
+    InstallSnapshotResponse,
     Message,
     ReadIndexRequest,
     ReadIndexResponse,
@@ -47,7 +53,7 @@ TERM_STEP_MAX = 2**32
 def step(core: "RaftCore", message: Message, now: int) -> None:
     """Take a message from a peer. Raises RemoteProtocolError for one that no correct peer sends."""
     sender = sender_of(message)
-    if sender not in core.voters or sender == core.id:
+    if sender < 0 or sender == core.id:
         raise RemoteProtocolError(f"{type(message).__name__} from {sender}, who is not a peer")
     check_shape(message)
     if message.term > core.term and not isinstance(message, RequestPreVote):
@@ -66,7 +72,8 @@ def _enter_later_term(core: "RaftCore", message: Message, now: int) -> None:
     if message.term > reach:
         core.become_follower(reach, None, now, f"{sender} is in a term out of reach")
         raise RemoteProtocolError(f"{sender} is in term {message.term}, far above any election's")
-    leader_id = message.leader_id if isinstance(message, AppendEntries) else None
+    is_of_leader = isinstance(message, AppendEntries | InstallSnapshot)
+    leader_id = sender if is_of_leader else None
     core.become_follower(message.term, leader_id, now, f"member {sender} is in a later term")
 
 
@@ -89,8 +96,8 @@ def _answer_stale(core: "RaftCore", message: Message, now: int) -> None:
     match message:
         case RequestPreVote():
             election.handle_pre_vote(core, message, now)
-        case RequestVote(candidate_id=sender) | AppendEntries(leader_id=sender) if core.voting:
-            core.send_after_sync(sender, StaleTerm(core.term, core.id))
+        case RequestVote() | AppendEntries() | InstallSnapshot() if core.voting:
+            core.send_after_sync(sender_of(message), StaleTerm(core.term, core.id))
         case ReadIndexRequest():
             response = ReadIndexResponse(core.term, core.id, message.read_id, None)
             core.send(message.requester_id, response)
@@ -103,7 +110,11 @@ def _dispatch(core: "RaftCore", message: Message, now: int) -> None:
         case AppendEntries():
             replication.handle_append(core, message, now)
         case AppendEntriesResponse():
-            replication.handle_append_response(core, message)
+            replication.handle_append_response(core, message, now)
+        case InstallSnapshot():
+            replication.handle_snapshot(core, message, now)
+        case InstallSnapshotResponse():
+            replication.handle_snapshot_response(core, message, now)
         case RequestVote():
             election.handle_vote(core, message, now)
         case RequestVoteResponse():

@@ -1,6 +1,8 @@
-"""The log in memory: all entries, which of them the disk holds, and which were handed out to apply.
+"""The log in memory: its entries, which of them the disk holds, and the configurations in it.
 
-Indices start at 1; index 0 with term 0 is the empty prefix that all logs share. The fields
+Indices start at 1; index 0 with term 0 is the empty prefix that all logs share. Where a snapshot
+stands for the beginning, the log is what follows its `base`, and only the base's own term is known.
+The fields
 
     applied  <=  stable_index  <=  saved_index  <=  last_index
 
@@ -18,6 +20,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import NamedTuple
 
+from node.raft.configuration import Configuration
 from node.raft.errors import RemoteProtocolError
 from node.raft.messages import LogEntry
 
@@ -40,33 +43,56 @@ class Dropped(NamedTuple):
 
 
 class UnsavedBatch(NamedTuple):
-    """What the disk lacks: drop all from `truncate_from`, then put `entries` at `first_index`."""
+    """What the disk lacks: forget all up to `base`, drop all from `truncate_from`, then put
+    `entries` at `first_index`.
+    """
 
+    base: EntryId | None
     truncate_from: int | None
     first_index: int
     entries: list[LogEntry]
 
 
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A configuration and the index of its entry."""
+
+    index: int
+    configuration: Configuration
+
+
 class RaftLog:
-    """A contiguous run of entries after a base (the empty prefix, until logs are compacted)."""
+    """A contiguous run of entries after a base."""
 
     __slots__ = (
         "_base_index",
         "_base_term",
+        "_configurations",
         "_entries",
+        "_is_base_saved",
         "_truncate_from",
         "saved_index",
         "stable_index",
     )
 
-    def __init__(self, entries: Sequence[LogEntry]) -> None:
-        """`entries`, from index 1, are what the disk holds."""
-        self._base_index = 0
-        self._base_term = 0
+    def __init__(self, entries: Sequence[LogEntry], base: EntryId, configured: Placed) -> None:
+        """`entries`, after `base`, are what the disk holds; `configured` is the configuration that
+        those above its index build on.
+        """
+        self._base_index = base.index
+        self._base_term = base.term
         self._entries = list(entries)
+        self._configurations = [configured]
+        self._note_configurations(base.index, self._entries)
+        self._is_base_saved = True
         self._truncate_from: int | None = None
-        self.saved_index = len(self._entries)
-        self.stable_index = len(self._entries)
+        self.saved_index = self.last_index
+        self.stable_index = self.last_index
+
+    @property
+    def base(self) -> EntryId:
+        """The entry in front of the first that is kept."""
+        return EntryId(self._base_term, self._base_index)
 
     @property
     def first_index(self) -> int:
@@ -113,8 +139,32 @@ class RaftLog:
             return EntryId(self._base_term, self._base_index)
         return EntryId(self._entries[position - 1].term, self._base_index + position)
 
+    # -- configurations ----------------------------------------------------------------------------
+    @property
+    def configured(self) -> Placed:
+        """The configuration in force: the last one in the log, committed or not (thesis 4.1)."""
+        return self._configurations[-1]
+
+    def configuration_at(self, index: int) -> Configuration:
+        """The configuration in force at `index`, which is no lower than the base."""
+        for placed in reversed(self._configurations):
+            if placed.index <= index:
+                return placed.configuration
+        return self._configurations[0].configuration
+
+    def _note_configurations(self, prev_index: int, entries: Sequence[LogEntry]) -> None:
+        for index, entry in enumerate(entries, prev_index + 1):
+            if type(entry.entry) is Configuration and index > self._configurations[-1].index:
+                self._configurations.append(Placed(index, entry.entry))
+
+    def _forget_configurations(self, from_index: int) -> None:
+        while self._configurations[-1].index >= from_index:
+            self._configurations.pop()
+
+    # -- changes -----------------------------------------------------------------------------------
     def append(self, entries: Sequence[LogEntry]) -> None:
         """Put `entries` at the end. Their terms are at least `last_term`."""
+        self._note_configurations(self.last_index, entries)
         self._entries.extend(entries)
 
     def merge(
@@ -122,9 +172,10 @@ class RaftLog:
     ) -> Dropped | None:
         """Store `entries` after `prev_index`, which is known to match.
 
-        Entries that are here already stay, and so does all that follows them: only an entry of
-        another term at the same index, a conflict, drops the rest (paper 5.3). A message that was
-        delayed, or that carries only a part of the leader's log, never shortens a log.
+        `prev_index` is not below the base. Entries that are here already stay, and so does all that
+        follows them: only an entry of another term at the same index, a conflict, drops the rest
+        (paper 5.3). A message that was delayed, or that carries only a part of the leader's log,
+        never shortens a log.
 
         Returns what was dropped, None for nothing. Raises RemoteProtocolError, before anything is
         changed, for a conflict at or below `commit_index`.
@@ -149,17 +200,48 @@ class RaftLog:
 
     def _truncate(self, from_index: int) -> None:
         del self._entries[from_index - self._base_index - 1 :]
+        self._forget_configurations(from_index)
         last = from_index - 1
         if from_index <= self.saved_index:
             self._truncate_from = from_index  # below any earlier one: that lowered saved_index
             self.saved_index = last
         self.stable_index = min(self.stable_index, last)
 
+    def compact(self, index: int) -> None:
+        """Forget the entries up to `index`, for which a snapshot stands; `index` is in the log."""
+        term = self.term_at(index)
+        assert term is not None, "the log is compacted where it is known"
+        if index <= self._base_index:
+            return
+        assert index <= self.stable_index, "what is forgotten was applied, so it is durable"
+        del self._entries[: index - self._base_index]
+        self._base_index, self._base_term = index, term
+        self._is_base_saved = False
+        while len(self._configurations) > 1 and self._configurations[1].index <= index:
+            del self._configurations[0]
+
+    def reset(self, base: EntryId, configuration: Configuration) -> None:
+        """A snapshot takes the place of everything: what is here goes, none of it is kept.
+
+        Nothing of it is durable yet. A write under way that ends now says nothing about it, since
+        it vouches for what lies up to `saved_index`.
+        """
+        self._entries.clear()
+        self._base_index, self._base_term = base.index, base.term
+        self._configurations = [Placed(base.index, configuration)]
+        self._is_base_saved = False
+        self._truncate_from = base.index + 1
+        self.saved_index = 0
+        self.stable_index = 0
+
     def take_unsaved(self) -> UnsavedBatch:
         """Hand out what the disk lacks. One batch at a time: `write_done` comes before the next."""
-        first = self.saved_index + 1
-        batch = UnsavedBatch(self._truncate_from, first, self.entries(first, self.last_index))
+        first = max(self.saved_index, self._base_index) + 1
+        base = None if self._is_base_saved else self.base
+        entries = self.entries(first, self.last_index)
+        batch = UnsavedBatch(base, self._truncate_from, first, entries)
         self._truncate_from = None
+        self._is_base_saved = True
         self.saved_index = self.last_index
         return batch
 

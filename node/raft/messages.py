@@ -16,7 +16,9 @@ from node.raft.errors import RemoteProtocolError
 
 
 class LogEntry(NamedTuple):
-    """One slot of the log. `entry` is the user's own value, None for an election's no-op."""
+    """One slot of the log. `entry` is the user's own value, None for an election's no-op, or a
+    `Configuration`: who the members are from there on.
+    """
 
     term: int
     entry: Any
@@ -140,6 +142,44 @@ class StaleTerm:
     responder_id: int
 
 
+@dataclass(frozen=True, slots=True)
+class InstallSnapshot:
+    """A part of the leader's snapshot (paper 7): `data` belongs at `offset` of `size` bytes.
+
+    `snapshot_index` and `snapshot_term` are those of the last entry in it; with `size` and `digest`
+    they say which snapshot it is. Without `data` it asks how much the follower has, and is the
+    heartbeat of a follower that is sent a snapshot. `sequence` counts together with the appends.
+    """
+
+    term: int
+    leader_id: int
+    snapshot_index: int
+    snapshot_term: int
+    size: int
+    digest: bytes
+    offset: int
+    data: bytes
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class InstallSnapshotResponse:
+    """The answer to one InstallSnapshot, whose index, `chunk_offset` and `sequence` it repeats.
+
+    The follower has the first `offset` bytes; `installed`: it holds all the entries that the
+    snapshot stands for, durably. `damaged`: what it received was not what the digest promises.
+    """
+
+    term: int
+    responder_id: int
+    snapshot_index: int
+    chunk_offset: int
+    sequence: int
+    offset: int
+    installed: bool
+    damaged: bool
+
+
 Message = (
     RequestPreVote
     | RequestPreVoteResponse
@@ -151,13 +191,17 @@ Message = (
     | ReadIndexRequest
     | ReadIndexResponse
     | StaleTerm
+    | InstallSnapshot
+    | InstallSnapshotResponse
 )
 
 
 def sender_of(message: Message) -> int:
     """The node that a message is from."""
     match message:
-        case AppendEntries(leader_id=sender) | TimeoutNow(leader_id=sender):
+        case AppendEntries(leader_id=sender) | InstallSnapshot(leader_id=sender):
+            return sender
+        case TimeoutNow(leader_id=sender):
             return sender
         case RequestVote(candidate_id=sender) | RequestPreVote(candidate_id=sender):
             return sender
@@ -172,15 +216,31 @@ def check_shape(message: Message) -> None:
     if message.term < 0:
         raise RemoteProtocolError(f"a negative term: {message}")
     match message:
-        case RequestVote() | AppendEntries() | TimeoutNow() if message.term == 0:
+        case RequestVote() | AppendEntries() | TimeoutNow() | InstallSnapshot() if (
+            message.term == 0
+        ):
             raise RemoteProtocolError(f"nobody campaigns or leads in term 0: {message}")
         case AppendEntries():
             _check_append(message)
         case AppendEntriesResponse(match_index=match_index, conflict_index=conflict_index):
             if match_index < 0 or conflict_index < 0:
                 raise RemoteProtocolError(f"a negative index: {message}")
+        case InstallSnapshot():
+            _check_chunk(message)
         case _:
             pass
+
+
+def _check_chunk(message: InstallSnapshot) -> None:
+    if not 0 < message.snapshot_term <= message.term or message.snapshot_index < 1:
+        raise RemoteProtocolError(
+            f"no leader of term {message.term} has a snapshot of entry {message.snapshot_index}, "
+            f"term {message.snapshot_term}"
+        )
+    if message.offset < 0 or message.offset + len(message.data) > message.size:
+        raise RemoteProtocolError(
+            f"{len(message.data)} bytes at {message.offset} of a snapshot of {message.size}"
+        )
 
 
 def _check_append(message: AppendEntries) -> None:

@@ -5,6 +5,8 @@
     replicate  the logs agree up to `match_index`: appends follow each other without waiting, and
                `next_index` runs ahead of the answers, at most `inflight_max` appends or
                `inflight_bytes_max` bytes ahead.
+    snapshot   the log does not reach back far enough any more: a snapshot is under way (`transfer`)
+               and no append is sent. Heartbeats are chunks without bytes.
 
 A lost append shows up as a rejection of what came after it, at the latest of a heartbeat, and takes
 the follower back to probe. So a follower is never stuck, whatever message was lost.
@@ -15,10 +17,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+from node.raft.snapshot import SnapshotId, SnapshotTransfer
+
 
 class ProgressState(StrEnum):
     PROBE = "probe"
     REPLICATE = "replicate"
+    SNAPSHOT = "snapshot"
 
 
 class Inflight(NamedTuple):
@@ -26,6 +31,26 @@ class Inflight(NamedTuple):
 
     last_index: int
     size: int
+
+
+@dataclass(slots=True)
+class CatchUpRound:
+    """A learner gets what the log held when the round began; meanwhile the log grows, which is the
+    next round. One that took less than an election timeout shows that the learner keeps up: as a
+    voter it would not hold up the others for longer than an election does (thesis 4.2.1).
+    """
+
+    target_index: int
+    began_at: int
+    is_caught_up: bool = False
+
+    def reached(self, match_index: int, last_index: int, now: int, timeout_us: int) -> None:
+        """The learner holds entries up to `match_index`, of `last_index`."""
+        if match_index < self.target_index:
+            return
+        self.is_caught_up = now - self.began_at < timeout_us
+        self.target_index = last_index
+        self.began_at = now
 
 
 @dataclass(slots=True)
@@ -71,8 +96,18 @@ class Progress:
     match_sequence: int = 0
     """The newest append that had been sent when `match_index` rose last."""
 
+    heard_at: int | None = None
+    """When it answered last, in microseconds; None: it never did in this term."""
+
+    transfer: SnapshotTransfer | None = None
+
+    round: CatchUpRound | None = None
+    """How a learner catches up; None for a voter."""
+
     @property
     def may_send_entries(self) -> bool:
+        if self.state is ProgressState.SNAPSHOT:
+            return False
         if self.state is ProgressState.PROBE:
             return not self.probe_sent
         return (
@@ -114,3 +149,16 @@ class Progress:
         self.inflight_bytes = 0
         self.probe_sent = False
         self.next_index = max(next_index, self.match_index + 1)
+
+    def become_snapshot(self, snapshot: SnapshotId, newest_sequence: int) -> None:
+        """The entries that it needs are gone: begin with `snapshot`."""
+        self.become_probe(self.next_index, newest_sequence)
+        self.state = ProgressState.SNAPSHOT
+        self.transfer = SnapshotTransfer(snapshot)
+
+    def end_snapshot(self, match_index: int, newest_sequence: int) -> None:
+        """It holds the snapshot, or all that is in it: go on with what follows."""
+        self.transfer = None
+        self.match_index = max(self.match_index, match_index)
+        self.match_sequence = newest_sequence
+        self.become_probe(self.match_index + 1, newest_sequence)

@@ -7,12 +7,18 @@ number and their bytes are bounded until they are committed.
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from node.raft.config import CoreConfig
+from node.raft.configuration import Configuration
 from node.raft.errors import NotLeaderError, ProposalDroppedError
 from node.raft.messages import LogEntry
 from node.raft.roles import Leader
 
 if TYPE_CHECKING:
     from node.raft.core import RaftCore
+
+
+CONFIGURATION_BYTES = 4096
+"""What the entry of a configuration counts for."""
 
 
 def propose(core: "RaftCore", entries: Sequence[Any]) -> int:
@@ -23,8 +29,8 @@ def propose(core: "RaftCore", entries: Sequence[Any]) -> int:
     """
     if not entries:
         raise ValueError("there is no entry to append")
-    if any(entry is None for entry in entries):
-        raise ValueError("None is the no-op of an election, not an entry")
+    if any(entry is None or type(entry) is Configuration for entry in entries):
+        raise ValueError("no-ops and configurations are the algorithm's own entries")
     leader = core.role
     if not isinstance(leader, Leader):
         raise NotLeaderError(core.leader_id)
@@ -55,5 +61,11 @@ def committed(core: "RaftCore", leader: Leader, index: int) -> None:
 
 
 def _size_of(core: "RaftCore", entries: Iterable[Any]) -> int:
-    measure = core.config.entry_size
-    return 0 if measure is None else sum(map(measure, entries))
+    return sum(size_of(core.config, entry) for entry in entries)
+
+
+def size_of(config: CoreConfig, entry: object) -> int:
+    """An entry's bytes, where the host measures them: it knows its own, not ours."""
+    if config.entry_size is None or entry is None:
+        return 0
+    return CONFIGURATION_BYTES if type(entry) is Configuration else config.entry_size(entry)

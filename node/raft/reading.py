@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from node.raft.errors import NotLeaderError, ProposalDroppedError
 from node.raft.messages import ReadIndexRequest, ReadIndexResponse
-from node.raft.quorum import reached_by_majority
 from node.raft.reads import ForwardedRead, LocalRead, RemoteRead
 from node.raft.ready import ReadState
 from node.raft.roles import Follower, Leader
@@ -68,10 +67,15 @@ def release_confirmed(core: "RaftCore", leader: Leader) -> None:
     """Answer the reads that a majority has confirmed."""
     if not leader.reads.pending:
         return
-    acked = [progress.acked_sequence for progress in leader.progress.values()]
-    newest = leader.sequence + 1  # this node needs no message to know that it leads
-    for read in leader.reads.take_confirmed(reached_by_majority([*acked, newest])):
+    for read in leader.reads.take_confirmed(acked_by_quorum(core, leader)):
         _answer(core, read.origin, read.read_index)
+
+
+def acked_by_quorum(core: "RaftCore", leader: Leader) -> int:
+    """The newest message, by sequence, that a quorum has seen."""
+    acked = {member: progress.acked_sequence for member, progress in leader.progress.items()}
+    acked[core.id] = leader.sequence + 1  # this node needs no message to know that it leads
+    return core.configuration.reached(acked)
 
 
 def start_round(leader: Leader) -> None:

@@ -10,12 +10,17 @@ Paper 5.3 and 5.4, thesis 3.5 and 10.2. Both sides are safe for any legal messag
 
 from typing import TYPE_CHECKING
 
-from node.raft import proposing, reading, transfer
+from node.raft import installing, membership, proposing, reading, transfer
 from node.raft.errors import RemoteProtocolError
 from node.raft.events import LogTruncated, PeerLogReverted
-from node.raft.messages import AppendEntries, AppendEntriesResponse, LogEntry
+from node.raft.messages import (
+    AppendEntries,
+    AppendEntriesResponse,
+    InstallSnapshot,
+    InstallSnapshotResponse,
+    LogEntry,
+)
 from node.raft.progress import Progress, ProgressState
-from node.raft.quorum import reached_by_majority
 from node.raft.roles import Candidate, Follower, Leader, PreCandidate
 
 if TYPE_CHECKING:
@@ -29,6 +34,7 @@ MEASURED_ENTRIES_MAX = 4096
 def send_appends(core: "RaftCore", leader: Leader) -> None:
     """Queue whatever each follower may and should be sent now."""
     for peer_id, progress in leader.progress.items():
+        installing.maybe_begin(core, leader, peer_id, progress)
         while progress.next_index <= core.log.last_index and progress.may_send_entries:
             entries, size = _next_entries(core, progress)
             _send_append(core, leader, peer_id, progress, entries)
@@ -37,9 +43,18 @@ def send_appends(core: "RaftCore", leader: Leader) -> None:
 
 
 def send_heartbeats(core: "RaftCore", leader: Leader) -> None:
-    """Queue an append without entries for each follower that is due one."""
+    """Queue an append without entries for each follower that is due one.
+
+    One that is sent a snapshot gets its next part, or the question how much it has.
+    """
     for peer_id, progress in leader.progress.items():
-        if progress.heartbeat_due:
+        installing.maybe_begin(core, leader, peer_id, progress)
+        installing.send_chunks(core, leader, peer_id, progress)
+        if not progress.heartbeat_due:
+            continue
+        if progress.transfer is not None:
+            installing.send_question(core, leader, peer_id, progress)
+        else:
             _send_append(core, leader, peer_id, progress, [])
 
 
@@ -74,29 +89,72 @@ def _next_entries(core: "RaftCore", progress: Progress) -> tuple[list[LogEntry],
     entries = core.log.entries(first, first + MEASURED_ENTRIES_MAX - 1)
     size = 0
     for count, entry in enumerate(entries):
-        more = 0 if entry.entry is None else config.entry_size(entry.entry)
+        more = proposing.size_of(config, entry.entry)
         if size + more > config.append_bytes_max and count > 0:
             return entries[:count], size
         size += more
     return entries, size
 
 
-def handle_append_response(core: "RaftCore", message: AppendEntriesResponse) -> None:
+def handle_append_response(core: "RaftCore", message: AppendEntriesResponse, now: int) -> None:
     leader = core.role
     if not isinstance(leader, Leader):
         return
-    if message.sequence > leader.sequence or message.match_index > core.log.last_index:
+    if message.match_index > core.log.last_index:
         raise RemoteProtocolError(f"{message.responder_id} answers what was never sent: {message}")
-    progress = leader.progress[message.responder_id]
-    progress.is_active = True
-    progress.acked_sequence = max(progress.acked_sequence, message.sequence)
+    progress = _heard(leader, message, now)
+    if progress is None:
+        return
     if message.success:
-        if progress.matched(message.match_index, message.sequence, leader.sequence):
-            maybe_commit(core, leader)
-        transfer.maybe_hand_over(core, leader, message.responder_id)
+        is_news = progress.matched(message.match_index, message.sequence, leader.sequence)
+        if progress.transfer is not None and progress.match_index >= core.log.base.index:
+            progress.end_snapshot(progress.match_index, leader.sequence)
+        _holds_more(core, leader, progress, is_news, now)
     else:
         _handle_rejection(core, leader, progress, message)
-    reading.release_confirmed(core, leader)
+    if core.role is leader:
+        transfer.maybe_hand_over(core, leader, message.responder_id)
+        reading.release_confirmed(core, leader)
+
+
+def handle_snapshot_response(core: "RaftCore", message: InstallSnapshotResponse, now: int) -> None:
+    leader = core.role
+    if not isinstance(leader, Leader):
+        return
+    progress = _heard(leader, message, now)
+    if progress is None:
+        return
+    before = progress.match_index
+    installing.handle_response(core, leader, progress, message)
+    _holds_more(core, leader, progress, progress.match_index > before, now)
+    if core.role is leader:
+        reading.release_confirmed(core, leader)
+
+
+def _heard(
+    leader: Leader, message: AppendEntriesResponse | InstallSnapshotResponse, now: int
+) -> Progress | None:
+    """The progress of who answered; None for one that is a member no longer."""
+    if message.sequence > leader.sequence:
+        raise RemoteProtocolError(f"{message.responder_id} answers what was never sent: {message}")
+    progress = leader.progress.get(message.responder_id)
+    if progress is not None:
+        progress.is_active = True
+        progress.heard_at = now
+        progress.acked_sequence = max(progress.acked_sequence, message.sequence)
+    return progress
+
+
+def _holds_more(
+    core: "RaftCore", leader: Leader, progress: Progress, is_news: bool, now: int
+) -> None:
+    """What follows from what a member holds, which may be no more than before."""
+    if is_news:
+        maybe_commit(core, leader, now)
+    if progress.round is not None and core.role is leader:
+        timeout_us = core.config.election_timeout_us
+        progress.round.reached(progress.match_index, core.log.last_index, now, timeout_us)
+        membership.maybe_advance(core, leader, now)
 
 
 def _handle_rejection(
@@ -104,6 +162,8 @@ def _handle_rejection(
 ) -> None:
     """The follower's log does not hold the entry before the ones that it was sent."""
     rejected = message.prev_log_index
+    if progress.state is ProgressState.SNAPSHOT:
+        return  # what it lacks is on its way
     if rejected == 0:
         raise RemoteProtocolError(f"{message.responder_id} refuses the prefix that all logs share")
     if message.sequence <= progress.probe_began_at:
@@ -120,39 +180,46 @@ def _handle_rejection(
             return  # sent before the follower had acknowledged this much: old news
     elif progress.state is ProgressState.PROBE and rejected != progress.next_index - 1:
         return  # not the answer to the probe under way
-    hint = core.log.last_index_at_or_below(message.conflict_index, message.conflict_term)
-    progress.become_probe(min(rejected, hint.index + 1), leader.sequence)
+    hint = message.conflict_index
+    if hint >= core.log.base.index:
+        hint = core.log.last_index_at_or_below(hint, message.conflict_term).index
+    progress.become_probe(min(rejected, hint + 1), leader.sequence)
 
 
-def maybe_commit(core: "RaftCore", leader: Leader) -> None:
+def maybe_commit(core: "RaftCore", leader: Leader, now: int) -> None:
     """Commit what a majority holds durably, once that includes an entry of this term.
 
     An entry of an earlier term is committed only by one of the leader's own that follows it: by
     count alone it could still be replaced (paper 5.4.2, figure 8).
     """
-    held = [progress.match_index for progress in leader.progress.values()]
-    index = reached_by_majority([*held, core.log.stable_index])
+    held = {member: progress.match_index for member, progress in leader.progress.items()}
+    held[core.id] = core.log.stable_index
+    index = core.configuration.reached(held)
     if index > core.commit_index and index >= leader.first_index:
         proposing.committed(core, leader, index)
         core.commit_index = index
         reading.release_waiting(core, leader)
+        membership.maybe_advance(core, leader, now)
 
 
 # -- the follower's side ---------------------------------------------------------------------------
 def handle_append(core: "RaftCore", message: AppendEntries, now: int) -> None:
-    _check_leader(core, message)
-    if isinstance(core.role, Candidate | PreCandidate):
-        core.become_follower(core.term, message.leader_id, now, "another node leads this term")
-    core.heard_leader(message.leader_id, now)
+    _follow_leader(core, message, now)
     if not core.voting:
         return
-    if core.log.term_at(message.prev_log_index) != message.prev_log_term:
+    prev_log_index, entries = message.prev_log_index, message.entries
+    if prev_log_index < core.log.base.index:
+        # All up to the base is committed, so every later leader has it: it need not be compared.
+        entries = entries[core.log.base.index - prev_log_index :]
+        prev_log_index = core.log.base.index
+    elif core.log.term_at(prev_log_index) != message.prev_log_term:
         _reject_append(core, message)
         return
-    dropped = core.log.merge(message.prev_log_index, message.entries, core.commit_index)
-    match_index = message.prev_log_index + len(message.entries)
+    dropped = core.log.merge(prev_log_index, entries, core.commit_index)
+    match_index = prev_log_index + len(entries)
     if dropped is not None:
         core.emit(LogTruncated(core.term, dropped.first, dropped.last))
+    core.configuration_changed()
     core.commit_index = max(core.commit_index, min(message.leader_commit, match_index))
     _acknowledge(core, message, match_index)
 
@@ -192,7 +259,20 @@ def _reject_append(core: "RaftCore", message: AppendEntries) -> None:
     )
 
 
-def _check_leader(core: "RaftCore", message: AppendEntries) -> None:
+def handle_snapshot(core: "RaftCore", message: InstallSnapshot, now: int) -> None:
+    _follow_leader(core, message, now)
+    if core.voting:
+        installing.handle_chunk(core, message)
+
+
+def _follow_leader(core: "RaftCore", message: AppendEntries | InstallSnapshot, now: int) -> None:
+    _check_leader(core, message)
+    if isinstance(core.role, Candidate | PreCandidate):
+        core.become_follower(core.term, message.leader_id, now, "another node leads this term")
+    core.heard_leader(message.leader_id, now)
+
+
+def _check_leader(core: "RaftCore", message: AppendEntries | InstallSnapshot) -> None:
     """One leader a term: raise RemoteProtocolError for a second one."""
     if isinstance(core.role, Leader):
         raise RemoteProtocolError(f"{message.leader_id} also leads term {core.term}")

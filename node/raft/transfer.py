@@ -7,7 +7,7 @@ leader takes proposals again.
 
 from typing import TYPE_CHECKING
 
-from node.raft.election import start_election
+from node.raft import election
 from node.raft.errors import NotLeaderError
 from node.raft.events import TransferEnded, TransferStarted
 from node.raft.messages import TimeoutNow
@@ -25,8 +25,8 @@ def transfer_leadership(core: "RaftCore", target_id: int, now: int) -> None:
     leader = core.role
     if not isinstance(leader, Leader):
         raise NotLeaderError(core.leader_id)
-    if target_id not in leader.progress:
-        raise ValueError(f"{target_id} is not a peer of {core.id}")
+    if target_id == core.id or target_id not in core.configuration.voters:
+        raise ValueError(f"{target_id} is not another voter")
     if leader.transfer is not None:
         if leader.transfer.target_id == target_id:
             return
@@ -45,7 +45,19 @@ def maybe_hand_over(core: "RaftCore", leader: Leader, peer_id: int) -> None:
     if transfer is None or transfer.target_id != peer_id:
         return
     if leader.progress[peer_id].match_index == core.log.last_index:
-        core.send(peer_id, TimeoutNow(core.term, core.id))
+        core.send(peer_id, _timeout_now(core))
+
+
+def _timeout_now(core: "RaftCore") -> TimeoutNow:
+    return TimeoutNow(core.term, core.id)
+
+
+def name_successor(core: "RaftCore", leader: Leader) -> None:
+    """A leader that goes for good tells the voter that holds most to campaign at once."""
+    match = {member: progress.match_index for member, progress in leader.progress.items()}
+    voters = core.configuration.voters & match.keys()
+    if voters:
+        core.send(max(voters, key=lambda voter: (match[voter], -voter)), _timeout_now(core))
 
 
 def end_transfer(core: "RaftCore", leader: Leader, ok: bool) -> None:
@@ -56,5 +68,6 @@ def end_transfer(core: "RaftCore", leader: Leader, ok: bool) -> None:
 
 def handle_timeout_now(core: "RaftCore", message: TimeoutNow, now: int) -> None:
     """The leader hands over: no pre-vote, and its followers need not wait for its silence."""
-    if core.voting and isinstance(core.role, Follower) and core.role.leader_id == message.leader_id:
-        start_election(core, now, leadership_transfer=True)
+    is_of_leader = isinstance(core.role, Follower) and core.role.leader_id == message.leader_id
+    if core.voting and is_of_leader and core.is_voter:
+        election.start_election(core, now, leadership_transfer=True)

@@ -1,11 +1,14 @@
-"""The storage protocol: small, so that another engine can stand behind it."""
+"""The storage protocols: small, so that another engine can stand behind each."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from node.raft.configuration import Configuration
+from node.raft.log import EntryId
 from node.raft.messages import LogEntry
-from node.raft.ready import HardState
+from node.raft.ready import HardState, Ready
+from node.raft.snapshot import ReceivedChunk, Snapshot, SnapshotId
 
 
 class StorageError(Exception):
@@ -17,15 +20,25 @@ class DiskFullError(StorageError):
 
 
 class CorruptionError(StorageError):
-    """What was read back is not what was written; the message says which index."""
+    """What was read back is not what was written; the message says what, and which index."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What a node finds at boot. `log[0]` is entry 1."""
+    """What a node finds at boot.
+
+    `log` follows `base`. `first` is the configuration that the cluster was made with, which holds
+    until the log or a snapshot has another; without voters for a node that is to be added.
+    `snapshots` are those that the log follows without a hole, the newest first. Entries up to
+    `commit_index` were known to be committed when something was saved last.
+    """
 
     hard_state: HardState
     log: list[LogEntry]
+    first: Configuration = field(default_factory=Configuration)
+    base: EntryId = EntryId(0, 0)  # noqa: RUF009 - a value
+    snapshots: tuple[Snapshot, ...] = ()
+    commit_index: int = 0
 
 
 class Storage(Protocol):
@@ -35,19 +48,64 @@ class Storage(Protocol):
         """Read everything back, checked. Raises CorruptionError, StorageError."""
         ...
 
-    def save(
-        self,
-        hard_state: HardState | None,
-        truncate_from: int | None,
-        first_index: int,
-        entries: Sequence[LogEntry],
-    ) -> None:
+    def save(self, batch: Ready) -> None:
         """Write one batch, all of it or nothing, durable on return.
 
-        First everything at or above `truncate_from` goes, then `entries` follow at `first_index`;
-        each `entry` is bytes, or None for a no-op. Raises DiskFullError (nothing was written) or
-        StorageError (unknown what was written: latched, every later save raises it again).
+        That is its `hard_state`, `snapshot` (the file is there already), `base`, `truncate_from`,
+        `entries` and `commit_index`: first everything at or above `truncate_from` goes, then
+        `entries` follow at `first_index`; what lies at or below `base` is not read any more, and
+        may go at leisure. Each `entry` is bytes, a Configuration, or None for a no-op.
+
+        Raises DiskFullError (nothing was written) or StorageError (unknown what was written:
+        latched, every later save raises it again).
         """
         ...
 
     def close(self) -> None: ...
+
+
+class SnapshotStore(Protocol):
+    """A node's snapshots: complete ones, and the one that is coming in from the leader.
+
+    `read` and `put` may be called while `write`, `load` or `receive` goes on in another thread.
+    """
+
+    def write(
+        self, index: int, term: int, configuration: Configuration, parts: Iterator[bytes]
+    ) -> Snapshot:
+        """Keep the state that `parts` describe, as it was after entry `index` of `term`.
+
+        Written aside, durable on return, and complete or not there at all. The same arguments give
+        the same bytes, on whatever node. Raises DiskFullError, StorageError; what `parts` raises.
+        """
+        ...
+
+    def load(self, snapshot: SnapshotId) -> Iterator[bytes]:
+        """The parts of a snapshot, each checked when its turn comes; the end comes only after the
+        whole was as its digest says. Raises CorruptionError, StorageError.
+        """
+        ...
+
+    def read(self, snapshot: SnapshotId, offset: int, length: int) -> bytes | None:
+        """Bytes of a complete snapshot, to be sent; None when it is gone or too short.
+
+        Raises StorageError.
+        """
+        ...
+
+    def put(self, chunk: ReceivedChunk) -> None:
+        """Take a part of one that is coming in, in order. Not durable on return.
+
+        Raises DiskFullError, StorageError.
+        """
+        ...
+
+    def receive(self, snapshot: SnapshotId) -> Snapshot:
+        """All its parts have come in: check them, and keep it, durably. It does not count before it
+        was saved. Raises CorruptionError, DiskFullError, StorageError.
+        """
+        ...
+
+    def keep(self, snapshots: frozenset[SnapshotId]) -> None:
+        """Remove all complete snapshots but these. Raises StorageError."""
+        ...

@@ -41,6 +41,7 @@ class Solo:
         initial = InitialState(current, voted_for, log)
         self.now = 0
         self.core = RaftCore(config, initial, random.Random(1), 0)
+        self.core._leader_heard_at = None  # it stands for one that was booted long ago
         self.applied: list[LogEntry] = []
         self.events: list[Event] = []
         self.reads: list[ReadState] = []
@@ -80,7 +81,7 @@ class Solo:
 
     def lead(self) -> list[Message]:
         """Win an election with just enough votes; returns what the new leader sends first."""
-        voters = range(2, len(self.core.voters) // 2 + 2)
+        voters = range(2, len(self.core.configuration.voters) // 2 + 2)
         sent = self.time_out()
         if self.core.is_leader:
             return sent  # the only voter

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from node.raft.configuration import Configuration
 from node.raft.errors import ProposalDroppedError, RemoteProtocolError
 from node.raft.events import PeerLogReverted
-from node.raft.log import RaftLog
+from node.raft.log import EntryId, Placed, RaftLog
 from node.raft.messages import AppendEntries, AppendEntriesResponse, LogEntry, StaleTerm
 from node.raft.progress import ProgressState
 from node.raft.ready import HardState
@@ -277,14 +278,14 @@ def test_b25_completion_of_an_old_write_does_not_vouch_for_new_entries() -> None
 
 
 def test_two_truncations_before_one_write_drop_from_the_lower_index() -> None:
-    log = RaftLog(log_of(1, 1, 1, 1, 1))
+    log = RaftLog(log_of(1, 1, 1, 1, 1), EntryId(0, 0), Placed(0, Configuration()))
     log.merge(3, [LogEntry(2, "a"), LogEntry(2, "b")], 0)
     log.merge(1, [LogEntry(3, "c")], 0)
     batch = log.take_unsaved()
-    assert batch == (2, 2, [LogEntry(3, "c")])
+    assert batch == (None, 2, 2, [LogEntry(3, "c")])
     log.write_done()
     log.merge(2, [LogEntry(3, "d")], 0)
-    assert log.take_unsaved() == (None, 3, [LogEntry(3, "d")])
+    assert log.take_unsaved() == (None, None, 3, [LogEntry(3, "d")])
 
 
 def test_b27_lost_answers_do_not_stop_a_follower_for_good() -> None:

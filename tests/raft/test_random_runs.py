@@ -4,12 +4,13 @@ All messages are legal here, however late, so none of them may be refused either
 """
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
 import pytest
 
 from node.raft import gate, reading, replication
+from node.raft.configuration import Configuration
 from node.raft.core import RaftCore
 from node.raft.errors import RaftError, RemoteProtocolError
 from node.raft.messages import (
@@ -233,10 +234,10 @@ def test_safety_in_every_step_and_liveness_once_it_is_healed(block: int) -> None
 def test_the_checks_notice_a_core_that_commits_too_early(monkeypatch: pytest.MonkeyPatch) -> None:
     """The harness is worth something only if it finds a known mistake when it is put back."""
 
-    def lowest_copy(values: list[int]) -> int:
-        return max(values)
+    def one_copy(configuration: Configuration, values: Mapping[int, int]) -> int:
+        return max(values.values())
 
-    monkeypatch.setattr(replication, "reached_by_majority", lowest_copy)
+    monkeypatch.setattr(Configuration, "reached", one_copy)
     with pytest.raises(AssertionError, match="seed"):
         run_seeds(range(SEEDS_PER_BLOCK))
 

@@ -12,7 +12,13 @@ import pytest
 from node.raft import Config, InitialState, LogEntry, Message, NotLeaderError, Raft
 from node.raft.errors import RemoteProtocolError
 from node.raft.events import PeerLogReverted
-from node.raft.messages import AppendEntries, AppendEntriesResponse, RequestVote, StaleTerm
+from node.raft.messages import (
+    AppendEntries,
+    AppendEntriesResponse,
+    RequestVote,
+    RequestVoteResponse,
+    StaleTerm,
+)
 from tests.raft.cluster import HEARTBEAT_US, TIMEOUT_US, Cluster
 from tests.raft.hosts import World
 from tests.raft.solo import Solo, appends_to, log_of
@@ -209,8 +215,11 @@ def test_z15_second_leader_of_a_term_and_strangers_are_refused() -> None:
     term = solo.core.term
     with pytest.raises(RemoteProtocolError, match="also leads"):
         solo.append((0, 0), term=term)
-    with pytest.raises(RemoteProtocolError, match="not a peer"):
+    with pytest.raises(RemoteProtocolError, match="99 also leads"):
         solo.receive(AppendEntries(term, 99, 0, 0, [], 0, 1))
+    for stranger in (99, 2**40):
+        assert not solo.receive(AppendEntriesResponse(term, stranger, True, 0, 1, 1))
+        assert not solo.receive(RequestVoteResponse(term, stranger, True))
     with pytest.raises(RemoteProtocolError, match="not a peer"):
         solo.receive(AppendEntries(term, 1, 0, 0, [], 0, 1))
     assert solo.core.is_leader

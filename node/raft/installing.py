@@ -1,0 +1,172 @@
+"""The moves of a snapshot: recorded where it was taken, sent in chunks, installed where it arrives.
+
+Paper 7, thesis 5.3. The rules:
+
+- A snapshot only ever takes a node forward. One that comes late, or twice, is answered as installed
+  and changes nothing; one whose last entry the log holds needs no bytes at all.
+- A leader sends a snapshot to its end, even when it has a newer one, and keeps the entries behind
+  it (`needed_index`), so that a follower that takes its time does not need the next one at once.
+- What arrives is the host's to verify and to load, however long that takes: this node answers
+  heartbeats and votes meanwhile, and says that it is installed when that is on the disk.
+"""
+
+from typing import TYPE_CHECKING
+
+from node.raft.errors import RemoteProtocolError
+from node.raft.events import SnapshotDamaged, SnapshotInstalled, SnapshotSending, SnapshotSent
+from node.raft.messages import InstallSnapshot, InstallSnapshotResponse
+from node.raft.progress import Progress, ProgressState
+from node.raft.ready import Chunk
+from node.raft.roles import Leader
+from node.raft.snapshot import Receipt, ReceivedChunk, Snapshot, SnapshotId
+
+if TYPE_CHECKING:
+    from node.raft.core import RaftCore
+
+
+# -- where it is taken -----------------------------------------------------------------------------
+def snapshot_saved(core: "RaftCore", snapshot: Snapshot, compact_to: int) -> bool:
+    if core.snapshot is not None and snapshot.index < core.snapshot.index:
+        return False
+    core.record_snapshot(snapshot)
+    index = min(compact_to, snapshot.index)
+    if index > core.log.base.index:
+        core.log.compact(index)
+    return True
+
+
+def needed_index(core: "RaftCore") -> int:
+    """The entries after this one are needed by a follower that is sent a snapshot."""
+    transfers = [progress.transfer for progress in core.progress.values()]
+    under_way = [transfer.snapshot.index for transfer in transfers if transfer is not None]
+    return min(under_way, default=core.log.last_index)
+
+
+# -- the leader's side -----------------------------------------------------------------------------
+def maybe_begin(core: "RaftCore", leader: Leader, peer_id: int, progress: Progress) -> None:
+    """Whoever needs an entry that is compacted away is sent the snapshot that stands for it."""
+    if progress.state is ProgressState.SNAPSHOT or progress.next_index > core.log.base.index:
+        return
+    snapshot = core.snapshot
+    assert snapshot is not None, "entries are compacted only when a snapshot stands for them"
+    progress.become_snapshot(snapshot.id, leader.sequence)
+    progress.heartbeat_due = True  # which asks how much of it the follower has
+    core.emit(SnapshotSending(core.term, peer_id, snapshot.index, snapshot.id.size))
+
+
+def send_chunks(core: "RaftCore", leader: Leader, peer_id: int, progress: Progress) -> None:
+    """Send on, as far as the window lets it."""
+    transfer = progress.transfer
+    if transfer is None or transfer.next_offset is None:
+        return
+    config = core.config
+    while transfer.next_offset < transfer.snapshot.size:
+        room = transfer.acked_offset + config.snapshot_window_bytes - transfer.next_offset
+        if room <= 0:
+            return
+        left = transfer.snapshot.size - transfer.next_offset
+        length = min(config.snapshot_chunk_bytes, left)
+        _send_chunk(core, leader, peer_id, transfer.snapshot, transfer.next_offset, length)
+        transfer.next_offset += length
+        transfer.sent_bytes += length
+        progress.heartbeat_due = False
+
+
+def send_question(core: "RaftCore", leader: Leader, peer_id: int, progress: Progress) -> None:
+    """A heartbeat, and the question how much has arrived: where none is lost, it finds all."""
+    transfer = progress.transfer
+    assert transfer is not None, "only asked for a follower that is sent a snapshot"
+    _send_chunk(core, leader, peer_id, transfer.snapshot, transfer.next_offset or 0, 0)
+    progress.heartbeat_due = False
+
+
+def _send_chunk(
+    core: "RaftCore", leader: Leader, peer_id: int, which: SnapshotId, offset: int, length: int
+) -> None:
+    leader.sequence += 1
+    chunk = Chunk(peer_id, core.term, core.id, which, offset, length, leader.sequence)
+    if length:
+        core.send_chunk(chunk)
+    else:
+        core.send(peer_id, chunk.message(b""))
+
+
+def handle_response(
+    core: "RaftCore",
+    leader: Leader,
+    progress: Progress,
+    message: InstallSnapshotResponse,
+) -> None:
+    """How much of it the follower has."""
+    transfer = progress.transfer
+    if transfer is None or transfer.snapshot.index != message.snapshot_index:
+        return  # about one that is through
+    if message.offset > transfer.snapshot.size or message.chunk_offset > transfer.snapshot.size:
+        raise RemoteProtocolError(f"{message.responder_id} has more than was sent: {message}")
+    which = transfer.snapshot
+    if message.installed:
+        progress.end_snapshot(which.index, leader.sequence)
+        core.emit(SnapshotSent(core.term, message.responder_id, which.index, transfer.sent_bytes))
+    elif message.damaged:
+        progress.end_snapshot(0, leader.sequence)
+        core.emit(SnapshotDamaged(core.term, message.responder_id, which.index))
+    else:
+        transfer.answered(message.sequence, message.chunk_offset, message.offset, leader.sequence)
+
+
+# -- the follower's side ---------------------------------------------------------------------------
+def handle_chunk(core: "RaftCore", message: InstallSnapshot) -> None:
+    if message.snapshot_index <= core.commit_index:
+        _respond(core, message, message.size, installed=True)
+        return
+    if core.log.term_at(message.snapshot_index) == message.snapshot_term:
+        core.commit_index = message.snapshot_index  # what a snapshot stands for is committed
+        _respond(core, message, message.size, installed=True)
+        return
+    which = SnapshotId(message.snapshot_index, message.snapshot_term, message.size, message.digest)
+    if core.receipt is None or core.receipt.snapshot != which:
+        core.receipt = Receipt(which)
+    receipt = core.receipt
+    was_damaged, receipt.is_damaged = receipt.is_damaged, False
+    if message.data and message.offset == receipt.offset and not was_damaged:
+        receipt.offset += len(message.data)
+        core.receive_chunk(ReceivedChunk(which, message.offset, message.data, receipt.is_complete))
+    _respond(core, message, receipt.offset, damaged=was_damaged)
+
+
+def _respond(
+    core: "RaftCore",
+    message: InstallSnapshot,
+    offset: int,
+    installed: bool = False,
+    damaged: bool = False,
+) -> None:
+    response = InstallSnapshotResponse(
+        core.term,
+        core.id,
+        message.snapshot_index,
+        message.offset,
+        message.sequence,
+        offset,
+        installed,
+        damaged,
+    )
+    core.send_after_sync(message.leader_id, response)
+
+
+def install(core: "RaftCore", snapshot: Snapshot) -> bool:
+    core.receipt = None
+    if snapshot.index <= core.commit_index:
+        return False
+    if core.log.term_at(snapshot.index) == snapshot.id.term:
+        core.commit_index = snapshot.index
+        return False
+    core.replace_log(snapshot)
+    core.emit(SnapshotInstalled(core.term, snapshot.index))
+    return True
+
+
+def refuse(core: "RaftCore") -> None:
+    """Start over with whatever the leader sends next, which shall know why."""
+    if core.receipt is not None:
+        core.receipt = Receipt(core.receipt.snapshot, is_damaged=True)
