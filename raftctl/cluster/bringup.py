@@ -189,7 +189,7 @@ def _rolling_back(
         yield
     except BaseException as error:
         if not retain and (starting or is_new):
-            with _not_to_be_interrupted():
+            with not_to_be_interrupted():
                 for node_id in starting:
                     cluster.processes[node_id].end(signal.SIGKILL, "rolled back", timeout=10)
                 # A node that nobody can find keeps its folder, by which it may be found later.
@@ -204,7 +204,7 @@ def _rolling_back(
 
 
 @contextmanager
-def _not_to_be_interrupted() -> Iterator[None]:
+def not_to_be_interrupted() -> Iterator[None]:
     """Half a way back would leave nodes that nobody asked for: it is short, and goes to its end."""
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
