@@ -146,6 +146,17 @@ class RaftCore:
         return self.id in self.configuration.electorate
 
     @property
+    def may_campaign(self) -> bool:
+        """Voters do, and whoever loses its vote with a change that may not be committed: it may be
+        the only one that holds the change's entry, and then none but it can be elected, since the
+        others need its vote and their logs are shorter (thesis 4.2.2).
+        """
+        index = self.configuration_index
+        if self.is_voter or index <= self.commit_index:
+            return self.is_voter
+        return self.id in self.log.configuration_at(index - 1).electorate
+
+    @property
     def is_hard_state_durable(self) -> bool:
         """Whether the present term and vote are on the disk."""
         return self._saved_hard_state == (self.term, self.voted_for)
@@ -208,9 +219,11 @@ class RaftCore:
             return
         reading.expire_forwarded_reads(self, now)
         if now >= role.election_deadline:
-            if self.voting and self.is_voter and not self._is_vote_stuck:
+            may_campaign = self.voting and self.may_campaign
+            if may_campaign and not self._is_vote_stuck:
                 election.campaign(self, now)
-            elif isinstance(role, Candidate):  # its election begins when the disk has its vote
+            elif may_campaign and isinstance(role, Candidate):
+                # Its election begins when the disk has its vote.
                 role.election_deadline = self.draw_election_deadline(now)
             else:
                 self.become(Follower(self.draw_election_deadline(now)), "no word from a leader")

@@ -1,0 +1,42 @@
+"""Changes of the members as others got them wrong; docs/known-bugs.md tells the stories."""
+
+import pytest
+
+from node.raft.configuration import AddLearner, Configuration, Demote, Remove
+from node.raft.messages import AppendEntries, Message
+from tests.raft.cluster import HEARTBEAT_US, TIMEOUT_US, Cluster
+
+
+def drops_the_last_entry(cluster: Cluster) -> None:
+    """Lose all appends that carry a configuration that is not joint, whoever sends them."""
+
+    def drop(src: int, dst: int, message: Message) -> bool:
+        return isinstance(message, AppendEntries) and any(
+            type(entry.entry) is Configuration and not entry.entry.is_joint
+            for entry in message.entries
+        )
+
+    cluster.drop = drop
+
+
+@pytest.mark.parametrize("change", [Remove, Demote])
+@pytest.mark.parametrize("pre_vote", [True, False])
+def test_b53_leader_that_loses_its_vote_is_elected_while_only_it_holds_the_change(
+    change: type[Remove] | type[Demote], pre_vote: bool
+) -> None:
+    """Two nodes: the other needs the old leader's vote, and its log is too short to get it."""
+    cluster = Cluster(2, pre_vote=pre_vote)
+    leader = cluster.elect(1)
+    drops_the_last_entry(cluster)
+    cluster.change(change(1))
+    cluster.run(HEARTBEAT_US)
+    assert not leader.core.configuration.is_joint
+    assert cluster[2].core.configuration.is_joint
+    leader.crash()
+    leader.restart()
+    cluster.drop = lambda src, dst, message: False
+    cluster.run(20 * TIMEOUT_US)
+    assert cluster.leader.id == 2
+    assert cluster.configuration.voters == {2}
+    cluster.propose("x")
+    assert cluster[2].values == ["x"]
