@@ -10,7 +10,7 @@ of learners alone moves no majority, so it takes one entry.
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from node.raft import replication, transfer
+from node.raft import proposing, replication, transfer
 from node.raft.configuration import Change, Configuration, Promote
 from node.raft.errors import (
     ChangePendingError,
@@ -65,6 +65,7 @@ def keeps_up(core: "RaftCore", progress: Progress, now: int) -> bool:
 
 
 def _append(core: "RaftCore", leader: Leader, configuration: Configuration, now: int) -> int:
+    leader.uncommitted_bytes += proposing.size_of(core.config, configuration)
     core.log.append([LogEntry(core.term, configuration)])
     follow(core, leader, now)
     return core.log.last_index

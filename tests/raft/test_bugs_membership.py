@@ -3,6 +3,7 @@
 import pytest
 
 from node.raft.configuration import AddLearner, Configuration, Demote, Remove
+from node.raft.errors import ProposalDroppedError
 from node.raft.messages import AppendEntries, Message
 from tests.raft.cluster import HEARTBEAT_US, TIMEOUT_US, Cluster
 
@@ -40,3 +41,18 @@ def test_b53_leader_that_loses_its_vote_is_elected_while_only_it_holds_the_chang
     assert cluster.configuration.voters == {2}
     cluster.propose("x")
     assert cluster[2].values == ["x"]
+
+
+def test_changes_of_members_leave_the_bound_on_uncommitted_bytes_as_it_was() -> None:
+    cluster = Cluster(1, entry_size=len, uncommitted_bytes_max=1000)
+    leader = cluster.elect(1)
+    for newcomer in range(2, 6):
+        cluster.add(newcomer)
+        cluster.change(AddLearner(newcomer))
+        cluster.run(HEARTBEAT_US)
+        assert leader.core.commit_index == leader.core.configuration_index
+    leader.holds_disk = True
+    leader.core.propose(["x" * 900])
+    leader.work()
+    with pytest.raises(ProposalDroppedError, match="bytes"):
+        leader.core.propose(["x" * 900])
