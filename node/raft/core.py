@@ -294,7 +294,8 @@ class RaftCore:
         """The host took `snapshot` of the machine as it was after its last entry, which is durable:
         it counts from now on, and the entries up to `compact_to` may go.
 
-        Gives False, and changes nothing, for one that a newer snapshot has overtaken.
+        Gives False, and changes nothing, for one that a newer snapshot has overtaken, and for one
+        without members: a newcomer that applies the beginning of the log does not know them yet.
         """
         return installing.snapshot_saved(self, snapshot, compact_to)
 

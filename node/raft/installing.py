@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 def snapshot_saved(core: "RaftCore", snapshot: Snapshot, compact_to: int) -> bool:
     if core.snapshot is not None and snapshot.index < core.snapshot.index:
         return False
+    if not snapshot.configuration.members:
+        return False  # of a newcomer that has not learnt yet who the members were at this entry
     core.record_snapshot(snapshot)
     index = min(compact_to, snapshot.index)
     if index > core.log.base.index:

@@ -1,6 +1,5 @@
 """Random runs in which members come and go, logs are compacted, and snapshots travel."""
 
-import random
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -69,12 +68,12 @@ class ChurnRun(Run):
 
     def take_snapshot(self) -> None:
         node = self.some_up()
-        if node.applied and node.core.configuration.members:
+        if node.applied:
             node.finish_snapshot(node.begin_snapshot(), self.rng.choice([0, 1, 3, 20]))
 
     def begin_snapshot(self) -> None:
         node = self.some_up()
-        if node.applied and node.core.configuration.members:
+        if node.applied:
             self.unfinished.append((node, node.lives, node.begin_snapshot()))
 
     def finish_snapshot(self) -> None:
@@ -198,7 +197,10 @@ class ChurnRun(Run):
             node.release_install()
             if not node.is_up:
                 node.restart()
-        self.cluster.run(40 * TIMEOUT_US, step_us=25_000)
+        self.cluster.run(10 * TIMEOUT_US, step_us=25_000)
+        if not (self.cluster.settings["pre_vote"] or self.cluster.settings["check_quorum"]):
+            self.stop_strangers()
+        self.cluster.run(30 * TIMEOUT_US, step_us=25_000)
         self.check()
         leader = self.cluster.leader
         configuration = leader.core.configuration
@@ -214,9 +216,17 @@ class ChurnRun(Run):
         assert len(leading) == 1, "more than one member leads"
 
 
+    def stop_strangers(self) -> None:
+        """Who was removed does not know it, and its candidacies do harm where nothing is ignored:
+        neither pre-vote nor stickiness is on (thesis 4.2.3).
+        """
+        newest = max(
+            self.cluster.nodes.values(), key=lambda n: (n.core.log.last_term, n.core.last_index)
+        )
+        for node in self.cluster.nodes.values():
+            if node.id not in newest.core.configuration.members:
+                node.crash()
+
+
 def configurations_of(node: Node) -> Iterator[Placed]:
     yield from node.core.log._configurations
-
-
-def seeded(seed: int) -> random.Random:
-    return random.Random(seed)
