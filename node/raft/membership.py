@@ -58,10 +58,12 @@ def _check_nothing_pending(core: "RaftCore", leader: Leader) -> None:
 
 
 def keeps_up(core: "RaftCore", progress: Progress, now: int) -> bool:
-    """Whether a learner's last round of catching up was short, and it is still there."""
+    """Whether a learner catches up in short rounds, and is still there."""
     timeout_us = core.config.election_timeout_us
-    is_there = progress.heard_at is not None and now - progress.heard_at < timeout_us
-    return is_there and progress.round is not None and progress.round.is_caught_up
+    if progress.round is None or progress.heard_at is None:
+        return False
+    is_there = now - progress.heard_at < timeout_us
+    return is_there and progress.round.keeps_up(progress.match_index, now, timeout_us)
 
 
 def _append(core: "RaftCore", leader: Leader, configuration: Configuration, now: int) -> int:

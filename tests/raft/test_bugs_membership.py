@@ -2,8 +2,8 @@
 
 import pytest
 
-from node.raft.configuration import AddLearner, Configuration, Demote, Remove
-from node.raft.errors import ProposalDroppedError
+from node.raft.configuration import AddLearner, Configuration, Demote, Promote, Remove
+from node.raft.errors import NotCaughtUpError, ProposalDroppedError
 from node.raft.messages import AppendEntries, Message
 from tests.raft.cluster import HEARTBEAT_US, TIMEOUT_US, Cluster
 
@@ -41,6 +41,28 @@ def test_b53_leader_that_loses_its_vote_is_elected_while_only_it_holds_the_chang
     assert cluster.configuration.voters == {2}
     cluster.propose("x")
     assert cluster[2].values == ["x"]
+
+
+def test_b54_learner_that_stopped_to_keep_up_is_not_promoted() -> None:
+    """It kept up once. Its disk hangs since, while its heartbeats are answered as ever."""
+    cluster = Cluster(3)
+    cluster.elect(1)
+    cluster.add(4)
+    cluster.change(AddLearner(4))
+    cluster.run(4 * HEARTBEAT_US)
+    cluster.drop = lambda src, dst, m: isinstance(m, AppendEntries) and dst == 4 and m.entries != []
+    cluster.propose("x")
+    cluster.run(HEARTBEAT_US)
+    cluster.propose("y")
+    cluster.run(2 * TIMEOUT_US)
+    with pytest.raises(NotCaughtUpError) as caught:
+        cluster.change(Promote(4))
+    assert (caught.value.member, caught.value.last_index) == (4, cluster[1].core.last_index)
+    cluster.drop = lambda src, dst, m: False
+    cluster.run(4 * HEARTBEAT_US)
+    cluster.change(Promote(4))
+    cluster.run(2 * HEARTBEAT_US)
+    assert cluster.configuration.voters == {1, 2, 3, 4}
 
 
 def test_changes_of_members_leave_the_bound_on_uncommitted_bytes_as_it_was() -> None:
