@@ -103,6 +103,8 @@ def handle_response(
     transfer = progress.transfer
     if transfer is None or transfer.snapshot.index != message.snapshot_index:
         return  # about one that is through
+    if message.sequence <= transfer.began_at:
+        return  # and so is this, although the snapshot is the same
     if message.offset > transfer.snapshot.size or message.chunk_offset > transfer.snapshot.size:
         raise RemoteProtocolError(f"{message.responder_id} has more than was sent: {message}")
     which = transfer.snapshot

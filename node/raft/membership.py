@@ -81,7 +81,10 @@ def follow(core: "RaftCore", leader: Leader, now: int) -> None:
         del leader.progress[gone]
     for member in sorted(members - leader.progress.keys()):
         leader.progress[member] = Progress(
-            core.log.last_index + 1, core.config.inflight_max, core.config.inflight_bytes_max
+            core.log.last_index + 1,
+            core.config.inflight_max,
+            core.config.inflight_bytes_max,
+            added_at=leader.sequence,
         )
     for member, progress in leader.progress.items():
         if member in configuration.electorate:

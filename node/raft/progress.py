@@ -69,6 +69,11 @@ class Progress:
 
     inflight_bytes_max: int
 
+    added_at: int = 0
+    """The newest message, by sequence, when it became a member: answers up to that number are from
+    an earlier membership, and it may have been given a new disk since.
+    """
+
     match_index: int = 0
     """Known equal and durable up to here. Falls only when the follower has lost its log."""
 
@@ -159,7 +164,7 @@ class Progress:
         """The entries that it needs are gone: begin with `snapshot`."""
         self.become_probe(self.next_index, newest_sequence)
         self.state = ProgressState.SNAPSHOT
-        self.transfer = SnapshotTransfer(snapshot)
+        self.transfer = SnapshotTransfer(snapshot, newest_sequence)
 
     def end_snapshot(self, match_index: int, newest_sequence: int) -> None:
         """It holds the snapshot, or all that is in it: go on with what follows."""

@@ -75,6 +75,10 @@ class SnapshotTransfer:
     """
 
     snapshot: SnapshotId
+    began_at: int
+    """The newest of all messages that the leader had sent when it began: answers up to that number
+    are about an earlier transfer, perhaps of the same snapshot.
+    """
     next_offset: int | None = None
     """None until the follower has said how much it has already."""
     acked_offset: int = 0

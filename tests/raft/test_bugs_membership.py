@@ -4,8 +4,10 @@ import pytest
 
 from node.raft.configuration import AddLearner, Configuration, Demote, Promote, Remove
 from node.raft.errors import NotCaughtUpError, ProposalDroppedError
+from node.raft.events import PeerLogReverted
 from node.raft.messages import AppendEntries, Message
 from tests.raft.cluster import HEARTBEAT_US, TIMEOUT_US, Cluster
+from tests.raft.solo import Solo, log_of
 
 
 def drops_the_last_entry(cluster: Cluster) -> None:
@@ -78,3 +80,25 @@ def test_changes_of_members_leave_the_bound_on_uncommitted_bytes_as_it_was() -> 
     leader.work()
     with pytest.raises(ProposalDroppedError, match="bytes"):
         leader.core.propose(["x" * 900])
+
+
+def test_b38_answer_from_an_earlier_membership_says_nothing_about_a_new_disk() -> None:
+    """A member is removed, gets a new disk and is added again, all under one leader."""
+    solo = Solo(log_of(1, 1, 1, 1))
+    solo.lead()
+    solo.acknowledge(5)
+    late = solo.newest_sequence
+    solo.core.change_membership([Remove(3)], solo.now)
+    for _ in range(2):
+        solo.work()
+        solo.acknowledge(solo.core.last_index)
+    assert solo.core.configuration.voters == {1, 2}
+    solo.core.change_membership([AddLearner(3)], solo.now)
+    solo.work()
+    solo.acknowledge(5, peer=3, sequence=late)
+    assert solo.core.progress[3].match_index == 0
+    assert solo.core.progress[3].heard_at is None
+    solo.reject(solo.core.last_index - 1, (0, 0), peer=3)
+    solo.acknowledge(solo.core.last_index, peer=3)
+    assert solo.core.progress[3].match_index == solo.core.last_index
+    assert not [event for event in solo.events if isinstance(event, PeerLogReverted)]

@@ -1,8 +1,11 @@
 """Snapshots as others got them wrong; docs/known-bugs.md tells the stories."""
 
 from node.raft.configuration import AddLearner, Configuration
+from node.raft.events import SnapshotDamaged
 from node.raft.messages import AppendEntries
-from tests.raft.cluster import Cluster
+from node.raft.snapshot import SnapshotId
+from tests.raft.cluster import HEARTBEAT_US, Cluster
+from tests.raft.solo import Solo, chunks_to, log_of
 
 
 def carries_configuration(message: AppendEntries) -> bool:
@@ -25,3 +28,31 @@ def test_b48_newcomer_that_does_not_know_the_members_takes_no_snapshot() -> None
     cluster.drop = lambda src, dst, m: False
     cluster.run_until(lambda: newcomer.core.commit_index == cluster[1].core.commit_index)
     assert newcomer.take_snapshot() == cluster[1].take_snapshot()
+
+
+def sends_snapshot(chunk: int = 100, window: int = 300) -> tuple[Solo, SnapshotId]:
+    """A leader of 9 entries, of which node 2 has none and the first 8 are compacted away."""
+    solo = Solo(
+        log_of(1, 1, 1, 1, 1, 1, 1, 1), snapshot_chunk_bytes=chunk, snapshot_window_bytes=window
+    )
+    solo.lead()
+    solo.acknowledge(9, peer=3)
+    which = solo.compact(8)
+    (question,) = chunks_to(solo.reject(8, (0, 0)))
+    assert (question.offset, question.data) == (0, b"")
+    return solo, which
+
+
+def test_b44_late_answer_about_an_earlier_transfer_of_the_same_snapshot_changes_nothing() -> None:
+    solo, which = sends_snapshot()
+    chunks = chunks_to(solo.has_of(which, 0))
+    assert [chunk.offset for chunk in chunks] == [0, 100, 200]
+    solo.has_of(which, 300, 200)
+    last = solo.newest_sequence
+    (question,) = chunks_to(solo.has_of(which, 0, damaged=True))
+    assert (question.offset, question.data) == (0, b""), "it begins again"
+    assert solo.has_of(which, 0, sequence=last, damaged=True) == [], "a duplicate"
+    assert solo.has_of(which, 300, 200, sequence=last) == [], "of the time before"
+    assert [chunk.offset for chunk in chunks_to(solo.has_of(which, 0))] == [0, 100, 200]
+    assert len([event for event in solo.events if isinstance(event, SnapshotDamaged)]) == 1
+    assert solo.tick(HEARTBEAT_US) != []
