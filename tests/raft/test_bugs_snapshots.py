@@ -2,7 +2,8 @@
 
 from node.raft.configuration import AddLearner, Configuration
 from node.raft.events import SnapshotDamaged
-from node.raft.messages import AppendEntries
+from node.raft.messages import AppendEntries, InstallSnapshotResponse
+from node.raft.promises import ANSWERS_MAX, Promises
 from node.raft.snapshot import SnapshotId
 from tests.raft.cluster import HEARTBEAT_US, Cluster
 from tests.raft.solo import Solo, chunks_to, log_of
@@ -56,3 +57,20 @@ def test_b44_late_answer_about_an_earlier_transfer_of_the_same_snapshot_changes_
     assert [chunk.offset for chunk in chunks_to(solo.has_of(which, 0))] == [0, 100, 200]
     assert len([event for event in solo.events if isinstance(event, SnapshotDamaged)]) == 1
     assert solo.tick(HEARTBEAT_US) != []
+
+
+def test_answers_about_a_snapshot_that_wait_for_the_disk_do_not_pile_up() -> None:
+    def answer(sequence: int, offset: int, damaged: bool = False) -> InstallSnapshotResponse:
+        return InstallSnapshotResponse(1, 1, 8, offset, sequence, offset, False, damaged)
+
+    promises = Promises()
+    for number in range(1, 1000):
+        promises.add(2, answer(number, 100 * number))
+    assert [envelope.message for envelope in promises.take()] == [answer(999, 99900)]
+    promises.add(2, answer(1, 100, damaged=True))
+    promises.add(2, answer(2, 200))
+    promises.add(2, answer(1, 100))
+    assert len(promises.take()) == 3, "damage is told, and what came late tells nothing new"
+    for number in range(2 * ANSWERS_MAX):
+        promises.add(2, answer(number, 2 * ANSWERS_MAX - number))
+    assert len(promises.take()) == ANSWERS_MAX
