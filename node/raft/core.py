@@ -47,7 +47,7 @@ from node.raft.roles import (
     Leader,
     Role,
 )
-from node.raft.snapshot import Receipt, ReceivedChunk, Snapshot
+from node.raft.snapshot import Receipt, ReceivedChunk, Snapshot, SnapshotId
 
 APPLY_ENTRIES_MAX = 4096
 """How many committed entries one Ready holds, so that a long catch-up does not stop heartbeats."""
@@ -307,9 +307,11 @@ class RaftCore:
         """
         return installing.install(self, snapshot)
 
-    def refuse_snapshot(self) -> None:
-        """What `received` held is damaged: begin again."""
-        installing.refuse(self)
+    def refuse_snapshot(self, which: SnapshotId | None = None) -> None:
+        """What `received` held of `which` is damaged: begin again. To verify it may have taken so
+        long that another one is arriving by now, which goes on; None means whatever arrives.
+        """
+        installing.refuse(self, which)
 
     # -- what goes out -----------------------------------------------------------------------------
     def ready(self) -> Ready | None:

@@ -159,7 +159,8 @@ def _respond(
 
 
 def install(core: "RaftCore", snapshot: Snapshot) -> bool:
-    core.receipt = None
+    if core.receipt is not None and core.receipt.snapshot == snapshot.id:
+        core.receipt = None
     if snapshot.index <= core.commit_index:
         return False
     if core.log.term_at(snapshot.index) == snapshot.id.term:
@@ -170,7 +171,7 @@ def install(core: "RaftCore", snapshot: Snapshot) -> bool:
     return True
 
 
-def refuse(core: "RaftCore") -> None:
+def refuse(core: "RaftCore", which: SnapshotId | None) -> None:
     """Start over with whatever the leader sends next, which shall know why."""
-    if core.receipt is not None:
+    if core.receipt is not None and which in (None, core.receipt.snapshot):
         core.receipt = Receipt(core.receipt.snapshot, is_damaged=True)

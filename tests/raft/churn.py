@@ -100,6 +100,7 @@ class ChurnRun(Run):
         for member in self.rng.sample(sorted(configuration.members), len(configuration.members)):
             if self.rng.random() < 0.3:
                 is_learner = member in configuration.learners
+                kinds: list[Callable[[int], Change]]
                 kinds = [Promote, Promote, Remove] if is_learner else [Demote, Remove]
                 changes.append(self.rng.choice(kinds)(member))
         while self.rng.random() < 0.4:
@@ -214,7 +215,6 @@ class ChurnRun(Run):
             assert self.cluster[member].core.configuration == configuration
         leading = [node for node in self.cluster.leaders if node.id in configuration.members]
         assert len(leading) == 1, "more than one member leads"
-
 
     def stop_strangers(self) -> None:
         """Who was removed does not know it, and its candidacies do harm where nothing is ignored:

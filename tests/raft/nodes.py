@@ -250,7 +250,7 @@ class Node:
 
     def _install(self, which: SnapshotId, data: bytes) -> None:
         if digest_of(data) != which.digest:
-            self.core.refuse_snapshot()
+            self.core.refuse_snapshot(which)
             return
         self.disk.files[which] = data
         if self.core.install_snapshot(self.cluster.library[which].snapshot):

@@ -155,7 +155,9 @@ class Run:
             if isinstance(message, AppendEntriesResponse) and message.success:
                 assert self.cluster[src].voting, "a wiped node acknowledges"
                 if disk.hard_state.current_term == message.term:
-                    assert disk.last_index >= message.match_index, "acknowledged what is not durable"
+                    assert disk.last_index >= message.match_index, (
+                        "acknowledged what is not durable"
+                    )
             if isinstance(message, RequestVoteResponse) and message.vote_granted:
                 saved = disk.hard_state
                 assert saved.current_term > message.term or saved == (message.term, to)

@@ -18,7 +18,7 @@ from node.raft.messages import (
     RequestVoteResponse,
 )
 from node.raft.ready import ReadState
-from node.raft.snapshot import Snapshot, SnapshotId
+from node.raft.snapshot import ReceivedChunk, Snapshot, SnapshotId
 
 TIMEOUT_US = 150_000
 
@@ -48,6 +48,7 @@ class Solo:
         self.applied: list[LogEntry] = []
         self.events: list[Event] = []
         self.reads: list[ReadState] = []
+        self.received: list[ReceivedChunk] = []
 
     @property
     def terms(self) -> list[int]:
@@ -62,6 +63,7 @@ class Solo:
             self.applied += ready.committed
             self.events += ready.events
             self.reads += ready.reads
+            self.received += ready.received
             self.core.synced(ready.seq, self.now)
             sent += [envelope.message for envelope in ready.messages_after_sync]
         return sent

@@ -2,9 +2,9 @@
 
 from node.raft.configuration import AddLearner, Configuration
 from node.raft.events import SnapshotDamaged
-from node.raft.messages import AppendEntries, InstallSnapshotResponse
+from node.raft.messages import AppendEntries, InstallSnapshot, InstallSnapshotResponse
 from node.raft.promises import ANSWERS_MAX, Promises
-from node.raft.snapshot import SnapshotId
+from node.raft.snapshot import Snapshot, SnapshotId
 from tests.raft.cluster import HEARTBEAT_US, Cluster
 from tests.raft.solo import Solo, chunks_to, log_of
 
@@ -74,3 +74,29 @@ def test_answers_about_a_snapshot_that_wait_for_the_disk_do_not_pile_up() -> Non
     for number in range(2 * ANSWERS_MAX):
         promises.add(2, answer(number, 2 * ANSWERS_MAX - number))
     assert len(promises.take()) == ANSWERS_MAX
+
+
+def test_b44_end_of_verifying_an_earlier_snapshot_does_not_touch_the_one_that_arrives() -> None:
+    """A new leader has a newer one, whose first part is there when the old one is found damaged, or
+    good.
+    """
+    for is_good in (False, True):
+        solo = Solo()
+        old, new = SnapshotId(10, 1, 4, b"old"), SnapshotId(20, 2, 4, b"new")
+        solo.receive(chunk_of(old, 0, b"abcd", term=1))
+        (answer,) = solo.receive(chunk_of(new, 0, b"ab", term=2))
+        assert answer == InstallSnapshotResponse(2, 1, 20, 0, 1, 2, False, False)
+        if is_good:
+            assert solo.core.install_snapshot(Snapshot(old, Configuration(frozenset({1, 2, 3}))))
+        else:
+            solo.core.refuse_snapshot(old)
+        solo.work()
+        (answer,) = solo.receive(chunk_of(new, 2, b"cd", term=2))
+        assert answer == InstallSnapshotResponse(2, 1, 20, 2, 1, 4, False, False)
+        assert solo.received[-1].is_last
+
+
+def chunk_of(which: SnapshotId, offset: int, data: bytes, term: int = 1) -> InstallSnapshot:
+    return InstallSnapshot(
+        term, term + 1, which.index, which.term, which.size, which.digest, offset, data, 1
+    )
