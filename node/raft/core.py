@@ -373,6 +373,7 @@ class RaftCore:
             raise LocalProtocolError(f"no Ready number {seq} is under way")
         written, self._writing = self._writing, None
         self.log.write_done()
+        installing.received_saved(self, written.received)
         if written.hard_state is not None:
             self._saved_hard_state = written.hard_state
         if self._saved_hard_state == (self.term, self.id):

@@ -10,6 +10,7 @@ Paper 7, thesis 5.3. The rules:
   heartbeats and votes meanwhile, and says that it is installed when that is on the disk.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from node.raft.errors import RemoteProtocolError
@@ -131,11 +132,41 @@ def handle_chunk(core: "RaftCore", message: InstallSnapshot) -> None:
     if core.receipt is None or core.receipt.snapshot != which:
         core.receipt = Receipt(which)
     receipt = core.receipt
+    if not message.data and core.is_hard_state_durable and not receipt.is_damaged:
+        _respond_at_once(core, message, receipt)
+        return
     was_damaged, receipt.is_damaged = receipt.is_damaged, False
     if message.data and message.offset == receipt.offset and not was_damaged:
         receipt.offset += len(message.data)
         core.receive_chunk(ReceivedChunk(which, message.offset, message.data, receipt.is_complete))
     _respond(core, message, receipt.offset, damaged=was_damaged)
+
+
+def _respond_at_once(core: "RaftCore", message: InstallSnapshot, receipt: Receipt) -> None:
+    """A question brings nothing to write, so its answer does not wait for what is being written: a
+    slow disk must not look like a node that died. It does not tell of that either, neither that it
+    arrived, which would let the leader send more than the disk takes, nor that it did not.
+    """
+    saved = min(receipt.saved_offset, receipt.offset)
+    chunk_offset = message.offset if saved == receipt.offset else min(message.offset, saved)
+    response = InstallSnapshotResponse(
+        core.term,
+        core.id,
+        message.snapshot_index,
+        chunk_offset,
+        message.sequence,
+        saved,
+        installed=False,
+        damaged=False,
+    )
+    core.send(message.leader_id, response)
+
+
+def received_saved(core: "RaftCore", chunks: Sequence[ReceivedChunk]) -> None:
+    """The host put these in their places."""
+    for chunk in chunks:
+        if core.receipt is not None and core.receipt.snapshot == chunk.snapshot:
+            core.receipt.saved_offset = chunk.offset + len(chunk.data)
 
 
 def _respond(

@@ -57,6 +57,8 @@ class Receipt:
 
     snapshot: SnapshotId
     offset: int = 0
+    saved_offset: int = 0
+    """What of that the host has put in its place."""
     is_damaged: bool = False
     """What came first was not what it should be, and the leader does not know yet."""
 

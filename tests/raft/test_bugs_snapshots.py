@@ -100,3 +100,28 @@ def chunk_of(which: SnapshotId, offset: int, data: bytes, term: int = 1) -> Inst
     return InstallSnapshot(
         term, term + 1, which.index, which.term, which.size, which.digest, offset, data, 1
     )
+
+
+def test_slow_disk_of_a_node_that_receives_a_snapshot_does_not_look_like_a_dead_node() -> None:
+    """Its leader has nobody else, and would step down for want of a majority."""
+    cluster = Cluster(3, snapshot_chunk_bytes=100, snapshot_window_bytes=300)
+    leader = cluster.elect(1)
+    slow = cluster[3]
+    slow.crash()
+    cluster.propose("x")
+    leader.take_snapshot()
+    slow.restart()
+    slow.holds_disk = True
+    cluster.run(HEARTBEAT_US)
+    assert slow.held is not None
+    assert slow.held.received, "a part of it is being written"
+    cluster[2].crash()
+    term = leader.core.term
+    for _ in range(20):
+        cluster.tick(HEARTBEAT_US)
+        cluster.send(3, slow.core.take_prompt().messages)
+        cluster.deliver()
+    assert (leader.core.is_leader, leader.core.term) == (True, term)
+    assert len(slow.core._received) <= 3, "no more than the window waits for the disk"
+    slow.release_disk()
+    cluster.run_until(lambda: slow.values == ["x"])
