@@ -100,7 +100,7 @@ class Effects:
         try:
             snapshot = Snapshot(which, self._snapshots.check_snapshot(which))
         except DamagedSnapshotError:
-            core.refuse_snapshot()
+            core.refuse_snapshot(which)
             return 0
         if not core.install_snapshot(snapshot):
             return 0
