@@ -112,7 +112,7 @@ class Answer:
     id: int
     index: int
     result: bytes
-    age_ms: int | None
+    age_ms: int | None = 0
 
 
 @dataclass(frozen=True, slots=True)
