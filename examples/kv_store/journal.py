@@ -18,6 +18,8 @@ import json
 import os
 import secrets
 import struct
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from examples.kv_store.codec import pack, unpack
@@ -48,20 +50,22 @@ class Journal:
         self._pops = 0
         self._new: list[LogEntry] = []
         _make_folder(folder)
-        self._lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise JournalError(f"another process uses {folder}") from None
-        if not self.path.exists():
-            self._create(member_id, members)
-        self._file = os.open(self.path, os.O_RDWR)
-        data = self.path.read_bytes()
-        self._mark, first = self._read_head(data, member_id, members)
-        self._end = self._replay(data, first)
-        os.ftruncate(self._file, self._end)
-        # The process before this one may have died after a write and before its flush.
-        os.fsync(self._file)
+        with ExitStack() as opening:  # closes what is open when one of the steps fails
+            folder_fd = opening.enter_context(_opened(folder, os.O_RDONLY | os.O_DIRECTORY))
+            try:
+                fcntl.flock(folder_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise JournalError(f"another process uses {folder}") from None
+            if not self.path.exists():
+                self._create(folder_fd, member_id, members)
+            self._fd = opening.enter_context(_opened(self.path, os.O_RDWR))
+            data = self.path.read_bytes()
+            self._mark, first = self._read_head(data, member_id, members)
+            self._end = self._replay(data, first)
+            os.ftruncate(self._fd, self._end)
+            # The process before this one may have died after a write and before its flush.
+            os.fsync(self._fd)
+            self._opened_files = opening.pop_all()
 
     def initial_state(self) -> InitialState:
         """Raises ValueError when the parts do not belong together."""
@@ -94,29 +98,25 @@ class Journal:
         record = memoryview(_record(self._mark, self._end, body))
         written = 0
         while written < len(record):
-            written += os.pwrite(self._file, record[written:], self._end + written)
-        os.fsync(self._file)
+            written += os.pwrite(self._fd, record[written:], self._end + written)
+        os.fsync(self._fd)
         self._end += written
         self._pops = 0
         self._new.clear()
 
     def close(self) -> None:
-        os.close(self._file)
-        os.close(self._lock)
+        self._opened_files.close()
 
     # -- at the start ------------------------------------------------------------------------------
-    def _create(self, member_id: int, members: int) -> None:
+    def _create(self, folder_fd: int, member_id: int, members: int) -> None:
         """Under another name first: a journal that exists is complete."""
         head = {"member": member_id, "members": members, "mark": secrets.token_hex(8)}
         aside = self.path.with_suffix(".new")
-        file = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        try:
-            os.write(file, _record(_MAGIC, 0, json.dumps(head).encode()))
-            os.fsync(file)
-        finally:
-            os.close(file)
+        with _opened(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) as fd:
+            os.write(fd, _record(_MAGIC, 0, json.dumps(head).encode()))
+            os.fsync(fd)
         aside.rename(self.path)
-        os.fsync(self._lock)
+        os.fsync(folder_fd)
 
     def _read_head(self, data: bytes, member_id: int, members: int) -> tuple[bytes, int]:
         """The mark of the records, and where they begin."""
@@ -185,8 +185,15 @@ def _make_folder(folder: Path) -> None:
         return
     _make_folder(folder.parent)
     folder.mkdir(mode=0o700, exist_ok=True)
-    parent = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY)
+    with _opened(folder.parent, os.O_RDONLY | os.O_DIRECTORY) as parent_fd:
+        os.fsync(parent_fd)
+
+
+@contextmanager
+def _opened(path: Path, flags: int) -> Iterator[int]:
+    """A file descriptor; a file that is made is for its owner alone."""
+    fd = os.open(path, flags, 0o600)
     try:
-        os.fsync(parent)
+        yield fd
     finally:
-        os.close(parent)
+        os.close(fd)
