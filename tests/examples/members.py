@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -78,12 +78,12 @@ class Members:
         ports = free_ports(2 * size)
         self.clients, self.peers = ports[:size], ports[size:]
         self.processes: dict[int, subprocess.Popen[bytes]] = {}
-        self._options = ["--dir", str(folder), "--answer-within", str(answer_within)]
-        self._options += ["--clients", ",".join(map(str, self.clients))]
-        self._options += ["--peers", ",".join(map(str, self.peers))]
+        self.options = ["--dir", str(folder), "--answer-within", str(answer_within)]
+        self.options += ["--clients", ",".join(map(str, self.clients))]
+        self.options += ["--peers", ",".join(map(str, self.peers))]
 
     def command(self, member: int) -> list[str]:
-        return [sys.executable, "-m", "examples.kv_store", "--id", str(member), *self._options]
+        return [sys.executable, "-m", "examples.kv_store", "--id", str(member), *self.options]
 
     def start(self, *members: int) -> None:
         for member in members:
@@ -140,12 +140,13 @@ class Members:
         reply = self.settled(member, "GET", f"/keys/{key}")
         return None if reply.status == 404 else reply.body
 
-    def leader(self) -> int:
-        """The member that all running ones take for the leader."""
+    def leader(self, members: Iterable[int] | None = None) -> int:
+        """The member that all of `members`, or all running ones, take for the leader."""
+        asked = list(self.processes if members is None else members)
 
         def agreed() -> list[int]:
             try:
-                replies = [self.ask(member, "GET", "/") for member in self.processes]
+                replies = [self.ask(member, "GET", "/") for member in asked]
             except (OSError, HTTPException):
                 return []
             found = {reply.document["leader"] for reply in replies}
