@@ -76,18 +76,16 @@ def decode_message(data: bytes) -> Message:
     if kind is None:
         raise ValueError(f"there is no message {name!r}")
     expected = get_type_hints(kind)
-    if kind is AppendEntries:
-        del expected["entries"]
-    elif entries:
+    if expected.pop("entries", None) is None and entries:
         raise ValueError(f"{name} holds no entries")
     if document.keys() != expected.keys():
         raise ValueError(f"{name} with fields {sorted(document)}")
     for field, hint in expected.items():
         if not _fits(document[field], hint):
             raise ValueError(f"{name} with {field} {document[field]!r}")
-    message: Message = (
-        kind(**document, entries=entries) if kind is AppendEntries else kind(**document)
-    )
+    if kind is AppendEntries:
+        return AppendEntries(**document, entries=entries)
+    message: Message = kind(**document)
     return message
 
 

@@ -1,8 +1,6 @@
 """The example's members killed, paused, and started on what a crash left behind."""
 
 import os
-import signal
-import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +13,7 @@ from examples.kv_store.journal import Journal
 from examples.kv_store.member import Member, MemberStoppedError
 from examples.kv_store.store import put
 from node.raft import NotLeaderError
-from tests.examples.members import ROOT, Members, running, until
+from tests.examples.members import Members, running, until
 
 
 @pytest.mark.e2e
@@ -136,25 +134,6 @@ def test_member_starts_on_a_torn_journal_and_refuses_a_damaged_one(tmp_path: Pat
         assert f"member 0 cannot start: {path} is damaged at byte" in refused.stderr
         assert "Traceback" not in refused.stderr
         members.put("later", b"without it", 1)
-
-
-@pytest.mark.e2e
-def test_all_members_in_one_terminal_start_and_stop_together(tmp_path: Path) -> None:
-    members = Members(tmp_path, 3, 5)
-    command = members.command(0)
-    command[3:5] = []  # without --id
-    with subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as terminal:
-        try:
-            reply = members.settled(0, "PUT", "/keys/a", b"1")
-            assert reply.status == 200
-        finally:
-            terminal.send_signal(signal.SIGTERM)
-        output, _ = terminal.communicate(timeout=10)
-    assert terminal.returncode == 0, output
-    assert "Traceback" not in output
-    assert len([line for line in output.splitlines() if "serves" in line]) == 3
 
 
 def test_member_whose_disk_fails_acknowledges_nothing_and_stops(

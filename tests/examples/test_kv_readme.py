@@ -66,13 +66,18 @@ class Reader:
         """A command that runs until Ctrl-C."""
         with output.open("wb") as out:
             process = subprocess.Popen(
-                ["bash", "-c", self.command(written)], cwd=ROOT, env=self._env(), stdout=out
+                ["bash", "-c", self.command(written)],
+                cwd=ROOT,
+                env=self._env(),
+                stdout=out,
+                stderr=subprocess.STDOUT,
             )
         try:
             yield
         finally:
             process.terminate()
             assert process.wait(10) == 0
+        assert "Traceback" not in output.read_text(encoding="utf-8")
 
     def types(self, written: str) -> str:
         done = subprocess.run(
