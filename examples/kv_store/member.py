@@ -102,7 +102,7 @@ class Member:
             state = self._state(written)
         if state is EntryState.SUPERSEDED:
             raise WriteFailedError("another leader's entry took its place")
-        if state is EntryState.PENDING:
+        if state is not EntryState.APPLIED:
             raise OutcomeUnknownError(f"no majority answered within {self._answer_seconds:g} s")
         return written
 
