@@ -24,6 +24,7 @@ little more at the most. No-ops are not measured: there are at most 4096 of them
 is less than 200 KiB. So every message fits.
 """
 
+_SENDER_FIELDS = {"candidate_id", "leader_id", "requester_id", "responder_id"}
 _MESSAGE_TYPES: dict[object, Any] = {each.__name__: each for each in get_args(Message)}
 
 
@@ -87,6 +88,13 @@ def decode_message(data: bytes) -> Message:
         return AppendEntries(**document, entries=entries)
     message: Message = kind(**document)
     return message
+
+
+def sender_of(message: Message) -> int:
+    """Who says that it is from whom: each message has one field for that."""
+    (name,) = _SENDER_FIELDS & {each.name for each in fields(message)}
+    sender: int = getattr(message, name)
+    return sender
 
 
 def _fits(value: object, hint: object) -> bool:

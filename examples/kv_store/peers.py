@@ -2,8 +2,8 @@
 
     a frame:  length (4)  body
 
-The first frame of a connection says whom its sender takes for the other end, and in which cluster.
-Each frame after it is one message. Whoever sends anything else is dropped, and may try again.
+The first frame of a connection says who sends, to whom, and in which cluster. Each frame after it
+is one message of that member. Whoever sends anything else is dropped, and may try again.
 
 To send is to put into a queue: it never waits, for a peer, a connection or a full buffer, because
 Raft calls it from within, and would miss its heartbeats. What does not fit into the queue is lost,
@@ -20,7 +20,7 @@ from io import BufferedIOBase
 from socketserver import StreamRequestHandler
 from threading import Thread
 
-from examples.kv_store.codec import MESSAGE_BYTES_MAX, decode_message, encode_message
+from examples.kv_store.codec import MESSAGE_BYTES_MAX, decode_message, encode_message, sender_of
 from examples.kv_store.listening import HOST, ThreadedServer
 from node.raft import Message, RemoteProtocolError
 
@@ -41,11 +41,12 @@ class Peers:
     def __init__(self, own_id: int, ports: Sequence[int], say: Callable[[str], None]) -> None:
         """Raises OSError when the port is taken."""
         self._links = {
-            peer_id: _Link(port, _greeting(peer_id, ports))
+            peer_id: _Link(port, _greeting(own_id, peer_id, ports))
             for peer_id, port in enumerate(ports)
             if peer_id != own_id
         }
-        self._inbound = _Inbound(ports[own_id], _greeting(own_id, ports), say)
+        greetings = {_greeting(peer_id, own_id, ports): peer_id for peer_id in self._links}
+        self._inbound = _Inbound(ports[own_id], greetings, say)
 
     def start(self, deliver: Callable[[Message], None]) -> None:
         """Begin to send, and to call `deliver`, on a thread for each connection."""
@@ -57,9 +58,10 @@ class Peers:
         self._links[peer_id].send(message)
 
 
-def _greeting(to_id: int, ports: Sequence[int]) -> bytes:
+def _greeting(from_id: int, to_id: int, ports: Sequence[int]) -> bytes:
     """Members with different ideas of their cluster must not count each other's votes."""
-    return f"kv_store 1, to member {to_id} of {','.join(map(str, ports))}".encode()
+    members = ",".join(map(str, ports))
+    return f"kv_store 1, from member {from_id} to member {to_id} of {members}".encode()
 
 
 def _frame(body: bytes) -> bytes:
@@ -136,8 +138,8 @@ class _Inbound(ThreadedServer):
 
     deliver: Callable[[Message], None]
 
-    def __init__(self, port: int, greeting: bytes, say: Callable[[str], None]) -> None:
-        self.greeting = greeting
+    def __init__(self, port: int, greetings: dict[bytes, int], say: Callable[[str], None]) -> None:
+        self.greetings = greetings
         self._say = say
         self._last_complaint = ""
         super().__init__(port, _InboundConnection, CONNECTIONS_MAX)
@@ -156,10 +158,14 @@ class _InboundConnection(StreamRequestHandler):
     def handle(self) -> None:
         try:
             greeting = _read_frame(self.rfile, GREETING_BYTES_MAX)
-            if greeting != self.server.greeting:
+            peer_id = self.server.greetings.get(greeting or b"")
+            if peer_id is None:
                 raise ValueError(f"the greeting {greeting!r}")
             self.connection.settimeout(None)  # a peer may have nothing to say for a long time
             while (body := _read_frame(self.rfile, MESSAGE_BYTES_MAX)) is not None:
-                self.server.deliver(decode_message(body))
+                message = decode_message(body)
+                if sender_of(message) != peer_id:
+                    raise ValueError(f"{message}, and is member {peer_id}")
+                self.server.deliver(message)
         except (ValueError, RemoteProtocolError) as error:
             self.server.complain(str(error)[:200])

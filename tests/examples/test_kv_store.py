@@ -137,15 +137,21 @@ def test_half_a_request_writes_nothing_and_keeps_nobody_waiting(members: Members
         "another cluster",
         "rubbish",
         "a stranger",
+        "another member",
         "too long",
     ],
 )
 def test_bad_peer_is_dropped_and_the_member_goes_on(members: Members, sent: bytes | str) -> None:
     if isinstance(sent, str):
         ports = ",".join(map(str, [1, 2, 3] if sent == "another cluster" else members.peers))
-        greeting = f"kv_store 1, to member 0 of {ports}".encode()
-        stranger = {"message": "StaleTerm", "term": 99, "responder_id": 7, "entries": []}
-        body = json.dumps(stranger).encode() + b"\n" if sent == "a stranger" else b"\xff"
+        greeting = f"kv_store 1, from member 1 to member 0 of {ports}".encode()
+        stranger = {
+            "message": "StaleTerm",
+            "term": 99,
+            "responder_id": 2 if sent == "another member" else 7,
+            "entries": [],
+        }
+        body = b"\xff" if sent in ("rubbish", "too long") else json.dumps(stranger).encode() + b"\n"
         length = MESSAGE_BYTES_MAX + 1 if sent == "too long" else len(body)
         sent = struct.pack(">I", len(greeting)) + greeting + struct.pack(">I", length) + body
     with socket.create_connection(("127.0.0.1", members.peers[0]), 10) as peer:
