@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP_INSTALL := $(BIN)/python -m pip -qq install --disable-pip-version-check
-PACKAGES := raftctl node tui configs tests
+PACKAGES := raftctl node tui configs examples tests
 
 # A PYTHON that was asked for is taken or refused; the default may give way to a newer one.
 ifeq ($(origin PYTHON),file)
