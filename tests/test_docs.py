@@ -2,6 +2,7 @@
 navigation that leads to every page. `make docs` checks the links.
 """
 
+import difflib
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -49,7 +50,11 @@ def test_sessions_go_as_written(page: str, tmp_path: Path, request: pytest.Fixtu
     if differ and request.config.getoption("--rewrite"):
         path.write_text(with_outputs(text, [new for _, new in steps]), encoding="utf-8")
         return
-    assert [new.shape for _, new in differ] == [old.shape for old, _ in differ]
+    assert not differ, "".join(
+        f"\n$ {old.command}\n"
+        + "\n".join(difflib.unified_diff(old.shape, new.shape, "page", "now"))
+        for old, new in differ
+    )
 
 
 def test_the_navigation_leads_to_every_page() -> None:

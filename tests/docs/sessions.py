@@ -18,11 +18,11 @@ from tests.measure.commands import PROJECT, Raftctl
 
 BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.S | re.M)
 UNSEEN_OR_BLOCK = re.compile(rf"^<!-- run: ([^\n]*) -->$|{BLOCK.pattern}", re.S | re.M)
-PROGRESS = re.compile(r"(waiting for|asking|looking) | +\d+s  \d+ done")
+PROGRESS = re.compile(r"(waiting for|asking) |.*: under way$| +\d+s  \d+ done")
 """Said only by a command that takes longer than usual."""
 SHAPES = [
     (re.compile(r"\b(follower|leader|candidate|precandidate)\b(?= +\d)"), "role"),
-    (re.compile(r"\b(info|warn|error) +[a-z]+( \w+=\S+)*"), "what happened"),
+    (re.compile(r"Z (info|warn|error) .*"), "Z what happened"),
     (re.compile(r"\bn\d+\*?(,n\d+)*"), "n"),
     (re.compile(r"\b[0-9a-f]{12,}\b"), "hex"),
     (re.compile(r"\b0x[0-9a-f]+\b"), "hex"),
@@ -82,8 +82,19 @@ def run_page(text: str, raftctl: Raftctl, folder: Path) -> Iterator[tuple[Step, 
         if language != "console":
             continue
         for step in steps_of(body):
-            last_code, printed = _run(step.command, last_code, raftctl, folder)
-            yield step, Step(step.command, printed)
+            now = Step(step.command, [])
+            for command in _attempts(step.command):
+                code, now.printed = _run(command, last_code, raftctl, folder)
+                if now.shape == step.shape:
+                    break
+            last_code = code
+            yield step, now
+
+
+def _attempts(command: str) -> list[str]:
+    """What ends by the clock gets more time on a busy machine; all else runs once."""
+    longer = re.sub(r"^timeout 2 ", "timeout 20 ", command)
+    return [command] if longer == command else [command, longer]
 
 
 def _run(command: str, last_code: int, raftctl: Raftctl, folder: Path) -> tuple[int, list[str]]:
