@@ -9,7 +9,9 @@ from node.config import ClusterSpec, ConfigError, load_cluster
 
 @dataclass(frozen=True, slots=True)
 class ClusterAddress:
-    """`nodes` gives host and port of each node by its id."""
+    """`nodes` gives host and port of each node by its id; `token` the secret's own bytes, not their
+    hexadecimal form; `frame_bytes_max` bounds what a node sends.
+    """
 
     cluster_id: str
     token: bytes
@@ -18,6 +20,7 @@ class ClusterAddress:
 
     @classmethod
     def of(cls, spec: ClusterSpec, token: bytes) -> "ClusterAddress":
+        """Of a folder: `ClusterAddress.of(load_cluster(folder), read_token(folder))`."""
         return cls(spec.cluster_id, token, _nodes_of(spec), spec.limits.frame_bytes_max)
 
     @classmethod

@@ -48,7 +48,7 @@ from node.raft.roles import (
     Leader,
     Role,
 )
-from node.raft.snapshot import Receipt, ReceivedChunk, Snapshot
+from node.raft.snapshot import Receipt, ReceivedChunk, Snapshot, SnapshotId
 
 APPLY_ENTRIES_MAX = 4096
 """How many committed entries one Ready holds, so that a long catch-up does not stop heartbeats."""
@@ -153,6 +153,17 @@ class RaftCore:
         return self.id in self.configuration.electorate
 
     @property
+    def may_campaign(self) -> bool:
+        """Voters do, and whoever loses its vote with a change that may not be committed: it may be
+        the only one that holds the change's entry, and then none but it can be elected, since the
+        others need its vote and their logs are shorter (thesis 4.2.2).
+        """
+        index = self.configuration_index
+        if self.is_voter or index <= self.commit_index:
+            return self.is_voter
+        return self.id in self.log.configuration_at(index - 1).electorate
+
+    @property
     def is_hard_state_durable(self) -> bool:
         """Whether the present term and vote are on the disk."""
         return self._saved_hard_state == (self.term, self.voted_for)
@@ -215,9 +226,11 @@ class RaftCore:
             return
         reading.expire_forwarded_reads(self, now)
         if now >= role.election_deadline:
-            if self.voting and self.is_voter and not self._is_vote_stuck:
+            may_campaign = self.voting and self.may_campaign
+            if may_campaign and not self._is_vote_stuck:
                 election.campaign(self, now)
-            elif isinstance(role, Candidate):  # its election begins when the disk has its vote
+            elif may_campaign and isinstance(role, Candidate):
+                # Its election begins when the disk has its vote.
                 role.election_deadline = self.draw_election_deadline(now)
             else:
                 self.become(Follower(self.draw_election_deadline(now)), "no word from a leader")
@@ -297,7 +310,8 @@ class RaftCore:
         """The host took `snapshot` of the machine as it was after its last entry, which is durable:
         it counts from now on, and the entries up to `compact_to` may go.
 
-        Gives False, and changes nothing, for one that a newer snapshot has overtaken.
+        Gives False, and changes nothing, for one that a newer snapshot has overtaken, and for one
+        without members: a newcomer that applies the beginning of the log does not know them yet.
         """
         return installing.snapshot_saved(self, snapshot, compact_to)
 
@@ -314,9 +328,11 @@ class RaftCore:
         """The entries after this one are needed by a follower that is sent a snapshot."""
         return installing.needed_index(self)
 
-    def refuse_snapshot(self) -> None:
-        """What `received` held is damaged: begin again."""
-        installing.refuse(self)
+    def refuse_snapshot(self, which: SnapshotId | None = None) -> None:
+        """What `received` held of `which` is damaged: begin again. To verify it may have taken so
+        long that another one is arriving by now, which goes on; None means whatever arrives.
+        """
+        installing.refuse(self, which)
 
     # -- what goes out -----------------------------------------------------------------------------
     def ready(self) -> Ready | None:
@@ -378,6 +394,7 @@ class RaftCore:
             raise LocalProtocolError(f"no Ready number {seq} is under way")
         written, self._writing = self._writing, None
         self.log.write_done()
+        installing.received_saved(self, written.received)
         if written.hard_state is not None:
             self._saved_hard_state = written.hard_state
         if self._saved_hard_state == (self.term, self.id):

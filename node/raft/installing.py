@@ -10,6 +10,7 @@ Paper 7, thesis 5.3. The rules:
   heartbeats and votes meanwhile, and says that it is installed when that is on the disk.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from node.raft.errors import RemoteProtocolError
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 def snapshot_saved(core: "RaftCore", snapshot: Snapshot, compact_to: int) -> bool:
     if core.snapshot is not None and snapshot.index < core.snapshot.index:
         return False
+    if not snapshot.configuration.members:
+        return False  # of a newcomer that has not learnt yet who the members were at this entry
     core.record_snapshot(snapshot)
     index = min(compact_to, snapshot.index)
     if index > core.log.base.index:
@@ -101,6 +104,8 @@ def handle_response(
     transfer = progress.transfer
     if transfer is None or transfer.snapshot.index != message.snapshot_index:
         return  # about one that is through
+    if message.sequence <= transfer.began_at:
+        return  # and so is this, although the snapshot is the same
     if message.offset > transfer.snapshot.size or message.chunk_offset > transfer.snapshot.size:
         raise RemoteProtocolError(f"{message.responder_id} has more than was sent: {message}")
     which = transfer.snapshot
@@ -127,11 +132,41 @@ def handle_chunk(core: "RaftCore", message: InstallSnapshot) -> None:
     if core.receipt is None or core.receipt.snapshot != which:
         core.receipt = Receipt(which)
     receipt = core.receipt
+    if not message.data and core.is_hard_state_durable and not receipt.is_damaged:
+        _respond_at_once(core, message, receipt)
+        return
     was_damaged, receipt.is_damaged = receipt.is_damaged, False
     if message.data and message.offset == receipt.offset and not was_damaged:
         receipt.offset += len(message.data)
         core.receive_chunk(ReceivedChunk(which, message.offset, message.data, receipt.is_complete))
     _respond(core, message, receipt.offset, damaged=was_damaged)
+
+
+def _respond_at_once(core: "RaftCore", message: InstallSnapshot, receipt: Receipt) -> None:
+    """A question brings nothing to write, so its answer does not wait for what is being written: a
+    slow disk must not look like a node that died. It does not tell of that either, neither that it
+    arrived, which would let the leader send more than the disk takes, nor that it did not.
+    """
+    saved = min(receipt.saved_offset, receipt.offset)
+    chunk_offset = message.offset if saved == receipt.offset else min(message.offset, saved)
+    response = InstallSnapshotResponse(
+        core.term,
+        core.id,
+        message.snapshot_index,
+        chunk_offset,
+        message.sequence,
+        saved,
+        installed=False,
+        damaged=False,
+    )
+    core.send(message.leader_id, response)
+
+
+def received_saved(core: "RaftCore", chunks: Sequence[ReceivedChunk]) -> None:
+    """The host put these in their places."""
+    for chunk in chunks:
+        if core.receipt is not None and core.receipt.snapshot == chunk.snapshot:
+            core.receipt.saved_offset = chunk.offset + len(chunk.data)
 
 
 def _respond(
@@ -155,7 +190,8 @@ def _respond(
 
 
 def install(core: "RaftCore", snapshot: Snapshot) -> bool:
-    core.receipt = None
+    if core.receipt is not None and core.receipt.snapshot == snapshot.id:
+        core.receipt = None
     if snapshot.index <= core.commit_index:
         return False
     if core.log.term_at(snapshot.index) == snapshot.id.term:
@@ -166,7 +202,7 @@ def install(core: "RaftCore", snapshot: Snapshot) -> bool:
     return True
 
 
-def refuse(core: "RaftCore") -> None:
+def refuse(core: "RaftCore", which: SnapshotId | None) -> None:
     """Start over with whatever the leader sends next, which shall know why."""
-    if core.receipt is not None:
+    if core.receipt is not None and which in (None, core.receipt.snapshot):
         core.receipt = Receipt(core.receipt.snapshot, is_damaged=True)

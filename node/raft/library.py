@@ -20,15 +20,15 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Any
 
-from node.raft.callbacks import Callbacks, Members, Snapshots, Syncs
+from node.raft.callbacks import Callbacks
 from node.raft.config import CoreConfig, InitialState
 from node.raft.configuration import Change, Configuration
 from node.raft.core import RaftCore
-from node.raft.errors import DamagedSnapshotError, RemoteProtocolError, StoppedError
-from node.raft.events import ConfigurationChanged
+from node.raft.effects import Effects
+from node.raft.errors import RemoteProtocolError, StoppedError
 from node.raft.log import EntryId
 from node.raft.messages import Message
-from node.raft.ready import Chunk, Envelope, ReadState, Ready
+from node.raft.ready import ReadState, Ready
 from node.raft.snapshot import Snapshot, SnapshotId
 
 
@@ -106,13 +106,10 @@ class Raft:
         Entries up to `initial_state.last_applied` are not applied again; with the default 0 the
         whole log is, once it is known to be committed.
         """
-        self._callbacks = callbacks
+        self._effects = Effects(callbacks, initial_state)
         self._clock = config.clock
         self._tick_ms_max = max(int(config.heartbeat_timeout), 1)
         self._core = RaftCore(config._core_config(), initial_state, config.rng, self._now())
-        self._disk_last_index = initial_state.last_index
-        self._disk_term = initial_state.current_term
-        self._disk_voted_for = initial_state.voted_for
         self._last_applied = initial_state.applied_index
         self._inbox: deque[Message] = deque()
         self._read_numbers = count()
@@ -287,7 +284,7 @@ class Raft:
         Raises ValueError when nothing was applied yet, or the callbacks do not take snapshots.
         """
         self._check_alive()
-        if not isinstance(self._callbacks, Snapshots):
+        if not self._effects.takes_snapshots:
             raise ValueError("these callbacks have no snapshots")
         index = self._last_applied
         term = self._core.log.term_at(index)
@@ -347,89 +344,25 @@ class Raft:
             return  # its sender has returned from `handle_rpc` already: nobody is left to tell
 
     def _carry_out(self, ready: Ready) -> None:
-        self._send_chunks(ready.chunks)
-        self._send(ready.messages)
-        self._save(ready)
+        effects = self._effects
+        effects.send_chunks(ready.chunks)
+        effects.send(ready.messages)
+        effects.save(ready, self._core)
         self._core.synced(ready.seq, self._now())
-        self._send(ready.messages_after_sync)
+        effects.send(ready.messages_after_sync)
         for entry in ready.committed:
-            if entry.entry is not None and type(entry.entry) is not Configuration:
-                self._callbacks.apply_entry(entry.entry)
+            effects.apply(entry)
             self._last_applied += 1
-        for event in ready.events:
-            if isinstance(event, ConfigurationChanged) and isinstance(self._callbacks, Members):
-                self._callbacks.configuration_changed(event.configuration)
+        effects.tell(ready.events)
         for chunk in ready.received:
             if chunk.is_last:
-                self._install(chunk.snapshot)
+                installed = effects.install(chunk.snapshot, self._core)
+                self._last_applied = max(self._last_applied, installed)
         for state in ready.reads:
             self._finish_read(state)
         while self._confirmed and self._confirmed[0][0] <= self._last_applied:
             _, number = heappop(self._confirmed)
             self._open_reads.pop(number)(True)
-
-    def _send_chunks(self, chunks: list[Chunk]) -> None:
-        if not isinstance(self._callbacks, Snapshots):
-            return
-        for chunk in chunks:
-            data = self._callbacks.read_snapshot(chunk.snapshot, chunk.offset, chunk.length)
-            if len(data) == chunk.length:
-                self._send([Envelope(chunk.to, chunk.message(data))])
-
-    def _install(self, which: SnapshotId) -> None:
-        """A snapshot from the leader is complete."""
-        callbacks = self._callbacks
-        assert isinstance(callbacks, Snapshots), "they took its parts"
-        try:
-            snapshot = Snapshot(which, callbacks.check_snapshot(which))
-        except DamagedSnapshotError:
-            self._core.refuse_snapshot()
-            return
-        if self._core.install_snapshot(snapshot):
-            callbacks.restore_snapshot(snapshot)
-            self._last_applied = snapshot.index
-
-    def _send(self, envelopes: list[Envelope]) -> None:
-        for peer_id, rpc in envelopes:
-            try:
-                self._callbacks.make_rpc(peer_id, rpc)
-            except Exception:
-                continue  # a lost message, which Raft repeats in time
-
-    def _save(self, ready: Ready) -> None:
-        if not ready.must_sync:
-            return
-        callbacks = self._callbacks
-        if ready.received:
-            if not isinstance(callbacks, Snapshots):
-                raise TypeError("the leader sends a snapshot, and these callbacks take none")
-            for chunk in ready.received:
-                callbacks.write_snapshot(chunk)
-        if ready.hard_state is not None:
-            # The term first: a stale vote beside a new term only makes this member refuse votes.
-            term, voted_for = ready.hard_state
-            if term != self._disk_term:
-                callbacks.persist_current_term(term)
-                self._disk_term = term
-            if voted_for != self._disk_voted_for:
-                callbacks.persist_voted_for(voted_for)
-                self._disk_voted_for = voted_for
-        if ready.truncate_from is not None:
-            while self._disk_last_index >= ready.truncate_from:
-                callbacks.log_pop()
-                self._disk_last_index -= 1
-        if ready.snapshot is not None or ready.base is not None:
-            assert isinstance(callbacks, Snapshots), "without them there is no snapshot"
-            snapshot = self._core.snapshot
-            assert snapshot is not None, "a base stands on a snapshot"
-            base = self._core.log.base
-            callbacks.persist_snapshot(snapshot, base)
-            self._disk_last_index = max(self._disk_last_index, base.index)
-        for entry in ready.entries:
-            callbacks.log_append(entry)
-            self._disk_last_index += 1
-        if isinstance(callbacks, Syncs):
-            callbacks.sync()
 
     def _finish_read(self, state: ReadState) -> None:
         number: Any = state.context

@@ -10,7 +10,7 @@ of learners alone moves no majority, so it takes one entry.
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from node.raft import replication, transfer
+from node.raft import proposing, replication, transfer
 from node.raft.configuration import Change, Configuration, Promote
 from node.raft.errors import (
     ChangePendingError,
@@ -58,13 +58,16 @@ def _check_nothing_pending(core: "RaftCore", leader: Leader) -> None:
 
 
 def keeps_up(core: "RaftCore", progress: Progress, now: int) -> bool:
-    """Whether a learner's last round of catching up was short, and it is still there."""
+    """Whether a learner catches up in short rounds, and is still there."""
     timeout_us = core.config.election_timeout_us
-    is_there = progress.heard_at is not None and now - progress.heard_at < timeout_us
-    return is_there and progress.round is not None and progress.round.is_caught_up
+    if progress.round is None or progress.heard_at is None:
+        return False
+    is_there = now - progress.heard_at < timeout_us
+    return is_there and progress.round.keeps_up(progress.match_index, now, timeout_us)
 
 
 def _append(core: "RaftCore", leader: Leader, configuration: Configuration, now: int) -> int:
+    leader.uncommitted_bytes += proposing.size_of(core.config, configuration)
     core.log.append([LogEntry(core.term, configuration)])
     follow(core, leader, now)
     return core.log.last_index
@@ -78,7 +81,10 @@ def follow(core: "RaftCore", leader: Leader, now: int) -> None:
         del leader.progress[gone]
     for member in sorted(members - leader.progress.keys()):
         leader.progress[member] = Progress(
-            core.log.last_index + 1, core.config.inflight_max, core.config.inflight_bytes_max
+            core.log.last_index + 1,
+            core.config.inflight_max,
+            core.config.inflight_bytes_max,
+            added_at=leader.sequence,
         )
     for member, progress in leader.progress.items():
         if member in configuration.electorate:

@@ -52,6 +52,11 @@ class CatchUpRound:
         self.target_index = last_index
         self.began_at = now
 
+    def keeps_up(self, match_index: int, now: int, timeout_us: int) -> bool:
+        """Whether the last round was short, and the one under way is not too long already."""
+        is_over = match_index >= self.target_index
+        return self.is_caught_up and (is_over or now - self.began_at < timeout_us)
+
 
 @dataclass(slots=True)
 class Progress:
@@ -63,6 +68,11 @@ class Progress:
     inflight_max: int
 
     inflight_bytes_max: int
+
+    added_at: int = 0
+    """The newest message, by sequence, when it became a member: answers up to that number are from
+    an earlier membership, and it may have been given a new disk since.
+    """
 
     match_index: int = 0
     """Known equal and durable up to here. Falls only when the follower has lost its log."""
@@ -154,7 +164,7 @@ class Progress:
         """The entries that it needs are gone: begin with `snapshot`."""
         self.become_probe(self.next_index, newest_sequence)
         self.state = ProgressState.SNAPSHOT
-        self.transfer = SnapshotTransfer(snapshot)
+        self.transfer = SnapshotTransfer(snapshot, newest_sequence)
 
     def end_snapshot(self, match_index: int, newest_sequence: int) -> None:
         """It holds the snapshot, or all that is in it: go on with what follows."""

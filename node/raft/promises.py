@@ -2,13 +2,13 @@
 
 A disk may be slow, or full for hours, and messages go on arriving and being answered. What is kept
 for each peer and kind is what its receiver can still learn from: an answer goes once a newer one
-covers it, as if it had been lost. Answers to appends that cover nothing are bounded: whoever waits
-for one beyond that asks again.
+covers it, as if it had been lost. Answers to a leader's messages that nothing covers are bounded:
+whoever waits for one beyond that asks again.
 """
 
 from dataclasses import replace
 
-from node.raft.messages import AppendEntriesResponse, Message
+from node.raft.messages import AppendEntriesResponse, InstallSnapshotResponse, Message
 from node.raft.ready import Envelope
 
 ANSWERS_MAX = 1024
@@ -28,7 +28,8 @@ class Promises:
         if position is not None and covers(message, self._envelopes[position].message):
             self._envelopes[position] = Envelope(to, message)
             return
-        if isinstance(message, AppendEntriesResponse) and len(self._envelopes) >= ANSWERS_MAX:
+        is_answer = isinstance(message, AppendEntriesResponse | InstallSnapshotResponse)
+        if is_answer and len(self._envelopes) >= ANSWERS_MAX:
             return
         self._newest[key] = len(self._envelopes)
         self._envelopes.append(Envelope(to, message))
@@ -43,8 +44,9 @@ class Promises:
 def covers(newer: Message, older: Message) -> bool:
     """Whether who gets `newer`, of the same kind, has no use for `older`.
 
-    Of an earlier term nothing is of use. An acknowledgement covers those of no more entries; a
-    refusal, one that differs in the number of the append alone; any message its own repetition.
+    Of an earlier term nothing is of use. An acknowledgement covers those of no more entries, or of
+    no more of the same snapshot; a refusal, one that differs in the number of the append alone; any
+    message its own repetition.
     """
     if newer.term != older.term:
         return newer.term > older.term
@@ -54,4 +56,12 @@ def covers(newer: Message, older: Message) -> bool:
         if newer.success and older.success:
             return newer.match_index >= older.match_index
         return replace(older, sequence=newer.sequence) == newer
+    if isinstance(newer, InstallSnapshotResponse) and isinstance(older, InstallSnapshotResponse):
+        return _covers_snapshot(newer, older)
     return newer == older
+
+
+def _covers_snapshot(newer: InstallSnapshotResponse, older: InstallSnapshotResponse) -> bool:
+    is_later = newer.sequence >= older.sequence and newer.offset >= older.offset
+    is_same = newer.snapshot_index == older.snapshot_index
+    return is_same and is_later and newer.installed >= older.installed and not older.damaged

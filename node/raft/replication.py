@@ -134,14 +134,15 @@ def handle_snapshot_response(core: "RaftCore", message: InstallSnapshotResponse,
 def _heard(
     leader: Leader, message: AppendEntriesResponse | InstallSnapshotResponse, now: int
 ) -> Progress | None:
-    """The progress of who answered; None for one that is a member no longer."""
+    """The progress of who answered; None for one that is a member no longer, or was not yet."""
     if message.sequence > leader.sequence:
         raise RemoteProtocolError(f"{message.responder_id} answers what was never sent: {message}")
     progress = leader.progress.get(message.responder_id)
-    if progress is not None:
-        progress.is_active = True
-        progress.heard_at = now
-        progress.acked_sequence = max(progress.acked_sequence, message.sequence)
+    if progress is None or message.sequence <= progress.added_at:
+        return None
+    progress.is_active = True
+    progress.heard_at = now
+    progress.acked_sequence = max(progress.acked_sequence, message.sequence)
     return progress
 
 

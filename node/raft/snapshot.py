@@ -57,6 +57,8 @@ class Receipt:
 
     snapshot: SnapshotId
     offset: int = 0
+    saved_offset: int = 0
+    """What of that the host has put in its place."""
     is_damaged: bool = False
     """What came first was not what it should be, and the leader does not know yet."""
 
@@ -75,6 +77,10 @@ class SnapshotTransfer:
     """
 
     snapshot: SnapshotId
+    began_at: int
+    """The newest of all messages that the leader had sent when it began: answers up to that number
+    are about an earlier transfer, perhaps of the same snapshot.
+    """
     next_offset: int | None = None
     """None until the follower has said how much it has already."""
     acked_offset: int = 0

@@ -293,10 +293,13 @@ class Replica:
         """The job came to nothing."""
         self.snapshots.failed(message)
 
-    def snapshot_refused(self) -> None:
-        """What came in is of no use: it is damaged, or there is no room for it."""
-        self.snapshots.load_ended()
-        self.core.refuse_snapshot()
+    def snapshot_refused(self, which: SnapshotId | None = None) -> None:
+        """What came in of `which`, or of whatever comes in, is of no use: it is damaged, or there
+        is no room for it.
+        """
+        if which is not None:
+            self.snapshots.load_ended()
+        self.core.refuse_snapshot(which)
 
     @property
     def kept_snapshots(self) -> frozenset[SnapshotId]:

@@ -23,7 +23,7 @@ from node.raft.errors import RemoteProtocolError
 from node.raft.events import Event, SnapshotDamaged
 from node.raft.messages import Message
 from node.raft.ready import Chunk, Envelope, Ready
-from node.raft.snapshot import Snapshot
+from node.raft.snapshot import Snapshot, SnapshotId
 from node.replica import Replica
 from node.replica.snapshotting import LoadSnapshot
 from node.replica.state import State
@@ -290,7 +290,7 @@ class Driver:
             elif not isinstance(result, Exception):
                 raise TypeError(f"{result!r} is no result")
             elif isinstance(job, LoadSnapshot):
-                self._snapshot_refused(result)
+                self._snapshot_refused(result, job.snapshot)
             else:
                 self._snapshot_failed(result)
         if self._may_prune and not self.replica.snapshots.is_busy:
@@ -313,10 +313,10 @@ class Driver:
         else:
             self._may_prune = True
 
-    def _snapshot_refused(self, error: Exception) -> None:
+    def _snapshot_refused(self, error: Exception, which: SnapshotId | None = None) -> None:
         """What the leader sent is of no use here: it hears so, and may send it again later."""
         self._hub.publish("snapshot", self._term, "error", state="refused", why=_text(error))
-        self.replica.snapshot_refused()
+        self.replica.snapshot_refused(which)
 
     def _snapshot_failed(self, error: Exception) -> None:
         """The log still holds all that the snapshot would: nothing is lost, but space."""

@@ -328,7 +328,7 @@ class Session:
         self._node.driver.replica.take_snapshot(Ticket(self, message.id))
 
     def _set_compaction(self, message: SetCompaction, now: int) -> None:
-        settings = SnapshotSettings(message.entries, message.bytes_max, message.tail)
+        settings = SnapshotSettings(message.every, message.bytes_max, message.tail)
         try:
             settings.check()
         except ConfigError as error:

@@ -112,7 +112,7 @@ class Answer:
     id: int
     index: int
     result: bytes
-    age_ms: int | None
+    age_ms: int | None = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,12 +171,12 @@ class TakeSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class SetCompaction:
-    """When this node takes snapshots from now on, until it is started anew: see SnapshotSettings
-    in `node.config`.
+    """When this node takes snapshots from now on, until it is started anew: every so many entries
+    and so on, see SnapshotSettings in `node.config`.
     """
 
     id: int
-    entries: int
+    every: int
     bytes_max: int
     tail: int
 

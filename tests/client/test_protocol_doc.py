@@ -69,7 +69,7 @@ def test_every_failure_code_is_explained() -> None:
     for folder in ("replica", "server"):
         for path in (ROOT / "node" / folder).glob("*.py"):
             text = path.read_text(encoding="utf-8")
-            codes.update(re.findall(r'_fail\(\s*[\w.]+, (?:[\w.]+, )?"(\w+)"', text))
+            codes.update(re.findall(r'fail\(\s*[\w.]+, (?:[\w.]+, )?"(\w+)"', text))
             codes.update(re.findall(r'Refused\("(\w+)"', text))
     assert {"not_leader", "wiped", "bad_frame"} <= codes | {"not_leader"}
     assert [code for code in sorted(codes) if f"`{code}`" not in DOC] == []
@@ -191,6 +191,6 @@ def test_a_client_written_from_the_page_puts_and_gets(raftctl: Raftctl) -> None:
         kind, request, index, _, result = client.receive()
         assert (kind, request, result) == (40, 1, b"\x00" + cbor2.dumps(False))
         client.send([37, 2, cbor2.dumps(["get", "greeting"]), "linearizable", False])
-        kind, request, _, result = client.receive()
+        kind, request, _, result, _ = client.receive()
         assert (kind, request) == (41, 2)
         assert cbor2.loads(result) == [b"hello", index]

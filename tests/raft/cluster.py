@@ -5,116 +5,20 @@ Nothing happens by itself. `deliver()` moves messages that are under way, `tick(
 says otherwise; `crash()` forgets whatever the disk did not take.
 """
 
-import random
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from node.raft.config import CoreConfig, InitialState
-from node.raft.core import RaftCore
-from node.raft.events import Event
-from node.raft.messages import LogEntry, Message
-from node.raft.ready import Envelope, HardState, ReadState, Ready
+from node.raft.configuration import Change, Configuration
+from node.raft.messages import Message
+from node.raft.ready import Envelope
 from node.raft.roles import Leader
+from node.raft.snapshot import SnapshotId
+from tests.raft.nodes import Disk, Node, Taken
+
+__all__ = ["HEARTBEAT_US", "TIMEOUT_US", "Cluster", "Disk", "Node"]
 
 HEARTBEAT_US = 50_000
 TIMEOUT_US = 150_000
-
-
-class Disk:
-    """What survives a crash."""
-
-    def __init__(self) -> None:
-        self.hard_state = HardState(0, None)
-        self.log: list[LogEntry] = []
-        self.writes = 0
-
-    def save(self, ready: Ready) -> None:
-        if not ready.must_sync:
-            return
-        self.writes += 1
-        if ready.hard_state is not None:
-            self.hard_state = ready.hard_state
-        if ready.truncate_from is not None:
-            del self.log[ready.truncate_from - 1 :]
-        if ready.entries:
-            assert ready.first_index == len(self.log) + 1, "a hole in the log on disk"
-            self.log.extend(ready.entries)
-
-
-class Node:
-    """One core with its disk and its state machine, a list of the entries applied."""
-
-    def __init__(self, cluster: "Cluster", node_id: int) -> None:
-        self.cluster = cluster
-        self.id = node_id
-        self.disk = Disk()
-        self.is_up = True
-        self.holds_disk = False
-        self.held: Ready | None = None
-        self.voting = True
-        self.lives = 0
-        self.boot()
-
-    def boot(self) -> None:
-        config = CoreConfig(self.id, self.cluster.voters, **self.cluster.settings)
-        initial = InitialState(*self.disk.hard_state, log=tuple(self.disk.log))
-        rng = random.Random(f"{self.cluster.seed}/{self.id}/{self.lives}")
-        self.lives += 1  # no life repeats the random numbers of another
-        self.core = RaftCore(config, initial, rng, self.cluster.now, self.voting)
-        self.applied: list[LogEntry] = []
-        self.reads: list[ReadState] = []
-        self.events: list[Event] = []
-
-    @property
-    def values(self) -> list[Any]:
-        """The applied entries, without no-ops."""
-        return [entry.entry for entry in self.applied if entry.entry is not None]
-
-    @property
-    def terms(self) -> list[int]:
-        """The terms of the whole log."""
-        return [entry.term for entry in self.core.entries(1, self.core.last_index)]
-
-    def work(self) -> bool:
-        """Carry out one Ready. Returns whether there was one."""
-        ready = self.core.ready()
-        if ready is None:
-            return False
-        self.cluster.send(self.id, ready.messages)
-        self.applied.extend(ready.committed)
-        self.reads.extend(ready.reads)
-        self.events.extend(ready.events)
-        if self.holds_disk and ready.must_sync:
-            self.held = ready
-        else:
-            self.finish(ready)
-        return True
-
-    def finish(self, ready: Ready) -> None:
-        self.disk.save(ready)
-        self.core.synced(ready.seq, self.cluster.now)
-        self.cluster.send(self.id, ready.messages_after_sync)
-
-    def release_disk(self) -> None:
-        """The held write reaches the disk, and later writes are not held any more."""
-        self.holds_disk = False
-        if self.held is not None:
-            held, self.held = self.held, None
-            self.finish(held)
-
-    def crash(self) -> None:
-        self.is_up = False
-        self.held = None
-
-    def restart(self) -> None:
-        self.is_up = True
-        self.boot()
-
-    def wipe(self) -> None:
-        """Lose the disk and come back as a node that knows it."""
-        self.disk = Disk()
-        self.voting = False
-        self.restart()
 
 
 class Cluster:
@@ -126,12 +30,21 @@ class Cluster:
             "heartbeat_us": HEARTBEAT_US,
         }
         self.settings.update(settings)
+        self.saves_commit = False
+        """Whether the disks keep the commit index, which no promise needs."""
+        self.snapshot_bytes = 1000
+        self.library: dict[SnapshotId, Taken] = {}
+        """All snapshots that anybody took."""
+        self.watch: Callable[[Node], None] = lambda node: None
+        """Called when a core may have changed."""
         self.now = 0
         self.in_flight: list[tuple[int, Envelope]] = []
         self.cut_links: set[tuple[int, int]] = set()
         self.sent: list[tuple[int, Envelope]] = []
         self.drop: Callable[[int, int, Message], bool] = lambda src, dst, message: False
-        self.nodes = {node_id: Node(self, node_id) for node_id in sorted(self.voters)}
+        self.nodes: dict[int, Node] = {}
+        for node_id in sorted(self.voters):
+            self.nodes[node_id] = Node(self, node_id)
 
     def __getitem__(self, node_id: int) -> Node:
         return self.nodes[node_id]
@@ -151,7 +64,7 @@ class Cluster:
         """Cut `nodes` off from all others, both ways. They still reach each other."""
         inside = set(nodes)
         for a in inside:
-            for b in self.voters - inside:
+            for b in self.nodes.keys() - inside:
                 self.cut_links |= {(a, b), (b, a)}
 
     def cut_one_way(self, src: int, dst: int) -> None:
@@ -170,6 +83,7 @@ class Cluster:
     def step(self, dst: int, message: Message) -> None:
         """Hand a message to a node, as if it came over the network."""
         self.nodes[dst].core.step(message, self.now)
+        self.watch(self.nodes[dst])
 
     def deliver(self, rounds_max: int = 1000) -> None:
         """Deliver all messages under way, and those that follow from them, until it is quiet."""
@@ -181,7 +95,7 @@ class Cluster:
             for src, (dst, message) in batch:
                 node = self.nodes[dst]
                 if node.is_up and not self.drop(src, dst, message):
-                    node.core.step(message, self.now)
+                    self.step(dst, message)
         raise AssertionError("the cluster does not become quiet")
 
     def tick(self, elapsed_us: int) -> None:
@@ -189,6 +103,7 @@ class Cluster:
         self.now += elapsed_us
         for node in self.up:
             node.core.tick(self.now)
+            self.watch(node)
 
     def run(self, duration_us: int, step_us: int = 10_000) -> None:
         """Let time pass with a network that delivers at once."""
@@ -246,6 +161,22 @@ class Cluster:
         index = self.leader.core.propose(list(values))
         self.deliver()
         return index
+
+    # -- members -----------------------------------------------------------------------------------
+    def add(self, node_id: int) -> Node:
+        """Start a node that nobody knows yet, with an empty disk."""
+        self.nodes[node_id] = Node(self, node_id, joins=True)
+        return self.nodes[node_id]
+
+    def change(self, *changes: Change) -> int:
+        """Change the members on the leader and let it spread. Returns the entry's index."""
+        index = self.leader.core.change_membership(changes, self.now)
+        self.deliver()
+        return index
+
+    @property
+    def configuration(self) -> Configuration:
+        return self.leader.core.configuration
 
     def of_type(self, kind: type[Message]) -> list[tuple[int, Envelope]]:
         """All messages of one type that were sent so far."""

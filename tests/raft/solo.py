@@ -10,12 +10,15 @@ from node.raft.events import Event
 from node.raft.messages import (
     AppendEntries,
     AppendEntriesResponse,
+    InstallSnapshot,
+    InstallSnapshotResponse,
     LogEntry,
     Message,
     RequestPreVoteResponse,
     RequestVoteResponse,
 )
 from node.raft.ready import ReadState
+from node.raft.snapshot import ReceivedChunk, Snapshot, SnapshotId
 
 TIMEOUT_US = 150_000
 
@@ -45,6 +48,7 @@ class Solo:
         self.applied: list[LogEntry] = []
         self.events: list[Event] = []
         self.reads: list[ReadState] = []
+        self.received: list[ReceivedChunk] = []
 
     @property
     def terms(self) -> list[int]:
@@ -54,10 +58,12 @@ class Solo:
         """Carry out what there is; returns what was sent."""
         sent: list[Message] = []
         while (ready := self.core.ready()) is not None:
+            sent += [chunk.message(bytes(chunk.length)) for chunk in ready.chunks]
             sent += [envelope.message for envelope in ready.messages]
             self.applied += ready.committed
             self.events += ready.events
             self.reads += ready.reads
+            self.received += ready.received
             self.core.synced(ready.seq, self.now)
             sent += [envelope.message for envelope in ready.messages_after_sync]
         return sent
@@ -93,6 +99,40 @@ class Solo:
         for voter in voters:
             sent = self.receive(RequestVoteResponse(self.core.term, voter, True))
         return sent
+
+    def compact(self, index: int, size: int = 1000) -> SnapshotId:
+        """Take a snapshot at `index`, and keep nothing of what it stands for."""
+        term = self.core.log.term_at(index)
+        assert term is not None
+        which = SnapshotId(index, term, size, b"digest")
+        snapshot = Snapshot(which, self.core.log.configuration_at(index))
+        assert self.core.snapshot_saved(snapshot, index)
+        return which
+
+    def has_of(
+        self,
+        which: SnapshotId,
+        offset: int,
+        chunk_offset: int = 0,
+        peer: int = 2,
+        sequence: int | None = None,
+        installed: bool = False,
+        damaged: bool = False,
+    ) -> list[Message]:
+        """A follower says how much of a snapshot it has."""
+        newest = self.newest_sequence if sequence is None else sequence
+        return self.receive(
+            InstallSnapshotResponse(
+                self.core.term,
+                peer,
+                which.index,
+                chunk_offset,
+                newest,
+                offset,
+                installed,
+                damaged,
+            )
+        )
 
     def append(
         self,
@@ -132,3 +172,7 @@ class Solo:
 
 def appends_to(messages: Sequence[Message]) -> list[AppendEntries]:
     return [message for message in messages if isinstance(message, AppendEntries)]
+
+
+def chunks_to(messages: Sequence[Message]) -> list[InstallSnapshot]:
+    return [message for message in messages if isinstance(message, InstallSnapshot)]
