@@ -1,8 +1,17 @@
 """Snapshots as others got them wrong; docs/known-bugs.md tells the stories."""
 
+import pytest
+
 from node.raft.configuration import AddLearner, Configuration
+from node.raft.errors import RemoteProtocolError
 from node.raft.events import SnapshotDamaged
-from node.raft.messages import AppendEntries, InstallSnapshot, InstallSnapshotResponse
+from node.raft.messages import (
+    AppendEntries,
+    InstallSnapshot,
+    InstallSnapshotResponse,
+    LogEntry,
+    Message,
+)
 from node.raft.promises import ANSWERS_MAX, Promises
 from node.raft.snapshot import Snapshot, SnapshotId
 from tests.raft.cluster import HEARTBEAT_US, Cluster
@@ -125,3 +134,47 @@ def test_slow_disk_of_a_node_that_receives_a_snapshot_does_not_look_like_a_dead_
     assert len(slow.core._received) <= 3, "no more than the window waits for the disk"
     slow.release_disk()
     cluster.run_until(lambda: slow.values == ["x"])
+
+
+def test_snapshot_that_is_gone_while_it_is_sent_gives_way_to_the_newest_one() -> None:
+    cluster = Cluster(3, snapshot_chunk_bytes=100, snapshot_window_bytes=300)
+    leader = cluster.elect(1)
+    cluster[3].crash()
+    cluster.propose("x")
+    leader.take_snapshot()
+    cluster.drop = lambda src, dst, m: isinstance(m, InstallSnapshot) and m.offset >= 300
+    cluster[3].restart()
+    cluster.run(4 * HEARTBEAT_US)
+    old = leader.core.progress[3].transfer
+    assert old is not None
+    cluster.propose("y")
+    newest = leader.take_snapshot()
+    cluster.run(2 * HEARTBEAT_US)
+    assert leader.core.progress[3].transfer == old, "it is sent to its end"
+    leader.disk.files = {newest.id: leader.disk.files[newest.id]}
+    cluster.drop = lambda src, dst, m: False
+    cluster.run(4 * HEARTBEAT_US)
+    assert cluster[3].values == ["x", "y"]
+    assert cluster[3].core.snapshot == newest
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        InstallSnapshot(1, 2, 5, 1, 0, b"d", 0, b"", 1),
+        InstallSnapshot(1, 2, 5, 1, -1, b"d", 0, b"", 1),
+        InstallSnapshot(1, 2, 5, 2, 9, b"d", 0, b"", 1),
+        InstallSnapshot(1, 2, 0, 1, 9, b"d", 0, b"", 1),
+        InstallSnapshot(1, 2, 5, 1, 9, b"d", 9, b"x", 1),
+        InstallSnapshot(1, 2, 5, 1, 9, b"d", -1, b"x", 1),
+        InstallSnapshot(0, 2, 5, 1, 9, b"d", 0, b"x", 1),
+        InstallSnapshotResponse(1, 2, 5, 0, 1, -1, False, False),
+        InstallSnapshotResponse(1, 2, 5, -1, 1, 0, False, False),
+        AppendEntries(1, 2, 0, 0, [LogEntry(1, Configuration())], 0, 1),
+    ],
+)
+def test_message_about_members_or_snapshots_that_no_node_sends_is_refused(message: Message) -> None:
+    solo = Solo()
+    with pytest.raises(RemoteProtocolError):
+        solo.receive(message)
+    assert (solo.core.last_index, solo.core.receipt) == (0, None)
