@@ -10,7 +10,7 @@ from node.raft import installing, membership
 from node.raft.configuration import Configuration
 from node.raft.core import RaftCore
 from node.raft.log import EntryId, RaftLog
-from node.raft.quorum import majority, reached_by_majority
+from node.raft.quorum import VoteResult, majority, reached_by_majority, vote_result
 from node.raft.roles import Leader
 from node.raft.snapshot import Snapshot
 from tests.raft.churn import ChurnRun
@@ -49,6 +49,12 @@ def with_learners(configuration: Configuration, values: Mapping[int, int]) -> in
     )
 
 
+def votes_of_new_voters_alone(
+    configuration: Configuration, votes: Mapping[int, bool]
+) -> VoteResult:
+    return vote_result(configuration.voters, votes)
+
+
 def keep_what_was_dropped(log: RaftLog, from_index: int) -> None:
     pass
 
@@ -76,6 +82,7 @@ PLANTED: list[tuple[object, str, object, int]] = [
     (Configuration, "reached", of_new_voters_alone, 6),
     (Configuration, "reached", with_the_leader_that_left, 7),
     (Configuration, "reached", with_learners, 5),
+    (Configuration, "vote_result", votes_of_new_voters_alone, 815),
     (RaftLog, "_forget_configurations", keep_what_was_dropped, 12),
     (RaftLog, "reset", reset_without_the_members, 1),
     (installing, "install", install_always, 50),

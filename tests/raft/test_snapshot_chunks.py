@@ -1,10 +1,13 @@
-"""How a snapshot travels: chunks that are lost, doubled or late, cut links, other leaders, disks."""
+"""How a snapshot travels: chunks lost, doubled or late, cut links, other leaders, slow disks."""
+
+import random
+from dataclasses import replace
 
 import pytest
 
 from node.raft.configuration import Configuration
 from node.raft.errors import RemoteProtocolError
-from node.raft.events import SnapshotDamaged
+from node.raft.events import SnapshotDamaged, SnapshotInstalled, SnapshotSending, SnapshotSent
 from node.raft.messages import (
     AppendEntries,
     InstallSnapshot,
@@ -14,8 +17,8 @@ from node.raft.messages import (
 )
 from node.raft.promises import ANSWERS_MAX, Promises
 from node.raft.snapshot import Snapshot, SnapshotId
-from tests.raft.cluster import HEARTBEAT_US, Cluster
-from tests.raft.solo import Solo, chunk_of, chunks_to, sends_snapshot
+from tests.raft.cluster import HEARTBEAT_US, TIMEOUT_US, Cluster
+from tests.raft.solo import Solo, appends_to, chunk_of, chunks_to, log_of, sends_snapshot
 
 
 def test_b44_late_answer_about_an_earlier_transfer_of_the_same_snapshot_changes_nothing() -> None:
@@ -137,3 +140,208 @@ def test_message_about_members_or_snapshots_that_no_node_sends_is_refused(messag
     with pytest.raises(RemoteProtocolError):
         solo.receive(message)
     assert (solo.core.last_index, solo.core.receipt) == (0, None)
+
+
+def behind(size: int = 10_000, **settings: int) -> Cluster:
+    """Node 3 was away: it needs a snapshot, which nodes 1 and 2 both have. Node 1 leads."""
+    settings = {"snapshot_chunk_bytes": 100, "snapshot_window_bytes": 300, **settings}
+    cluster = Cluster(3, **settings)
+    cluster.snapshot_bytes = size
+    cluster.elect(1)
+    cluster[3].crash()
+    cluster.propose("x")
+    cluster.run(HEARTBEAT_US)
+    assert cluster[1].take_snapshot() == cluster[2].take_snapshot()
+    cluster[3].restart()
+    return cluster
+
+
+def bytes_to(cluster: Cluster, node_id: int = 3) -> int:
+    sent = (envelope.message for _, envelope in cluster.sent if envelope.to == node_id)
+    return sum(len(message.data) for message in sent if isinstance(message, InstallSnapshot))
+
+
+def cut_after(cluster: Cluster, offset: int) -> None:
+    """Lose everything between the leader and node 3 from this part of the snapshot on."""
+
+    def drop(src: int, dst: int, message: Message) -> bool:
+        if isinstance(message, InstallSnapshot) and message.data and message.offset >= offset:
+            cluster.cut(3)
+        return 3 in (src, dst) and bool(cluster.cut_links)
+
+    cluster.drop = drop
+
+
+def test_b44_three_cuts_of_the_link_cost_a_window_each() -> None:
+    cluster = behind()
+    for offset in (2000, 5000, 8000):
+        cut_after(cluster, offset)
+        cluster.run_until(lambda: bool(cluster.cut_links))
+        cluster.run(5 * TIMEOUT_US)
+        assert cluster[3].values == []
+        cluster.heal()
+        cluster.drop = lambda src, dst, m: False
+    cluster.run_until(lambda: cluster[3].values == ["x"])
+    assert bytes_to(cluster) <= 1.1 * 10_000
+    assert len(cluster.leader.of_type(SnapshotSending)) == 1
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_b44_chunks_lost_doubled_and_out_of_order_arrive_in_the_end(seed: int) -> None:
+    rng = random.Random(seed)
+    cluster = behind(3000)
+    for _ in range(3000):
+        cluster.work()
+        if rng.random() < 0.1:
+            cluster.tick(10_000)
+        flying = cluster.in_flight
+        if flying:
+            position = rng.randrange(min(len(flying), 3))
+            _, (to, message) = flying[position]
+            if rng.random() < 0.9:
+                del flying[position]
+            if rng.random() < 0.9:
+                cluster.step(to, message)
+    cluster.run(4 * HEARTBEAT_US)
+    assert cluster[3].values == ["x"]
+    installed = cluster[3].of_type(SnapshotInstalled)
+    assert len(installed) == 1, "and only once"
+
+
+def test_b44_next_leader_with_the_same_snapshot_goes_on_where_the_last_one_stood() -> None:
+    cluster = behind()
+    cut_after(cluster, 6000)
+    cluster.run_until(lambda: bool(cluster.cut_links))
+    cluster[1].crash()
+    cluster.heal()
+    cluster.drop = lambda src, dst, m: False
+    cluster.run_until(lambda: cluster[3].values == ["x"])
+    assert cluster.leader.id == 2
+    first = next(m for m in chunks_of(cluster, 2) if m.data)
+    assert first.offset == 6000
+    assert bytes_to(cluster) <= 10_000 + 300
+
+
+def chunks_of(cluster: Cluster, src: int) -> list[InstallSnapshot]:
+    return chunks_to([envelope.message for sender, envelope in cluster.sent if sender == src])
+
+
+def test_b44_next_leader_with_another_snapshot_begins_again_and_ends() -> None:
+    cluster = behind()
+    cut_after(cluster, 6000)
+    cluster.run_until(lambda: bool(cluster.cut_links))
+    cluster.propose("y")
+    cluster.run(HEARTBEAT_US)
+    newer = cluster[2].take_snapshot()
+    cluster[1].crash()
+    cluster.heal()
+    cluster.drop = lambda src, dst, m: False
+    cluster.run_until(lambda: cluster[3].values == ["x", "y"])
+    assert cluster[3].core.snapshot == newer
+    assert sum(len(chunk.data) for chunk in chunks_of(cluster, 2)) == 10_000
+    assert list(cluster[3].disk.files) == [newer.id]
+
+
+def test_b44_slow_install_is_waited_for_and_nothing_is_sent_twice() -> None:
+    """It takes ten timeouts. The leader keeps its office and asks with each heartbeat."""
+    cluster = behind()
+    slow = cluster[3]
+    slow.holds_install = True
+    cluster.run_until(lambda: bool(slow.arrived))
+    term = cluster.leader.core.term
+    cluster.sent.clear()
+    cluster.run(10 * TIMEOUT_US)
+    asked = [m for m in chunks_of(cluster, 1) if not m.data]
+    assert len(asked) == 30, "one each heartbeat"
+    assert (bytes_to(cluster), slow.core.term, slow.core.leader_id) == (0, term, 1)
+    slow.release_install()
+    cluster.propose("y")
+    cluster.run(2 * HEARTBEAT_US)
+    assert slow.values == ["x", "y"]
+
+
+def test_b44_snapshot_whose_node_restarts_is_sent_again_from_its_beginning() -> None:
+    cluster = behind()
+    cut_after(cluster, 6000)
+    cluster.run_until(lambda: bool(cluster.cut_links))
+    cluster[3].crash()
+    cluster[3].restart()
+    cluster.heal()
+    cluster.drop = lambda src, dst, m: False
+    cluster.run_until(lambda: cluster[3].values == ["x"])
+    assert bytes_to(cluster) <= 10_000 + 6000 + 300
+
+
+def test_b44_damaged_snapshot_is_sent_once_more_and_reported_once() -> None:
+    cluster = behind()
+    damaged: list[int] = []
+
+    def damage(src: int, dst: int, message: Message) -> bool:
+        if isinstance(message, InstallSnapshot) and message.offset == 500 and not damaged:
+            damaged.append(dst)
+            cluster.step(dst, replace(message, data=bytes(len(message.data))))
+            return True
+        return False
+
+    cluster.drop = damage
+    cluster.run_until(lambda: cluster[3].values == ["x"])
+    cluster.run(HEARTBEAT_US)
+    assert bytes_to(cluster) == 2 * 10_000
+    assert len(cluster.leader.of_type(SnapshotDamaged)) == 1
+    sent = cluster.leader.of_type(SnapshotSent)
+    assert [event.sent_bytes for event in sent if isinstance(event, SnapshotSent)] == [10_000]
+
+
+def test_follower_that_was_away_briefly_needs_no_snapshot() -> None:
+    cluster = Cluster(3)
+    cluster.elect(1)
+    cluster[3].crash()
+    cluster.propose(*range(8))
+    cluster.run(HEARTBEAT_US)
+    cluster[1].take_snapshot(keep=10)
+    cluster[3].restart()
+    cluster.run(4 * HEARTBEAT_US)
+    assert cluster[3].values == list(range(8))
+    assert bytes_to(cluster) == 0
+
+
+def test_leader_that_compacts_under_followers_in_probe_and_replicate_loses_none() -> None:
+    cluster = Cluster(3)
+    leader = cluster.elect(1)
+    cluster.cut_one_way(1, 3)
+    cluster.propose(*range(5))
+    assert leader.core.progress[3].state == "replicate", "its appends were lost, it does not know"
+    leader.take_snapshot()
+    cluster.heal()
+    cluster.run(4 * HEARTBEAT_US)
+    assert cluster[3].values == list(range(5))
+
+    cluster.cut_one_way(3, 1)
+    cluster.propose("y")
+    cluster.tick(HEARTBEAT_US)
+    leader.core.progress[3].become_probe(0, leader.core.role.sequence)  # type: ignore[union-attr]
+    cluster.work()
+    assert leader.core.progress[3].state == "probe"
+    leader.take_snapshot()
+    cluster.heal()
+    cluster.run(4 * HEARTBEAT_US)
+    assert (cluster[3].values[-1], leader.core.progress[3].state) == ("y", "replicate")
+
+
+def test_conflict_hints_below_the_base_lead_to_the_snapshot_and_not_to_a_search() -> None:
+    solo = Solo(log_of(1, 1, 2, 2, 3, 3, 3))
+    solo.lead()
+    solo.acknowledge(8, peer=3)
+    solo.compact(6)
+    sent = solo.reject(7, (5, 1))
+    assert chunks_to(sent) != [], "index 5 is gone here"
+    other = Solo(log_of(1, 1, 2, 2, 3, 3, 3))
+    other.lead()
+    other.acknowledge(8, peer=3)
+    other.compact(4)
+    (probe,) = appends_to(other.reject(7, (5, 3)))
+    assert (probe.prev_log_index, probe.prev_log_term) == (5, 3)
+    (probe,) = appends_to(other.reject(5, (4, 1)))
+    assert (probe.prev_log_index, probe.prev_log_term) == (4, 2), "the base, whose term is known"
+    sent = other.reject(4, (2, 1))
+    assert (chunks_to(sent) != [], appends_to(sent)) == (True, [])
