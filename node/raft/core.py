@@ -328,6 +328,13 @@ class RaftCore:
         """The entries after this one are needed by a follower that is sent a snapshot."""
         return installing.needed_index(self)
 
+    def snapshot_unreadable(self, which: SnapshotId) -> None:
+        """A chunk of `which` could not be read and was not sent: it is gone, or its disk fails. A
+        follower that waits for it would wait for ever, so it gets the newest snapshot instead, if
+        that is another one.
+        """
+        installing.unreadable(self, which)
+
     def refuse_snapshot(self, which: SnapshotId | None = None) -> None:
         """What `received` held of `which` is damaged: begin again. To verify it may have taken so
         long that another one is arriving by now, which goes on; None means whatever arrives.

@@ -31,6 +31,7 @@ def snapshot_saved(core: "RaftCore", snapshot: Snapshot, compact_to: int) -> boo
         return False
     if not snapshot.configuration.members:
         return False  # of a newcomer that has not learnt yet who the members were at this entry
+    assert snapshot.id.size > 0, "its bytes are what tells a follower that it has all of them"
     core.record_snapshot(snapshot)
     index = min(compact_to, snapshot.index)
     if index > core.log.base.index:
@@ -46,6 +47,16 @@ def needed_index(core: "RaftCore") -> int:
 
 
 # -- the leader's side -----------------------------------------------------------------------------
+def unreadable(core: "RaftCore", which: SnapshotId) -> None:
+    """Whoever was being sent it gets the newest one instead."""
+    leader, newest = core.role, core.snapshot
+    if not isinstance(leader, Leader) or newest is None or newest.id == which:
+        return
+    for progress in leader.progress.values():
+        if progress.transfer is not None and progress.transfer.snapshot == which:
+            progress.end_snapshot(0, leader.sequence)
+
+
 def maybe_begin(core: "RaftCore", leader: Leader, peer_id: int, progress: Progress) -> None:
     """Whoever needs an entry that is compacted away is sent the snapshot that stands for it."""
     if progress.state is ProgressState.SNAPSHOT or progress.next_index > core.log.base.index:

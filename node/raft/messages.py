@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from node.raft.configuration import Configuration
 from node.raft.errors import RemoteProtocolError
 
 
@@ -227,6 +228,9 @@ def check_shape(message: Message) -> None:
                 raise RemoteProtocolError(f"a negative index: {message}")
         case InstallSnapshot():
             _check_chunk(message)
+        case InstallSnapshotResponse(offset=offset, chunk_offset=chunk_offset):
+            if offset < 0 or chunk_offset < 0:
+                raise RemoteProtocolError(f"a negative offset: {message}")
         case _:
             pass
 
@@ -237,6 +241,8 @@ def _check_chunk(message: InstallSnapshot) -> None:
             f"no leader of term {message.term} has a snapshot of entry {message.snapshot_index}, "
             f"term {message.snapshot_term}"
         )
+    if message.size < 1:
+        raise RemoteProtocolError(f"a snapshot of {message.size} bytes would never arrive")
     if message.offset < 0 or message.offset + len(message.data) > message.size:
         raise RemoteProtocolError(
             f"{len(message.data)} bytes at {message.offset} of a snapshot of {message.size}"
@@ -254,4 +260,6 @@ def _check_append(message: AppendEntries) -> None:
             raise RemoteProtocolError(
                 f"an entry of term {entry.term} after term {term}, from a leader of {message.term}"
             )
+        if type(entry.entry) is Configuration and not entry.entry.voters:
+            raise RemoteProtocolError("a configuration without voters, which nobody could leave")
         term = entry.term

@@ -240,9 +240,11 @@ class Node:
     def _send_chunks(self, chunks: list[Chunk]) -> None:
         for chunk in chunks:
             file = self.disk.files.get(chunk.snapshot)
-            if file is not None:
-                data = file[chunk.offset : chunk.offset + chunk.length]
-                self.cluster.send(self.id, [Envelope(chunk.to, chunk.message(data))])
+            if file is None:
+                self.core.snapshot_unreadable(chunk.snapshot)
+                continue
+            data = file[chunk.offset : chunk.offset + chunk.length]
+            self.cluster.send(self.id, [Envelope(chunk.to, chunk.message(data))])
 
     def release_install(self) -> None:
         """What arrived is verified and installed by the next `work`."""
