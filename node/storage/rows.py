@@ -72,7 +72,10 @@ class State(NamedTuple):
     commit_index: int = 0
 
     def after(self, batch: Ready) -> "State":
-        """What it is when `batch` is saved."""
+        """What it is when `batch` is saved; the same object when there is nothing to save."""
+        is_same_log = batch.truncate_from is None and batch.base is None and not batch.entries
+        if is_same_log and batch.hard_state is None and batch.snapshot is None:
+            return self
         base = batch.base or self.base
         kept = self.last_index
         if batch.truncate_from is not None:
