@@ -265,6 +265,7 @@ class RaftCore:
         leader = self._role
         if isinstance(leader, Leader) and now >= leader.heartbeat_deadline:
             leases.note_round(self, leader, now)
+            installing.end_rests(leader, now)
             leader.heartbeat_deadline = now + self.config.heartbeat_us
             for progress in leader.progress.values():
                 progress.heartbeat_due = True

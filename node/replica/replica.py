@@ -283,6 +283,13 @@ class Replica:
         self._queries.answer_confirmed()
         return True
 
+    def snapshot_unreadable(self, which: SnapshotId) -> None:
+        """A part of it could not be sent: another one has to take its place."""
+        self.core.snapshot_unreadable(which)
+        newest = self.core.snapshot
+        if newest is not None and newest.id == which:
+            self.renew_snapshot()
+
     def renew_snapshot(self) -> None:
         """The newest one may be damaged: take another, if the machine can."""
         machine = self._state.machine

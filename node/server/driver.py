@@ -339,7 +339,7 @@ class Driver:
                 self._hub.publish("snapshot", self._term, "error", state="unread", why=str(error))
                 data = None
             if data is None:
-                self.replica.core.snapshot_unreadable(chunk.snapshot)
+                self.replica.snapshot_unreadable(chunk.snapshot)
             else:
                 link.send_nowait(chunk.message(data))
 
