@@ -6,10 +6,12 @@ import ipaddress
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
+
+from node.raft.configuration import Configuration
 
 T = TypeVar("T")
 
@@ -27,6 +29,8 @@ NODE_ID_MAX = 10_000
 CLUSTER_ID_MAX = 256
 HOST_MAX = 253
 PORT_MAX = 65_535
+SNAPSHOT_ENTRIES_MAX = 100_000_000
+SNAPSHOT_BYTES_MAX = 64 * 1024 * 1024 * 1024
 ERROR_TEXT_MAX = 500
 
 
@@ -49,9 +53,43 @@ class NodeAddress:
     host: str
     port: int
 
+    priority: int = 100
+    """From 0 to 100. Below 100 others are elected first, as long as they can be."""
+
     @property
     def name(self) -> str:
         return f"n{self.id}"
+
+    @property
+    def text(self) -> str:
+        """host:port, with brackets around an IPv6 address."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def parse_address(node_id: int, text: str) -> NodeAddress | None:
+    """The inverse of `NodeAddress.text`; None for what is no address."""
+    host, _, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not (port.isascii() and port.isdecimal() and 0 < int(port) <= PORT_MAX and _is_host(host)):
+        return None
+    return NodeAddress(node_id, host, int(port))
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotSettings:
+    """A snapshot every `entries` entries or `bytes_max` bytes of commands, whichever comes first
+    (`entries` 0: only on demand). Of what it stands for, the last `tail` entries stay in the log.
+    """
+
+    entries: int = 50_000
+    bytes_max: int = 64 * 1024 * 1024
+    tail: int = 10_000
+
+    def check(self) -> None:
+        """Raises ConfigError."""
+        check_range("snapshots.entries", self.entries, 0, SNAPSHOT_ENTRIES_MAX)
+        check_range("snapshots.bytes_max", self.bytes_max, 1024, SNAPSHOT_BYTES_MAX)
+        check_range("snapshots.tail", self.tail, 0, SNAPSHOT_ENTRIES_MAX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +150,14 @@ class ClusterSpec:
     machine: str = "kv"
     machine_path: str = ""
     raft: RaftSettings = field(default_factory=RaftSettings)
+    snapshots: SnapshotSettings = field(default_factory=SnapshotSettings)
     limits: Limits = field(default_factory=Limits)
+    next_id: int = 0
+    """The id that the next new node gets: no id is given twice. 0: the one after the highest."""
+
+    @property
+    def free_id(self) -> int:
+        return max(self.next_id, *(node.id + 1 for node in self.nodes))
 
     def address_of(self, node_id: int) -> NodeAddress:
         """Raises KeyError when the cluster has no such node."""
@@ -120,6 +165,12 @@ class ClusterSpec:
             if node.id == node_id:
                 return node
         raise KeyError(node_id)
+
+
+def first_configuration(nodes: Sequence[NodeAddress]) -> Configuration:
+    """What a cluster of these nodes begins with: all of them vote."""
+    addresses = tuple(sorted((node.id, node.text) for node in nodes))
+    return Configuration(frozenset(node.id for node in nodes), addresses=addresses)
 
 
 def check_range(key: str, value: int, least: int, most: int) -> None:
@@ -178,10 +229,13 @@ def load_cluster(folder: Path) -> ClusterSpec:
             machine=_text(values, "machine"),
             machine_path=_text({"machine_path": "", **values}, "machine_path"),
             raft=settings_from_map(RaftSettings, values["raft"], "raft"),
+            snapshots=settings_from_map(SnapshotSettings, values.get("snapshots", {}), "snapshots"),
             limits=settings_from_map(Limits, values["limits"], "limits"),
+            next_id=_number(values, "next_id"),
         )
         _check_nodes(spec)
         spec.raft.check()
+        spec.snapshots.check()
         spec.limits.check()
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
@@ -199,6 +253,13 @@ def _text(values: Mapping[str, Any], key: str) -> str:
     return value
 
 
+def _number(values: Mapping[str, Any], key: str) -> int:
+    value = values.get(key, 0)
+    if type(value) is not int or not 0 <= value <= NODE_ID_MAX + 1:
+        raise ConfigError(f"{key} is {value!r}", f"it has to be at most {NODE_ID_MAX + 1}", key)
+    return value
+
+
 def _check_nodes(spec: ClusterSpec) -> None:
     """Whether these nodes can find each other. Raises ConfigError."""
     check_range("cluster_id (its length)", len(spec.cluster_id), 1, CLUSTER_ID_MAX)
@@ -206,6 +267,7 @@ def _check_nodes(spec: ClusterSpec) -> None:
     for node in spec.nodes:
         check_range("nodes.id", node.id, 1, NODE_ID_MAX)
         check_range("nodes.port", node.port, 1, PORT_MAX)
+        check_range("nodes.priority", node.priority, 0, 100)
         if not _is_host(node.host):
             hint = "it has to be a host's name or an IP address"
             raise ConfigError(f"nodes.host is {node.host[:HOST_MAX]!r}", hint, "nodes.host")

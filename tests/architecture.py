@@ -28,6 +28,8 @@ LAYERS = {
     "node.client": 3,
     "node.server": 3,
     "node.sim": 3,
+    "node.storage.inspection": 3,
+    "node.storage.snapshots": 3,
     "node.storage.sqlite": 3,
     "node.transport": 3,
     "raftctl": 4,
@@ -87,6 +89,7 @@ class Ban:
     lazy_is_fine: bool = False  # an import inside a function is allowed
 
 
+STORAGE_ON_DISK = ("node.storage.inspection", "node.storage.snapshots", "node.storage.sqlite")
 NODE = tuple(unit for unit in LAYERS if unit.startswith("node."))
 BELOW_IO = tuple(unit for unit, layer in LAYERS.items() if layer in (1, 2))
 BANS = (
@@ -98,7 +101,7 @@ BANS = (
         except_in=("node.config",),  # reads and writes the cluster's own files
     ),
     Ban(
-        ("node.client", "node.server", "node.storage.sqlite", "node.transport"),
+        ("node.client", "node.server", *STORAGE_ON_DISK, "node.transport"),
         ("node.sim",),
         "the real and the virtual driver do not know each other",
     ),
@@ -109,7 +112,7 @@ BANS = (
             "node.client.blocking",
             "node.client.trio",
             "node.server",
-            "node.storage.sqlite",
+            *STORAGE_ON_DISK,
             "node.transport",
         ),
         "the real and the virtual driver do not know each other",

@@ -1,21 +1,26 @@
 """An operator's connection to one node."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from node.client.address import ClusterAddress
 from node.client.errors import ClientError
 from node.client.link import Link
+from node.raft.configuration import Change
+from node.wire.changes import change_to_map
 from node.wire.messages import (
+    ChangeMembers,
     Document,
     Failure,
     GetStatus,
     Happened,
     ReadLog,
     Role,
+    SetCompaction,
     SetFaults,
     Subscribe,
+    TakeSnapshot,
     TransferLeadership,
     WireMessage,
 )
@@ -54,6 +59,32 @@ class Admin:
         """Hand leadership over; 0 picks the target. Raises ClientError, UnreachableError."""
         request_id = self._link.new_id()
         return self._ask(TransferLeadership(request_id, target), request_id)
+
+    def change_members(self, changes: Sequence[Change]) -> dict[str, Any]:
+        """Change who belongs to the cluster, on its leader; returns when that is done.
+
+        Raises ClientError, with the code bad_change, change_pending, not_caught_up, not_leader;
+        UnreachableError.
+        """
+        request_id = self._link.new_id()
+        maps = [change_to_map(change) for change in changes]
+        return self._ask(ChangeMembers(request_id, maps), request_id)
+
+    def take_snapshot(self) -> dict[str, Any]:
+        """Have the node keep its present state, and shorten its log.
+
+        Raises ClientError, UnreachableError.
+        """
+        request_id = self._link.new_id()
+        return self._ask(TakeSnapshot(request_id), request_id)
+
+    def set_compaction(self, entries: int, bytes_max: int, tail: int) -> dict[str, Any]:
+        """When the node takes snapshots, until it is started anew (`SnapshotSettings`).
+
+        Raises ClientError, UnreachableError.
+        """
+        request_id = self._link.new_id()
+        return self._ask(SetCompaction(request_id, entries, bytes_max, tail), request_id)
 
     def set_faults(self, rules: list[dict[str, Any]]) -> None:
         """Replace the node's link rules. Raises ClientError, UnreachableError."""

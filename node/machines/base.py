@@ -1,5 +1,6 @@
 """The state machine protocol, and how a user's own machine is found."""
 
+from collections.abc import Iterator
 from typing import Protocol, runtime_checkable
 
 
@@ -25,6 +26,32 @@ class StateMachine(Protocol):
 
     def query(self, query: bytes) -> bytes:
         """Answer from the present state, without changing it."""
+        ...
+
+
+@runtime_checkable
+class Snapshotable(Protocol):
+    """A machine that can be written down and read back, so that its log need not be kept.
+
+    The log of any other machine grows for ever, and is applied from its beginning at each start.
+    """
+
+    def snapshot(self) -> Iterator[bytes]:
+        """The state as it is now, in parts of any size up to 1 MiB.
+
+        To be quick, since the node does nothing else meanwhile: take a shallow copy here, and make
+        the parts of it as they are asked for. That happens in another thread, while commands go on
+        being applied. The same state gives the same parts on every node, so nothing may depend on
+        the order of a set, on memory addresses, or on what was restored and what was applied.
+        """
+        ...
+
+    def restore(self, parts: Iterator[bytes], index: int) -> None:
+        """Take on the state that `parts` describe, as it was after entry `index`.
+
+        Called once, on a new machine, before anything else, in whatever thread. Whatever it raises
+        makes the snapshot count as damaged, and the machine is thrown away.
+        """
         ...
 
 

@@ -7,6 +7,8 @@ Commands and queries are CBOR arrays, a word and its arguments; the functions he
 from bisect import bisect_left, insort
 from codecs import getincrementaldecoder
 from collections import deque
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import cbor2
@@ -23,6 +25,9 @@ SCAN_BYTES_MAX = 1024 * 1024  # of keys and values, so that an answer fits into 
 CHANGES_MAX = 4096
 CHANGES_BYTES_MAX = 16 * 1024 * 1024
 """Of the keys and values in the changes that are kept for watches."""
+PART_BYTES = 64 * 1024
+"""A part of a snapshot ends after the item that reaches this size."""
+ITEM_OVERHEAD_BYTES = 16  # so that no part has more elements than may be read
 DESCRIBED_MAX = 32  # characters of a key, bytes of a value
 
 
@@ -132,6 +137,18 @@ class KvMachine:
             self._changes_bytes -= _change_bytes(key, value)
             self._forgotten_through = forgotten
 
+    def snapshot(self) -> Iterator[bytes]:
+        return _parts(list(self._keys), dict(self._values))
+
+    def restore(self, parts: Iterator[bytes], index: int) -> None:
+        for part in parts:
+            for key, value, written_at in load_plain(part, DEPTH_MAX + 1):
+                self._keys.append(_checked(key))
+                self._values[key] = (value, written_at)
+        if any(a >= b for a, b in pairwise(self._keys)):
+            raise ValueError("its keys are not in order")
+        self._forgotten_through = index
+
     def query(self, query: bytes) -> bytes:
         match _words(query):
             case ["get", str(key)]:
@@ -187,6 +204,21 @@ class KvMachine:
                 newer.append(cbor2.dumps(list(change)))
         newer.reverse()
         return newer
+
+
+def _parts(keys: list[str], values: dict[str, tuple[bytes, int]]) -> Iterator[bytes]:
+    """The items in the order of their keys, as arrays of [key, value, index]."""
+    items: list[list[Any]] = []
+    size = 0
+    for key in keys:
+        value, index = values[key]
+        items.append([key, value, index])
+        size += ITEM_OVERHEAD_BYTES + len(key) + len(value)
+        if size >= PART_BYTES:
+            yield cbor2.dumps(items)
+            items, size = [], 0
+    if items:
+        yield cbor2.dumps(items)
 
 
 def _change_bytes(key: str, value: bytes | None) -> int:

@@ -4,11 +4,13 @@
 effects. Nothing in here does I/O, waits, or looks at a clock of its own.
 """
 
+from node.raft.callbacks import Callbacks, Members, Snapshots, Syncs
 from node.raft.config import InitialState
 from node.raft.configuration import AddLearner, Change, Configuration, Demote, Promote, Remove
 from node.raft.errors import (
     ChangePendingError,
     ConfigurationError,
+    DamagedSnapshotError,
     LocalProtocolError,
     NotCaughtUpError,
     NotLeaderError,
@@ -18,7 +20,7 @@ from node.raft.errors import (
     RemoteProtocolError,
     StoppedError,
 )
-from node.raft.library import Callbacks, Config, EntryState, Raft, Syncs
+from node.raft.library import Config, EntryState, Raft
 from node.raft.log import EntryId
 from node.raft.messages import (
     AppendEntries,
@@ -48,6 +50,7 @@ __all__ = [
     "Config",
     "Configuration",
     "ConfigurationError",
+    "DamagedSnapshotError",
     "Demote",
     "EntryId",
     "EntryState",
@@ -56,6 +59,7 @@ __all__ = [
     "InstallSnapshotResponse",
     "LocalProtocolError",
     "LogEntry",
+    "Members",
     "Message",
     "NotCaughtUpError",
     "NotLeaderError",
@@ -75,6 +79,7 @@ __all__ = [
     "RequestVoteResponse",
     "Snapshot",
     "SnapshotId",
+    "Snapshots",
     "StaleTerm",
     "StoppedError",
     "Syncs",

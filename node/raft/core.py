@@ -21,6 +21,7 @@ from node.raft import (
     election,
     gate,
     installing,
+    leases,
     membership,
     proposing,
     reading,
@@ -85,7 +86,8 @@ class RaftCore:
         self._rng = rng
         self._role: Role = Follower(self.draw_election_deadline(now))
         # An earlier life may have heard a leader just now, which counts on that for its lease.
-        self._leader_heard_at = now if initial.current_term else None
+        self._promised_until = now + config.election_timeout_us if initial.current_term else now
+        self._leader_heard_at: int | None = None
         self._announced: LeaderChanged | None = None
         self._saved_hard_state = HardState(self.term, self.voted_for)
         self._handed_out_index = initial.applied_index
@@ -124,6 +126,11 @@ class RaftCore:
                 return leader_id
             case _:
                 return None
+
+    @property
+    def leader_heard_at(self) -> int | None:
+        """When a leader was heard last, in microseconds; None: never, or since this node led."""
+        return self._leader_heard_at
 
     @property
     def leading_since(self) -> int | None:
@@ -257,6 +264,7 @@ class RaftCore:
         """
         leader = self._role
         if isinstance(leader, Leader) and now >= leader.heartbeat_deadline:
+            leases.note_round(self, leader, now)
             leader.heartbeat_deadline = now + self.config.heartbeat_us
             for progress in leader.progress.values():
                 progress.heartbeat_due = True
@@ -279,6 +287,14 @@ class RaftCore:
     def read_index(self, context: object, now: int) -> None:
         """Start a linearizable read, here or through the leader; see `reading.read_index`."""
         reading.read_index(self, context, now)
+
+    def lease_index(self, now: int) -> int | None:
+        """Where a read may be served without asking anyone; see `leases.lease_index`."""
+        return leases.lease_index(self, now)
+
+    def age_us(self, now: int) -> int | None:
+        """For how long, at most, this node may have missed what its leader did; None: unknown."""
+        return leases.age_us(self, now)
 
     def transfer_leadership(self, target_id: int, now: int) -> None:
         """Hand leadership to `target_id`; see `transfer.transfer_leadership`."""
@@ -313,6 +329,11 @@ class RaftCore:
         that is another one.
         """
         installing.unreadable(self, which)
+
+    @property
+    def needed_index(self) -> int:
+        """The entries after this one are needed by a follower that is sent a snapshot."""
+        return installing.needed_index(self)
 
     def refuse_snapshot(self, which: SnapshotId | None = None) -> None:
         """What `received` held of `which` is damaged: begin again. To verify it may have taken so
@@ -435,8 +456,10 @@ class RaftCore:
         return now + timeout + self._rng.randrange(timeout) + handicap
 
     def hears_leader(self, now: int) -> bool:
-        """Whether a leader is known to be there: this node, or one heard within the timeout."""
-        if isinstance(self._role, Leader):
+        """Whether a leader is known to be there: this node, or one heard within the timeout, in
+        this life or, as far as can be known, in an earlier one.
+        """
+        if isinstance(self._role, Leader) or now < self._promised_until:
             return True
         heard = self._leader_heard_at
         return heard is not None and now < heard + self.config.election_timeout_us

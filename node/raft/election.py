@@ -10,6 +10,7 @@ Paper 5.2 and 5.4.1, thesis 9.6 (pre-vote), 6.2 and 4.2.3 (stickiness). The rule
 - A pre-vote changes nothing on the node that answers it.
 """
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 from node.raft import membership
@@ -22,7 +23,7 @@ from node.raft.messages import (
     RequestVoteResponse,
 )
 from node.raft.quorum import VoteResult
-from node.raft.roles import Candidate, Follower, Leader, PreCandidate
+from node.raft.roles import Candidate, Follower, Leader, PreCandidate, Round
 
 if TYPE_CHECKING:
     from node.raft.core import RaftCore
@@ -152,6 +153,7 @@ def _become_leader(core: "RaftCore", candidate: Candidate, now: int) -> None:
         quorum_deadline=now + config.election_timeout_us,
         first_index=first_index,
         progress={},
+        rounds=deque([Round(0, now)]),
     )
     votes = tuple(sorted(voter for voter, granted in candidate.votes.items() if granted))
     core.become(leader, "elected")

@@ -81,5 +81,9 @@ class NotCaughtUpError(RaftError):
         )
 
 
+class DamagedSnapshotError(RaftError):
+    """Raised by the host: a snapshot that came in is not what its digest promises."""
+
+
 class StoppedError(RaftError):
     """An earlier error of a callback stopped this instance; it stays stopped."""

@@ -18,14 +18,18 @@ from dataclasses import dataclass, field
 from enum import Enum
 from heapq import heappop, heappush
 from itertools import count
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
+from node.raft.callbacks import Callbacks
 from node.raft.config import CoreConfig, InitialState
+from node.raft.configuration import Change, Configuration
 from node.raft.core import RaftCore
+from node.raft.effects import Effects
 from node.raft.errors import RemoteProtocolError, StoppedError
 from node.raft.log import EntryId
-from node.raft.messages import LogEntry, Message
-from node.raft.ready import Envelope, ReadState, Ready
+from node.raft.messages import Message
+from node.raft.ready import ReadState, Ready
+from node.raft.snapshot import Snapshot, SnapshotId
 
 
 def monotonic_ms() -> float:
@@ -33,51 +37,13 @@ def monotonic_ms() -> float:
     return time.monotonic() * 1000
 
 
-class Callbacks(Protocol):
-    """What the host brings. An Exception out of `make_rpc` is ignored: the message counts as lost,
-    and is repeated in time. Whatever else is raised, out of any callback, stops the instance for
-    good, KeyboardInterrupt and a cancellation included: half of an effect cannot be taken back.
-    """
-
-    def make_rpc(self, peer_id: int, rpc: Message) -> None:
-        """Send `rpc` to `peer_id`, without waiting for anything."""
-        ...
-
-    def apply_entry(self, entry: Any) -> None:  # noqa: ANN401 - of the host's own type
-        """Apply a committed entry. Deterministic: the same entries give the same state."""
-        ...
-
-    def log_append(self, log_entry: LogEntry) -> None:
-        """Put an entry at the end of the log on disk."""
-        ...
-
-    def log_pop(self) -> LogEntry:
-        """Remove the last entry of the log on disk, and give it."""
-        ...
-
-    def persist_current_term(self, term: int) -> None:
-        """Overwrite the saved term."""
-        ...
-
-    def persist_voted_for(self, voted_for: int | None) -> None:
-        """Overwrite the saved vote."""
-        ...
-
-
-@runtime_checkable
-class Syncs(Protocol):
-    """Callbacks may have this too: then the others need not be durable when they return."""
-
-    def sync(self) -> None:
-        """Make all that was appended, popped and persisted durable before returning."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Config:
     """One member. Durations in milliseconds.
 
-    Members are 0 to `server_no - 1`, or those in `voters`: give one of the two. An election timeout
+    Members are 0 to `server_no - 1`, or those in `voters`: give one of the two. They are the first
+    ones of the cluster, until the log says something else; a member that is to be added to a
+    running cluster gives no voters at all (`voters=()`). An election timeout
     is drawn from [`election_timeout`, twice that). `clock` gives milliseconds and must not step;
     `entry_size` gives an entry's bytes, by which messages are bounded (1 MiB); without it they hold
     at most 64 entries. Beyond `uncommitted_max` entries without a majority, `append_entry` fails.
@@ -96,6 +62,7 @@ class Config:
     uncommitted_max: int = 4096
     pre_vote: bool = True
     check_quorum: bool = True
+    priority: int = 100
 
     def __post_init__(self) -> None:
         if (self.server_no is None) == (self.voters is None):
@@ -114,6 +81,7 @@ class Config:
             pre_vote=self.pre_vote,
             check_quorum=self.check_quorum,
             uncommitted_max=self.uncommitted_max,
+            priority=self.priority,
             entry_size=self.entry_size,
         )
 
@@ -125,6 +93,8 @@ class EntryState(Enum):
     APPLIED = "applied"
     SUPERSEDED = "superseded"
     """Another leader's entry was committed in its place: it will never be applied."""
+    FORGOTTEN = "forgotten"
+    """One of the two, but a snapshot stands for that part of the log by now."""
 
 
 class Raft:
@@ -136,14 +106,11 @@ class Raft:
         Entries up to `initial_state.last_applied` are not applied again; with the default 0 the
         whole log is, once it is known to be committed.
         """
-        self._callbacks = callbacks
+        self._effects = Effects(callbacks, initial_state)
         self._clock = config.clock
         self._tick_ms_max = max(int(config.heartbeat_timeout), 1)
         self._core = RaftCore(config._core_config(), initial_state, config.rng, self._now())
-        self._disk_last_index = len(initial_state.log)
-        self._disk_term = initial_state.current_term
-        self._disk_voted_for = initial_state.voted_for
-        self._last_applied = initial_state.last_applied
+        self._last_applied = initial_state.applied_index
         self._inbox: deque[Message] = deque()
         self._read_numbers = count()
         self._open_reads: dict[int, Callable[[bool], None]] = {}
@@ -189,11 +156,14 @@ class Raft:
     def entry_state(self, index: int, term: int) -> EntryState:
         """What became of the entry that was appended at `index` in `term`, as `append` gave them.
 
-        It ends as APPLIED or SUPERSEDED as soon as this member knows.
+        It ends as APPLIED or SUPERSEDED as soon as this member knows, and may be FORGOTTEN much
+        later.
         """
         if index <= self._last_applied:
-            is_same = self._core.log.term_at(index) == term
-            return EntryState.APPLIED if is_same else EntryState.SUPERSEDED
+            found = self._core.log.term_at(index)
+            if found is None:
+                return EntryState.FORGOTTEN
+            return EntryState.APPLIED if found == term else EntryState.SUPERSEDED
         # Terms never fall along a log: after an entry of a later term there is none of `term`.
         applied_term = self._core.log.term_at(self._last_applied)
         assert applied_term is not None, "applied entries stay in the log"
@@ -279,6 +249,53 @@ class Raft:
         self._core.transfer_leadership(target_id, self._now())
         self._drain()
 
+    # -- members and snapshots ---------------------------------------------------------------------
+    @property
+    def configuration(self) -> Configuration:
+        """Who belongs to the cluster: the last configuration in the log, committed or not."""
+        return self._core.configuration
+
+    def change_membership(self, *changes: Change) -> EntryId:
+        """Change who belongs to the cluster, all of `changes` at once (paper 6, thesis 4).
+
+        Gives the entry that begins it; when voters change, another one follows by itself. The
+        change is over once the last configuration in the log is not joint and is committed.
+
+        Raises NotLeaderError; ConfigurationError for a change that cannot be; ChangePendingError
+        while another one is under way, or the leader is new; NotCaughtUpError for a learner that is
+        too far behind to vote; ProposalDroppedError while leadership is being transferred.
+        """
+        self._check_alive()
+        index = self._core.change_membership(changes, self._now())
+        entry_id = EntryId(self._core.term, index)
+        self._drain()
+        return entry_id
+
+    @property
+    def applied_configuration(self) -> Configuration:
+        """The configuration that belongs into a snapshot of the machine as it is now."""
+        return self._core.log.configuration_at(self._last_applied)
+
+    def snapshot_saved(self, size: int, digest: bytes, keep: int = 0) -> Snapshot:
+        """The machine as it is now, after `last_applied`, was written down durably, in `size` bytes
+        that have `digest`, together with `applied_configuration`. The log may begin later from now
+        on, but for the last `keep` of the entries in it.
+
+        Raises ValueError when nothing was applied yet, or the callbacks do not take snapshots.
+        """
+        self._check_alive()
+        if not self._effects.takes_snapshots:
+            raise ValueError("these callbacks have no snapshots")
+        index = self._last_applied
+        term = self._core.log.term_at(index)
+        if index == 0 or term is None:
+            raise ValueError("nothing was applied yet")
+        which = SnapshotId(index, term, size, digest)
+        snapshot = Snapshot(which, self.applied_configuration)
+        self._core.snapshot_saved(snapshot, min(index - keep, self._core.needed_index))
+        self._drain()
+        return snapshot
+
     # -- inside ------------------------------------------------------------------------------------
     def _now(self) -> int:
         return _microseconds(self._clock())
@@ -327,49 +344,25 @@ class Raft:
             return  # its sender has returned from `handle_rpc` already: nobody is left to tell
 
     def _carry_out(self, ready: Ready) -> None:
-        self._send(ready.messages)
-        self._save(ready)
+        effects = self._effects
+        effects.send_chunks(ready.chunks)
+        effects.send(ready.messages)
+        effects.save(ready, self._core)
         self._core.synced(ready.seq, self._now())
-        self._send(ready.messages_after_sync)
+        effects.send(ready.messages_after_sync)
         for entry in ready.committed:
-            if entry.entry is not None:
-                self._callbacks.apply_entry(entry.entry)
+            effects.apply(entry)
             self._last_applied += 1
+        effects.tell(ready.events)
+        for chunk in ready.received:
+            if chunk.is_last:
+                installed = effects.install(chunk.snapshot, self._core)
+                self._last_applied = max(self._last_applied, installed)
         for state in ready.reads:
             self._finish_read(state)
         while self._confirmed and self._confirmed[0][0] <= self._last_applied:
             _, number = heappop(self._confirmed)
             self._open_reads.pop(number)(True)
-
-    def _send(self, envelopes: list[Envelope]) -> None:
-        for peer_id, rpc in envelopes:
-            try:
-                self._callbacks.make_rpc(peer_id, rpc)
-            except Exception:
-                continue  # a lost message, which Raft repeats in time
-
-    def _save(self, ready: Ready) -> None:
-        if not ready.must_sync:
-            return
-        callbacks = self._callbacks
-        if ready.hard_state is not None:
-            # The term first: a stale vote beside a new term only makes this member refuse votes.
-            term, voted_for = ready.hard_state
-            if term != self._disk_term:
-                callbacks.persist_current_term(term)
-                self._disk_term = term
-            if voted_for != self._disk_voted_for:
-                callbacks.persist_voted_for(voted_for)
-                self._disk_voted_for = voted_for
-        if ready.truncate_from is not None:
-            while self._disk_last_index >= ready.truncate_from:
-                callbacks.log_pop()
-                self._disk_last_index -= 1
-        for entry in ready.entries:
-            callbacks.log_append(entry)
-            self._disk_last_index += 1
-        if isinstance(callbacks, Syncs):
-            callbacks.sync()
 
     def _finish_read(self, state: ReadState) -> None:
         number: Any = state.context

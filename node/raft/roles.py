@@ -4,7 +4,9 @@ A role is a value: leaving it drops all of its state at once, so nothing of an o
 old election can linger. `RaftCore` replaces its role in one place, which checks LEGAL_TRANSITIONS.
 """
 
+from collections import deque
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from node.raft.progress import Progress
 from node.raft.reads import LeaderReads
@@ -44,6 +46,13 @@ class Transfer:
     deadline: int
 
 
+class Round(NamedTuple):
+    """What carries a higher sequence than this left at `began_at`, in microseconds, or later."""
+
+    sequence: int
+    began_at: int
+
+
 @dataclass(slots=True)
 class Leader:
     """Replicates. `progress` holds the other voters; this node's own copy counts once durable."""
@@ -59,6 +68,9 @@ class Leader:
     sequence: int = 0
     """How many appends were sent in this term; each carries its number."""
     reads: LeaderReads = field(default_factory=LeaderReads)
+    rounds: deque[Round] = field(default_factory=deque)
+    may_lease: bool = True
+    """False once a successor was named: it may be elected though this leader is heard."""
     transfer: Transfer | None = None
 
 

@@ -45,6 +45,7 @@ def maybe_hand_over(core: "RaftCore", leader: Leader, peer_id: int) -> None:
     if transfer is None or transfer.target_id != peer_id:
         return
     if leader.progress[peer_id].match_index == core.log.last_index:
+        leader.may_lease = False
         core.send(peer_id, _timeout_now(core))
 
 

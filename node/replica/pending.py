@@ -43,6 +43,11 @@ class Proposals:
         for waiting in sorted(at for at in self._waiting if at > index):
             yield self._waiting.pop(waiting).ticket
 
+    def pop_up_to(self, index: int) -> Iterator[Ticket]:
+        """Remove what waits for entries up to `index`."""
+        for waiting in sorted(at for at in self._waiting if at <= index):
+            yield self._waiting.pop(waiting).ticket
+
     def forget(self, source: Hashable) -> None:
         gone = [at for at, waiting in self._waiting.items() if waiting.ticket.source == source]
         for index in gone:
@@ -57,6 +62,8 @@ class Query:
     query: bytes
     deadline: int
     forgotten: bool = False
+    lease_term: int | None = None
+    """The term whose lease it is read under; None: a majority confirmed its index."""
 
 
 class ConfirmedQueries:
@@ -98,14 +105,3 @@ class ConfirmedQueries:
         self._heap.clear()
         self.next_deadline = None
         return queries
-
-
-class PendingTransfer(NamedTuple):
-    """A transfer of leadership to `target`, asked of the leader of `term`, given up at `deadline`
-    (microseconds).
-    """
-
-    ticket: Ticket
-    target: int
-    term: int
-    deadline: int

@@ -3,38 +3,38 @@
 It is what a node is, without its sockets, disk and clock: a driver feeds it messages, requests and
 the time, and carries out its Readys, in the order that `node.raft.ready` gives:
 
-    send messages; apply(ready); send take_replies(); save; synced(seq); send messages_after_sync
+    send chunks and messages; apply(ready); send take_replies(); save; synced(seq);
+    send messages_after_sync
 
 An entry is `bytes`: a session header and the machine's own command (`node.wire.envelope`), encoded
-once by the client and opaque to everything up to `apply`.
+once by the client and opaque to everything up to `apply`. Work that takes long, on snapshots, comes
+out of `take_job`.
 
 Every request ends: with its result, or with a Failure that says whether it may still take effect.
 """
 
 import random
-from collections.abc import Hashable
-from itertools import chain
+from collections.abc import Collection, Hashable
+from typing import Any
 
-from node.machines.base import StateMachine
+from node.machines.base import Snapshotable, StateMachine
 from node.raft.config import CoreConfig, InitialState
+from node.raft.configuration import Change
 from node.raft.core import RaftCore
 from node.raft.errors import NotLeaderError, ProposalDroppedError
 from node.raft.messages import Message
-from node.raft.ready import Prompt, ReadState, Ready
-from node.replica.pending import ConfirmedQueries, PendingTransfer, Proposals, Query, Ticket
-from node.replica.sessions import SESSIONS_MAX, Sessions
+from node.raft.ready import Prompt, Ready
+from node.raft.snapshot import Snapshot, SnapshotId
+from node.replica.compaction import CompactionPolicy
+from node.replica.operations import Operations
+from node.replica.outbox import Outbox
+from node.replica.pending import Proposals, Ticket
+from node.replica.queries import Queries
+from node.replica.snapshotting import Job, Snapshotting
+from node.replica.state import NewMachine, State, capture
 from node.storage.base import Stored
 from node.wire.envelope import EnvelopeError, error_result, ok_result, unseal
-from node.wire.messages import Answer, Applied, Document, Failure, Outcome, ReadMode, WireMessage
-
-READ_PATIENCE = 8
-"""A read waits for its index at most this many election timeouts: the log may never reach here."""
-ANSWER_BYTES_MAX = 8 * 1024 * 1024
-"""Of answers that nobody took yet; beyond it further reads wait, though their index is reached."""
-TRANSFER_PATIENCE = 4
-"""After this many election timeouts the one who asked for a transfer hears that nobody took over:
-the leader tries for one of them, and the election of whoever leads next may take two more.
-"""
+from node.wire.messages import Applied, ReadMode, WireMessage
 
 
 class Replica:
@@ -44,40 +44,56 @@ class Replica:
         self,
         config: CoreConfig,
         stored: Stored,
-        machine: StateMachine,
+        state: State,
+        new_machine: NewMachine,
         rng: random.Random,
         now: int,
         voting: bool = True,
-        sessions_max: int = SESSIONS_MAX,
+        policy: CompactionPolicy = CompactionPolicy(),  # noqa: B008 - a value
     ) -> None:
-        """`now` in microseconds; `voting=False` for a node whose disk was wiped (see RaftCore)."""
+        """`state` is what the newest good snapshot of `stored` holds (`state.at_boot`), on which
+        the log goes on. `now` in microseconds; `voting=False` for a node whose disk was wiped (see
+        RaftCore).
+        """
+        term, voted_for = stored.hard_state
         initial = InitialState(
-            stored.hard_state.current_term, stored.hard_state.voted_for, stored.log
+            term,
+            voted_for,
+            stored.log,
+            state.index,
+            stored.base,
+            state.snapshot,
+            stored.commit_index,
         )
         self.core = RaftCore(config, initial, rng, now, voting)
-        self.machine = machine
-        self.last_applied = 0
         self.is_disk_full = False
         self.is_overloaded = False
         """The host has too much to do, and wants new requests refused."""
-        self._sessions = Sessions(sessions_max)
+        self._state = state
+        self._new_machine = new_machine
+        self._outbox = Outbox()
+        self._operations = Operations(self.core, self._outbox)
+        self.snapshots = Snapshotting(self.core, self._outbox, policy)
         self._proposals = Proposals()
-        self._queries: dict[Query, None] = {}  # waiting for a majority, in the order of asking
-        self._confirmed = ConfirmedQueries()
-        self._transfer: PendingTransfer | None = None
-        self._replies: list[tuple[Hashable, WireMessage]] = []
-        self._answer_bytes = 0
+        self._queries = Queries(self.core, state, self._outbox)
+        self._saved_snapshot = state.snapshot
+
+    @property
+    def machine(self) -> StateMachine:
+        return self._state.machine
+
+    @property
+    def last_applied(self) -> int:
+        """The last entry whose effect the machine holds."""
+        return self._state.index
 
     @property
     def next_deadline(self) -> int:
         """When `tick` has something to do next, in microseconds."""
-        if self._confirmed.has_ready(self.last_applied):
-            return 0
         deadline = self.core.next_deadline
-        if self._confirmed.next_deadline is not None:
-            deadline = min(deadline, self._confirmed.next_deadline)
-        if self._transfer is not None:
-            deadline = min(deadline, self._transfer.deadline)
+        for other in (self._queries.next_deadline, self._operations.next_deadline):
+            if other is not None:
+                deadline = min(deadline, other)
         return deadline
 
     # -- what comes in -----------------------------------------------------------------------------
@@ -88,11 +104,9 @@ class Replica:
     def tick(self, now: int) -> None:
         """Let time pass."""
         self.core.tick(now)
-        self._answer_confirmed()
-        for query in self._confirmed.pop_overdue(now):
-            self._fail(query.ticket, "no_quorum", "this node does not catch up")
-        if self._transfer is not None and now >= self._transfer.deadline:
-            self._fail_transfer(self._transfer, "nobody is known to have taken over")
+        self._queries.answer_confirmed()
+        self._queries.expire(now)
+        self._operations.expire(now)
 
     def submit(self, ticket: Ticket, command: bytes, now: int) -> None:
         """Propose a sealed command. Its reply is Applied or a Failure."""
@@ -101,28 +115,28 @@ class Replica:
         try:
             unseal(command)
         except EnvelopeError as error:
-            self._fail(ticket, "bad_request", str(error))
+            self._outbox.fail(ticket, "bad_request", str(error))
             return
         try:
             index = self.core.propose([command])
         except NotLeaderError as error:
-            self._fail_not_leader(ticket, error.leader)
+            self._outbox.fail_not_leader(ticket, error.leader)
         except ProposalDroppedError as error:
             code = "busy" if self.core.transferring_to is None else "transferring"
-            self._fail(ticket, code, str(error))
+            self._outbox.fail(ticket, code, str(error))
         else:
             self._proposals.add(index, self.core.term, ticket)
 
     def _is_overloaded(self, ticket: Ticket) -> bool:
         if self.is_overloaded:
-            self._fail(ticket, "busy", "too many requests wait on this node")
+            self._outbox.fail(ticket, "busy", "too many requests wait on this node")
         return self.is_overloaded
 
     def _accepts_writes(self, ticket: Ticket) -> bool:
         if not self.core.voting:
-            self._fail(ticket, "wiped", "this node lost its disk and only follows")
+            self._outbox.fail(ticket, "wiped", "this node lost its disk and only follows")
         elif self.is_disk_full:
-            self._fail(ticket, "disk_full", "no space is left on this node's disk")
+            self._outbox.fail(ticket, "disk_full", "no space is left on this node's disk")
         else:
             return True
         return False
@@ -131,59 +145,47 @@ class Replica:
         """Query the machine. Its reply is Answer or a Failure.
 
         `stale`: from the state as it is. `linearizable`: at an index that the leader confirms,
-        through which a follower may answer too, if asked to (`here`).
+        through which a follower may answer too, if asked to (`here`). `lease`: a leader that a
+        majority has answered lately need not ask it again; else as linearizable.
         """
         if self._is_overloaded(ticket):
             return
         if not self.core.voting:
-            self._fail(ticket, "wiped", "this node lost its disk and only follows")
+            self._outbox.fail(ticket, "wiped", "this node lost its disk and only follows")
             return
-        if mode == "stale":
-            self._answer(Query(ticket, query, now))
-            return
-        if not (here or self.core.is_leader):
-            self._fail_not_leader(ticket, self.core.leader_id)
-            return
-        waiting = Query(ticket, query, now + READ_PATIENCE * self.core.config.election_timeout_us)
-        try:
-            self.core.read_index(waiting, now)
-        except NotLeaderError:
-            self._fail(ticket, "no_leader", "no leader is known here to confirm the read")
-        except ProposalDroppedError as error:
-            self._fail(ticket, "busy", str(error))
-        else:
-            self._queries[waiting] = None
+        self._queries.read(ticket, query, mode, here, now)
 
     def transfer(self, ticket: Ticket, target: int, now: int) -> None:
-        """Hand leadership over; `target` 0 takes the follower that holds most of the log.
+        """Hand leadership over; `target` 0 takes the voter that holds most of the log.
 
         The reply is a Document once the target leads, or a Failure.
         """
+        if not self._is_overloaded(ticket):
+            self._operations.transfer(ticket, target, now)
+
+    def change_membership(self, ticket: Ticket, changes: Collection[Change], now: int) -> None:
+        """Change the members. The reply is a Document once the change is done, or a Failure."""
+        if not self._is_overloaded(ticket):
+            self._operations.change(ticket, changes, now)
+
+    def take_snapshot(self, ticket: Ticket) -> None:
+        """Keep the present state. The reply is a Document once that is durable, or a Failure."""
         if self._is_overloaded(ticket):
             return
-        if self._transfer is not None:
-            self._fail(ticket, "transferring", "another transfer is under way")
-            return
-        if target == 0 and self.core.progress:
-            progress = self.core.progress
-            target = max(progress, key=lambda peer: (progress[peer].match_index, -peer))
-        try:
-            self.core.transfer_leadership(target, now)
-        except NotLeaderError as error:
-            self._fail_not_leader(ticket, error.leader)
-        except ValueError as error:
-            self._fail(ticket, "bad_request", str(error))
-        else:
-            patience = TRANSFER_PATIENCE * self.core.config.election_timeout_us
-            self._transfer = PendingTransfer(ticket, target, self.core.term, now + patience)
+        if not isinstance(self.machine, Snapshotable):
+            kind = type(self.machine).__name__
+            self._outbox.fail(ticket, "bad_request", f"a {kind} cannot be written down")
+        elif self.last_applied == 0:
+            self._outbox.fail(ticket, "bad_request", "nothing was applied yet")
+        elif self.snapshots.ask(ticket, self.last_applied):
+            self._capture(self.machine)
 
     def forget(self, source: Hashable) -> None:
         """Nobody waits for the replies to `source` any more."""
         self._proposals.forget(source)
-        for query in chain(self._queries, self._confirmed):
-            query.forgotten = query.forgotten or query.ticket.source == source
-        if self._transfer is not None and self._transfer.ticket.source == source:
-            self._transfer = None
+        self._queries.forget(source)
+        self._operations.forget(source)
+        self.snapshots.forget(source)
 
     def disk_full(self, now: int) -> None:
         """The disk took nothing of the Ready under way: no writes until it does (`synced`)."""
@@ -194,25 +196,22 @@ class Replica:
         """The disk may never take the Ready under way: give way, and let nobody wait for it."""
         self.core.step_down(now, "the disk stalls")
         for ticket in self._proposals.pop_above(0):
-            self._fail(ticket, "leadership_lost", "this node's disk stalls", "unknown")
+            self._outbox.fail(ticket, "leadership_lost", "this node's disk stalls", "unknown")
 
     def stop(self) -> None:
         """Answer everything that waits, before the node goes."""
         message = "the node is stopping"
         for ticket in self._proposals.pop_above(0):
-            self._fail(ticket, "stopping", message, "unknown")
-        for query in [*self._queries, *self._confirmed.pop_all()]:
-            self._fail(query.ticket, "stopping", message)
-        self._queries.clear()
-        if self._transfer is not None:
-            self._fail(self._transfer.ticket, "stopping", message, "unknown")
-            self._transfer = None
+            self._outbox.fail(ticket, "stopping", message, "unknown")
+        self._queries.stop(message)
+        self._operations.stop(message)
+        self.snapshots.stop(message)
 
     # -- what goes out -----------------------------------------------------------------------------
     def ready(self) -> Ready | None:
         """The core's next batch; None when there is nothing to do, or one is under way."""
         self.fail_lost_proposals()
-        self._look_at_transfer()
+        self._operations.look()
         return self.core.ready()
 
     def apply(self, ready: Ready) -> None:
@@ -222,22 +221,27 @@ class Replica:
             self._apply_entry(index, term, command)
             index += 1
         for state in ready.reads:
-            self._finish_read(state)
-        self._answer_confirmed()
+            self._queries.finish(state)
+        self._queries.answer_confirmed()
 
-    def synced(self, seq: int, now: int) -> None:
-        """Batch `seq` is durable."""
+    def synced(self, ready: Ready, now: int) -> None:
+        """The batch is durable."""
         self.is_disk_full = False
-        self.core.synced(seq, now)
+        self._saved_snapshot = ready.snapshot or self._saved_snapshot
+        self.core.synced(ready.seq, now)
+        for chunk in ready.received:
+            if chunk.is_last:
+                sessions_max = self._state.sessions.sessions_max
+                self.snapshots.load(chunk.snapshot, self._new_machine, sessions_max)
 
     def take_prompt(self) -> Prompt:
         """What need not wait for the batch that is being saved; reads that may be are answered."""
         self.fail_lost_proposals()
-        self._look_at_transfer()
+        self._operations.look()
         prompt = self.core.take_prompt()
         for state in prompt.reads:
-            self._finish_read(state)
-        self._answer_confirmed()
+            self._queries.finish(state)
+        self._queries.answer_confirmed()
         return prompt
 
     def fail_lost_proposals(self) -> None:
@@ -248,36 +252,90 @@ class Replica:
         if not self._proposals or self.core.is_leader:
             return
         for ticket in self._proposals.pop_above(self.core.commit_index):
-            self._fail(ticket, "leadership_lost", "this node leads no longer", "unknown")
+            self._outbox.fail(ticket, "leadership_lost", "this node leads no longer", "unknown")
 
-    def _answer_confirmed(self) -> None:
-        """Answer queries whose index is reached, as long as the answers that wait are not large.
+    def take_replies(self, now: int) -> list[tuple[Hashable, WireMessage]]:
+        """The replies since the last call: to whom, and what. `now` is the time of this call."""
+        self._queries.hand_out(now)
+        return self._outbox.take()
 
-        `next_deadline` has come while there are more: whoever hands out the answers comes back.
+    # -- snapshots ---------------------------------------------------------------------------------
+    def take_job(self) -> Job | None:
+        """Something to run on another thread: then call one of the next three."""
+        return self.snapshots.take_job()
+
+    def snapshot_written(self, snapshot: Snapshot) -> bool:
+        """False for one that a newer one overtook: it can go."""
+        return self.snapshots.written(snapshot)
+
+    def snapshot_loaded(self, state: State) -> bool:
+        """Take on the state that came from the leader. False if this node got as far without it."""
+        self.snapshots.load_ended()
+        snapshot = state.snapshot
+        assert snapshot is not None, "it was loaded from one"
+        if not self.core.install_snapshot(snapshot):
+            return False
+        self._state.take_on(state)
+        self.snapshots.installed(state)
+        for ticket in self._proposals.pop_up_to(state.index):
+            text = "this node was given the result's effect, not the result"
+            self._outbox.fail(ticket, "leadership_lost", text, "unknown")
+        self._queries.answer_confirmed()
+        return True
+
+    def renew_snapshot(self) -> None:
+        """The newest one may be damaged: take another, if the machine can."""
+        machine = self._state.machine
+        if isinstance(machine, Snapshotable) and self.last_applied > 0:
+            self._capture(machine)
+
+    def snapshot_failed(self, message: str) -> None:
+        """The job came to nothing."""
+        self.snapshots.failed(message)
+
+    def snapshot_refused(self, which: SnapshotId | None = None) -> None:
+        """What came in of `which`, or of whatever comes in, is of no use: it is damaged, or there
+        is no room for it.
         """
-        for query in self._confirmed.pop_ready(self.last_applied):
-            self._answer(query)
-            if self._answer_bytes > ANSWER_BYTES_MAX:
-                return
+        if which is not None:
+            self.snapshots.load_ended()
+        self.core.refuse_snapshot(which)
 
-    def take_replies(self) -> list[tuple[Hashable, WireMessage]]:
-        """The replies since the last call: to whom, and what."""
-        replies, self._replies = self._replies, []
-        self._answer_bytes = 0
-        return replies
+    @property
+    def kept_snapshots(self) -> frozenset[SnapshotId]:
+        """Those that something may still be read from."""
+        kept = {each.id for each in (self._saved_snapshot, self.core.snapshot) if each is not None}
+        for progress in self.core.progress.values():
+            if progress.transfer is not None:
+                kept.add(progress.transfer.snapshot)
+        return frozenset(kept)
 
     # -- inside ------------------------------------------------------------------------------------
-    def _apply_entry(self, index: int, term: int, command: bytes | None) -> None:
-        result = b"" if command is None else self._run(command, index)
-        self.last_applied = index
+    def _apply_entry(self, index: int, term: int, entry: Any) -> None:  # noqa: ANN401 - as in LogEntry
+        is_command = type(entry) is bytes
+        result = self._run(entry, index) if is_command else b""
+        self._state.index = index
+        machine = self._state.machine
+        if self.snapshots.applied(index, len(entry) if is_command else 0) and isinstance(
+            machine, Snapshotable
+        ):
+            self._capture(machine)
         proposal = self._proposals.pop(index)
         if proposal is None:
             return
         ticket = proposal.ticket
         if proposal.term == term:
-            self._replies.append((ticket.source, Applied(ticket.id, index, term, result)))
+            self._outbox.reply(ticket, Applied(ticket.id, index, term, result))
         else:
-            self._fail(ticket, "superseded", f"another leader's entry took index {index}")
+            text = f"another leader's entry took index {index}"
+            self._outbox.fail(ticket, "superseded", text)
+
+    def _capture(self, machine: Snapshotable) -> None:
+        if self.snapshots.is_writing:
+            return
+        term = self.core.log.term_at(self.last_applied)
+        assert term is not None, "what was applied last is in the log, or its base"
+        self.snapshots.capture(self.last_applied, term, capture(machine, self._state.sessions))
 
     def _run(self, command: bytes, index: int) -> bytes:
         try:
@@ -297,71 +355,4 @@ class Replica:
                 # its type alone the same on every node.
                 return error_result(type(error).__name__)
 
-        return self._sessions.apply(header, index, run_machine)
-
-    def _finish_read(self, state: ReadState) -> None:
-        query = state.context
-        assert isinstance(query, Query), "read contexts are queries"
-        self._queries.pop(query, None)
-        if state.read_index is None:
-            self._fail(query.ticket, "no_quorum", "no majority confirmed who leads")
-        else:
-            self._confirmed.add(state.read_index, query)
-
-    def _answer(self, query: Query) -> None:
-        if query.forgotten:
-            return
-        try:
-            result = self.machine.query(query.query)
-        except Exception as error:  # as in _run: the machine is the user's
-            self._fail(query.ticket, "bad_request", f"the machine raised {type(error).__name__}")
-            return
-        if type(result) is not bytes:
-            kind = type(result).__name__
-            self._fail(query.ticket, "bad_request", f"the machine answered {kind}, not bytes")
-            return
-        self._answer_bytes += len(result)
-        source, request_id = query.ticket
-        self._replies.append((source, Answer(request_id, self.last_applied, result)))
-
-    def _look_at_transfer(self) -> None:
-        """Answer whoever asked for a transfer, once it is known how it ended.
-
-        That this node gave way says little: another node may have taken the next term. And who was
-        told to campaign may do so yet, as long as that term lasts.
-        """
-        transfer, core = self._transfer, self.core
-        if transfer is None:
-            return
-        if core.term == transfer.term:
-            if core.is_leader and core.transferring_to != transfer.target:
-                self._fail_transfer(transfer, f"n{transfer.target} did not take over in time")
-        elif core.leader_id == transfer.target:
-            source, request_id = transfer.ticket
-            document = {"from": core.id, "target": transfer.target, "term": core.term}
-            self._replies.append((source, Document(request_id, document)))
-            self._transfer = None
-        elif core.leader_id is not None:
-            self._fail_transfer(transfer, f"n{core.leader_id} leads, not n{transfer.target}")
-
-    def _fail_transfer(self, transfer: PendingTransfer, message: str) -> None:
-        self._fail(transfer.ticket, "timeout", message, "unknown")
-        self._transfer = None
-
-    def _fail_not_leader(self, ticket: Ticket, leader: int | None) -> None:
-        if leader is None:
-            self._fail(ticket, "no_leader", "no leader is known here")
-        else:
-            self._fail(ticket, "not_leader", f"n{leader} leads", leader=leader)
-
-    def _fail(
-        self,
-        ticket: Ticket,
-        code: str,
-        message: str,
-        outcome: Outcome = "none",
-        leader: int | None = None,
-    ) -> None:
-        source, request_id = ticket
-        failure = Failure(request_id, code, message, outcome, leader)
-        self._replies.append((source, failure))
+        return self._state.sessions.apply(header, index, run_machine)

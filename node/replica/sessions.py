@@ -14,9 +14,12 @@ command: all its commands have higher indices, so if its session was evicted, th
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
+import cbor2
+
+from node.wire.cbor import load_plain
 from node.wire.envelope import EXPIRED_RESULT, Header, error_result
 
 SESSIONS_MAX = 4096
@@ -26,6 +29,17 @@ RESULTS_BYTES_MAX = 8 * 1024 * 1024
 """Their bytes. A client that acknowledges none of them is refused beyond that."""
 SESSIONS_BYTES_MAX = 256 * 1024 * 1024
 """Of the results of all sessions: beyond that the least recently used ones go."""
+
+
+PART_BYTES = 64 * 1024
+"""A part of a snapshot ends after the result that reaches this size."""
+
+ITEM_BYTES = 32
+"""What a row or a result takes beside its bytes, about."""
+ROW_DEPTH = 5
+
+Row = tuple[int, int, int, list[tuple[int, bytes]]]
+"""A session as a snapshot holds it: client, last index, acked_below, results by sequence."""
 
 
 @dataclass(slots=True)
@@ -62,7 +76,7 @@ class Sessions:
         sessions_bytes_max: int = SESSIONS_BYTES_MAX,
     ) -> None:
         self._sessions: OrderedDict[int, Session] = OrderedDict()
-        self._sessions_max = sessions_max
+        self.sessions_max = sessions_max
         self._results_max = results_max
         self._results_bytes_max = results_bytes_max
         self._sessions_bytes_max = sessions_bytes_max
@@ -107,7 +121,7 @@ class Sessions:
         )
 
     def _open(self, client_id: int, index: int) -> Session:
-        if len(self._sessions) >= self._sessions_max:
+        if len(self._sessions) >= self.sessions_max:
             self._evict()
         session = self._sessions[client_id] = Session(index)
         return session
@@ -117,3 +131,41 @@ class Sessions:
         _, evicted = self._sessions.popitem(last=False)
         self._bytes -= evicted.results_bytes
         self.evicted_through = max(self.evicted_through, evicted.last_index)
+
+    def snapshot(self) -> Iterator[bytes]:
+        """The sessions as they are now, in parts, which may be taken while others are applied."""
+        rows: list[Row] = [
+            (client_id, session.last_index, session.acked_below, list(session.results.items()))
+            for client_id, session in self._sessions.items()
+        ]
+        return _parts(self.evicted_through, rows)
+
+    def restore(self, parts: Iterable[bytes]) -> None:
+        """Take on what `snapshot` gave, on new sessions. Raises ValueError for anything else."""
+        for part in parts:
+            evicted_through, rows = load_plain(part, ROW_DEPTH)
+            self.evicted_through = evicted_through
+            for client_id, last_index, acked_below, results in rows:
+                session = self._sessions.setdefault(client_id, Session(last_index, acked_below))
+                session.results.update((sequence, result) for sequence, result in results)
+                size = sum(len(result) for _, result in results)
+                session.results_bytes += size
+                self._bytes += size
+
+
+def _parts(evicted_through: int, rows: list[Row]) -> Iterator[bytes]:
+    """Arrays of what was evicted and some rows; one with many results is spread over several."""
+    part: list[Row] = []
+    size = 0
+    for client_id, last_index, acked_below, results in rows:
+        some: list[tuple[int, bytes]] = []
+        part.append((client_id, last_index, acked_below, some))
+        for sequence, result in results:
+            some.append((sequence, result))
+            size += ITEM_BYTES + len(result)
+            if size >= PART_BYTES:
+                yield cbor2.dumps((evicted_through, part))
+                some = []
+                part, size = [(client_id, last_index, acked_below, some)], 0
+        size += ITEM_BYTES
+    yield cbor2.dumps((evicted_through, part))

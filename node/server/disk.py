@@ -15,23 +15,32 @@ from typing import NamedTuple, Self
 import trio
 
 from node.raft.ready import Ready
-from node.storage.base import Storage, StorageError
+from node.storage.base import SnapshotStore, Storage, StorageError
 
 CLOSE_SECONDS_MAX = 1.0
 
 
 class Outcome(NamedTuple):
-    """What became of a batch, and how long it took."""
+    """What became of a batch, and how long it took. `snapshot_error`: a part of a snapshot that
+    came in could not be kept, which the rest of the batch does not depend on.
+    """
 
     error: StorageError | None
     seconds: float
+    snapshot_error: StorageError | None = None
 
 
 class Disk:
-    """Saves Readys to a storage. Made and used by one Trio task; `wake` is called in it."""
+    """Saves Readys to a storage, and the parts of a snapshot beside it.
 
-    def __init__(self, storage: Storage, wake: Callable[[], None]) -> None:
+    Made and used by one Trio task; `wake` is called in it.
+    """
+
+    def __init__(
+        self, storage: Storage, snapshots: SnapshotStore, wake: Callable[[], None]
+    ) -> None:
         self._storage = storage
+        self._snapshots = snapshots
         self._wake = wake
         self._jobs: queue.SimpleQueue[Ready | None] = queue.SimpleQueue()
         self._outcomes: queue.SimpleQueue[Outcome | Exception] = queue.SimpleQueue()
@@ -77,13 +86,16 @@ class Disk:
 
     def _save(self, ready: Ready) -> Outcome | Exception:
         began = time.monotonic()
-        error = None
+        error = snapshot_error = None
         try:
-            self._storage.save(
-                ready.hard_state, ready.truncate_from, ready.first_index, ready.entries
-            )
+            for chunk in ready.received:
+                self._snapshots.put(chunk)
+        except StorageError as failure:
+            snapshot_error = failure
+        try:
+            self._storage.save(ready)
         except StorageError as failure:
             error = failure
         except Exception as bug:  # not ours to judge in this thread: the driver raises it
             return bug
-        return Outcome(error, time.monotonic() - began)
+        return Outcome(error, time.monotonic() - began, snapshot_error)

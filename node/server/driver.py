@@ -13,20 +13,24 @@ are refused. A disk that hangs for several election timeouts ends a leadership.
 import math
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Protocol, cast
 
 import trio
 
 from node.raft.errors import RemoteProtocolError
-from node.raft.events import Event
+from node.raft.events import Event, SnapshotDamaged
 from node.raft.messages import Message
-from node.raft.ready import Envelope, Ready
+from node.raft.ready import Chunk, Envelope, Ready
+from node.raft.snapshot import Snapshot, SnapshotId
 from node.replica import Replica
+from node.replica.snapshotting import LoadSnapshot
+from node.replica.state import State
 from node.server.disk import Disk, Outcome
 from node.server.eventhub import EventHub
-from node.storage.base import DiskFullError, Storage
+from node.server.snapshotter import Snapshotter
+from node.storage.base import DiskFullError, SnapshotStore, Storage, StorageError
 from node.wire.messages import WireMessage
 
 DISK_FULL_RETRY_SECONDS = 0.2
@@ -75,7 +79,8 @@ class Driver:
         self,
         replica: Replica,
         storage: Storage,
-        links: dict[int, Link],
+        snapshots: SnapshotStore,
+        links: Mapping[int, Link],
         hub: EventHub,
         messages_max: int = MESSAGES_MAX,
         requests_max: int = REQUESTS_MAX,
@@ -85,6 +90,7 @@ class Driver:
         self._messages_max = messages_max
         self._requests_max = requests_max
         self._storage = storage
+        self._snapshots = snapshots
         self._links = links
         self._hub = hub
         self._messages: list[tuple[Source, Message]] = []
@@ -96,8 +102,11 @@ class Driver:
         self._writing: Ready | None = None
         self._retry_at: float | None = None
         self._is_stalled = False
+        self._may_prune = False
+        """There may be snapshots on the disk that nobody needs."""
         self._stall_seconds = STALL_TIMEOUTS * replica.core.config.election_timeout_us / 1e6
         self._after_apply: list[Callable[[], None]] = []
+        self._on_event: list[Callable[[Event], None]] = []
 
     # -- from other tasks --------------------------------------------------------------------------
     def deliver(self, source: Source, messages: Sequence[Message]) -> None:
@@ -128,6 +137,10 @@ class Driver:
         """Call `callback` after each batch that changed the state machine."""
         self._after_apply.append(callback)
 
+    def on_event(self, callback: Callable[[Event], None]) -> None:
+        """Call `callback` for each thing that the core reports."""
+        self._on_event.append(callback)
+
     def stop(self) -> None:
         """Answer what waits, and return from `run`."""
         self._is_stopping = True
@@ -137,10 +150,11 @@ class Driver:
     async def run(self) -> None:
         """Returns after `stop`. Raises StorageError when the disk failed."""
         replica = self.replica
-        with self._open_disk() as disk:
+        with self._open_disk() as disk, Snapshotter(self._snapshots, self._wake_up) as snapshotter:
             while not self._is_stopping:
                 self._take_in(now_us())
                 self._look_at(disk)
+                self._look_at_snapshots(snapshotter)
                 if self._writing is None and (ready := replica.ready()) is not None:
                     self._begin(ready, disk)
                     if self._writing is None:  # nothing for the disk
@@ -148,6 +162,7 @@ class Driver:
                         continue
                 if self._writing is not None:
                     prompt = replica.take_prompt()
+                    self._send_chunks(prompt.chunks)
                     self._send(prompt.messages)
                     self._publish(prompt.events)
                 self._send_replies()
@@ -159,7 +174,7 @@ class Driver:
 
     @contextmanager
     def _open_disk(self) -> Iterator[Disk]:
-        with Disk(self._storage, self._wake_up) as disk:
+        with Disk(self._storage, self._snapshots, self._wake_up) as disk:
             try:
                 yield disk
             finally:
@@ -191,21 +206,27 @@ class Driver:
             self.replica.tick(now)
 
     def _begin(self, ready: Ready, disk: Disk) -> None:
+        self._send_chunks(ready.chunks)
         self._send(ready.messages)
         self._publish(ready.events)
         self.replica.apply(ready)
         if ready.committed:
-            for callback in self._after_apply:
-                callback()
+            self._applied()
         if ready.must_sync:
             self._writing = ready
             disk.begin(ready)
         else:
             self._finish(ready)
 
+    def _applied(self) -> None:
+        for callback in self._after_apply:
+            callback()
+
     def _finish(self, ready: Ready) -> None:
-        self.replica.synced(ready.seq, now_us())
+        self.replica.synced(ready, now_us())
         self._send(ready.messages_after_sync)
+        if ready.snapshot is not None:
+            self._may_prune = True
 
     def _look_at(self, disk: Disk) -> None:
         """What became of the batch that is being saved."""
@@ -234,6 +255,8 @@ class Driver:
             self._writing = None
             self._is_stalled = False
             self._finish(ready)
+            if outcome.snapshot_error is not None:
+                self._snapshot_refused(outcome.snapshot_error)
 
     def _disk_is_full(self, error: DiskFullError) -> None:
         """Nothing was written: refuse writes, and try the same again."""
@@ -254,16 +277,86 @@ class Driver:
         self._hub.publish("disk", self.replica.core.term, "warn", state="stalls")
         self.replica.disk_stalls(now_us())
 
+    # -- snapshots ---------------------------------------------------------------------------------
+    def _look_at_snapshots(self, snapshotter: Snapshotter) -> None:
+        """What came of the job under way, and what is to be done next."""
+        found = snapshotter.take_result()
+        if found is not None:
+            job, result = found
+            if isinstance(result, Snapshot):
+                self._snapshot_written(result)
+            elif isinstance(result, State):
+                self._snapshot_loaded(result)
+            elif not isinstance(result, Exception):
+                raise TypeError(f"{result!r} is no result")
+            elif isinstance(job, LoadSnapshot):
+                self._snapshot_refused(result, job.snapshot)
+            else:
+                self._snapshot_failed(result)
+        if self._may_prune and not self.replica.snapshots.is_busy:
+            self._may_prune = False
+            snapshotter.keep(self.replica.kept_snapshots)
+        next_job = self.replica.take_job()
+        if next_job is not None:
+            snapshotter.begin(next_job)
+
+    def _snapshot_written(self, snapshot: Snapshot) -> None:
+        counts = self.replica.snapshot_written(snapshot)
+        self._may_prune = self._may_prune or not counts
+        self._hub.publish(
+            "snapshot", self._term, state="taken", index=snapshot.index, bytes=snapshot.id.size
+        )
+
+    def _snapshot_loaded(self, state: State) -> None:
+        if self.replica.snapshot_loaded(state):
+            self._applied()
+        else:
+            self._may_prune = True
+
+    def _snapshot_refused(self, error: Exception, which: SnapshotId | None = None) -> None:
+        """What the leader sent is of no use here: it hears so, and may send it again later."""
+        self._hub.publish("snapshot", self._term, "error", state="refused", why=_text(error))
+        self.replica.snapshot_refused(which)
+
+    def _snapshot_failed(self, error: Exception) -> None:
+        """The log still holds all that the snapshot would: nothing is lost, but space."""
+        text = _text(error)
+        self._hub.publish("snapshot", self._term, "error", state="failed", why=text)
+        self.replica.snapshot_failed(text)
+
+    @property
+    def _term(self) -> int:
+        return self.replica.core.term
+
+    def _send_chunks(self, chunks: Sequence[Chunk]) -> None:
+        for chunk in chunks:
+            link = self._links.get(chunk.to)
+            if link is None:
+                continue
+            try:
+                data = self._snapshots.read(chunk.snapshot, chunk.offset, chunk.length)
+            except StorageError as error:
+                self._hub.publish("snapshot", self._term, "error", state="unread", why=str(error))
+                data = None
+            if data is not None:  # else the follower asks again, or is offered another one
+                link.send_nowait(chunk.message(data))
+
     def _publish(self, events: Sequence[Event]) -> None:
         for event in events:
             self._hub.publish_raft(event)
+            for callback in self._on_event:
+                callback(event)
+            if isinstance(event, SnapshotDamaged):
+                self.replica.renew_snapshot()
 
     def _send(self, envelopes: Sequence[Envelope]) -> None:
         for to, message in envelopes:
-            self._links[to].send_nowait(message)
+            link = self._links.get(to)
+            if link is not None:  # else a member whose address is not known here yet
+                link.send_nowait(message)
 
     def _send_replies(self) -> None:
-        for source, message in self.replica.take_replies():
+        for source, message in self.replica.take_replies(now_us()):
             cast(Source, source).reply_nowait(message)  # tickets of this process hold connections
 
     async def _sleep(self, disk: Disk) -> None:
@@ -283,6 +376,10 @@ class Driver:
             return
         self._wake = trio.Event()
         await self._wake.wait()
+
+
+def _text(error: Exception) -> str:
+    return str(error) or type(error).__name__
 
 
 def seeded_rng() -> random.Random:

@@ -11,7 +11,7 @@ from typing import Any
 
 from node.raft import events
 from node.raft.events import Event
-from node.server.journal import Level, log, node_name
+from node.server.journal import Level, describe_configuration, log, node_name
 from node.wire.messages import Happened
 
 HISTORY_MAX = 4096
@@ -99,6 +99,22 @@ class EventHub:
                 self.publish(
                     "reverted", term, "error", peer=name, acknowledged=acknowledged, holds=conflict
                 )
+            case events.ConfigurationChanged(term, index, configuration):
+                text = describe_configuration(configuration)
+                self.publish("member", term, index=index, members=text)
+            case events.SnapshotSending(term, peer_id, index, size):
+                name = node_name(peer_id)
+                self.publish("snapshot", term, state="sending", to=name, index=index, bytes=size)
+            case events.SnapshotSent(term, peer_id, index, sent_bytes):
+                name = node_name(peer_id)
+                self.publish(
+                    "snapshot", term, state="sent", to=name, index=index, sent_bytes=sent_bytes
+                )
+            case events.SnapshotDamaged(term, peer_id, index):
+                name = node_name(peer_id)
+                self.publish("snapshot", term, "warn", state="damaged", to=name, index=index)
+            case events.SnapshotInstalled(term, index):
+                self.publish("snapshot", term, state="installed", index=index)
             case events.TransferStarted(term, target_id):
                 self.publish("transfer", term, to=node_name(target_id), state="started")
             case events.TransferEnded(term, target_id, ok):

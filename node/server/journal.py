@@ -10,6 +10,8 @@ from typing import Literal
 
 import trio
 
+from node.raft.configuration import Configuration
+
 FOLD_SECONDS = 10.0
 FOLD_LINES_MAX = 5
 """Of one code in that time."""
@@ -32,6 +34,20 @@ def log(level: Level, text: str, **fields: object) -> None:
 
 def node_name(node_id: int | None) -> str:
     return "-" if node_id is None else f"n{node_id}"
+
+
+def describe_configuration(configuration: Configuration) -> str:
+    """voters n1,n2 learners n3, and during a change of voters who is being left."""
+    parts = [f"voters {_names(configuration.voters)}"]
+    if configuration.learners:
+        parts.append(f"learners {_names(configuration.learners)}")
+    if configuration.outgoing:
+        parts.append(f"instead of {_names(configuration.outgoing)}")
+    return " ".join(parts)
+
+
+def _names(members: frozenset[int]) -> str:
+    return ",".join(f"n{member}" for member in sorted(members))
 
 
 class Folded:

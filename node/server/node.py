@@ -10,12 +10,12 @@ import trio
 
 from node.config import ClusterSpec
 from node.faults import FaultError, LinkPolicy, LinkRule
+from node.server.addresses import Links
 from node.server.driver import Driver
 from node.server.eventhub import EventHub
 from node.server.journal import Folded
 from node.server.status import Status
 from node.transport.opening import Identity
-from node.transport.peers import PeerLink
 from node.wire.codec import WireError, decode, encode
 from node.wire.envelope import HEADER_BYTES
 from node.wire.messages import Role, SetFaults
@@ -35,7 +35,7 @@ class Node:
     spec: ClusterSpec
     identity: Identity
     driver: Driver
-    links: dict[int, PeerLink]
+    links: Links
     policy: LinkPolicy
     hub: EventHub
     status: Status

@@ -10,16 +10,23 @@ import resource
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import astuple
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import trio
 
-from node.config import ClusterSpec, ConfigError, load_cluster, read_token
+from node.config import ClusterSpec, ConfigError, first_configuration, load_cluster, read_token
 from node.faults import LinkPolicy
-from node.machines.base import StateMachine
 from node.machines.loading import MachineError, load_machine
 from node.raft.config import CoreConfig
+from node.raft.events import ConfigurationChanged, Event
+from node.raft.progress import Progress
 from node.replica import Replica
+from node.replica.compaction import CompactionPolicy
+from node.replica.state import NewMachine, at_boot
+from node.server.addresses import AddressBook, Links
 from node.server.driver import Driver, now_us, seeded_rng
 from node.server.eventhub import EventHub
 from node.server.journal import Folded, log, node_name
@@ -27,8 +34,9 @@ from node.server.node import Node
 from node.server.sessions import Session
 from node.server.status import Status
 from node.server.watches import Watches
-from node.storage.base import Storage, StorageError
-from node.storage.memory import MemoryStorage
+from node.storage.base import SnapshotStore, Storage, StorageError
+from node.storage.memory import MemorySnapshots, MemoryStorage
+from node.storage.snapshots import SnapshotFiles
 from node.storage.sqlite import SqliteStorage
 from node.transport.channel import Channel
 from node.transport.listener import Listener
@@ -42,6 +50,7 @@ FILES_MIN = 2048
 """All connections that the listener admits, those to peers, and the database."""
 FREEZE_ENTRIES = 20_000
 APPEND_BYTES_MAX = 1024 * 1024
+SNAPSHOT_CHUNK_BYTES = 256 * 1024
 ENTRY_OVERHEAD_BYTES = 16
 """What an entry takes in a frame beside its own bytes, at most."""
 
@@ -58,16 +67,16 @@ def run_node(folder: Path, node_id: int) -> int:
     """
     try:
         spec = load_cluster(folder)
-        machine = load_machine(spec.machine, spec.machine_path)
-        storage, is_wiped = _open_storage(folder, spec, node_id)
-        node = assemble(spec, read_token(folder), node_id, machine, storage, is_wiped)
+        stores = open_stores(folder, spec, node_id)
+        new_machine = partial(load_machine, spec.machine, spec.machine_path)
+        node = assemble(folder, spec, read_token(folder), node_id, stores, new_machine)
         load_faults(folder, node)
     except (ConfigError, MachineError, StorageError, StartError, ValueError, OSError) as error:
         log("error", "cannot start", node=node_name(node_id), why=str(error))
         return 1
     _allow_files()
     try:
-        trio.run(_serve, node, machine, is_wiped)
+        trio.run(_serve, node, stores.is_wiped)
     except (StartError, BaseExceptionGroup) as error:
         cause = _first(error)
         text = _last_words(cause)
@@ -77,7 +86,7 @@ def run_node(folder: Path, node_id: int) -> int:
         return 1
     finally:
         if not node.driver.is_saving:
-            storage.close()
+            stores.storage.close()
     log("info", "stopped", node=node_name(node_id))
     return 0
 
@@ -109,31 +118,50 @@ def _first(error: BaseException) -> BaseException:
     return error
 
 
-def _open_storage(folder: Path, spec: ClusterSpec, node_id: int) -> tuple[Storage, bool]:
+class Stores(NamedTuple):
+    """What a node keeps, and whether that was lost."""
+
+    storage: Storage
+    snapshots: SnapshotStore
+    is_wiped: bool
+
+
+def open_stores(folder: Path, spec: ClusterSpec, node_id: int) -> Stores:
+    """Raises StartError, StorageError."""
     try:
         spec.address_of(node_id)
     except KeyError:
         names = ", ".join(node.name for node in spec.nodes)
         raise StartError(f"cluster {spec.name} has no node n{node_id}; it has {names}") from None
-    path = folder / node_name(node_id) / "raft.db"
+    home = folder / node_name(node_id)
     try:
-        return SqliteStorage(path, spec.cluster_id, node_id), False
+        storage = SqliteStorage(home / "raft.db", spec.cluster_id, node_id)
     except FileNotFoundError:
-        return MemoryStorage(), True
+        first = first_configuration(spec.nodes)
+        return Stores(MemoryStorage(first), MemorySnapshots(spec.cluster_id), is_wiped=True)
+    return Stores(storage, SnapshotFiles(home / "snapshots", spec.cluster_id), is_wiped=False)
 
 
 def assemble(
+    folder: Path,
     spec: ClusterSpec,
     token: bytes,
     node_id: int,
-    machine: StateMachine,
-    storage: Storage,
-    is_wiped: bool,
+    stores: Stores,
+    new_machine: NewMachine,
 ) -> Node:
+    """Raises StorageError, ValueError, and what `new_machine` raises."""
     boot = new_incarnation()
+    stored = stores.storage.load()
+    state, damages = at_boot(stored.snapshots, stores.snapshots, stored.base.index, new_machine)
+    for damage in damages:
+        log("error", "goes back to an older state", node=node_name(node_id), why=damage)
     config = CoreConfig(
         node_id=node_id,
-        voters=frozenset(node.id for node in spec.nodes),
+        voters=stored.first.voters,
+        addresses=stored.first.addresses,
+        priority=spec.address_of(node_id).priority,
+        snapshot_chunk_bytes=min(SNAPSHOT_CHUNK_BYTES, spec.limits.frame_bytes_max // 4),
         election_timeout_us=spec.raft.election_timeout_ms * 1000,
         heartbeat_us=spec.raft.heartbeat_ms * 1000,
         pre_vote=spec.raft.pre_vote,
@@ -143,20 +171,30 @@ def assemble(
         inflight_bytes_max=BUFFER_BYTES_MAX // 4,
         entry_size=lambda entry: len(entry) + ENTRY_OVERHEAD_BYTES,
     )
-    replica = Replica(config, storage.load(), machine, seeded_rng(), now_us(), voting=not is_wiped)
-    peers = [node for node in spec.nodes if node.id != node_id]
-    identity = Identity(
-        spec.cluster_id,
-        token,
-        node_id,
-        boot,
-        frozenset(peer.id for peer in peers),
-        spec.limits.frame_bytes_max,
+    replica = Replica(
+        config,
+        stored,
+        state,
+        new_machine,
+        seeded_rng(),
+        now_us(),
+        voting=not stores.is_wiped,
+        policy=CompactionPolicy(*astuple(spec.snapshots)),
     )
+    book = AddressBook(folder, node_id, spec.nodes)
+    book.learn(replica.core.configuration)
+    frame_bytes_max = spec.limits.frame_bytes_max
+    identity = Identity(spec.cluster_id, token, node_id, boot, book, frame_bytes_max)
     policy = LinkPolicy(seeded_rng())
-    links = {peer.id: PeerLink(peer, identity, policy, seeded_rng()) for peer in peers}
+    links = Links(book, lambda address: PeerLink(address, identity, policy, seeded_rng()))
     hub = EventHub(boot)
-    driver = Driver(replica, storage, dict(links), hub)
+    driver = Driver(replica, stores.storage, stores.snapshots, links, hub)
+
+    def follow(event: Event) -> None:
+        if isinstance(event, ConfigurationChanged):
+            links.follow(event.configuration)
+
+    driver.on_event(follow)
     status = Status(replica, links, policy, hub, driver.disk, boot, spec.machine)
     return Node(spec, identity, driver, links, policy, hub, status, trio.Event(), Folded())
 
@@ -177,14 +215,14 @@ def load_faults(folder: Path, node: Node) -> None:
         log("error", "starts without faults", node=node_name(node.identity.node_id), why=why)
 
 
-async def _serve(node: Node, machine: StateMachine, is_wiped: bool) -> None:
+async def _serve(node: Node, is_wiped: bool) -> None:
     address = node.spec.address_of(node.identity.node_id)
     try:
         listeners = await trio.open_tcp_listeners(address.port, host=address.host)
     except (OSError, UnicodeError) as error:
         why = getattr(error, "strerror", None) or error
         raise StartError(f"cannot listen on {address.host}:{address.port}: {why}") from error
-    watches = Watches(node.driver, machine, node.spec.limits.frame_bytes_max)
+    watches = Watches(node.driver, node.spec.limits.frame_bytes_max)
     node.driver.after_apply(watches.send_changes)
     core = node.driver.replica.core
     node.hub.publish(
@@ -194,15 +232,14 @@ async def _serve(node: Node, machine: StateMachine, is_wiped: bool) -> None:
         log(
             "error",
             "raft.db is missing: this node lost what it had promised, so it only follows",
-            hint="it has no vote and takes no entries; for all votes make a new cluster",
+            hint=f"it has no vote and takes no entries; raftctl members replace {core.id}",
         )
     node.driver.after_apply(freezing(lambda: node.driver.replica.last_applied))
     # What start-up made stays for good: the collector need not look at it again.
     gc.collect()
     gc.freeze()
     async with trio.open_nursery() as nursery:
-        for link in node.links.values():
-            nursery.start_soon(link.run)
+        nursery.start_soon(node.links.run)
         nursery.start_soon(node.expire_faults)
         nursery.start_soon(node.door.report_in_time)
         nursery.start_soon(_listener(node, watches).run, listeners)
@@ -235,7 +272,10 @@ def freezing(applied: Callable[[], int]) -> Callable[[], None]:
 def _listener(node: Node, watches: Watches) -> Listener:
     async def serve(channel: Channel, hello: Hello) -> None:
         if hello.role == "peer":
-            node.links[hello.node_id].poke()
+            node.links.open(hello.node_id)
+            link = node.links.get(hello.node_id)
+            if link is not None:
+                link.poke()
         await Session(node, channel, hello, watches).run()
 
     def refuse(who: str, code: str, reason: str) -> None:
@@ -258,12 +298,17 @@ async def _stop_on_signal(node: Node) -> None:
     node.driver.stop()
 
 
+def _answers(node: Node, peer: int, progress: Progress) -> bool:
+    link = node.links.get(peer)
+    return link is not None and link.is_connected and progress.acked_sequence > 0
+
+
 async def _hand_over(node: Node) -> None:
     core = node.driver.replica.core
     active = {
         peer: progress.match_index
         for peer, progress in core.progress.items()
-        if node.links[peer].is_connected and progress.acked_sequence
+        if peer in core.configuration.voters and _answers(node, peer, progress)
     }
     if not active:
         return

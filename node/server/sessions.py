@@ -11,24 +11,29 @@ connection: each request looks first whether anybody is still there.
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import asdict, astuple
 from functools import partial
 from typing import Any, cast
 
 import trio
 
+from node.config import ConfigError, SnapshotSettings
 from node.raft.errors import RemoteProtocolError
 from node.raft.messages import Message, sender_of
 from node.replica import Ticket
+from node.replica.compaction import CompactionPolicy
 from node.server.driver import Source, Work, now_us
 from node.server.journal import node_name
 from node.server.node import Node
 from node.server.watches import Watches
 from node.transport.channel import Channel, FrameTooLargeError
+from node.wire.changes import CHANGES_MAX, change_from_map
 from node.wire.codec import TEXT_MAX, WireError, decode
 from node.wire.framing import FrameError
 from node.wire.messages import (
     Applied,
     Cancel,
+    ChangeMembers,
     Document,
     Failure,
     GetStatus,
@@ -39,8 +44,10 @@ from node.wire.messages import (
     Read,
     ReadLog,
     Role,
+    SetCompaction,
     SetFaults,
     Subscribe,
+    TakeSnapshot,
     TransferLeadership,
     Watch,
     WireMessage,
@@ -63,6 +70,7 @@ HALF_CLOSE_SECONDS_MAX = 10.0
 
 _CLIENT = frozenset({Propose, Read, Watch, Cancel})
 _ADMIN = _CLIENT | {GetStatus, TransferLeadership, SetFaults, ReadLog}
+_ADMIN |= {ChangeMembers, TakeSnapshot, SetCompaction}
 ALLOWED: dict[Role, frozenset[type[Any]]] = {
     "peer": frozenset(),  # peers speak Raft alone
     "client": _CLIENT,
@@ -102,6 +110,9 @@ class Session:
             SetFaults: self._set_faults,
             ReadLog: self._read_log,
             Subscribe: self._subscribe,
+            ChangeMembers: self._change_members,
+            TakeSnapshot: self._take_snapshot,
+            SetCompaction: self._set_compaction,
         }
         self._misbehaviour: RemoteProtocolError | None = None
         self._reading = trio.CancelScope()
@@ -272,7 +283,7 @@ class Session:
         self._node.driver.replica.read(ticket, message.query, message.mode, message.here, now)
         if message.mode == "stale":
             # Its answer may be large: into the bounded buffer with it, before the next one is made.
-            for source, answer in self._node.driver.replica.take_replies():
+            for source, answer in self._node.driver.replica.take_replies(now_us()):
                 cast(Source, source).reply_nowait(answer)
 
     def _is_long(self, request_id: int, query: bytes) -> bool:
@@ -301,6 +312,31 @@ class Session:
 
     def _transfer(self, message: TransferLeadership, now: int) -> None:
         self._node.driver.replica.transfer(Ticket(self, message.id), message.target, now)
+
+    def _change_members(self, message: ChangeMembers, now: int) -> None:
+        if len(message.changes) > CHANGES_MAX:
+            self._fail(message.id, "bad_request", f"more than {CHANGES_MAX} changes")
+            return
+        try:
+            changes = [change_from_map(document) for document in message.changes]
+        except ValueError as error:
+            self._fail(message.id, "bad_request", str(error)[:TEXT_MAX])
+            return
+        self._node.driver.replica.change_membership(Ticket(self, message.id), changes, now)
+
+    def _take_snapshot(self, message: TakeSnapshot, now: int) -> None:
+        self._node.driver.replica.take_snapshot(Ticket(self, message.id))
+
+    def _set_compaction(self, message: SetCompaction, now: int) -> None:
+        settings = SnapshotSettings(message.entries, message.bytes_max, message.tail)
+        try:
+            settings.check()
+        except ConfigError as error:
+            self._fail(message.id, "bad_request", f"{error}; {error.hint}")
+            return
+        snapshots = self._node.driver.replica.snapshots
+        snapshots.policy = CompactionPolicy(*astuple(settings))
+        self.reply_nowait(Document(message.id, asdict(snapshots.policy)))
 
     def _set_faults(self, message: SetFaults, now: int) -> None:
         try:

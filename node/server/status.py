@@ -4,14 +4,18 @@ import os
 import time
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from node.faults import LinkPolicy
 from node.machines.base import Describable, StateMachine
+from node.raft.configuration import Configuration
 from node.raft.messages import LogEntry
+from node.raft.progress import Progress
 from node.replica import Replica
 from node.server.driver import DiskStats, now_us
 from node.server.eventhub import EventHub
+from node.server.journal import describe_configuration
 from node.transport.peers import PeerLink
 from node.wire.envelope import EnvelopeError, unseal
 
@@ -51,7 +55,7 @@ class Status:
             "id": core.id,
             "boot": self._boot,
             "pid": os.getpid(),
-            "role": core.role_name,
+            "role": self._role(),
             "term": core.term,
             "voted_for": core.voted_for,
             "leader": core.leader_id,
@@ -61,19 +65,18 @@ class Status:
             "commit_index": core.commit_index,
             "last_applied": self._replica.last_applied,
             "voting": core.voting,
+            "configuration": core.configuration.to_map(),
+            "configuration_index": core.configuration_index,
+            "snapshot": self._snapshot(),
+            "compaction": asdict(self._replica.snapshots.policy),
+            "age_ms": None if (age_us := core.age_us(now_us())) is None else age_us // 1000,
             "up_ms": round((time.monotonic() - self._started) * 1000),
             "links": {str(peer): self._link_state(link) for peer, link in self._links.items()},
             "link_errors": {
                 str(peer): link.last_error for peer, link in self._links.items() if link.last_error
             },
             "progress": {
-                str(peer): {
-                    "match_index": progress.match_index,
-                    "next_index": progress.next_index,
-                    "state": str(progress.state),
-                    "inflight": len(progress.inflight),
-                }
-                for peer, progress in core.progress.items()
+                str(peer): _progress(progress, now_us()) for peer, progress in core.progress.items()
             },
             "faults": [
                 {**rule.to_map(), "hits": self._policy.hits[rule.fault]}
@@ -96,6 +99,20 @@ class Status:
                 "data": last.data,
             },
         }
+
+    def _role(self) -> str:
+        """The role, or learner: a follower that is a member without a vote."""
+        core = self._replica.core
+        if core.role_name == "follower" and core.id in core.configuration.learners:
+            return "follower" if core.is_voter else "learner"
+        return core.role_name
+
+    def _snapshot(self) -> dict[str, Any] | None:
+        snapshot = self._replica.core.snapshot
+        if snapshot is None:
+            return None
+        which = snapshot.id
+        return {"index": which.index, "term": which.term, "bytes": which.size}
 
     def _leading_ms(self) -> int | None:
         since = self._replica.core.leading_since
@@ -136,6 +153,27 @@ class Status:
         }
 
 
+def _progress(progress: Progress, now: int) -> dict[str, Any]:
+    """What the leader knows about a member; `heard_ms`: how long ago it answered last."""
+    document: dict[str, Any] = {
+        "match_index": progress.match_index,
+        "next_index": progress.next_index,
+        "state": str(progress.state),
+        "inflight": len(progress.inflight),
+        "heard_ms": None if progress.heard_at is None else (now - progress.heard_at) // 1000,
+        "caught_up": None if progress.round is None else progress.round.is_caught_up,
+    }
+    transfer = progress.transfer
+    if transfer is not None:
+        document["snapshot"] = {
+            "index": transfer.snapshot.index,
+            "bytes": transfer.snapshot.size,
+            "acked_bytes": transfer.acked_offset,
+            "sent_bytes": transfer.sent_bytes,
+        }
+    return document
+
+
 def entry_document(index: int, entry: LogEntry, machine: StateMachine) -> dict[str, Any]:
     """One entry for people: what it is, how big, and what `machine` says that it does.
 
@@ -144,6 +182,8 @@ def entry_document(index: int, entry: LogEntry, machine: StateMachine) -> dict[s
     document: dict[str, Any] = {"index": index, "term": entry.term, "kind": "noop", "bytes": 0}
     if entry.entry is None:
         return document
+    if isinstance(entry.entry, Configuration):
+        return document | {"kind": "config", "preview": describe_configuration(entry.entry)}
     document |= {"kind": "command", "bytes": len(entry.entry)}
     try:
         header, payload = unseal(entry.entry)

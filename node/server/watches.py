@@ -7,7 +7,7 @@ of the batch before: who starts a new watch from there gets some changes twice, 
 from dataclasses import dataclass
 from typing import Protocol
 
-from node.machines.base import HistoryLostError, StateMachine, Watchable
+from node.machines.base import HistoryLostError, Watchable
 from node.server.driver import Driver, now_us
 from node.wire.messages import Changes, Failure, Watch, WireMessage
 
@@ -39,18 +39,17 @@ _Found = dict[tuple[bytes, int], list[bytes]]
 class Watches:
     """All watches of a node, by connection and request id."""
 
-    def __init__(self, driver: Driver, machine: StateMachine, frame_bytes_max: int) -> None:
+    def __init__(self, driver: Driver, frame_bytes_max: int) -> None:
         self._changes_bytes_max = frame_bytes_max - FRAME_OVERHEAD_BYTES
         self._driver = driver
         self._replica = driver.replica
         self._behind: dict[tuple[Watcher, int], None] = {}  # who was not told yet, first come first
         self._goes_on = False
-        self._machine = machine
         self._following: dict[tuple[Watcher, int], _Following] = {}
 
     def add(self, watcher: Watcher, message: Watch) -> None:
         """Start a watch; what is kept since `message.since` comes at once."""
-        if not isinstance(self._machine, Watchable):
+        if not isinstance(self._replica.machine, Watchable):
             self._fail(watcher, message.id, "bad_request", "this state machine has no changes")
             return
         if len(self._following) >= WATCHES_MAX:
@@ -89,7 +88,7 @@ class Watches:
                 self._send(watcher, request_id, self._following[key], found, is_first=False)
 
     def _changes(self, query: bytes, since: int, found: _Found) -> list[bytes]:
-        machine = self._machine
+        machine = self._replica.machine
         assert isinstance(machine, Watchable), "checked when the watch began"
         key = (query, since)
         if key not in found:

@@ -23,6 +23,14 @@ class CorruptionError(StorageError):
     """What was read back is not what was written; the message says what, and which index."""
 
 
+class WrongClusterError(CorruptionError):
+    """It is whole, and another cluster's."""
+
+
+class FormatVersionError(StorageError):
+    """It was written by another version, which writes it in another way."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stored:
     """What a node finds at boot.
@@ -96,13 +104,13 @@ class SnapshotStore(Protocol):
     def put(self, chunk: ReceivedChunk) -> None:
         """Take a part of one that is coming in, in order. Not durable on return.
 
-        Raises DiskFullError, StorageError.
+        Raises DiskFullError (it may be tried again), StorageError.
         """
         ...
 
     def receive(self, snapshot: SnapshotId) -> Snapshot:
         """All its parts have come in: check them, and keep it, durably. It does not count before it
-        was saved. Raises CorruptionError, DiskFullError, StorageError.
+        was saved. Raises CorruptionError, DiskFullError, StorageError; what came in is gone then.
         """
         ...
 

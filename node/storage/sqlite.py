@@ -1,11 +1,13 @@
-"""One SQLite database a node: its term and vote, and its log.
+"""One SQLite database a node: its term and vote, its log, and what it knows of its snapshots.
 
 Write-ahead logging with synchronous=FULL makes each commit one flush of the disk, and a batch is
-one transaction: term, vote, truncation and new entries land together or not at all. A checksum
-beside each entry covers its index and term too, so an entry that rots, or that turns up in the
-place of another, is found at boot, and so is a lost end of the log, whose last index lies beside
-the vote; `wal` finds damage in what SQLite has not folded into the database yet. A node that finds
-such damage refuses to start, since it may have promised what it lost.
+one transaction: term, vote, truncation and new entries land together or not at all. `rows` says how
+damage is found when a node boots, and `wal` finds it in what SQLite has not folded into the
+database yet. A node that finds such damage refuses to start, since it may have promised what it
+lost.
+
+A log is compacted by moving its base: what lies at or below it is not read any more, whether it is
+there or not. It is deleted a little with each save, so that no save takes long.
 
 An error of the disk is final: after a failed flush nobody knows what reached it, and a second try
 may succeed without having written (fsyncgate). The exception is a full disk, which SQLite reports
@@ -15,54 +17,39 @@ before it writes anything.
 import errno
 import os
 import sqlite3
-import zlib
-from collections.abc import Iterator, Sequence
 from contextlib import closing
+from itertools import count
 from pathlib import Path
+from typing import NoReturn
 
+from node.raft.configuration import Configuration
+from node.raft.log import EntryId
 from node.raft.messages import LogEntry
-from node.raft.ready import HardState
-from node.storage.base import CorruptionError, DiskFullError, StorageError, Stored
+from node.raft.ready import HardState, Ready
+from node.storage import rows
+from node.storage.base import (
+    CorruptionError,
+    DiskFullError,
+    FormatVersionError,
+    StorageError,
+    Stored,
+)
+from node.storage.rows import DamagedRowError, Identity, State
 from node.storage.wal import find_damage
 
-FORMAT_VERSION = 1
 WAL_PAGES_MAX = 1000
 """The write-ahead log is folded into the database when it has this many pages of 4 KiB."""
 WAL_BYTES_MAX = 8 * 1024 * 1024
 """A larger one, which only a large batch makes, is cut back to this size after it was folded."""
+SWEPT_ENTRIES_MAX = 256
+"""So many compacted entries are deleted in a save, or twice as many as it writes."""
+SWEPT_BYTES_MAX = 512 * 1024
+"""The like for their bytes. It is overstepped by one entry."""
 
-_SCHEMA = """
-CREATE TABLE node (
-    only INTEGER PRIMARY KEY CHECK (only = 1),
-    format INTEGER NOT NULL, cluster_id TEXT NOT NULL, node_id INTEGER NOT NULL
-) STRICT;
-CREATE TABLE hard_state (
-    only INTEGER PRIMARY KEY CHECK (only = 1),
-    current_term INTEGER NOT NULL, voted_for INTEGER, last_index INTEGER NOT NULL,
-    crc INTEGER NOT NULL
-) STRICT;
-CREATE TABLE log (
-    idx INTEGER PRIMARY KEY, term INTEGER NOT NULL, entry BLOB, crc INTEGER NOT NULL
-) STRICT;
-"""
 # SQLite's messages quote the file, so damage may show as text that cannot be decoded.
-_DISK_ERRORS = (sqlite3.Error, OSError, UnicodeDecodeError, OverflowError)
+DISK_ERRORS = (sqlite3.Error, OSError, UnicodeDecodeError, OverflowError)
 # A copy of earlier files would have forgotten promises as well: never suggest one.
 _ADVICE = "wipe this node: it then has no vote, and the others go on without it"
-
-_INSERT = "INSERT INTO log (idx, term, entry, crc) VALUES (?, ?, ?, ?)"
-_SAVE_STATE = "INSERT OR REPLACE INTO hard_state VALUES (1, ?, ?, ?, ?)"
-
-
-def _entry_crc(index: int, term: int, entry: bytes | None) -> int:
-    kind = b"-" if entry is None else b"+"
-    return zlib.crc32(entry or b"", zlib.crc32(b"%d %d %s" % (index, term, kind)))
-
-
-def _state_row(state: HardState, last_index: int) -> tuple[int, int | None, int, int]:
-    """Term, vote, where the log ends, and a checksum over them."""
-    crc = zlib.crc32(f"{state.current_term} {state.voted_for} {last_index}".encode())
-    return (*state, last_index, crc)
 
 
 class SqliteStorage:
@@ -72,48 +59,52 @@ class SqliteStorage:
         """Open what `create` made.
 
         Raises FileNotFoundError, CorruptionError (also for the database of another node or
-        cluster), StorageError.
+        cluster), FormatVersionError, StorageError.
         """
         if not path.exists():
             raise FileNotFoundError(errno.ENOENT, "no database", str(path))
         self._path = path
         self._error: StorageError | None = None
+        self._is_swept = False
+        """Nothing is left at or below the base."""
+        self._may_sweep = True
         self._connection: sqlite3.Connection | None = None
         try:
-            _check_write_ahead_log(path)
+            check_write_ahead_log(path)
             self._db = self._connection = _connect(path)
-            row = self._db.execute("SELECT format, cluster_id, node_id FROM node").fetchone()
-            self._hard_state, self._last_index = self._load_state()
-        except _DISK_ERRORS as error:
+            self._identity = rows.read_identity(self._db.execute("SELECT * FROM node").fetchone())
+            self._state = rows.read_state(self._db.execute(SELECT_STATE).fetchone())
+            if self._identity[:2] != (cluster_id, node_id):
+                raise DamagedRowError(
+                    f"it is not the database of node {node_id} of this cluster, but of node "
+                    f"{self._identity.node_id} of {self._identity.cluster_id}"
+                )
+        except (*DISK_ERRORS, DamagedRowError, FormatVersionError) as error:
             self.close()
-            raise _translate(error, path) from error
+            raise translate(error, path) from error
         except CorruptionError:
             self.close()
             raise
-        if row != (FORMAT_VERSION, cluster_id, node_id):
-            self.close()
-            raise CorruptionError(
-                f"{path} is not the database of node {node_id} of this cluster: {row}"
-            )
 
     @classmethod
-    def create(cls, path: Path, cluster_id: str, node_id: int) -> None:
+    def create(cls, path: Path, cluster_id: str, node_id: int, first: Configuration) -> None:
         """Make an empty database, readable by its owner only, durable on return.
 
-        Raises FileExistsError, StorageError.
+        `first` is the configuration that the cluster is made with, the same on all of its nodes;
+        one without voters for a node that is to be added. Raises FileExistsError, StorageError.
         """
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         try:
             with closing(_connect(path)) as db:
-                db.executescript(_SCHEMA)
+                db.executescript(rows.SCHEMA)
                 db.execute("BEGIN IMMEDIATE")
-                identity = (FORMAT_VERSION, cluster_id, node_id)
-                db.execute("INSERT INTO node VALUES (1, ?, ?, ?)", identity)
-                db.execute(_SAVE_STATE, _state_row(HardState(0, None), 0))
+                identity = Identity(cluster_id, node_id, first)
+                db.execute(rows.INSERT_NODE, rows.identity_row(identity))
+                db.execute(rows.SAVE_STATE, rows.state_row(State(HardState(0, None))))
                 db.execute("COMMIT")
         except sqlite3.Error as error:
             path.unlink(missing_ok=True)
-            raise _translate(error, path) from error
+            raise translate(error, path) from error
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -121,91 +112,78 @@ class SqliteStorage:
             os.close(folder)
 
     def load(self) -> Stored:
+        state = self._state
         try:
-            log = list(self._load_log())
-        except _DISK_ERRORS as error:
-            raise _translate(error, self._path) from error
-        if len(log) != self._last_index:
-            raise _damaged(
-                self._path,
-                f"entry {len(log) + 1} is missing, the log went on to {self._last_index}",
-            )
-        if log and log[-1].term > self._hard_state.current_term:
-            raise _damaged(
-                self._path,
-                f"entry {len(log)} has term {log[-1].term}, above the saved term "
-                f"{self._hard_state.current_term}",
-            )
-        return Stored(self._hard_state, log)
+            found = self._db.execute(SELECT_LOG, (state.base.index,))
+            log = rows.read_log(state, found, _raise)
+            found = self._db.execute(SELECT_SNAPSHOTS)
+            snapshots = rows.read_snapshots(state, log, found, _raise)
+        except (*DISK_ERRORS, DamagedRowError) as error:
+            raise translate(error, self._path) from error
+        return Stored(
+            state.hard_state,
+            log,
+            self._identity.first,
+            state.base,
+            snapshots,
+            state.commit_index,
+        )
 
-    def _load_state(self) -> tuple[HardState, int]:
-        row = self._db.execute(
-            "SELECT current_term, voted_for, last_index, crc FROM hard_state"
-        ).fetchone()
-        if row is None or _state_row(HardState(row[0], row[1]), row[2]) != row:
-            raise _damaged(self._path, "the saved term and vote are damaged")
-        return HardState(row[0], row[1]), row[2]
-
-    def _load_log(self) -> Iterator[LogEntry]:
-        expected = 1
-        for index, term, entry, crc in self._db.execute(
-            "SELECT idx, term, entry, crc FROM log ORDER BY idx"
-        ):
-            if index != expected:
-                raise _damaged(self._path, f"entry {expected} is missing")
-            is_typed = type(term) is int and (entry is None or type(entry) is bytes)
-            if not is_typed or _entry_crc(index, term, entry) != crc:
-                raise _damaged(self._path, f"entry {index} is damaged (checksum)")
-            yield LogEntry(term, entry)
-            expected += 1
-
-    def save(
-        self,
-        hard_state: HardState | None,
-        truncate_from: int | None,
-        first_index: int,
-        entries: Sequence[LogEntry],
-    ) -> None:
+    # -- writing -----------------------------------------------------------------------------------
+    def save(self, batch: Ready) -> None:
         if self._error is not None:
             raise self._error
-        assert truncate_from is None or truncate_from >= 1, "the log begins at 1"
-        kept = (
-            self._last_index if truncate_from is None else min(truncate_from - 1, self._last_index)
-        )
-        assert not entries or first_index == kept + 1, "the log has no holes"
-        state = hard_state or self._hard_state
-        last_index = kept + len(entries)
+        state = self._state.after(batch)
+        is_same_log = batch.truncate_from is None and batch.base is None and not batch.entries
+        if is_same_log and batch.hard_state is None and batch.snapshot is None:
+            return
         try:
-            self._write(_state_row(state, last_index), truncate_from, first_index, entries)
-        except _DISK_ERRORS as error:
-            failure = _translate(error, self._path)
+            self._write(state, batch)
+        except DISK_ERRORS as error:
+            failure = translate(error, self._path)
             if isinstance(failure, DiskFullError):
+                self._may_sweep = False  # it takes space for a while, which the batch may need
                 self._roll_back()
             else:
                 self._error = failure
             raise failure from error
-        self._hard_state, self._last_index = state, last_index
+        self._may_sweep = True
+        self._state = state
 
-    def _write(
-        self,
-        state_row: tuple[int, int | None, int, int],
-        truncate_from: int | None,
-        first_index: int,
-        entries: Sequence[LogEntry],
-    ) -> None:
+    def _write(self, state: State, batch: Ready) -> None:
         db = self._db
         db.execute("BEGIN IMMEDIATE")
-        db.execute(_SAVE_STATE, state_row)
-        if truncate_from is not None:
-            db.execute("DELETE FROM log WHERE idx >= ?", (truncate_from,))
+        db.execute(rows.SAVE_STATE, rows.state_row(state))
+        if batch.truncate_from is not None:
+            db.execute("DELETE FROM log WHERE idx >= ?", (batch.truncate_from,))
         db.executemany(
-            _INSERT,
-            (
-                (index, term, entry, _entry_crc(index, term, entry))
-                for index, (term, entry) in enumerate(entries, first_index)
-            ),
+            rows.INSERT_ENTRY, map(rows.entry_row, count(batch.first_index), batch.entries)
         )
+        if batch.snapshot is not None:
+            db.execute(rows.SAVE_SNAPSHOT, rows.snapshot_row(batch.snapshot))
+        if state.base != self._state.base:
+            db.execute("DELETE FROM snapshot WHERE idx < ?", (state.base.index,))
+            self._is_swept = False
+        is_swept = self._is_swept or (self._may_sweep and self._sweep(state.base, batch.entries))
         db.execute("COMMIT")
+        self._is_swept = is_swept
+
+    def _sweep(self, base: EntryId, written: list[LogEntry]) -> bool:
+        """Delete some of what was compacted, and say whether there was nothing any more. It must
+        be more than `written`, or the file would grow without end.
+        """
+        room = max(SWEPT_BYTES_MAX, 2 * sum(len(e) for _, e in written if type(e) is bytes))
+        limit = max(SWEPT_ENTRIES_MAX, 2 * len(written))
+        last = None
+        for index, size in self._db.execute(_SELECT_COMPACTED, (base.index, limit)).fetchall():
+            last = index
+            room -= size
+            if room < 0:
+                break
+        if last is None:
+            return True
+        self._db.execute("DELETE FROM log WHERE idx <= ?", (last,))
+        return False
 
     def _roll_back(self) -> None:
         """SQLite may have rolled back by itself."""
@@ -220,6 +198,17 @@ class SqliteStorage:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+SELECT_STATE = (
+    "SELECT current_term, voted_for, base_index, base_term, last_index, commit_index, crc "
+    "FROM hard_state"
+)
+SELECT_LOG = "SELECT idx, term, kind, entry, crc FROM log WHERE idx > ? ORDER BY idx"
+SELECT_SNAPSHOTS = "SELECT idx, term, size, digest, configuration, crc FROM snapshot"
+_SELECT_COMPACTED = (
+    "SELECT idx, ifnull(length(entry), 0) FROM log WHERE idx <= ? ORDER BY idx LIMIT ?"
+)
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -237,7 +226,8 @@ def _connect(path: Path) -> sqlite3.Connection:
     return db
 
 
-def _check_write_ahead_log(path: Path) -> None:
+def check_write_ahead_log(path: Path) -> None:
+    """To be called before SQLite opens the database. Raises CorruptionError, OSError."""
     log_path = path.with_name(f"{path.name}-wal")
     try:
         with log_path.open("rb") as log:
@@ -245,14 +235,23 @@ def _check_write_ahead_log(path: Path) -> None:
     except FileNotFoundError:
         return  # the node was stopped cleanly
     if offset is not None:
-        raise _damaged(log_path, f"damaged at byte {offset}, in front of saves that were flushed")
+        raise damaged(log_path, f"damaged at byte {offset}, in front of saves that were flushed")
 
 
-def _damaged(path: Path, what: str) -> CorruptionError:
+def damaged(path: Path, what: str) -> CorruptionError:
     return CorruptionError(f"{path}: {what}; {_ADVICE}")
 
 
-def _translate(error: Exception, path: Path) -> StorageError:
+def _raise(what: str) -> NoReturn:
+    raise DamagedRowError(what)
+
+
+def translate(error: Exception, path: Path) -> StorageError:
+    """What an error of SQLite, or a row, means for the database at `path`."""
+    if isinstance(error, DamagedRowError):
+        return damaged(path, str(error))
+    if isinstance(error, FormatVersionError):
+        return FormatVersionError(f"{path}: {error}")
     if isinstance(error, UnicodeDecodeError):
         return CorruptionError(f"{path} is damaged: its texts are not readable; {_ADVICE}")
     code = getattr(error, "sqlite_errorcode", None)

@@ -2,7 +2,7 @@
 
 import os
 import random
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 
 import trio
@@ -35,7 +35,7 @@ class Identity:
     token: bytes
     node_id: int
     incarnation: int
-    peer_ids: Collection[int]
+    peer_ids: Container[int]
     frame_bytes_max: int
 
 

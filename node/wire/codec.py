@@ -13,15 +13,15 @@ from typing import Any
 import cbor2
 
 from node.raft import messages as raft
-from node.raft.messages import LogEntry, Message
+from node.raft.messages import Message
 from node.wire import messages as wire
-from node.wire.cbor import CborError, load_plain
+from node.wire.cbor import INTEGER_MAX, CborError, load_plain
+from node.wire.entries import EntryError, read_entries, write_entry
 from node.wire.framing import frame
 from node.wire.messages import WireMessage
 
-INTEGER_MAX = 2**62
-"""Far below what SQLite keeps, so that nothing counted up from a peer's number overflows there."""
 TEXT_MAX = 4096
+DIGEST_BYTES_MAX = 64
 DEPTH_MAX = 16
 _RAFT_BASE = 1
 _WIRE_BASE = 32
@@ -80,13 +80,13 @@ def _check_of(annotation: Any) -> Check:  # noqa: ANN401
     return _SIMPLE[annotation]
 
 
-def _is_entry(value: Any) -> bool:  # noqa: ANN401
-    return (
-        type(value) is list
-        and len(value) == 2
-        and _is_integer(value[0])
-        and (value[1] is None or type(value[1]) is bytes)
-    )
+_SPECIAL: dict[tuple[type[Any], str], Check] = {
+    # The entries themselves are looked at when they are made, once for both.
+    (raft.AppendEntries, "entries"): lambda value: type(value) is list,
+    (raft.InstallSnapshot, "digest"): (
+        lambda value: type(value) is bytes and len(value) <= DIGEST_BYTES_MAX
+    ),
+}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def _kind(number: int, message_type: type[Any]) -> Kind:
     fields = tuple(
         (
             field.name,
-            _is_list_of(_is_entry) if field.name == "entries" else _check_of(hints[field.name]),
+            _SPECIAL.get((message_type, field.name)) or _check_of(hints[field.name]),
         )
         for field in dataclasses.fields(message_type)
     )
@@ -121,7 +121,7 @@ _BY_TYPE = {kind.type: (kind.number, tuple(name for name, _ in kind.fields)) for
 def encode(message: Message | WireMessage) -> bytes:
     """The message as one CBOR array."""
     number, names = _BY_TYPE[type(message)]
-    return cbor2.dumps([number, *(getattr(message, name) for name in names)])
+    return cbor2.dumps([number, *(getattr(message, name) for name in names)], default=write_entry)
 
 
 def encode_frame(message: Message | WireMessage) -> bytes:
@@ -149,7 +149,10 @@ def decode(payload: bytes) -> Message | WireMessage:
         if not check(value):
             raise WireError(f"{kind.type.__name__}.{name} is of a wrong type or out of range")
     if kind.type is raft.AppendEntries:
-        values[5] = [LogEntry(term, entry) for term, entry in values[5]]
+        try:
+            values[5] = read_entries(values[5])
+        except EntryError as error:
+            raise WireError(f"AppendEntries.entries: {error}") from error
     message: Message | WireMessage = kind.type(*values[1:])
     return message
 

@@ -10,7 +10,7 @@ authenticates; it does not encrypt.
 
 import hmac
 import struct
-from collections.abc import Collection
+from collections.abc import Container
 
 from node.wire.messages import PROTOCOL_VERSION, Challenge, Goodbye, Hello, Role, Welcome
 
@@ -90,7 +90,7 @@ def check_hello(
     cluster_id: str,
     challenge_nonce: bytes,
     node_id: int,
-    peer_ids: Collection[int],
+    peer_ids: Container[int],
 ) -> Goodbye | None:
     """None when the dialling side may come in, to node `node_id`, else why not."""
     if hello.protocol != PROTOCOL_VERSION:

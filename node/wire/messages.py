@@ -11,7 +11,7 @@ from typing import Any, Literal
 PROTOCOL_VERSION = 1
 
 Role = Literal["peer", "client", "admin", "observer"]
-ReadMode = Literal["linearizable", "stale"]
+ReadMode = Literal["linearizable", "lease", "stale"]
 Outcome = Literal["none", "unknown"]
 
 
@@ -105,11 +105,14 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`Read` is done, at a state that includes every entry up to `index`."""
+    """`Read` is done, at a state that includes every entry up to `index`. `age_ms`: for so long at
+    most it may have been overtaken; 0 for one that was current when it was read, None: unknown.
+    """
 
     id: int
     index: int
     result: bytes
+    age_ms: int | None = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +149,36 @@ class TransferLeadership:
 
     id: int
     target: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeMembers:
+    """Change who belongs to the cluster, all of it at once. Each change is a map: `do` is add,
+    promote, demote or remove, `id` a node; add also has `address`, host:port, and `promote`,
+    whether it becomes a voter by itself once it has caught up.
+    """
+
+    id: int
+    changes: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class TakeSnapshot:
+    """Keep the present state of this node, and shorten its log."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetCompaction:
+    """When this node takes snapshots from now on, until it is started anew: see SnapshotSettings
+    in `node.config`.
+    """
+
+    id: int
+    entries: int
+    bytes_max: int
+    tail: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,4 +250,7 @@ WireMessage = (
     | Document
     | Subscribe
     | Happened
+    | ChangeMembers
+    | TakeSnapshot
+    | SetCompaction
 )

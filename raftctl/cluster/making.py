@@ -3,7 +3,7 @@
 import os
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from node.config import (
@@ -11,6 +11,8 @@ from node.config import (
     Limits,
     NodeAddress,
     RaftSettings,
+    SnapshotSettings,
+    first_configuration,
     save_cluster,
     write_private,
 )
@@ -34,6 +36,7 @@ class Plan:
     machine: str
     raft: RaftSettings
     limits: Limits
+    snapshots: SnapshotSettings = field(default_factory=SnapshotSettings)
     is_ephemeral: bool = False
     is_data_dir: bool = False
 
@@ -53,7 +56,9 @@ def make_cluster(plan: Plan) -> None:
         machine_path="" if plan.machine == "kv" else os.getcwd(),
         raft=plan.raft,
         limits=plan.limits,
+        snapshots=plan.snapshots,
     )
+    first = first_configuration(spec.nodes)
     _check_is_ours(plan)
     try:
         plan.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -61,7 +66,7 @@ def make_cluster(plan: Plan) -> None:
         for node in spec.nodes:
             folder = plan.folder / node.name
             folder.mkdir(mode=0o700)
-            SqliteStorage.create(folder / "raft.db", spec.cluster_id, node.id)
+            SqliteStorage.create(folder / "raft.db", spec.cluster_id, node.id, first)
         if plan.is_ephemeral:
             (plan.folder / "ephemeral").touch()
         save_cluster(plan.folder, spec)  # last: the folder is a cluster from here on

@@ -52,7 +52,7 @@ def _type_text(annotation: Any) -> str:
         dict[str, Any]: "map",
         list[dict[str, Any]]: "array of maps",
     }
-    return names.get(annotation, "array of [term: int, entry: bytes or null]")
+    return names.get(annotation, "array of [term: int, entry: bytes, null or map]")
 
 
 def test_every_kind_stands_in_the_table() -> None:

@@ -13,6 +13,7 @@ from node.raft.ready import HardState
 from node.storage.base import CorruptionError, Stored
 from node.storage.sqlite import WAL_PAGES_MAX, SqliteStorage
 from node.storage.wal import FRAME_HEADER_BYTES, find_damage
+from tests.storage.batches import FIRST, batch
 
 HEADER_BYTES = 32
 SAVES = 6
@@ -29,12 +30,12 @@ class Crashed:
         """The size of the log after each save."""
         living = folder / "living"
         living.mkdir()
-        SqliteStorage.create(living / "raft.db", "demo", 1)
+        SqliteStorage.create(living / "raft.db", "demo", 1, FIRST)
         with closing(SqliteStorage(living / "raft.db", "demo", 1)) as storage:
             self._note(storage, living)
             for number in range(1, SAVES + 1):
                 entry = LogEntry(number, bytes([number]) * entry_bytes)
-                storage.save(HardState(number, number), None, number, [entry])
+                storage.save(batch(HardState(number, number), None, number, [entry]))
                 self._note(storage, living)
             self.database = (living / "raft.db").read_bytes()
             self.log = (living / "raft.db-wal").read_bytes()
@@ -144,13 +145,14 @@ def test_b30_zeroed_block_in_front_of_flushed_saves_is_refused(crashed: Crashed)
 def reused(tmp_path: Path) -> Iterator[tuple[Path, SqliteStorage]]:
     """A storage whose log was folded into the database and begun again over the old frames."""
     path = tmp_path / "raft.db"
-    SqliteStorage.create(path, "demo", 1)
+    SqliteStorage.create(path, "demo", 1, FIRST)
     with closing(SqliteStorage(path, "demo", 1)) as storage:
         number = 0
         size = -1
         while number < 3 * WAL_PAGES_MAX:
             number += 1
-            storage.save(HardState(number, None), None, number, [LogEntry(number, b"x" * 9000)])
+            entry = LogEntry(number, b"x" * 9000)
+            storage.save(batch(HardState(number, None), None, number, [entry]))
             grown = Path(f"{path}-wal").stat().st_size
             if grown == size:
                 break

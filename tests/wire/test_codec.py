@@ -11,9 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from node.raft import messages as raft
+from node.raft.configuration import MEMBERS_MAX, Configuration
 from node.raft.messages import LogEntry
 from node.wire import codec, messages
-from node.wire.codec import DEPTH_MAX, INTEGER_MAX, KINDS, TEXT_MAX, Kind, WireError
+from node.wire.cbor import INTEGER_MAX
+from node.wire.codec import DEPTH_MAX, DIGEST_BYTES_MAX, KINDS, TEXT_MAX, Kind, WireError
+from node.wire.entries import ADDRESS_MAX
 from node.wire.framing import FrameReader
 
 AnyMessage = raft.Message | messages.WireMessage
@@ -22,7 +25,7 @@ NUMBERS = {
     **{1: "RequestPreVote", 2: "RequestPreVoteResponse", 3: "RequestVote"},
     **{4: "RequestVoteResponse", 5: "AppendEntries", 6: "AppendEntriesResponse"},
     **{7: "TimeoutNow", 8: "ReadIndexRequest", 9: "ReadIndexResponse"},
-    10: "StaleTerm",
+    **{10: "StaleTerm", 11: "InstallSnapshot", 12: "InstallSnapshotResponse"},
     **{32: "Challenge", 33: "Hello", 34: "Welcome", 35: "Goodbye", 36: "Propose", 37: "Read"},
     **{38: "Watch", 39: "Cancel", 40: "Applied", 41: "Answer", 42: "Changes", 43: "Failure"},
     **{44: "GetStatus", 45: "TransferLeadership", 46: "SetFaults", 47: "ReadLog"},
@@ -42,7 +45,23 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
     max_leaves=8,
 )
 MAPS = st.dictionaries(TEXTS, VALUES, max_size=3)
-ENTRIES = st.builds(LogEntry, INTEGERS, st.none() | st.binary(max_size=40))
+MEMBERS = st.integers(1, 50) | st.just(INTEGER_MAX)
+
+
+@st.composite
+def _configurations(draw: st.DrawFn) -> Configuration:
+    """Configurations that an entry can hold."""
+    voters = draw(st.frozensets(MEMBERS, min_size=1, max_size=5))
+    learners = draw(st.frozensets(MEMBERS, max_size=3)) - voters
+    outgoing = draw(st.frozensets(MEMBERS, max_size=3))
+    promotable = frozenset(each for each in learners if draw(st.booleans()))
+    members = sorted(voters | learners | outgoing)
+    addresses = tuple((each, draw(TEXTS)) for each in members if draw(st.booleans()))
+    return Configuration(voters, learners, outgoing, promotable, addresses)
+
+
+CONFIGURATIONS = _configurations()
+ENTRIES = st.builds(LogEntry, INTEGERS, st.none() | st.binary(max_size=40) | CONFIGURATIONS)
 BY_ANNOTATION: dict[Any, st.SearchStrategy[Any]] = {
     int: INTEGERS,
     str: TEXTS,
@@ -100,6 +119,84 @@ def test_entries_come_out_as_log_entries() -> None:
     assert isinstance(decoded, raft.AppendEntries)
     assert [type(entry) for entry in decoded.entries] == [LogEntry] * 3
     assert decoded.entries == entries
+
+
+CONFIGURATION = Configuration(
+    frozenset({1, 2, 3}), frozenset({4}), frozenset({5}), frozenset({4}), ((1, "h:1"), (4, "h:4"))
+)
+CONFIGURATION_MAP = {
+    "voters": [1, 2, 3],
+    "learners": [4],
+    "outgoing": [5],
+    "promotable": [4],
+    "addresses": {"1": "h:1", "4": "h:4"},
+}
+
+
+def test_configuration_travels_as_a_map() -> None:
+    entries = [LogEntry(1, b"a"), LogEntry(2, CONFIGURATION), LogEntry(2, None)]
+    payload = codec.encode(raft.AppendEntries(2, 1, 0, 0, entries, 0, 1))
+    assert cbor2.loads(payload)[5] == [[1, b"a"], [2, CONFIGURATION_MAP], [2, None]]
+    decoded = codec.decode(payload)
+    assert isinstance(decoded, raft.AppendEntries)
+    assert decoded.entries == entries
+    assert type(decoded.entries[1].entry) is Configuration
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"voters": []}, "a cluster needs a voter"),
+        ({"voters": [1, 2, 4]}, "4 as voter and learner"),
+        ({"voters": [1, -2]}, "no list of numbers"),
+        ({"voters": [1, True]}, "no list of numbers"),
+        ({"voters": [1, 2.0]}, "no list of numbers"),
+        ({"voters": {"1": 1}}, "no list of numbers"),
+        ({"voters": None}, "no list of numbers"),
+        ({"voters": [1, INTEGER_MAX + 1]}, "out of range"),
+        ({"voters": list(range(10, 10 + MEMBERS_MAX))}, "more than"),
+        ({"voters": [1] * (MEMBERS_MAX + 1)}, "no list of numbers"),
+        ({"promotable": [1]}, "only learners"),
+        ({"addresses": {"9": "h:9"}}, "somebody who is no member"),
+        ({"addresses": {"x": "h:9"}}, "no map of texts"),
+        ({"addresses": {"": "h:9"}}, "no map of texts"),
+        ({"addresses": {"1": 5}}, "no map of texts"),
+        ({"addresses": {1: "h:1"}}, "not CBOR"),
+        ({"addresses": [["1", "h:1"]]}, "no map of texts"),
+        ({"addresses": {"1": "x" * (ADDRESS_MAX + 1)}}, "too long"),
+        ({"addresses": {"\u00b2": "h:1"}}, "no map of texts"),
+        ({"addresses": {"9" * 5000: "h:1"}}, "not a configuration"),
+        ({"observers": [6]}, "not a configuration"),
+    ],
+)
+def test_configuration_that_is_none_is_refused(change: dict[Any, Any], reason: str) -> None:
+    payload = _row(5, 2, 1, 0, 0, [[1, b"a"], [2, CONFIGURATION_MAP | change]], 0, 1)
+    with pytest.raises(WireError, match=reason):
+        codec.decode(payload)
+
+
+def test_configuration_without_anybody_is_no_entry() -> None:
+    """A node that is to be added is founded with one; in a log it would leave nobody to decide."""
+    for payload in ([[2, {}]], [[2, {"voters": []}]]):
+        with pytest.raises(WireError, match="without voters"):
+            codec.decode(_row(5, 2, 1, 0, 0, payload, 0, 1))
+
+
+def test_what_is_no_entry_is_never_sent() -> None:
+    entries = [LogEntry(1, b"a"), LogEntry(1, object())]
+    with pytest.raises(TypeError, match="object cannot be sent"):
+        codec.encode(raft.AppendEntries(2, 1, 0, 0, entries, 0, 1))
+
+
+@pytest.mark.parametrize("length", [0, 16, DIGEST_BYTES_MAX, DIGEST_BYTES_MAX + 1])
+def test_digest_of_a_snapshot_has_a_limit(length: int) -> None:
+    payload = _row(11, 2, 1, 7, 1, 100, b"d" * length, 0, b"data", 3)
+    if length > DIGEST_BYTES_MAX:
+        with pytest.raises(WireError, match=r"InstallSnapshot\.digest"):
+            codec.decode(payload)
+    else:
+        expected = raft.InstallSnapshot(2, 1, 7, 1, 100, b"d" * length, 0, b"data", 3)
+        assert codec.decode(payload) == expected
 
 
 def test_encode_frame_is_the_encoding_in_a_frame() -> None:
@@ -302,6 +399,7 @@ BAD: dict[Any, list[Any]] = {
 BAD_ENTRIES: list[Any] = [
     *(None, {}, b"", [1], [[1]], [[1, b"a", 1]], [[b"a", 1]], [[-1, b""]], [[True, b""]]),
     *([[1, "a"]], [[2**63, b""]], [[1, 0]], [{"term": 1, "entry": b""}], [[1, b""], []]),
+    *([[1, {}]], [[1, {"voters": [1.0]}]], [[1, [1]]], [[1, b"a"], [1, {"voters": "1"}]]),
 ]
 
 
@@ -309,7 +407,7 @@ def _good_and_bad(kind: Kind) -> list[tuple[Any, list[Any]]]:
     fields = []
     for name, annotation in typing.get_type_hints(kind.type).items():
         if name == "entries":
-            fields.append(([[1, b"a"], [1, None]], BAD_ENTRIES))
+            fields.append(([[1, b"a"], [1, None], [1, {"voters": [1]}]], BAD_ENTRIES))
         elif typing.get_origin(annotation) is typing.Literal:
             bad = ["", "nobody", b"peer", 1, None, ["peer"], {}]
             fields.append((typing.get_args(annotation)[0], bad))

@@ -1,0 +1,75 @@
+"""Reads under a lease: a leader that a majority has answered lately need not ask it again.
+
+Thesis 6.4.1. Whoever answered a leader helps to elect no other for an election timeout, counted
+from when it heard (thesis 4.2.3), which is after the message left. So the lease is counted from
+there, and ends sooner than that timeout by what the clocks of two nodes may differ in rate
+(`lease_percent`: with 90, a tenth). Nothing here depends on what any clock shows, only on how fast
+it goes, and it must not step: a monotonic one.
+
+Two things would break the promise, and are kept from it. A node that restarts has forgotten whom it
+heard, so it elects nobody for a timeout after its boot. And a successor that was told to campaign
+(thesis 3.10) is elected in spite of it, so a leader that named one has no lease any more.
+"""
+
+from typing import TYPE_CHECKING
+
+from node.raft import reading
+from node.raft.roles import Follower, Leader, Round
+
+if TYPE_CHECKING:
+    from node.raft.core import RaftCore
+
+ROUNDS_MAX = 64
+
+
+def note_round(core: "RaftCore", leader: Leader, now: int) -> None:
+    """Messages that leave from now on may begin a lease when they are answered."""
+    _forget_old(core, leader)
+    if len(leader.rounds) < ROUNDS_MAX:
+        leader.rounds.append(Round(leader.sequence, now))
+
+
+def _forget_old(core: "RaftCore", leader: Leader) -> None:
+    """Keep the newest round that a quorum has answered, and those after it."""
+    acked = reading.acked_by_quorum(core, leader)
+    while len(leader.rounds) > 1 and leader.rounds[1].sequence < acked:
+        leader.rounds.popleft()
+
+
+def _confirmed_at(core: "RaftCore", leader: Leader) -> int | None:
+    """When the newest messages that a quorum has answered began to leave."""
+    _forget_old(core, leader)
+    if not leader.rounds or leader.rounds[0].sequence >= reading.acked_by_quorum(core, leader):
+        return None
+    return leader.rounds[0].began_at
+
+
+def lease_index(core: "RaftCore", now: int) -> int | None:
+    """The index at which this leader may serve a read at `now`; None where it has to ask first.
+
+    It needs the followers' side of the promise, which `check_quorum` is.
+    """
+    leader = core.role
+    if not isinstance(leader, Leader) or not (leader.may_lease and core.config.check_quorum):
+        return None
+    if core.commit_index < leader.first_index:
+        return None
+    confirmed_at = _confirmed_at(core, leader)
+    lasts_us = core.config.election_timeout_us * core.config.lease_percent // 100
+    if confirmed_at is None or now >= confirmed_at + lasts_us:
+        return None
+    return core.commit_index
+
+
+def age_us(core: "RaftCore", now: int) -> int | None:
+    """For how long, at most, this node may have missed what its leader did.
+
+    A leader misses nothing as long as a majority answers it.
+    """
+    if isinstance(core.role, Leader):
+        heard_at = _confirmed_at(core, core.role)
+    elif isinstance(core.role, Follower):
+        heard_at = core.leader_heard_at
+    else:
+        heard_at = None
+    return None if heard_at is None else max(now - heard_at, 0)

@@ -1,0 +1,185 @@
+"""The replica's side of snapshots: when one is taken, and what has to be done for it elsewhere.
+
+Writing a snapshot down, and reading one back, take longer than an election timeout. So both are
+jobs: plain functions over what nobody else touches, which the host runs on a thread of its own, one
+at a time. The replica hears of the result in its own turn, and only then does anything change.
+"""
+
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass
+
+from node.machines.base import Snapshotable
+from node.raft.configuration import Configuration
+from node.raft.core import RaftCore
+from node.raft.snapshot import Snapshot, SnapshotId
+from node.replica.compaction import CompactionPolicy
+from node.replica.outbox import Outbox
+from node.replica.pending import Ticket
+from node.replica.state import NewMachine, State, restore
+from node.storage.base import SnapshotStore
+from node.wire.messages import Document
+
+Pace = Callable[[Iterator[bytes]], Iterator[bytes]]
+"""Gives the same parts, and leaves others time between them."""
+
+
+@dataclass(frozen=True, slots=True)
+class WriteSnapshot:
+    """Keep the state after entry `index`, whose parts were captured then."""
+
+    index: int
+    term: int
+    configuration: Configuration
+    parts: Iterator[bytes]
+
+    def run(self, store: SnapshotStore, pace: Pace) -> Snapshot:
+        """Raises StorageError, and what the machine's `snapshot` raises."""
+        return store.write(self.index, self.term, self.configuration, pace(self.parts))
+
+
+@dataclass(frozen=True, slots=True)
+class LoadSnapshot:
+    """Check what came in from the leader, and make a machine of it."""
+
+    snapshot: SnapshotId
+    new_machine: NewMachine
+    sessions_max: int
+
+    def run(self, store: SnapshotStore, pace: Pace) -> State:
+        """Raises StorageError, CorruptionError among them."""
+        received = store.receive(self.snapshot)
+        parts = pace(store.load(self.snapshot))
+        return restore(received, parts, self.new_machine, self.sessions_max)
+
+
+Job = WriteSnapshot | LoadSnapshot
+
+
+class Snapshotting:
+    """The snapshots of one replica."""
+
+    def __init__(
+        self, core: RaftCore, outbox: Outbox, policy: CompactionPolicy, since_bytes: int = 0
+    ) -> None:
+        self.policy = policy
+        self._core = core
+        self._outbox = outbox
+        self._since = 0 if core.snapshot is None else core.snapshot.index
+        self._bytes_since = since_bytes
+        self._waiting: list[Ticket] = []
+        self._next_write: WriteSnapshot | None = None
+        self._next_load: LoadSnapshot | None = None
+        self._under_way: Job | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a snapshot is being written or loaded."""
+        return self._under_way is not None
+
+    # -- jobs --------------------------------------------------------------------------------------
+    def take_job(self) -> Job | None:
+        """What to run next, if nothing is under way; its end is told by `written`, `end`."""
+        if self._under_way is not None:
+            return None
+        if self._next_load is not None:
+            self._under_way, self._next_load = self._next_load, None
+        elif self._next_write is not None:
+            self._under_way, self._next_write = self._next_write, None
+        return self._under_way
+
+    def load(self, snapshot: SnapshotId, new_machine: NewMachine, sessions_max: int) -> None:
+        """The last part of `snapshot` came in."""
+        self._next_load = LoadSnapshot(snapshot, new_machine, sessions_max)
+
+    # -- taking one --------------------------------------------------------------------------------
+    def applied(self, index: int, size: int) -> bool:
+        """Entry `index` was applied, a command of `size` bytes. Whether a snapshot is due."""
+        self._bytes_since += size
+        return self.policy.is_due(index, self._since, self._bytes_since)
+
+    def ask(self, ticket: Ticket, index: int) -> bool:
+        """Somebody wants a snapshot of the state after `index`, and hears of it when it is there.
+
+        Gives whether it has to be captured now.
+        """
+        saved = self._core.snapshot
+        if saved is not None and saved.index == index and not self.is_writing:
+            self._outbox.reply(ticket, Document(ticket.id, _document(saved)))
+            return False
+        self._waiting.append(ticket)
+        return not self.is_writing
+
+    @property
+    def is_writing(self) -> bool:
+        return self._next_write is not None or isinstance(self._under_way, WriteSnapshot)
+
+    def capture(self, index: int, term: int, parts: Iterator[bytes]) -> None:
+        """`parts` describe the state after `index`."""
+        configuration = self._core.log.configuration_at(index)
+        self._next_write = WriteSnapshot(index, term, configuration, parts)
+        self._since, self._bytes_since = index, 0
+
+    def written(self, snapshot: Snapshot) -> bool:
+        """It is durable: record it and shorten the log. False: a newer one came in meanwhile."""
+        self._under_way = None
+        counts = self._core.snapshot_saved(snapshot, self._compact_to(snapshot.index))
+        for ticket in self._take_waiting():
+            self._outbox.reply(ticket, Document(ticket.id, _document(snapshot)))
+        return counts
+
+    def _compact_to(self, index: int) -> int:
+        """Up to where the log may go, behind a snapshot at `index`."""
+        core, policy = self._core, self.policy
+        entries = core.entries(core.first_index, core.last_index)
+        kept = size = 0
+        for _, entry in reversed(entries[: index - core.first_index + 1]):
+            size += len(entry) if type(entry) is bytes else 0
+            if kept >= policy.tail or size > policy.bytes_max // 2:
+                break
+            kept += 1
+        size = sum(len(entry) for _, entry in entries if type(entry) is bytes)
+        compact_to = index - kept
+        if policy.holds_back(len(entries), size):
+            compact_to = min(compact_to, core.needed_index)
+        return compact_to
+
+    # -- ends --------------------------------------------------------------------------------------
+    def failed(self, message: str) -> None:
+        """The job under way came to nothing."""
+        is_write = isinstance(self._under_way, WriteSnapshot)
+        self._under_way = None
+        if is_write:
+            for ticket in self._take_waiting():
+                self._outbox.fail(ticket, "snapshot_failed", message)
+
+    def installed(self, state: State) -> None:
+        self._since, self._bytes_since = state.index, 0
+
+    def load_ended(self) -> None:
+        self._under_way = None
+
+    def forget(self, source: Hashable) -> None:
+        self._waiting = [ticket for ticket in self._waiting if ticket.source != source]
+
+    def stop(self, message: str) -> None:
+        for ticket in self._take_waiting():
+            self._outbox.fail(ticket, "stopping", message, "unknown")
+
+    def _take_waiting(self) -> list[Ticket]:
+        waiting, self._waiting = self._waiting, []
+        return waiting
+
+
+def can_snapshot(machine: object) -> bool:
+    return isinstance(machine, Snapshotable)
+
+
+def _document(snapshot: Snapshot) -> dict[str, object]:
+    which = snapshot.id
+    return {
+        "index": which.index,
+        "term": which.term,
+        "bytes": which.size,
+        "digest": which.digest.hex(),
+        "configuration": snapshot.configuration.to_map(),
+    }

@@ -1,0 +1,113 @@
+"""A node's database, looked at from outside: while the node runs, or after it died.
+
+Nothing is written, and nothing tidied up: what is found there next time, by the node or by whoever
+looks for the cause of its end, is what was found this time.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
+
+from node.storage import rows
+from node.storage.base import CorruptionError, FormatVersionError, StorageError, Stored
+from node.storage.rows import DamagedRowError
+from node.storage.sqlite import (
+    DISK_ERRORS,
+    SELECT_LOG,
+    SELECT_SNAPSHOTS,
+    SELECT_STATE,
+    check_write_ahead_log,
+    translate,
+)
+
+DAMAGES_MAX = 1000
+"""More are not listed."""
+_TRIES_MAX = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """What is in a database. `stored.log` ends in front of the first damaged entry; `damage` says,
+    a line each, what keeps the node from starting.
+    """
+
+    cluster_id: str
+    node_id: int
+    stored: Stored
+    damage: tuple[str, ...]
+
+
+def read_database(path: Path) -> Inspected:
+    """Raises FileNotFoundError; CorruptionError when nothing can be said; FormatVersionError;
+    StorageError, also for a node that starts or stops all the time.
+    """
+    for _ in range(_TRIES_MAX):
+        before = _files(path)
+        inspected = _read(path, is_folded=before.log_bytes == 0)
+        if before.log_bytes > 0 or _files(path) == before:
+            return inspected
+    raise StorageError(f"{path} changes while it is being read: try again")
+
+
+class _Files(NamedTuple):
+    database: tuple[int, int]
+    log_bytes: int
+
+
+def _files(path: Path) -> _Files:
+    """What tells whether anybody wrote. Raises FileNotFoundError."""
+    found = path.stat()
+    try:
+        log_bytes = path.with_name(f"{path.name}-wal").stat().st_size
+    except FileNotFoundError:
+        log_bytes = 0
+    return _Files((found.st_size, found.st_mtime_ns), log_bytes)
+
+
+def _read(path: Path, is_folded: bool) -> Inspected:
+    damage: list[str] = []
+
+    def report(what: str) -> None:
+        if len(damage) < DAMAGES_MAX:
+            damage.append(what)
+
+    try:
+        check_write_ahead_log(path)
+    except CorruptionError as error:
+        report(str(error))
+    try:
+        with closing(_connect(path, is_folded)) as db:
+            db.execute("BEGIN")  # all of it as it was at one moment
+            identity = rows.read_identity(db.execute("SELECT * FROM node").fetchone())
+            state = rows.read_state(db.execute(SELECT_STATE).fetchone())
+            found = db.execute(SELECT_LOG, (state.base.index,))
+            log = rows.read_log(state, _until_error(found, path, report), report)
+            found = db.execute(SELECT_SNAPSHOTS)
+            snapshots = rows.read_snapshots(state, log, _until_error(found, path, report), report)
+    except (*DISK_ERRORS, DamagedRowError, FormatVersionError) as error:
+        raise translate(error, path) from error
+    stored = Stored(
+        state.hard_state, log, identity.first, state.base, snapshots, state.commit_index
+    )
+    return Inspected(identity.cluster_id, identity.node_id, stored, tuple(damage))
+
+
+def _connect(path: Path, is_folded: bool) -> sqlite3.Connection:
+    """Without a write-ahead log there is nobody to agree with, and SQLite is told so: it would make
+    the files for that, and leave them behind. With one it needs them, and leaves the log alone.
+    """
+    mode = "immutable=1" if is_folded else "mode=ro"
+    return sqlite3.connect(f"file:{quote(str(path))}?{mode}", uri=True, isolation_level=None)
+
+
+def _until_error(
+    found: Iterable[rows.Row], path: Path, report: Callable[[str], None]
+) -> Iterator[rows.Row]:
+    try:
+        yield from found
+    except DISK_ERRORS as error:
+        report(str(translate(error, path)))

@@ -1,0 +1,335 @@
+"""A node's snapshots as files, `<index>-<term>.snap`, and the one that is coming in.
+
+A file appears under its name only once all of it is durable: it is written aside, flushed, renamed,
+and the folder is flushed. A crash leaves the old ones, and maybe a piece that the next start
+removes. While a file grows it is flushed every few megabytes: one flush of hundreds of them at the
+end would hold up those of the log, which votes and heartbeats wait for.
+"""
+
+import errno
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from node.raft.configuration import Configuration
+from node.raft.snapshot import ReceivedChunk, Snapshot, SnapshotId
+from node.storage.base import CorruptionError, DiskFullError, StorageError
+from node.storage.snapshot_format import Header, SnapshotReader, Tally, encode
+
+FLUSHED_BYTES_MAX = 4 * 1024 * 1024
+"""No flush has to write more than about this."""
+_BLOCK_BYTES = 256 * 1024
+_OPEN_FILES_MAX = 4
+"""Of those that are being sent."""
+_INCOMING = "incoming.part"
+_SUFFIX = ".snap"
+_ASIDE = ".tmp"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+class SnapshotFiles:
+    """`SnapshotStore` in a folder of its own."""
+
+    def __init__(self, folder: Path, cluster_id: str) -> None:
+        """Make the folder where there is none, and remove what a crash left in it.
+
+        Raises DiskFullError, StorageError.
+        """
+        self._folder = folder
+        self._cluster_id = cluster_id
+        self._sending: dict[SnapshotId, int] = {}
+        self._sending_lock = threading.Lock()
+        self._incoming: _Incoming | None = None
+        self._incoming_lock = threading.Lock()
+        with _disk_errors(folder):
+            if not folder.exists():
+                folder.mkdir(mode=0o700)
+                _flush_folder(folder.parent)
+            for leftover in (*folder.glob(f"*{_ASIDE}"), folder / _INCOMING):
+                leftover.unlink(missing_ok=True)
+
+    def _path(self, index: int, term: int) -> Path:
+        return self._folder / f"{index:016}-{term}{_SUFFIX}"
+
+    # -- one of one's own --------------------------------------------------------------------------
+    def write(
+        self, index: int, term: int, configuration: Configuration, parts: Iterator[bytes]
+    ) -> Snapshot:
+        path = self._path(index, term)
+        aside = path.with_suffix(_ASIDE)
+        header = Header(self._cluster_id, index, term, configuration)
+        with _removed_on_error(aside):
+            tally = _write_flushed(aside, encode(header, parts))
+            self._publish(aside, path)
+        return Snapshot(SnapshotId(index, term, tally.size, tally.digest), configuration)
+
+    def _publish(self, aside: Path, path: Path) -> None:
+        with _disk_errors(path):
+            aside.replace(path)
+            _flush_folder(self._folder)
+
+    def load(self, snapshot: SnapshotId) -> Iterator[bytes]:
+        path = self._path(snapshot.index, snapshot.term)
+        with _opened(path) as reader:
+            yield from reader.parts_of(self._cluster_id, snapshot)
+
+    def keep(self, snapshots: frozenset[SnapshotId]) -> None:
+        names = {self._path(each.index, each.term).name for each in snapshots}
+        with self._sending_lock, _disk_errors(self._folder):
+            for gone in self._sending.keys() - snapshots:
+                os.close(self._sending.pop(gone))
+            for path in self._folder.glob(f"*{_SUFFIX}"):
+                if path.name not in names:
+                    path.unlink(missing_ok=True)
+
+    # -- sending -----------------------------------------------------------------------------------
+    def read(self, snapshot: SnapshotId, offset: int, length: int) -> bytes | None:
+        path = self._path(snapshot.index, snapshot.term)
+        with self._sending_lock, _disk_errors(path):
+            descriptor = self._sending.get(snapshot)
+            if descriptor is None:
+                descriptor = self._open_to_send(path, snapshot)
+            if descriptor is None:
+                return None
+            data = os.pread(descriptor, length, offset)
+        return data if len(data) == length else None
+
+    def _open_to_send(self, path: Path, snapshot: SnapshotId) -> int | None:
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+        if os.fstat(descriptor).st_size != snapshot.size:
+            os.close(descriptor)
+            return None
+        if len(self._sending) >= _OPEN_FILES_MAX:
+            os.close(self._sending.pop(next(iter(self._sending))))
+        self._sending[snapshot] = descriptor
+        return descriptor
+
+    # -- one that comes in -------------------------------------------------------------------------
+    def put(self, chunk: ReceivedChunk) -> None:
+        path = self._folder / _INCOMING
+        with self._incoming_lock, _disk_errors(path):
+            if chunk.offset == 0:
+                self._drop_incoming()
+                self._incoming = _Incoming(chunk.snapshot, _GrowingFile(path))
+            incoming = self._incoming
+            assert incoming is not None, "what comes in begins at its beginning"
+            assert incoming.snapshot == chunk.snapshot, "what comes in begins at its beginning"
+            incoming.file.put(chunk.offset, chunk.data)
+
+    def receive(self, snapshot: SnapshotId) -> Snapshot:
+        path = self._path(snapshot.index, snapshot.term)
+        aside = path.with_name(f"received-{path.stem}{_ASIDE}")
+        with _removed_on_error(aside), closing(self._take_incoming(snapshot, aside)) as file:
+            with _opened(aside) as reader:
+                for _ in reader.parts_of(self._cluster_id, snapshot):
+                    pass
+            with _disk_errors(aside):
+                file.flush()
+            self._publish(aside, path)
+        return Snapshot(snapshot, reader.header.configuration)
+
+    def _take_incoming(self, snapshot: SnapshotId, aside: Path) -> "_GrowingFile":
+        """Out of the way of another one, which may begin while this one is being checked."""
+        with self._incoming_lock, _disk_errors(aside):
+            incoming = self._incoming
+            if incoming is None or incoming.snapshot != snapshot:
+                raise CorruptionError(f"{aside}: the snapshot did not come in")
+            (self._folder / _INCOMING).rename(aside)
+            self._incoming = None
+            return incoming.file
+
+    def _drop_incoming(self) -> None:
+        if self._incoming is not None:
+            incoming, self._incoming = self._incoming, None
+            incoming.file.close()
+
+    def close(self) -> None:
+        """Release the open files. Nothing is lost by leaving it out."""
+        with self._incoming_lock:
+            self._drop_incoming()
+        with self._sending_lock:
+            while self._sending:
+                os.close(self._sending.popitem()[1])
+
+
+class _GrowingFile:
+    """A new file, of its owner only, that is flushed as it grows. Raises OSError."""
+
+    def __init__(self, path: Path) -> None:
+        flags = os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC
+        self._descriptor = os.open(path, flags, 0o600)
+        self._size = 0
+        self._flushed = 0
+        self._error: OSError | None = None
+        """Of the flush that failed: what it was to write may be lost, whatever a later one says."""
+
+    def put(self, offset: int, data: bytes) -> None:
+        """Bytes that are there already may be put again."""
+        assert offset <= self._size, "parts come in order"
+        view = memoryview(data)
+        while view:
+            written = os.pwrite(self._descriptor, view[:FLUSHED_BYTES_MAX], offset)
+            view = view[written:]
+            offset += written
+            self._size = max(self._size, offset)
+            if self._size - self._flushed >= FLUSHED_BYTES_MAX and self._error is None:
+                self._flush(os.fdatasync)
+                self._flushed = self._size
+
+    def flush(self) -> None:
+        if self._error is not None:
+            raise self._error
+        self._flush(os.fsync)
+
+    def _flush(self, flush: Callable[[int], None]) -> None:
+        try:
+            flush(self._descriptor)
+        except OSError as error:
+            self._error = error
+            raise
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+@dataclass(frozen=True, slots=True)
+class _Incoming:
+    snapshot: SnapshotId
+    file: _GrowingFile
+
+
+# -- files of any cluster --------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class SnapshotFile:
+    """What there is to say about a file. `damage` is None for a whole one; `header` is None if it
+    cannot be read; `part_count` counts the sound ones, and size and digest are of what was read.
+    """
+
+    header: Header | None
+    part_count: int
+    size: int
+    digest: bytes
+    damage: str | None
+
+
+def describe_snapshot(path: Path) -> SnapshotFile:
+    """Read all of a file, without a state machine. Raises StorageError for one that is not there,
+    or that the disk does not give.
+    """
+    with _opened_raw(path) as read:
+        try:
+            reader = SnapshotReader(read)
+        except CorruptionError as error:
+            return SnapshotFile(None, 0, path.stat().st_size, b"", str(error))
+        damage = None
+        try:
+            for _ in reader.parts():
+                pass
+        except CorruptionError as error:
+            damage = str(error)
+        tally = reader.tally
+        return SnapshotFile(reader.header, reader.part_count, tally.size, tally.digest, damage)
+
+
+@contextmanager
+def open_snapshot(path: Path, cluster_id: str | None = None) -> Iterator[SnapshotReader]:
+    """A file from anywhere: its header, and its parts one by one.
+
+    Raises CorruptionError, WrongClusterError for the file of another cluster than `cluster_id`,
+    StorageError.
+    """
+    with _opened(path) as reader:
+        if cluster_id is not None:
+            reader.check_cluster(cluster_id)
+        yield reader
+
+
+# -- the disk --------------------------------------------------------------------------------------
+@contextmanager
+def _opened(path: Path) -> Iterator[SnapshotReader]:
+    with _opened_raw(path) as read:
+        yield SnapshotReader(read, str(path))
+
+
+@contextmanager
+def _opened_raw(path: Path) -> Iterator[Callable[[int], bytes]]:
+    """How to read the file, with the disk's errors as ours."""
+    with _disk_errors(path):
+        try:
+            file = path.open("rb", buffering=_BLOCK_BYTES)
+        except FileNotFoundError as error:
+            raise CorruptionError(f"{path}: the snapshot is missing") from error
+
+    def read(length: int) -> bytes:
+        try:
+            return file.read(length)
+        except OSError as error:
+            raise _translate(error, path) from error
+
+    with file:
+        yield read
+
+
+def _write_flushed(path: Path, pieces: Iterator[bytes]) -> Tally:
+    """Make a file, durable but for its name. Raises StorageError; what `pieces` raises."""
+    tally = Tally()
+    with _disk_errors(path):
+        file = _GrowingFile(path)
+    with closing(file):
+        for block in _blocks(pieces):
+            with _disk_errors(path):
+                file.put(tally.size, block)
+            tally.add(block)
+        with _disk_errors(path):
+            file.flush()
+    return tally
+
+
+def _blocks(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The same bytes in fewer pieces."""
+    block = bytearray()
+    for piece in pieces:
+        block += piece
+        if len(block) >= _BLOCK_BYTES:
+            yield bytes(block)
+            block.clear()
+    yield bytes(block)
+
+
+def _flush_folder(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _removed_on_error(path: Path) -> Iterator[None]:
+    """Pages that a failed flush lost look clean afterwards: such a file is never tried again."""
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def _disk_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _translate(error, path) from error
+
+
+def _translate(error: OSError, path: Path) -> StorageError:
+    if error.errno in _FULL:
+        return DiskFullError(f"{path}: no space is left")
+    return StorageError(f"{path}: {error.strerror or error}")
