@@ -281,6 +281,14 @@ class RaftCore:
         """
         return proposing.propose(self, entries)
 
+    def forward(self, proposal_id: int, entry: Any) -> None:  # noqa: ANN401 - of the host's own type
+        """Hand `entry` to the leader, which may take it. That it did shows when it is committed;
+        that it did not, in a ProposalRefused with `proposal_id`, unless that is lost.
+
+        Raises NotLeaderError, with None, when no other node is known to lead.
+        """
+        proposing.forward(self, proposal_id, entry)
+
     def change_membership(self, changes: Collection[Change], now: int) -> int:
         """Change who belongs to the cluster; see `membership.change`. Gives the entry's index."""
         return membership.change(self, changes, now)

@@ -30,6 +30,7 @@ NUMBERS = {
     **{38: "Watch", 39: "Cancel", 40: "Applied", 41: "Answer", 42: "Changes", 43: "Failure"},
     **{44: "GetStatus", 45: "TransferLeadership", 46: "SetFaults", 47: "ReadLog"},
     **{48: "Document", 49: "Subscribe", 50: "Happened"},
+    **{13: "ForwardProposal", 14: "ProposalRefused"},
     **{51: "ChangeMembers", 52: "TakeSnapshot", 53: "SetCompaction"},
 }
 
