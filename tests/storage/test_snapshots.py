@@ -189,15 +189,18 @@ def test_part_may_be_put_again_and_a_first_one_begins_anew(
     assert store.receive(snapshot.id) == snapshot
 
 
-def test_part_that_does_not_follow_is_our_own_mistake(
+def test_part_that_does_not_follow_is_refused(
     store: SnapshotStore, sent: tuple[Snapshot, bytes]
 ) -> None:
+    """Parts may be under way when one in front of them could not be written."""
     snapshot, data = sent
-    wrong = SnapshotId(7, 1, 2000, b"other")
-    _put(store, snapshot.id, data[:100])
-    for which, offset in ((snapshot.id, 101), (wrong, 100)):
-        with pytest.raises(AssertionError):
+    other = SnapshotId(7, 1, 2000, b"other")
+    for which, offset in ((snapshot.id, 100), (snapshot.id, 101), (other, 100)):
+        with pytest.raises(CorruptionError, match=r"in front of byte 101|did not come in"):
             store.put(ReceivedChunk(which, offset, b"a", False))
+        _put(store, snapshot.id, data[:100])
+    _put(store, snapshot.id, data)
+    assert store.receive(snapshot.id) == snapshot
 
 
 def test_snapshot_that_is_not_what_was_promised_is_refused_and_gone(
@@ -426,8 +429,7 @@ def test_b34_no_space_for_a_snapshot_leaves_the_old_one(
             break
         except DiskFullError:
             pass
-        names = [name for name in _names(folder) if name != "incoming.part"]
-        assert set(names) <= {_file_of(folder, old).name, "0000000000000009-2.snap"}
+        assert set(_names(folder)) <= {_file_of(folder, old).name, "0000000000000009-2.snap"}
         assert list(files.load(old.id)) == OLD
         way(files, sent)  # there is space again
         assert list(files.load(sent[0].id)) == NEW
@@ -453,34 +455,29 @@ def test_b33_any_other_error_of_the_disk_is_a_storage_error(
     assert step > 4
 
 
-def test_b34_part_that_found_no_space_can_be_put_again(
-    files: SnapshotFiles, disk: Disk, sent: tuple[Snapshot, bytes]
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
+@pytest.mark.parametrize("call", ["pwrite", "fdatasync"])
+def test_b34_part_that_the_disk_does_not_take_gives_back_the_space_of_all(
+    files: SnapshotFiles, folder: Path, disk: Disk, number: int, call: str
 ) -> None:
-    snapshot, data = sent
-    _put(files, snapshot.id, data[:200])
-    with disk.failing(0, OSError(errno.ENOSPC, "no space")), pytest.raises(DiskFullError):
-        files.put(ReceivedChunk(snapshot.id, 200, data[200:300], False))
-    files.put(ReceivedChunk(snapshot.id, 200, data[200:], True))
-    assert files.receive(snapshot.id) == snapshot
-
-
-def test_b33_flush_that_failed_is_not_taken_back_by_a_later_one(
-    files: SnapshotFiles, disk: Disk
-) -> None:
-    """It may have lost what it was to write, though it is still there to be read."""
+    """And a flush that failed is not followed by one that says that all is well (fsyncgate)."""
     leader = MemorySnapshots("demo")
     snapshot = leader.write(9, 2, FIRST, iter([bytes(FLUSHED_BYTES_MAX + 1000)]))
-    size = snapshot.id.size
-    data = leader.read(snapshot.id, 0, size)
+    data = leader.read(snapshot.id, 0, snapshot.id.size)
     assert data is not None
     files.put(ReceivedChunk(snapshot.id, 0, data[:1000], False))
-    with disk.failing(1, OSError(errno.ENOSPC, "no space")), pytest.raises(DiskFullError):
+    at = ["pwrite", "fdatasync"].index(call)
+    with disk.failing(at, OSError(number, "no")), pytest.raises(StorageError) as caught:
         files.put(ReceivedChunk(snapshot.id, 1000, data[1000:], True))
-    assert disk.calls[-1] == "fdatasync"
-    files.put(ReceivedChunk(snapshot.id, 1000, data[1000:], True))
-    with pytest.raises(DiskFullError):
+    assert disk.calls[-2:] == [call, "unlink"]
+    assert isinstance(caught.value, DiskFullError) == (number == errno.ENOSPC)
+    assert _names(folder) == []
+    with pytest.raises(CorruptionError, match="did not come in"):
+        files.put(ReceivedChunk(snapshot.id, 1000, data[1000:], True))
+    with pytest.raises(CorruptionError, match="did not come in"):
         files.receive(snapshot.id)
-    assert files.read(snapshot.id, 0, 1) is None
+    _put(files, snapshot.id, data, 100_000)
+    assert files.receive(snapshot.id) == snapshot
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES])
