@@ -199,8 +199,11 @@ def read_log(state: State, rows: Iterable[Row], report: Callable[[str], None]) -
     index, term = state.base.index, state.base.term
     for row in rows:
         expected, index = index + 1, row[0]
+        if index != expected:
+            is_sound = False
+            rest = "" if index == expected + 1 else f", and all up to {index - 1}"
+            report(f"entry {expected} is missing{rest}")
         try:
-            _check_follows(expected, index)
             entry = read_entry(row)
             if entry.term < term:
                 raise DamagedRowError(f"entry {index} has term {entry.term}, after term {term}")
@@ -218,13 +221,6 @@ def read_log(state: State, rows: Iterable[Row], report: Callable[[str], None]) -
         current = state.hard_state.current_term
         report(f"entry {index} has term {term}, above the saved term {current}")
     return log
-
-
-def _check_follows(expected: int, index: int) -> None:
-    if index == expected + 1:
-        raise DamagedRowError(f"entry {expected} is missing")
-    if index != expected:
-        raise DamagedRowError(f"entry {expected} is missing, and all up to {index - 1}")
 
 
 def read_snapshots(
