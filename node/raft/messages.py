@@ -181,6 +181,27 @@ class InstallSnapshotResponse:
     damaged: bool
 
 
+@dataclass(frozen=True, slots=True)
+class ForwardProposal:
+    """A node that does not lead hands an entry to its leader, under a number of its own. It learns
+    that the entry was taken when it applies it.
+    """
+
+    term: int
+    proposer_id: int
+    proposal_id: int
+    entry: Any
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalRefused:
+    """The entry of a ForwardProposal was not appended, and will not be."""
+
+    term: int
+    responder_id: int
+    proposal_id: int
+
+
 Message = (
     RequestPreVote
     | RequestPreVoteResponse
@@ -194,6 +215,8 @@ Message = (
     | StaleTerm
     | InstallSnapshot
     | InstallSnapshotResponse
+    | ForwardProposal
+    | ProposalRefused
 )
 
 
@@ -206,7 +229,7 @@ def sender_of(message: Message) -> int:
             return sender
         case RequestVote(candidate_id=sender) | RequestPreVote(candidate_id=sender):
             return sender
-        case ReadIndexRequest(requester_id=sender):
+        case ReadIndexRequest(requester_id=sender) | ForwardProposal(proposer_id=sender):
             return sender
         case _:
             return message.responder_id

@@ -8,6 +8,7 @@ import pytest
 from node.raft.configuration import Configuration
 from node.raft.errors import RemoteProtocolError
 from node.raft.events import SnapshotDamaged, SnapshotInstalled, SnapshotSending, SnapshotSent
+from node.raft.installing import REFUSED_REST
 from node.raft.messages import (
     AppendEntries,
     InstallSnapshot,
@@ -27,13 +28,38 @@ def test_b44_late_answer_about_an_earlier_transfer_of_the_same_snapshot_changes_
     assert [chunk.offset for chunk in chunks] == [0, 100, 200]
     solo.has_of(which, 300, 200)
     last = solo.newest_sequence
-    (question,) = chunks_to(solo.has_of(which, 0, damaged=True))
+    assert solo.has_of(which, 0, damaged=True) == [], "who refused one rests first"
+    (question,) = after_a_rest(solo)
     assert (question.offset, question.data) == (0, b""), "it begins again"
     assert solo.has_of(which, 0, sequence=last, damaged=True) == [], "a duplicate"
     assert solo.has_of(which, 300, 200, sequence=last) == [], "of the time before"
     assert [chunk.offset for chunk in chunks_to(solo.has_of(which, 0))] == [0, 100, 200]
     assert len([event for event in solo.events if isinstance(event, SnapshotDamaged)]) == 1
     assert solo.tick(HEARTBEAT_US) != []
+
+
+def after_a_rest(solo: Solo) -> list[InstallSnapshot]:
+    """What the follower, which answers heartbeats meanwhile, is sent of a snapshot next."""
+    for _ in range(REFUSED_REST * TIMEOUT_US // HEARTBEAT_US + 1):
+        sent = solo.tick(HEARTBEAT_US)
+        beats = [beat for beat in appends_to(sent) if beat.prev_log_index == 0]  # not node 3's
+        assert all(beat.entries == [] for beat in beats)
+        if found := chunks_to(sent):
+            return found
+        for beat in beats:
+            solo.acknowledge(0, sequence=beat.sequence)
+    raise AssertionError("it is never sent one again")
+
+
+def test_refused_snapshot_is_not_sent_again_at_once() -> None:
+    """A disk without room for it would be written full, and the network, for nothing."""
+    solo, which = sends_snapshot()
+    solo.has_of(which, 0)
+    began = solo.now
+    solo.has_of(which, 0, damaged=True)
+    after_a_rest(solo)
+    assert solo.now - began >= REFUSED_REST * TIMEOUT_US
+    assert solo.core.is_leader, "who rests still counts as there"
 
 
 def test_answers_about_a_snapshot_that_wait_for_the_disk_do_not_pile_up() -> None:

@@ -18,8 +18,8 @@ A command is a line that begins with `>`; what follows it is output, compared wo
     > cut 1 / > heal               node 1 is alone / everything is connected
     > crash 1 / > restart 1
     > join 4                       node 4 starts with an empty disk
-    > change 1 +4 +!5 ^6 v2 -3     node 1 is asked to add learner 4, and 5, to be promoted when it
-                                   has caught up, to promote 6, demote 2 and remove 3, all at once
+    > change 1 +4 +!5 ^4 v2 -3     node 1 is asked to add learner 4, and 5, which is promoted when
+                                   it has caught up, to promote 4, demote 2 and remove 3, at once
     > snapshot 1 keep=2            node 1 takes a snapshot and keeps two entries of what is in it
     > install 3 slow / > install 3 node 3 waits with what arrived / installs it
     > state                        every node, one line each
