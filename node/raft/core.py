@@ -53,6 +53,9 @@ from node.raft.snapshot import Receipt, ReceivedChunk, Snapshot, SnapshotId
 APPLY_ENTRIES_MAX = 4096
 """How many committed entries one Ready holds, so that a long catch-up does not stop heartbeats."""
 
+GIVE_WAY_TIMEOUTS = 64
+"""For so many election timeouts a node that gave way waits a timeout more than others."""
+
 
 class RaftCore:
     """See the module. Not thread-safe. `voting=False` is for a node that lost its disk: it may have
@@ -84,6 +87,7 @@ class RaftCore:
         # Ids that no earlier life of this node used: a late answer must not find a new question.
         self.next_read_id = rng.getrandbits(48)
         self._rng = rng
+        self._gives_way_until = now
         self._role: Role = Follower(self.draw_election_deadline(now))
         # An earlier life may have heard a leader just now, which counts on that for its lease.
         self._promised_until = now + config.election_timeout_us if initial.current_term else now
@@ -265,6 +269,7 @@ class RaftCore:
         leader = self._role
         if isinstance(leader, Leader) and now >= leader.heartbeat_deadline:
             leases.note_round(self, leader, now)
+            installing.end_rests(leader, now)
             leader.heartbeat_deadline = now + self.config.heartbeat_us
             for progress in leader.progress.values():
                 progress.heartbeat_due = True
@@ -279,6 +284,14 @@ class RaftCore:
         being transferred; ValueError for no entries, and for None, which stands for the no-op.
         """
         return proposing.propose(self, entries)
+
+    def forward(self, proposal_id: int, entry: Any) -> None:  # noqa: ANN401 - of the host's own type
+        """Hand `entry` to the leader, which may take it. That it did shows when it is committed;
+        that it did not, in a ProposalRefused with `proposal_id`, unless that is lost.
+
+        Raises NotLeaderError, with None, when no other node is known to lead.
+        """
+        proposing.forward(self, proposal_id, entry)
 
     def change_membership(self, changes: Collection[Change], now: int) -> int:
         """Change who belongs to the cluster; see `membership.change`. Gives the entry's index."""
@@ -305,6 +318,15 @@ class RaftCore:
         if not isinstance(self._role, Follower):
             self.become_follower(self.term, None, now, why)
 
+    def give_way(self, now: int, why: str) -> None:
+        """Stop leading in favour of whoever holds most, and let others be elected first for a
+        while: for a host that may not be up to it, whose disk hangs. It votes and follows as ever.
+        """
+        self._gives_way_until = now + GIVE_WAY_TIMEOUTS * self.config.election_timeout_us
+        if isinstance(self._role, Leader):
+            transfer.name_successor(self, self._role)
+        self.step_down(now, why)
+
     # -- snapshots ---------------------------------------------------------------------------------
     def snapshot_saved(self, snapshot: Snapshot, compact_to: int) -> bool:
         """The host took `snapshot` of the machine as it was after its last entry, which is durable:
@@ -327,6 +349,13 @@ class RaftCore:
     def needed_index(self) -> int:
         """The entries after this one are needed by a follower that is sent a snapshot."""
         return installing.needed_index(self)
+
+    def snapshot_unreadable(self, which: SnapshotId) -> None:
+        """A chunk of `which` could not be read and was not sent: it is gone, or its disk fails. A
+        follower that waits for it would wait for ever, so it gets the newest snapshot instead, if
+        that is another one.
+        """
+        installing.unreadable(self, which)
 
     def refuse_snapshot(self, which: SnapshotId | None = None) -> None:
         """What `received` held of `which` is damaged: begin again. To verify it may have taken so
@@ -446,6 +475,8 @@ class RaftCore:
     def draw_election_deadline(self, now: int) -> int:
         timeout = self.config.election_timeout_us
         handicap = timeout * (100 - self.config.priority) // 100
+        if now < self._gives_way_until:
+            handicap += timeout
         return now + timeout + self._rng.randrange(timeout) + handicap
 
     def hears_leader(self, now: int) -> bool:

@@ -111,8 +111,23 @@ class Progress:
 
     transfer: SnapshotTransfer | None = None
 
+    rests_until: int | None = None
+    """A snapshot was refused: the next attempt waits for this time, in microseconds."""
+
+    tail_to: int = 0
+    """It installed a snapshot, and needs the entries behind it up to this one."""
+
     round: CatchUpRound | None = None
     """How a learner catches up; None for a voter."""
+
+    @property
+    def needed_after(self) -> int | None:
+        """The log must not begin later than this, or a snapshot that it is sent, or was just sent,
+        does not help it; None: it needs nothing that is not on its way.
+        """
+        if self.transfer is not None:
+            return self.transfer.snapshot.index
+        return self.match_index if self.match_index < self.tail_to else None
 
     @property
     def may_send_entries(self) -> bool:
@@ -166,9 +181,14 @@ class Progress:
         self.state = ProgressState.SNAPSHOT
         self.transfer = SnapshotTransfer(snapshot, newest_sequence)
 
+    def rest(self, until: int) -> None:
+        """It has no use for the snapshot that it got, and may have none for the next: wait."""
+        self.transfer = None
+        self.rests_until = until
+
     def end_snapshot(self, match_index: int, newest_sequence: int) -> None:
         """It holds the snapshot, or all that is in it: go on with what follows."""
-        self.transfer = None
+        self.transfer = self.rests_until = None
         self.match_index = max(self.match_index, match_index)
         self.match_sequence = newest_sequence
         self.become_probe(self.match_index + 1, newest_sequence)

@@ -61,10 +61,13 @@ class Goodbye:
 # -- clients ---------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Propose:
-    """Replicate and apply `command` (a session header and the machine's payload; see envelope)."""
+    """Replicate and apply `command` (a session header and the machine's payload; see envelope).
+    `here`: through this node, which hands it to the leader; never send me elsewhere.
+    """
 
     id: int
     command: bytes
+    here: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ NUMBERS = {
     **{38: "Watch", 39: "Cancel", 40: "Applied", 41: "Answer", 42: "Changes", 43: "Failure"},
     **{44: "GetStatus", 45: "TransferLeadership", 46: "SetFaults", 47: "ReadLog"},
     **{48: "Document", 49: "Subscribe", 50: "Happened"},
+    **{13: "ForwardProposal", 14: "ProposalRefused"},
     **{51: "ChangeMembers", 52: "TakeSnapshot", 53: "SetCompaction"},
 }
 
@@ -67,6 +68,7 @@ BY_ANNOTATION: dict[Any, st.SearchStrategy[Any]] = {
     int: INTEGERS,
     str: TEXTS,
     bytes: st.binary(max_size=40),
+    Any: st.binary(max_size=40),
     bool: st.booleans(),
     int | None: st.none() | INTEGERS,
     list[bytes]: st.lists(st.binary(max_size=20), max_size=4),
@@ -383,6 +385,7 @@ GOOD: dict[Any, Any] = {
     bytes: b"a",
     bool: True,
     int | None: None,
+    Any: b"x",
     list[bytes]: [b"a"],
     dict[str, Any]: {"a": 1},
     list[dict[str, Any]]: [{"a": 1}],
@@ -393,6 +396,7 @@ BAD: dict[Any, list[Any]] = {
     bytes: ["a", 1, None, [1]],
     bool: [0, 1, None, "true"],
     int | None: [-1, 2**63, False, 1.0, "1"],
+    Any: [None, "text", 1, ["x"], {}],
     list[bytes]: [b"a", ["a"], [b"a", None], None, {}],
     dict[str, Any]: [[], None, {1: 1}, {b"a": 1}, "a"],
     list[dict[str, Any]]: [{}, [1], [{}, None], [{1: 1}], None],
