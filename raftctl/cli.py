@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from raftctl.commands import bench, cluster, data, faults, meta, nodes, raft
+from raftctl.commands import bench, cluster, data, faults, log, meta, nodes, raft, repair
 from raftctl.completion import clusters, outputs
 from raftctl.errors import CliError, from_client_error, from_os_error
 from raftctl.exit_codes import Exit
@@ -72,7 +72,7 @@ def main_options(
         raise usage("which verb?", "raftctl --help")
 
 
-for verbs in (cluster, nodes, faults, data, raft, bench, meta):
+for verbs in (cluster, nodes, faults, data, raft, log, repair, bench, meta):
     verbs.add_to(app)
 
 

@@ -9,12 +9,13 @@ import re
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
+from raftctl.logdocs import Log, LogDiff, LogVerify
+from raftctl.repairdocs import Recover, Restore
+
 Proc = Literal["running", "paused", "exited", "stopped", "unreachable"]
 Role = Literal["follower", "precandidate", "candidate", "leader"]
 Health = Annotated[str, Literal["ok", "degraded", "no leader", "down"]]
 ReadMode = Annotated[str, Literal["linearizable", "stale"]]
-EntryKind = Literal["noop", "command"]
-EntryState = Annotated[str, Literal["applied", "committed", "uncommitted"]]
 Outcome = Literal["none", "unknown"]
 
 
@@ -270,27 +271,6 @@ class Event:
 
 
 @dataclass
-class LogEntry:
-    index: int
-    term: int
-    kind: EntryKind
-    state: EntryState
-    bytes: int
-    client: str | None = None
-    sequence: int | None = None
-    preview: str | None = None
-
-
-@dataclass
-class Log:
-    node: str
-    first_index: int
-    last_index: int
-    commit_index: int
-    entries: list[LogEntry]
-
-
-@dataclass
 class Line:
     """One line of a node's own log file; `time` and `level` are null for what it did not write."""
 
@@ -364,7 +344,7 @@ KINDS: dict[str, type[Any]] = {
     for kind in (
         Status, Up, UpPlan, Down, Ls, Wait, Env, Doctor, Prune, Action, Line, Faults, Injected,
         Heal, Put, Get, Del, Cas, Scan, Change, Propose, Transfer, Event, Log, Bench, Config,
-        Written, Kinds, Version, Error,
+        Written, Kinds, Version, Error, LogDiff, LogVerify, Recover, Restore,
     )
 }  # fmt: skip
 
