@@ -140,7 +140,8 @@ def read_folder(folder: Path, name: str) -> NodeLog:
             hint="it was wiped, or that is another folder",
         ) from None
     except CorruptionError as error:
-        raise CliError("E_DAMAGED", str(error), Exit.CHECK_FAILED) from error
+        hint = "another node has the log too: raftctl log verify"
+        raise CliError("E_DAMAGED", str(error), Exit.CHECK_FAILED, hint=hint) from error
     except (StorageError, FormatVersionError) as error:
         raise CliError("E_IO", str(error), Exit.UNEXPECTED, hint=f"ls -l {folder}") from error
     except OSError as error:

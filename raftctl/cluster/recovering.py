@@ -116,8 +116,12 @@ def look(cluster: Cluster, survivors: Sequence[int]) -> Situation:
 def _survivor(cluster: Cluster, node_id: int, answers: Survey, count: int) -> NodeLog:
     """Raises CliError for one that holds nothing to go on with."""
     answer = answers[node_id]
-    log = read_node(cluster, node_id, answer)
     leave_out = f"leave n{node_id} out" if count > 1 else "choose another node"
+    try:
+        log = read_node(cluster, node_id, answer)
+    except CliError as error:
+        error.hint = leave_out
+        raise
     if log.damage:
         raise CliError(
             "E_DAMAGED",

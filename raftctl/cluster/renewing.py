@@ -66,16 +66,23 @@ def check_space(cluster: Cluster, beginning: Beginning, node_count: int) -> None
     if needed > free:
         raise CliError(
             "E_NO_SPACE",
-            f"{mib(needed)} are needed in {cluster.folder}, beside what is there; "
-            f"{mib(free)} are free",
+            f"{size_text(needed)} are needed in {cluster.folder}, beside what is there; "
+            f"{size_text(free)} are free",
             Exit.PRECONDITION,
             hint=f"make room: df -h {cluster.folder}",
         )
 
 
-def mib(size: int) -> str:
-    """As people read it; less than a hundredth of a MiB is shown as that."""
-    return f"{max(size / 2**20, 0.01):,.2f} MiB"
+def size_text(size: int) -> str:
+    """As people read it: 306 B, 1.5 KiB, 2.0 MiB."""
+    if size < 1024:
+        return f"{size} B"
+    for unit in ("KiB", "MiB", "GiB"):
+        shown = size / 1024
+        if shown < 1024 or unit == "GiB":
+            break
+        size //= 1024
+    return f"{shown:,.1f} {unit}"
 
 
 def renew(

@@ -17,10 +17,10 @@ from raftctl.cluster.observation import survey
 from raftctl.cluster.renewing import (
     check_space,
     configuration_of,
-    mib,
     new_id,
     next_life,
     renew,
+    size_text,
 )
 from raftctl.cluster.shutdown import take_down
 from raftctl.cluster.survivors import names
@@ -174,7 +174,7 @@ def report(cluster: Cluster, source: Source, seen: Situation) -> list[str]:
     when = ", taken before the cluster was made anew" if source.is_former else ""
     voters = {node.id for node in cluster.spec.nodes} - seen.learners
     lines = [
-        f"{source.path}: {mib(source.id.size)}, entry {source.id.index:,} of term "
+        f"{source.path}: {size_text(source.id.size)}, entry {source.id.index:,} of term "
         f"{source.id.term}{when}"
     ]
     if seen.newest is not None:
