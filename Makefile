@@ -1,5 +1,5 @@
-# Everything runs from .venv, which the first target that needs it creates. Nothing is installed
-# outside this folder.
+# Everything runs from .venv, which the first target that needs it creates; `make docs` has its own
+# in build/. Nothing is installed outside this folder.
 
 PYTHON ?= python3
 PYTEST_ARGS ?=
@@ -8,8 +8,11 @@ UV_VERSION := 0.13.9
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-PIP_INSTALL := $(BIN)/python -m pip -qq install --disable-pip-version-check
-PACKAGES := raftctl node tui configs tests
+PIP_INSTALL := -m pip -qq install --disable-pip-version-check
+# What builds the documentation stands apart: 60 MB that the tests can do without.
+DOCS_VENV := build/docs-venv
+DOCS_STAMP := $(DOCS_VENV)/.installed
+PACKAGES := raftctl node tui configs examples tests
 
 # A PYTHON that was asked for is taken or refused; the default may give way to a newer one.
 ifeq ($(origin PYTHON),file)
@@ -25,7 +28,7 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test lint types unit e2e format lock clean stale
+.PHONY: help setup demo test lint types unit e2e docs format lock clean stale
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -55,18 +58,33 @@ unit: $(STAMP) ## the tests that start no node processes
 e2e: $(STAMP) ## the tests with real node processes
 	@$(BIN)/python -m pytest -m e2e $(PYTEST_ARGS)
 
+docs: $(DOCS_STAMP) ## the documentation, as build/site; a warning is an error
+	@echo "docs: mkdocs build --strict"
+	@rm -rf build/site
+	@NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/python -m mkdocs --quiet build --strict
+	@echo "docs: open build/site/index.html"
+
 format: $(STAMP) ## let ruff fix and format the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-lock: $(STAMP) ## pin the newest allowed versions in requirements.lock
+lock: $(STAMP) ## pin the newest allowed versions in both lock files
 	@echo "lock: resolving for Python 3.11 and newer, all platforms"
 	@test -x build/uv/bin/uv || $(BIN)/python -m venv build/uv
-	@build/uv/bin/python -m pip -qq install --disable-pip-version-check "uv==$(UV_VERSION)"
-	@build/uv/bin/uv --no-config pip compile pyproject.toml --extra dev --universal \
-	    --python-version 3.11 --generate-hashes --upgrade --quiet \
-	    --custom-compile-command "make lock" --output-file requirements.lock
-	@echo "lock: requirements.lock pins $$(grep -c '^[a-z].*==' requirements.lock) packages"
+	@build/uv/bin/python $(PIP_INSTALL) "uv==$(UV_VERSION)"
+	@$(PIP_COMPILE) --extra dev --output-file requirements.lock pyproject.toml
+	@$(BIN)/python -c '$(docs_extra)' | $(PIP_COMPILE) --output-file requirements-docs.lock -
+	@for lock in requirements.lock requirements-docs.lock; do \
+	    echo "lock: $$lock pins $$(grep -c '^[a-z].*==' $$lock) packages"; done
+
+PIP_COMPILE := build/uv/bin/uv --no-config pip compile --universal --python-version 3.11 \
+    --generate-hashes --upgrade --quiet --custom-compile-command "make lock"
+
+# The extra alone: what raftctl itself needs is no part of building pages.
+define docs_extra
+import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+print(*project["optional-dependencies"]["docs"], sep="\n")
+endef
 
 clean: ## remove .venv, caches and build output
 	rm -rf $(VENV) .demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -75,19 +93,25 @@ clean: ## remove .venv, caches and build output
 # Only a new or a stale environment is made from scratch; else pip brings it up to date.
 $(STAMP): requirements.lock pyproject.toml $(STALE)
 	@echo "setup: the first time takes up to a minute"
-	@if [ -n "$(STALE)" ] || [ ! -x $(BIN)/python ]; then $(create_venv); fi
+	@if [ -n "$(STALE)" ] || [ ! -x $(BIN)/python ]; then $(call create_venv,$(VENV)); fi
 	@echo "setup: installing $$(grep -c '^[a-z].*==' requirements.lock) pinned packages"
-	@$(PIP_INSTALL) --require-hashes -r requirements.lock
+	@$(BIN)/python $(PIP_INSTALL) --require-hashes -r requirements.lock
 	@echo "setup: installing raftctl"
-	@$(PIP_INSTALL) --no-build-isolation --no-deps --editable .
+	@$(BIN)/python $(PIP_INSTALL) --no-build-isolation --no-deps --editable .
 	@echo "$(CURDIR)" > $(STAMP)
+
+$(DOCS_STAMP): requirements-docs.lock
+	@test -x $(DOCS_VENV)/bin/python || { $(call create_venv,$(DOCS_VENV)); }
+	@echo "docs: installing $$(grep -c '^[a-z].*==' requirements-docs.lock) pinned packages"
+	@$(DOCS_VENV)/bin/python $(PIP_INSTALL) --require-hashes -r requirements-docs.lock
+	@touch $(DOCS_STAMP)
 
 define create_venv
 for python in $(CANDIDATES); do \
     if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
-        echo "setup: creating $(VENV) with $$("$$python" --version)"; \
-        "$$python" -m venv --clear $(VENV) && exit 0; \
-        rm -rf $(VENV); \
+        echo "setup: creating $(1) with $$("$$python" --version)"; \
+        "$$python" -m venv --clear $(1) && exit 0; \
+        rm -rf $(1); \
         echo "setup: no virtual environment; on Debian: apt install python3-venv" >&2; \
         exit 1; \
     fi; \

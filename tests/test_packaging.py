@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 
@@ -64,8 +65,12 @@ def test_a_preset_is_read_as_package_data(name: str) -> None:
     assert preset["cluster"]["nodes"] in (3, 5)
 
 
-def test_the_lock_pins_every_package_by_version_and_hash() -> None:
-    blocks = _lock_blocks()
+LOCKS = ["requirements.lock", "requirements-docs.lock"]
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_the_lock_pins_every_package_by_version_and_hash(lock: str) -> None:
+    blocks = _lock_blocks(lock)
     assert len(blocks) > 20
     pinned = re.compile(r"^[a-z0-9-]+==[^ ;]+( ;[^\\]+)? \\\n")
     unpinned = [
@@ -79,24 +84,32 @@ def test_the_lock_pins_every_package_by_version_and_hash() -> None:
 def test_the_lock_covers_what_the_project_declares() -> None:
     document = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     project = document["project"]
-    declared = {
-        re.split(r"[^A-Za-z0-9-]", requirement, maxsplit=1)[0]
-        for requirement in (
-            *document["build-system"]["requires"],
-            *project["dependencies"],
-            *project["optional-dependencies"]["dev"],
-        )
-    }
-    assert declared <= {block.partition("==")[0] for block in _lock_blocks()}
+    extras = project["optional-dependencies"]
+    declared = [
+        *document["build-system"]["requires"],
+        *project["dependencies"],
+        *extras["dev"],
+    ]
+    assert _names(declared) <= _pinned("requirements.lock")
+    assert _names(extras["docs"]) <= _pinned("requirements-docs.lock")
 
 
-def test_the_lock_names_no_address_and_no_folder() -> None:
-    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+@pytest.mark.parametrize("lock", LOCKS)
+def test_the_lock_names_no_address_and_no_folder(lock: str) -> None:
+    text = (ROOT / lock).read_text(encoding="utf-8")
     found = re.findall(r".*(?:://|--index|--extra-index|--find-links|file:|\.whl|^/).*", text, re.M)
     assert not found
 
 
-def _lock_blocks() -> list[str]:
+def _names(requirements: Iterable[str]) -> set[str]:
+    return {re.split(r"[^A-Za-z0-9-]", each, maxsplit=1)[0] for each in requirements}
+
+
+def _pinned(lock: str) -> set[str]:
+    return {block.partition("==")[0] for block in _lock_blocks(lock)}
+
+
+def _lock_blocks(lock: str) -> list[str]:
     """One text for each package: its first line with the lines of hashes under it."""
-    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    text = (ROOT / lock).read_text(encoding="utf-8")
     return [block for block in re.split(r"^(?=\S)", text, flags=re.M) if block[:1] not in ("", "#")]

@@ -8,7 +8,9 @@ from node.config import ClusterSpec
 
 @dataclass(frozen=True, slots=True)
 class ClusterAddress:
-    """`nodes` gives host and port of each node by its id."""
+    """`nodes` gives host and port of each node by its id; `token` the secret's own bytes, not their
+    hexadecimal form; `frame_bytes_max` bounds what a node sends.
+    """
 
     cluster_id: str
     token: bytes
@@ -17,5 +19,6 @@ class ClusterAddress:
 
     @classmethod
     def of(cls, spec: ClusterSpec, token: bytes) -> "ClusterAddress":
+        """Of a folder: `ClusterAddress.of(load_cluster(folder), read_token(folder))`."""
         nodes = {node.id: (node.host, node.port) for node in spec.nodes}
         return cls(spec.cluster_id, token, nodes, spec.limits.frame_bytes_max)

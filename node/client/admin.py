@@ -27,12 +27,15 @@ from node.wire.messages import (
 
 
 class Admin:
-    """An operator's connection to one node."""
+    """An operator's connection to one node. Use it in a `with` block. Not thread-safe.
+
+    docs/protocol.md, under Operators, has the fields of what it gives.
+    """
 
     def __init__(
         self, address: ClusterAddress, node_id: int, timeout: float = 5.0, role: Role = "admin"
     ) -> None:
-        """Raises UnreachableError."""
+        """Connect. `timeout` in seconds, for this and for each call. Raises UnreachableError."""
         self._timeout = timeout
         self._link = Link(address, node_id, role, time.monotonic() + timeout)
 
@@ -56,7 +59,11 @@ class Admin:
         return self._ask(GetStatus(request_id), request_id)
 
     def transfer(self, target: int) -> dict[str, Any]:
-        """Hand leadership over; 0 picks the target. Raises ClientError, UnreachableError."""
+        """Hand leadership to the node `target`, 0: to the follower that holds most of the log.
+
+        Returns once it leads, with `from`, `target` and `term`. Raises ClientError (`timeout`: it
+        may still take over), UnreachableError.
+        """
         request_id = self._link.new_id()
         return self._ask(TransferLeadership(request_id, target), request_id)
 
@@ -87,17 +94,27 @@ class Admin:
         return self._ask(SetCompaction(request_id, entries, bytes_max, tail), request_id)
 
     def set_faults(self, rules: list[dict[str, Any]]) -> None:
-        """Replace the node's link rules. Raises ClientError, UnreachableError."""
+        """Replace the node's link rules by these, as `LinkRule.to_map` gives them.
+
+        Raises ClientError (`bad_request`: a rule makes no sense), UnreachableError.
+        """
         request_id = self._link.new_id()
         self._ask(SetFaults(request_id, rules), request_id)
 
     def read_log(self, first: int, last: int, limit: int) -> dict[str, Any]:
-        """A part of the node's own log. Raises UnreachableError."""
+        """Entries `first` to `last` of the node's own log, committed or not; `last` 0: to its end.
+
+        At most `limit`, and never more than 1,000 or 256 KiB: ask again after the last one. Raises
+        ClientError, UnreachableError.
+        """
         request_id = self._link.new_id()
         return self._ask(ReadLog(request_id, first, last, limit), request_id)
 
     def subscribe(self, history: bool) -> Iterator[Happened]:
-        """Events as they happen, for ever. Raises UnreachableError when the connection ends."""
+        """Events as they happen, for ever; with `history` the last 4,096 first.
+
+        Raises UnreachableError when the connection ends.
+        """
         request_id = self._link.new_id()
         self._link.send(Subscribe(request_id, history))
         while True:

@@ -22,10 +22,14 @@ FRUITLESS_MAX = 3  # connections of a watch that end without an answer, one afte
 
 
 class Client:
-    """Commands and queries, with retries that apply at most once. Not thread-safe."""
+    """Commands and queries, with retries that apply at most once.
+
+    It keeps one connection, to the node that answered last, and opens it with the first call. Use
+    it in a `with` block, or close it. Not thread-safe: one for each thread.
+    """
 
     def __init__(self, address: ClusterAddress, *, timeout: float = 5.0) -> None:
-        """`timeout` in seconds, for each call that names none."""
+        """`timeout` in seconds, above 0, for each call that names none."""
         self._address = address
         self._timeout = timeout
         self._link: Link | None = None
@@ -44,6 +48,7 @@ class Client:
         return self._answered_by
 
     def close(self) -> None:
+        """Close the connection. The next call opens one again."""
         if self._link is not None:
             self._link.close()
             self._link = None
@@ -51,8 +56,12 @@ class Client:
     def propose(self, payload: bytes, timeout: float | None = None) -> Applied:
         """Have the machine apply `payload`, once. `result` is the machine's own answer.
 
-        Raises NoLeaderError, DeadlineError and UnreachableError (no effect), OutcomeUnknownError,
-        RejectedError, CommandError when the machine raised.
+        Returns once a majority has it on disk and the leader applied it; within `timeout` seconds
+        it is sent again to whichever node leads, and still applied once (thesis 6.3).
+
+        Raises NoLeaderError, DeadlineError and UnreachableError, which had no effect;
+        OutcomeUnknownError, after which it may be applied later; RejectedError, for what is too
+        long among others; CommandError when the machine raised.
         """
         call = self._call(timeout, None)
         number = self._sequences.take()
@@ -83,7 +92,11 @@ class Client:
         at: int | None = None,
         timeout: float | None = None,
     ) -> Answer:
-        """Ask the machine. `at`: that node alone, which is never redirected.
+        """Ask the machine; `result` is its answer, `index` the entry up to which it knows.
+
+        A linearizable answer holds every write that was acknowledged before the call (thesis 6.4);
+        a stale one may lack the newest, and needs no leader. `at`: the id of the one node to ask,
+        which is never redirected and answers itself. `timeout` in seconds.
 
         Raises NoLeaderError, DeadlineError, UnreachableError, RejectedError.
         """
@@ -106,10 +119,16 @@ class Client:
     ) -> Iterator[Changes]:
         """Changes as they are applied, for ever; the first item says from which index on.
 
+        `since` is the index of an entry: changes in later ones come; 0: from now on. The `changes`
+        of an item are the machine's own, in order; there may be none.
+
         It starts at the leader. When the connection ends it goes on at the node that leads then,
         after the last index that it saw, and calls `on_move` with what ended it, the new node and
-        that index. Raises NoLeaderError, DeadlineError and UnreachableError when no leader is found
-        within the timeout, RejectedError.
+        that index.
+
+        Raises NoLeaderError, DeadlineError and UnreachableError when no leader is found within the
+        client's timeout; RejectedError when changes after `since` are no longer kept
+        (`history_lost`), or the machine cannot be watched.
         """
         seen = since
         first: int | None = self._answered_by

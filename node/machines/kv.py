@@ -32,31 +32,34 @@ DESCRIBED_MAX = 32  # characters of a key, bytes of a value
 
 
 class BadCommandError(Exception):
-    """Not a command or query of this machine."""
+    """Not a command or query of this machine; a client gets its name in a CommandError."""
 
 
 def put(key: str, value: bytes) -> bytes:
-    """Result: whether the key existed."""
+    """A command. Result: whether the key existed. Keys have 1 to 4,096 bytes of UTF-8."""
     return cbor2.dumps(["put", key, value])
 
 
 def delete(key: str) -> bytes:
-    """Result: whether the key existed."""
+    """A command. Result: whether the key existed."""
     return cbor2.dumps(["delete", key])
 
 
 def cas(key: str, old: bytes | None, new: bytes | None) -> bytes:
-    """Set `key` to `new` if it holds `old`; None is "no such key". Result: [whether, value now]."""
+    """A command: set `key` to `new` if it holds `old`; None is "no such key".
+
+    Result: [whether it did, the value now or None].
+    """
     return cbor2.dumps(["cas", key, old, new])
 
 
 def get(key: str) -> bytes:
-    """Answer: [value, index of the entry that wrote it], or None."""
+    """A query. Answer: [value, index of the entry that wrote it], or None for no such key."""
     return cbor2.dumps(["get", key])
 
 
 def scan(prefix: str, limit: int = SCAN_MAX, after: str | None = None) -> bytes:
-    """Answer: up to `limit` of [key, value, index] in order, those above `after` only.
+    """A query. Answer: up to `limit` of [key, value, index] in order, those above `after` only.
 
     An answer holds at most SCAN_MAX items, and SCAN_BYTES_MAX of keys and values unless its one
     item is longer. For more, ask again after its last key; an empty answer is the end.
@@ -65,12 +68,12 @@ def scan(prefix: str, limit: int = SCAN_MAX, after: str | None = None) -> bytes:
 
 
 def watch(prefix: str) -> bytes:
-    """Changes: [index, key, value or None for a deletion], each CBOR."""
+    """What to watch. Changes: [index, key, value or None for a deletion], each CBOR."""
     return cbor2.dumps(["watch", prefix])
 
 
 def decode_result(result: bytes) -> Any:  # noqa: ANN401 - as each function above says
-    """Read an answer of this machine."""
+    """Read a result, answer or change of this machine; the functions above say what it is."""
     return cbor2.loads(result)
 
 

@@ -35,7 +35,6 @@ class CoreConfig:
 
     node_id: int
     voters: frozenset[int]
-    addresses: tuple[tuple[int, str], ...] = ()
     election_timeout_us: int = 150_000
     heartbeat_us: int = 50_000
     pre_vote: bool = True
@@ -52,6 +51,7 @@ class CoreConfig:
     snapshot_chunk_bytes: int = 256 * 1024
     snapshot_window_bytes: int = 4 * 1024 * 1024
     entry_size: Callable[[Any], int] | None = None
+    addresses: tuple[tuple[int, str], ...] = ()
 
     def __post_init__(self) -> None:
         if self.voters and self.node_id not in self.voters:

@@ -265,6 +265,7 @@ class RaftCore:
         leader = self._role
         if isinstance(leader, Leader) and now >= leader.heartbeat_deadline:
             leases.note_round(self, leader, now)
+            installing.end_rests(leader, now)
             leader.heartbeat_deadline = now + self.config.heartbeat_us
             for progress in leader.progress.values():
                 progress.heartbeat_due = True
@@ -279,6 +280,14 @@ class RaftCore:
         being transferred; ValueError for no entries, and for None, which stands for the no-op.
         """
         return proposing.propose(self, entries)
+
+    def forward(self, proposal_id: int, entry: Any) -> None:  # noqa: ANN401 - of the host's own type
+        """Hand `entry` to the leader, which may take it. That it did shows when it is committed;
+        that it did not, in a ProposalRefused with `proposal_id`, unless that is lost.
+
+        Raises NotLeaderError, with None, when no other node is known to lead.
+        """
+        proposing.forward(self, proposal_id, entry)
 
     def change_membership(self, changes: Collection[Change], now: int) -> int:
         """Change who belongs to the cluster; see `membership.change`. Gives the entry's index."""
@@ -327,6 +336,13 @@ class RaftCore:
     def needed_index(self) -> int:
         """The entries after this one are needed by a follower that is sent a snapshot."""
         return installing.needed_index(self)
+
+    def snapshot_unreadable(self, which: SnapshotId) -> None:
+        """A chunk of `which` could not be read and was not sent: it is gone, or its disk fails. A
+        follower that waits for it would wait for ever, so it gets the newest snapshot instead, if
+        that is another one.
+        """
+        installing.unreadable(self, which)
 
     def refuse_snapshot(self, which: SnapshotId | None = None) -> None:
         """What `received` held of `which` is damaged: begin again. To verify it may have taken so

@@ -35,13 +35,15 @@ class Effects:
             except Exception:
                 continue  # a lost message, which Raft repeats in time
 
-    def send_chunks(self, chunks: Sequence[Chunk]) -> None:
-        """A part that cannot be read is as good as lost: the follower is asked again."""
+    def send_chunks(self, chunks: Sequence[Chunk], core: RaftCore) -> None:
+        """Read the parts that are asked for, and send them."""
         for chunk in chunks:
             assert self._snapshots is not None, "without them nothing was compacted"
             data = self._snapshots.read_snapshot(chunk.snapshot, chunk.offset, chunk.length)
             if len(data) == chunk.length:
                 self.send([Envelope(chunk.to, chunk.message(data))])
+            else:
+                core.snapshot_unreadable(chunk.snapshot)
 
     def save(self, ready: Ready, core: RaftCore) -> None:
         """Write what has to be durable before the promises of `ready` leave."""

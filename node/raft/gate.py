@@ -22,14 +22,16 @@ Before its handler sees a message, `step` compares its term with this node's:
 
 from typing import TYPE_CHECKING
 
-from node.raft import election, reading, replication, transfer
+from node.raft import election, proposing, reading, replication, transfer
 from node.raft.errors import RemoteProtocolError
 from node.raft.messages import (
     AppendEntries,
     AppendEntriesResponse,
+    ForwardProposal,
     InstallSnapshot,
     InstallSnapshotResponse,
     Message,
+    ProposalRefused,
     ReadIndexRequest,
     ReadIndexResponse,
     RequestPreVote,
@@ -98,6 +100,8 @@ def _answer_stale(core: "RaftCore", message: Message, now: int) -> None:
             election.handle_pre_vote(core, message, now)
         case RequestVote() | AppendEntries() | InstallSnapshot() if core.voting:
             core.send_after_sync(sender_of(message), StaleTerm(core.term, core.id))
+        case ForwardProposal():
+            proposing.refuse(core, message)
         case ReadIndexRequest():
             response = ReadIndexResponse(core.term, core.id, message.read_id, None)
             core.send(message.requester_id, response)
@@ -129,5 +133,7 @@ def _dispatch(core: "RaftCore", message: Message, now: int) -> None:
             reading.handle_request(core, message, now)
         case ReadIndexResponse():
             reading.handle_response(core, message)
-        case StaleTerm():
-            pass  # its term was all that it has to say
+        case ForwardProposal():
+            proposing.handle_forwarded(core, message)
+        case StaleTerm() | ProposalRefused():
+            pass  # the one has said all with its term, the other is for the host

@@ -16,13 +16,16 @@ from typing import TYPE_CHECKING
 from node.raft.errors import RemoteProtocolError
 from node.raft.events import SnapshotDamaged, SnapshotInstalled, SnapshotSending, SnapshotSent
 from node.raft.messages import InstallSnapshot, InstallSnapshotResponse
-from node.raft.progress import Progress, ProgressState
+from node.raft.progress import Progress
 from node.raft.ready import Chunk
 from node.raft.roles import Leader
 from node.raft.snapshot import Receipt, ReceivedChunk, Snapshot, SnapshotId
 
 if TYPE_CHECKING:
     from node.raft.core import RaftCore
+
+REFUSED_REST = 8
+"""After so many election timeouts a follower that refused a snapshot is sent one again."""
 
 
 # -- where it is taken -----------------------------------------------------------------------------
@@ -31,6 +34,7 @@ def snapshot_saved(core: "RaftCore", snapshot: Snapshot, compact_to: int) -> boo
         return False
     if not snapshot.configuration.members:
         return False  # of a newcomer that has not learnt yet who the members were at this entry
+    assert snapshot.id.size > 0, "its bytes are what tells a follower that it has all of them"
     core.record_snapshot(snapshot)
     index = min(compact_to, snapshot.index)
     if index > core.log.base.index:
@@ -46,9 +50,20 @@ def needed_index(core: "RaftCore") -> int:
 
 
 # -- the leader's side -----------------------------------------------------------------------------
+def unreadable(core: "RaftCore", which: SnapshotId) -> None:
+    """Whoever was being sent it gets the newest one instead."""
+    leader, newest = core.role, core.snapshot
+    if not isinstance(leader, Leader) or newest is None or newest.id == which:
+        return
+    for progress in leader.progress.values():
+        if progress.transfer is not None and progress.transfer.snapshot == which:
+            progress.end_snapshot(0, leader.sequence)
+
+
 def maybe_begin(core: "RaftCore", leader: Leader, peer_id: int, progress: Progress) -> None:
     """Whoever needs an entry that is compacted away is sent the snapshot that stands for it."""
-    if progress.state is ProgressState.SNAPSHOT or progress.next_index > core.log.base.index:
+    is_at_it = progress.transfer is not None or progress.rests_until is not None
+    if is_at_it or progress.next_index > core.log.base.index:
         return
     snapshot = core.snapshot
     assert snapshot is not None, "entries are compacted only when a snapshot stands for them"
@@ -75,6 +90,13 @@ def send_chunks(core: "RaftCore", leader: Leader, peer_id: int, progress: Progre
         progress.heartbeat_due = False
 
 
+def end_rests(leader: Leader, now: int) -> None:
+    """Whoever refused a snapshot long enough ago may be sent one again."""
+    for progress in leader.progress.values():
+        if progress.rests_until is not None and now >= progress.rests_until:
+            progress.rests_until = None
+
+
 def send_question(core: "RaftCore", leader: Leader, peer_id: int, progress: Progress) -> None:
     """A heartbeat, and the question how much has arrived: where none is lost, it finds all."""
     transfer = progress.transfer
@@ -99,6 +121,7 @@ def handle_response(
     leader: Leader,
     progress: Progress,
     message: InstallSnapshotResponse,
+    now: int,
 ) -> None:
     """How much of it the follower has."""
     transfer = progress.transfer
@@ -113,7 +136,7 @@ def handle_response(
         progress.end_snapshot(which.index, leader.sequence)
         core.emit(SnapshotSent(core.term, message.responder_id, which.index, transfer.sent_bytes))
     elif message.damaged:
-        progress.end_snapshot(0, leader.sequence)
+        progress.rest(now + REFUSED_REST * core.config.election_timeout_us)
         core.emit(SnapshotDamaged(core.term, message.responder_id, which.index))
     else:
         transfer.answered(message.sequence, message.chunk_offset, message.offset, leader.sequence)

@@ -345,7 +345,7 @@ class Raft:
 
     def _carry_out(self, ready: Ready) -> None:
         effects = self._effects
-        effects.send_chunks(ready.chunks)
+        effects.send_chunks(ready.chunks, self._core)
         effects.send(ready.messages)
         effects.save(ready, self._core)
         self._core.synced(ready.seq, self._now())

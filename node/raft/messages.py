@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from node.raft.configuration import Configuration
 from node.raft.errors import RemoteProtocolError
 
 
@@ -180,6 +181,27 @@ class InstallSnapshotResponse:
     damaged: bool
 
 
+@dataclass(frozen=True, slots=True)
+class ForwardProposal:
+    """A node that does not lead hands an entry to its leader, under a number of its own. It learns
+    that the entry was taken when it applies it.
+    """
+
+    term: int
+    proposer_id: int
+    proposal_id: int
+    entry: Any
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalRefused:
+    """The entry of a ForwardProposal was not appended, and will not be."""
+
+    term: int
+    responder_id: int
+    proposal_id: int
+
+
 Message = (
     RequestPreVote
     | RequestPreVoteResponse
@@ -193,6 +215,8 @@ Message = (
     | StaleTerm
     | InstallSnapshot
     | InstallSnapshotResponse
+    | ForwardProposal
+    | ProposalRefused
 )
 
 
@@ -205,7 +229,7 @@ def sender_of(message: Message) -> int:
             return sender
         case RequestVote(candidate_id=sender) | RequestPreVote(candidate_id=sender):
             return sender
-        case ReadIndexRequest(requester_id=sender):
+        case ReadIndexRequest(requester_id=sender) | ForwardProposal(proposer_id=sender):
             return sender
         case _:
             return message.responder_id
@@ -227,6 +251,9 @@ def check_shape(message: Message) -> None:
                 raise RemoteProtocolError(f"a negative index: {message}")
         case InstallSnapshot():
             _check_chunk(message)
+        case InstallSnapshotResponse(offset=offset, chunk_offset=chunk_offset):
+            if offset < 0 or chunk_offset < 0:
+                raise RemoteProtocolError(f"a negative offset: {message}")
         case _:
             pass
 
@@ -237,6 +264,8 @@ def _check_chunk(message: InstallSnapshot) -> None:
             f"no leader of term {message.term} has a snapshot of entry {message.snapshot_index}, "
             f"term {message.snapshot_term}"
         )
+    if message.size < 1:
+        raise RemoteProtocolError(f"a snapshot of {message.size} bytes would never arrive")
     if message.offset < 0 or message.offset + len(message.data) > message.size:
         raise RemoteProtocolError(
             f"{len(message.data)} bytes at {message.offset} of a snapshot of {message.size}"
@@ -254,4 +283,6 @@ def _check_append(message: AppendEntries) -> None:
             raise RemoteProtocolError(
                 f"an entry of term {entry.term} after term {term}, from a leader of {message.term}"
             )
+        if type(entry.entry) is Configuration and not entry.entry.voters:
+            raise RemoteProtocolError("a configuration without voters, which nobody could leave")
         term = entry.term

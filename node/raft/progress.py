@@ -111,6 +111,9 @@ class Progress:
 
     transfer: SnapshotTransfer | None = None
 
+    rests_until: int | None = None
+    """A snapshot was refused: the next attempt waits for this time, in microseconds."""
+
     round: CatchUpRound | None = None
     """How a learner catches up; None for a voter."""
 
@@ -166,9 +169,14 @@ class Progress:
         self.state = ProgressState.SNAPSHOT
         self.transfer = SnapshotTransfer(snapshot, newest_sequence)
 
+    def rest(self, until: int) -> None:
+        """It has no use for the snapshot that it got, and may have none for the next: wait."""
+        self.transfer = None
+        self.rests_until = until
+
     def end_snapshot(self, match_index: int, newest_sequence: int) -> None:
         """It holds the snapshot, or all that is in it: go on with what follows."""
-        self.transfer = None
+        self.transfer = self.rests_until = None
         self.match_index = max(self.match_index, match_index)
         self.match_sequence = newest_sequence
         self.become_probe(self.match_index + 1, newest_sequence)

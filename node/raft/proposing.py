@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from node.raft.config import CoreConfig
 from node.raft.configuration import Configuration
-from node.raft.errors import NotLeaderError, ProposalDroppedError
-from node.raft.messages import LogEntry
+from node.raft.errors import NotLeaderError, ProposalDroppedError, RemoteProtocolError
+from node.raft.messages import ForwardProposal, LogEntry, ProposalRefused
 from node.raft.roles import Leader
 
 if TYPE_CHECKING:
@@ -42,6 +42,28 @@ def propose(core: "RaftCore", entries: Sequence[Any]) -> int:
     first = core.log.last_index + 1
     core.log.append([LogEntry(core.term, entry) for entry in entries])
     return first
+
+
+def forward(core: "RaftCore", proposal_id: int, entry: object) -> None:
+    """Hand an entry to the leader; see `RaftCore.forward`."""
+    leader_id = core.leader_id
+    if leader_id is None or leader_id == core.id:
+        raise NotLeaderError(None)
+    core.send(leader_id, ForwardProposal(core.term, core.id, proposal_id, entry))
+
+
+def handle_forwarded(core: "RaftCore", message: ForwardProposal) -> None:
+    """As if it had been proposed here; whoever sent it sees it in the log, or hears that not."""
+    try:
+        propose(core, [message.entry])
+    except (NotLeaderError, ProposalDroppedError):
+        refuse(core, message)
+    except ValueError as error:
+        raise RemoteProtocolError(f"{message.proposer_id} forwards no entry: {error}") from error
+
+
+def refuse(core: "RaftCore", message: ForwardProposal) -> None:
+    core.send(message.proposer_id, ProposalRefused(core.term, core.id, message.proposal_id))
 
 
 def _check_room(core: "RaftCore", leader: Leader, count: int, size: int) -> None:

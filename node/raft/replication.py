@@ -61,8 +61,9 @@ def send_heartbeats(core: "RaftCore", leader: Leader) -> None:
 def _send_append(
     core: "RaftCore", leader: Leader, peer_id: int, progress: Progress, entries: list[LogEntry]
 ) -> None:
-    prev_log_index = progress.next_index - 1
-    prev_log_term = core.log.term_at(prev_log_index)
+    # Who rests before a snapshot has nothing that could be compared but the empty prefix.
+    prev_log_index = 0 if progress.rests_until is not None else progress.next_index - 1
+    prev_log_term = 0 if prev_log_index == 0 else core.log.term_at(prev_log_index)
     assert prev_log_term is not None, "next_index points into the log or just past it"
     leader.sequence += 1
     progress.heartbeat_due = False
@@ -107,7 +108,8 @@ def handle_append_response(core: "RaftCore", message: AppendEntriesResponse, now
         return
     if message.success:
         is_news = progress.matched(message.match_index, message.sequence, leader.sequence)
-        if progress.transfer is not None and progress.match_index >= core.log.base.index:
+        is_at_it = progress.state is ProgressState.SNAPSHOT
+        if is_at_it and progress.match_index >= core.log.base.index:
             progress.end_snapshot(progress.match_index, leader.sequence)
         _holds_more(core, leader, progress, is_news, now)
     else:
@@ -125,7 +127,7 @@ def handle_snapshot_response(core: "RaftCore", message: InstallSnapshotResponse,
     if progress is None:
         return
     before = progress.match_index
-    installing.handle_response(core, leader, progress, message)
+    installing.handle_response(core, leader, progress, message, now)
     _holds_more(core, leader, progress, progress.match_index > before, now)
     if core.role is leader:
         reading.release_confirmed(core, leader)

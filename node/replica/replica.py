@@ -22,10 +22,11 @@ from node.raft.config import CoreConfig, InitialState
 from node.raft.configuration import Change
 from node.raft.core import RaftCore
 from node.raft.errors import NotLeaderError, ProposalDroppedError
-from node.raft.messages import Message
+from node.raft.messages import Message, ProposalRefused
 from node.raft.ready import Prompt, Ready
 from node.raft.snapshot import Snapshot, SnapshotId
 from node.replica.compaction import CompactionPolicy
+from node.replica.forwarding import Forwarded
 from node.replica.operations import Operations
 from node.replica.outbox import Outbox
 from node.replica.pending import Proposals, Ticket
@@ -73,6 +74,7 @@ class Replica:
         self._new_machine = new_machine
         self._outbox = Outbox()
         self._operations = Operations(self.core, self._outbox)
+        self._forwarded = Forwarded(self.core, self._outbox)
         self.snapshots = Snapshotting(self.core, self._outbox, policy)
         self._proposals = Proposals()
         self._queries = Queries(self.core, state, self._outbox)
@@ -91,7 +93,11 @@ class Replica:
     def next_deadline(self) -> int:
         """When `tick` has something to do next, in microseconds."""
         deadline = self.core.next_deadline
-        for other in (self._queries.next_deadline, self._operations.next_deadline):
+        for other in (
+            self._queries.next_deadline,
+            self._operations.next_deadline,
+            self._forwarded.next_deadline,
+        ):
             if other is not None:
                 deadline = min(deadline, other)
         return deadline
@@ -100,6 +106,8 @@ class Replica:
     def step(self, message: Message, now: int) -> None:
         """Take a message from a peer. Raises RemoteProtocolError; the replica goes on."""
         self.core.step(message, now)
+        if type(message) is ProposalRefused:
+            self._forwarded.refused(message.proposal_id)
 
     def tick(self, now: int) -> None:
         """Let time pass."""
@@ -107,20 +115,26 @@ class Replica:
         self._queries.answer_confirmed()
         self._queries.expire(now)
         self._operations.expire(now)
+        self._forwarded.expire(now)
 
-    def submit(self, ticket: Ticket, command: bytes, now: int) -> None:
-        """Propose a sealed command. Its reply is Applied or a Failure."""
+    def submit(self, ticket: Ticket, command: bytes, now: int, here: bool = False) -> None:
+        """Propose a sealed command; `here`: through whoever leads. Its reply is Applied or a
+        Failure.
+        """
         if self._is_overloaded(ticket) or not self._accepts_writes(ticket):
             return
         try:
-            unseal(command)
+            header, _ = unseal(command)
         except EnvelopeError as error:
             self._outbox.fail(ticket, "bad_request", str(error))
             return
         try:
             index = self.core.propose([command])
         except NotLeaderError as error:
-            self._outbox.fail_not_leader(ticket, error.leader)
+            if here:
+                self._forwarded.forward(ticket, header, command, now)
+            else:
+                self._outbox.fail_not_leader(ticket, error.leader)
         except ProposalDroppedError as error:
             code = "busy" if self.core.transferring_to is None else "transferring"
             self._outbox.fail(ticket, code, str(error))
@@ -185,6 +199,7 @@ class Replica:
         self._proposals.forget(source)
         self._queries.forget(source)
         self._operations.forget(source)
+        self._forwarded.forget(source)
         self.snapshots.forget(source)
 
     def disk_full(self, now: int) -> None:
@@ -205,6 +220,7 @@ class Replica:
             self._outbox.fail(ticket, "stopping", message, "unknown")
         self._queries.stop(message)
         self._operations.stop(message)
+        self._forwarded.fail_all("stopping", message)
         self.snapshots.stop(message)
 
     # -- what goes out -----------------------------------------------------------------------------
@@ -212,6 +228,7 @@ class Replica:
         """The core's next batch; None when there is nothing to do, or one is under way."""
         self.fail_lost_proposals()
         self._operations.look()
+        self._forwarded.look()
         return self.core.ready()
 
     def apply(self, ready: Ready) -> None:
@@ -238,6 +255,7 @@ class Replica:
         """What need not wait for the batch that is being saved; reads that may be are answered."""
         self.fail_lost_proposals()
         self._operations.look()
+        self._forwarded.look()
         prompt = self.core.take_prompt()
         for state in prompt.reads:
             self._queries.finish(state)
@@ -277,11 +295,19 @@ class Replica:
             return False
         self._state.take_on(state)
         self.snapshots.installed(state)
+        text = "this node was given a state that may hold the command's effect, without its result"
         for ticket in self._proposals.pop_up_to(state.index):
-            text = "this node was given the result's effect, not the result"
             self._outbox.fail(ticket, "leadership_lost", text, "unknown")
+        self._forwarded.fail_all("leadership_lost", text)
         self._queries.answer_confirmed()
         return True
+
+    def snapshot_unreadable(self, which: SnapshotId) -> None:
+        """A part of it could not be sent: another one has to take its place."""
+        self.core.snapshot_unreadable(which)
+        newest = self.core.snapshot
+        if newest is not None and newest.id == which:
+            self.renew_snapshot()
 
     def renew_snapshot(self) -> None:
         """The newest one may be damaged: take another, if the machine can."""
@@ -313,7 +339,7 @@ class Replica:
     # -- inside ------------------------------------------------------------------------------------
     def _apply_entry(self, index: int, term: int, entry: Any) -> None:  # noqa: ANN401 - as in LogEntry
         is_command = type(entry) is bytes
-        result = self._run(entry, index) if is_command else b""
+        result = self._run(entry, index, term) if is_command else b""
         self._state.index = index
         machine = self._state.machine
         if self.snapshots.applied(index, len(entry) if is_command else 0) and isinstance(
@@ -337,7 +363,7 @@ class Replica:
         assert term is not None, "what was applied last is in the log, or its base"
         self.snapshots.capture(self.last_applied, term, capture(machine, self._state.sessions))
 
-    def _run(self, command: bytes, index: int) -> bytes:
+    def _run(self, command: bytes, index: int, term: int) -> bytes:
         try:
             header, payload = unseal(command)
         except EnvelopeError as error:
@@ -355,4 +381,7 @@ class Replica:
                 # its type alone the same on every node.
                 return error_result(type(error).__name__)
 
-        return self._state.sessions.apply(header, index, run_machine)
+        result = self._state.sessions.apply(header, index, run_machine)
+        if self._forwarded:
+            self._forwarded.applied(header, index, term, result)
+        return result

@@ -338,7 +338,9 @@ class Driver:
             except StorageError as error:
                 self._hub.publish("snapshot", self._term, "error", state="unread", why=str(error))
                 data = None
-            if data is not None:  # else the follower asks again, or is offered another one
+            if data is None:
+                self.replica.snapshot_unreadable(chunk.snapshot)
+            else:
                 link.send_nowait(chunk.message(data))
 
     def _publish(self, events: Sequence[Event]) -> None:

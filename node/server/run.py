@@ -25,7 +25,7 @@ from node.raft.events import ConfigurationChanged, Event
 from node.raft.progress import Progress
 from node.replica import Replica
 from node.replica.compaction import CompactionPolicy
-from node.replica.state import at_boot
+from node.replica.state import NewMachine, at_boot
 from node.server.addresses import AddressBook, Links
 from node.server.driver import Driver, now_us, seeded_rng
 from node.server.eventhub import EventHub
@@ -69,7 +69,8 @@ def run_node(folder: Path, node_id: int) -> int:
     try:
         spec = load_cluster(folder)
         stores = open_stores(folder, spec, node_id)
-        node = assemble(folder, spec, read_token(folder), node_id, stores)
+        new_machine = partial(load_machine, spec.machine, spec.machine_path)
+        node = assemble(folder, spec, read_token(folder), node_id, stores, new_machine)
         load_faults(folder, node)
     except (ConfigError, MachineError, StorageError, StartError, ValueError, OSError) as error:
         log("error", "cannot start", node=node_name(node_id), why=str(error))
@@ -143,11 +144,17 @@ def open_stores(folder: Path, spec: ClusterSpec, node_id: int) -> Stores:
     return Stores(storage, SnapshotFiles(home / "snapshots", spec.cluster_id), is_wiped=False)
 
 
-def assemble(folder: Path, spec: ClusterSpec, token: bytes, node_id: int, stores: Stores) -> Node:
-    """Raises MachineError, StorageError, ValueError."""
+def assemble(
+    folder: Path,
+    spec: ClusterSpec,
+    token: bytes,
+    node_id: int,
+    stores: Stores,
+    new_machine: NewMachine,
+) -> Node:
+    """Raises StorageError, ValueError, and what `new_machine` raises."""
     boot = new_incarnation()
     stored = stores.storage.load()
-    new_machine = partial(load_machine, spec.machine, spec.machine_path)
     state, damages = at_boot(stored.snapshots, stores.snapshots, stored.base.index, new_machine)
     for damage in damages:
         log("error", "goes back to an older state", node=node_name(node_id), why=damage)

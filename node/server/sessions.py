@@ -273,7 +273,8 @@ class Session:
             text = f"a command of {len(message.command)} bytes; the limit is {limit}"
             self._fail(message.id, "too_large", text)
             return
-        self._node.driver.replica.submit(Ticket(self, message.id), message.command, now)
+        ticket = Ticket(self, message.id)
+        self._node.driver.replica.submit(ticket, message.command, now, message.here)
 
     def _read(self, message: Read, now: int) -> None:
         if self._is_long(message.id, message.query):
@@ -328,7 +329,7 @@ class Session:
         self._node.driver.replica.take_snapshot(Ticket(self, message.id))
 
     def _set_compaction(self, message: SetCompaction, now: int) -> None:
-        settings = SnapshotSettings(message.entries, message.bytes_max, message.tail)
+        settings = SnapshotSettings(message.every, message.bytes_max, message.tail)
         try:
             settings.check()
         except ConfigError as error:

@@ -104,7 +104,8 @@ class SnapshotStore(Protocol):
     def put(self, chunk: ReceivedChunk) -> None:
         """Take a part of one that is coming in, in order. Not durable on return.
 
-        Raises DiskFullError (it may be tried again), StorageError.
+        Raises CorruptionError for one that does not follow what came in; DiskFullError and
+        StorageError, after which what came in is gone.
         """
         ...
 

@@ -82,8 +82,10 @@ class MemorySnapshots:
     def put(self, chunk: ReceivedChunk) -> None:
         if chunk.offset == 0:
             self._incoming, self._incoming_id = bytearray(), chunk.snapshot
-        assert chunk.snapshot == self._incoming_id, "what comes in begins at its beginning"
-        assert chunk.offset <= len(self._incoming), "parts come in order"
+        if chunk.snapshot != self._incoming_id:
+            raise CorruptionError("the beginning of the snapshot did not come in")
+        if chunk.offset > len(self._incoming):
+            raise CorruptionError(f"nothing is in front of byte {chunk.offset}")
         self._incoming[chunk.offset :] = chunk.data
 
     def receive(self, snapshot: SnapshotId) -> Snapshot:

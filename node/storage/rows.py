@@ -72,7 +72,10 @@ class State(NamedTuple):
     commit_index: int = 0
 
     def after(self, batch: Ready) -> "State":
-        """What it is when `batch` is saved."""
+        """What it is when `batch` is saved; the same object when there is nothing to save."""
+        is_same_log = batch.truncate_from is None and batch.base is None and not batch.entries
+        if is_same_log and batch.hard_state is None and batch.snapshot is None:
+            return self
         base = batch.base or self.base
         kept = self.last_index
         if batch.truncate_from is not None:
@@ -196,8 +199,11 @@ def read_log(state: State, rows: Iterable[Row], report: Callable[[str], None]) -
     index, term = state.base.index, state.base.term
     for row in rows:
         expected, index = index + 1, row[0]
+        if index != expected:
+            is_sound = False
+            rest = "" if index == expected + 1 else f", and all up to {index - 1}"
+            report(f"entry {expected} is missing{rest}")
         try:
-            _check_follows(expected, index)
             entry = read_entry(row)
             if entry.term < term:
                 raise DamagedRowError(f"entry {index} has term {entry.term}, after term {term}")
@@ -215,13 +221,6 @@ def read_log(state: State, rows: Iterable[Row], report: Callable[[str], None]) -
         current = state.hard_state.current_term
         report(f"entry {index} has term {term}, above the saved term {current}")
     return log
-
-
-def _check_follows(expected: int, index: int) -> None:
-    if index == expected + 1:
-        raise DamagedRowError(f"entry {expected} is missing")
-    if index != expected:
-        raise DamagedRowError(f"entry {expected} is missing, and all up to {index - 1}")
 
 
 def read_snapshots(

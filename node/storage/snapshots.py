@@ -114,13 +114,19 @@ class SnapshotFiles:
     def put(self, chunk: ReceivedChunk) -> None:
         path = self._folder / _INCOMING
         with self._incoming_lock, _disk_errors(path):
-            if chunk.offset == 0:
-                self._drop_incoming()
-                self._incoming = _Incoming(chunk.snapshot, _GrowingFile(path))
-            incoming = self._incoming
-            assert incoming is not None, "what comes in begins at its beginning"
-            assert incoming.snapshot == chunk.snapshot, "what comes in begins at its beginning"
-            incoming.file.put(chunk.offset, chunk.data)
+            try:
+                if chunk.offset == 0:
+                    self._drop_incoming()
+                    self._incoming = _Incoming(chunk.snapshot, _GrowingFile(path))
+                incoming = self._incoming
+                if incoming is None or incoming.snapshot != chunk.snapshot:
+                    raise CorruptionError(f"{path}: its beginning did not come in")
+                if chunk.offset > incoming.file.size:
+                    raise CorruptionError(f"{path}: nothing is in front of byte {chunk.offset}")
+                incoming.file.put(chunk.offset, chunk.data)
+            except OSError:
+                self._remove_incoming()
+                raise
 
     def receive(self, snapshot: SnapshotId) -> Snapshot:
         path = self._path(snapshot.index, snapshot.term)
@@ -140,7 +146,11 @@ class SnapshotFiles:
             incoming = self._incoming
             if incoming is None or incoming.snapshot != snapshot:
                 raise CorruptionError(f"{aside}: the snapshot did not come in")
-            (self._folder / _INCOMING).rename(aside)
+            try:
+                (self._folder / _INCOMING).rename(aside)
+            except OSError:
+                self._remove_incoming()
+                raise
             self._incoming = None
             return incoming.file
 
@@ -148,6 +158,12 @@ class SnapshotFiles:
         if self._incoming is not None:
             incoming, self._incoming = self._incoming, None
             incoming.file.close()
+
+    def _remove_incoming(self) -> None:
+        """The log may need the space."""
+        self._drop_incoming()
+        with suppress(OSError):
+            (self._folder / _INCOMING).unlink()
 
     def close(self) -> None:
         """Release the open files. Nothing is lost by leaving it out."""
@@ -164,35 +180,24 @@ class _GrowingFile:
     def __init__(self, path: Path) -> None:
         flags = os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC
         self._descriptor = os.open(path, flags, 0o600)
-        self._size = 0
+        self.size = 0
         self._flushed = 0
-        self._error: OSError | None = None
-        """Of the flush that failed: what it was to write may be lost, whatever a later one says."""
 
     def put(self, offset: int, data: bytes) -> None:
         """Bytes that are there already may be put again."""
-        assert offset <= self._size, "parts come in order"
+        assert offset <= self.size, "a file has no holes"
         view = memoryview(data)
         while view:
             written = os.pwrite(self._descriptor, view[:FLUSHED_BYTES_MAX], offset)
             view = view[written:]
             offset += written
-            self._size = max(self._size, offset)
-            if self._size - self._flushed >= FLUSHED_BYTES_MAX and self._error is None:
-                self._flush(os.fdatasync)
-                self._flushed = self._size
+            self.size = max(self.size, offset)
+            if self.size - self._flushed >= FLUSHED_BYTES_MAX:
+                os.fdatasync(self._descriptor)
+                self._flushed = self.size
 
     def flush(self) -> None:
-        if self._error is not None:
-            raise self._error
-        self._flush(os.fsync)
-
-    def _flush(self, flush: Callable[[int], None]) -> None:
-        try:
-            flush(self._descriptor)
-        except OSError as error:
-            self._error = error
-            raise
+        os.fsync(self._descriptor)
 
     def close(self) -> None:
         os.close(self._descriptor)

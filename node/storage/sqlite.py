@@ -134,8 +134,7 @@ class SqliteStorage:
         if self._error is not None:
             raise self._error
         state = self._state.after(batch)
-        is_same_log = batch.truncate_from is None and batch.base is None and not batch.entries
-        if is_same_log and batch.hard_state is None and batch.snapshot is None:
+        if state is self._state:
             return
         try:
             self._write(state, batch)

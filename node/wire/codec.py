@@ -83,6 +83,7 @@ def _check_of(annotation: Any) -> Check:  # noqa: ANN401
 _SPECIAL: dict[tuple[type[Any], str], Check] = {
     # The entries themselves are looked at when they are made, once for both.
     (raft.AppendEntries, "entries"): lambda value: type(value) is list,
+    (raft.ForwardProposal, "entry"): lambda value: type(value) is bytes,
     (raft.InstallSnapshot, "digest"): (
         lambda value: type(value) is bytes and len(value) <= DIGEST_BYTES_MAX
     ),

@@ -61,10 +61,13 @@ class Goodbye:
 # -- clients ---------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Propose:
-    """Replicate and apply `command` (a session header and the machine's payload; see envelope)."""
+    """Replicate and apply `command` (a session header and the machine's payload; see envelope).
+    `here`: through this node, which hands it to the leader; never send me elsewhere.
+    """
 
     id: int
     command: bytes
+    here: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,7 @@ class Answer:
     id: int
     index: int
     result: bytes
-    age_ms: int | None
+    age_ms: int | None = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,12 +174,12 @@ class TakeSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class SetCompaction:
-    """When this node takes snapshots from now on, until it is started anew: see SnapshotSettings
-    in `node.config`.
+    """When this node takes snapshots from now on, until it is started anew: every so many entries
+    and so on, see SnapshotSettings in `node.config`.
     """
 
     id: int
-    entries: int
+    every: int
     bytes_max: int
     tail: int
 

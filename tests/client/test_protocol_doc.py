@@ -49,6 +49,7 @@ def _type_text(annotation: Any) -> str:
         bool: "bool",
         int | None: "int or null",
         list[bytes]: "array of bytes",
+        Any: "bytes",
         dict[str, Any]: "map",
         list[dict[str, Any]]: "array of maps",
     }
@@ -69,7 +70,7 @@ def test_every_failure_code_is_explained() -> None:
     for folder in ("replica", "server"):
         for path in (ROOT / "node" / folder).glob("*.py"):
             text = path.read_text(encoding="utf-8")
-            codes.update(re.findall(r'_fail\(\s*[\w.]+, (?:[\w.]+, )?"(\w+)"', text))
+            codes.update(re.findall(r'fail\(\s*[\w.]+, (?:[\w.]+, )?"(\w+)"', text))
             codes.update(re.findall(r'Refused\("(\w+)"', text))
     assert {"not_leader", "wiped", "bad_frame"} <= codes | {"not_leader"}
     assert [code for code in sorted(codes) if f"`{code}`" not in DOC] == []
@@ -187,10 +188,10 @@ def test_a_client_written_from_the_page_puts_and_gets(raftctl: Raftctl) -> None:
     client = OwnClient(host, port, node, address.cluster_id, address.token)
     with client.socket:
         header = struct.pack(">QQQQ", 0xC0FFEE, 1, 1, client.born_at)
-        client.send([36, 1, header + cbor2.dumps(["put", "greeting", b"hello"])])
+        client.send([36, 1, header + cbor2.dumps(["put", "greeting", b"hello"]), False])
         kind, request, index, _, result = client.receive()
         assert (kind, request, result) == (40, 1, b"\x00" + cbor2.dumps(False))
         client.send([37, 2, cbor2.dumps(["get", "greeting"]), "linearizable", False])
-        kind, request, _, result = client.receive()
+        kind, request, _, result, _ = client.receive()
         assert (kind, request) == (41, 2)
         assert cbor2.loads(result) == [b"hello", index]

@@ -13,6 +13,8 @@ from tests.measure.commands import Raftctl, fresh_home
 from tests.measure.durability import durability
 from tests.measure.failover import failover
 from tests.measure.firstline import firstline
+from tests.measure.longlived import catchup, snapshots, space
+from tests.measure.transfer import transfer
 
 MIB = 1024 * 1024
 
@@ -108,6 +110,12 @@ def main() -> int:
     what.add_parser("failover").add_argument("--rounds", type=int, default=10)
     what.add_parser("durability").add_argument("--rounds", type=int, default=10)
     what.add_parser("throughput").add_argument("--seconds", type=int, default=5)
+    what.add_parser("space").add_argument("--ops", type=int, default=1_000_000)
+    what.add_parser("snapshots").add_argument("--rounds", type=int, default=30)
+    what.add_parser("catchup").add_argument("--ops", type=int, default=500_000)
+    sending = what.add_parser("transfer")
+    sending.add_argument("--size-mib", type=int, default=200)
+    sending.add_argument("--cuts", type=int, default=3)
     options = parser.parse_args()
     match options.what:
         case "startup":
@@ -122,6 +130,14 @@ def main() -> int:
             return durability(options.rounds)
         case "throughput":
             throughput(options.seconds)
+        case "space":
+            space(options.ops)
+        case "snapshots":
+            snapshots(options.rounds)
+        case "catchup":
+            catchup(options.ops)
+        case "transfer":
+            return transfer(options.size_mib, options.cuts)
     return 0
 
 

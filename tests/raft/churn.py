@@ -56,6 +56,7 @@ class ChurnRun(Run):
             (0.5, self.finish_snapshot),
             (3, self.change_members),
             (self.trouble, self.hold_install),
+            (0.3, self.delete_old_snapshots),
             (1, lambda: self.some_up().release_install()),
         ]
 
@@ -82,6 +83,16 @@ class ChurnRun(Run):
             node, life, taken = self.unfinished.pop(self.rng.randrange(len(self.unfinished)))
             if node.is_up and node.lives == life:
                 node.finish_snapshot(taken, self.rng.choice([0, 3]))
+
+    def delete_old_snapshots(self) -> None:
+        """Whether they are being sent or not: all but those that count, or will."""
+        node = self.some_up()
+        unsaved = node.core.snapshot
+        for which in list(node.disk.files):
+            if (node.disk.snapshot is None or which != node.disk.snapshot.id) and (
+                unsaved is None or which != unsaved.id
+            ):
+                del node.disk.files[which]
 
     def hold_install(self) -> None:
         self.some_up().holds_install = True

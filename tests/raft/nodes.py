@@ -14,7 +14,6 @@ from node.raft.config import NO_ENTRY, CoreConfig, InitialState
 from node.raft.configuration import Configuration
 from node.raft.core import RaftCore
 from node.raft.events import Event
-from node.raft.installing import needed_index
 from node.raft.log import EntryId
 from node.raft.messages import LogEntry
 from node.raft.ready import Chunk, Envelope, HardState, ReadState, Ready
@@ -229,7 +228,7 @@ class Node:
     def finish_snapshot(self, taken: Taken, keep: int = 0) -> bool:
         """It is on the disk: the log goes, but for what is needed and `keep` entries."""
         self.disk.files[taken.snapshot.id] = taken.data
-        compact_to = min(taken.snapshot.index - keep, needed_index(self.core))
+        compact_to = min(taken.snapshot.index - keep, self.core.needed_index)
         return self.core.snapshot_saved(taken.snapshot, compact_to)
 
     def take_snapshot(self, keep: int = 0) -> Snapshot:
@@ -240,9 +239,11 @@ class Node:
     def _send_chunks(self, chunks: list[Chunk]) -> None:
         for chunk in chunks:
             file = self.disk.files.get(chunk.snapshot)
-            if file is not None:
-                data = file[chunk.offset : chunk.offset + chunk.length]
-                self.cluster.send(self.id, [Envelope(chunk.to, chunk.message(data))])
+            if file is None:
+                self.core.snapshot_unreadable(chunk.snapshot)
+                continue
+            data = file[chunk.offset : chunk.offset + chunk.length]
+            self.cluster.send(self.id, [Envelope(chunk.to, chunk.message(data))])
 
     def release_install(self) -> None:
         """What arrived is verified and installed by the next `work`."""

@@ -170,6 +170,10 @@ class Run:
             if core.is_leader:
                 assert self.leaders.setdefault(core.term, node.id) == node.id, "two leaders"
             self.check_log(node)
+        for node in self.cluster.leaders:
+            index = node.core.lease_index(self.cluster.now)
+            assert index is None or index >= len(self.committed), "a lease over a stale index"
+        for node in self.cluster.up:
             for state in node.reads:
                 floor = self.read_floors[state.context]
                 assert state.read_index is None or state.read_index >= floor, "a stale read"

@@ -176,3 +176,22 @@ def appends_to(messages: Sequence[Message]) -> list[AppendEntries]:
 
 def chunks_to(messages: Sequence[Message]) -> list[InstallSnapshot]:
     return [message for message in messages if isinstance(message, InstallSnapshot)]
+
+
+def chunk_of(which: SnapshotId, offset: int, data: bytes, term: int = 1) -> InstallSnapshot:
+    return InstallSnapshot(
+        term, term + 1, which.index, which.term, which.size, which.digest, offset, data, 1
+    )
+
+
+def sends_snapshot(chunk: int = 100, window: int = 300) -> tuple[Solo, SnapshotId]:
+    """A leader of 9 entries, of which node 2 has none and the first 8 are compacted away."""
+    solo = Solo(
+        log_of(1, 1, 1, 1, 1, 1, 1, 1), snapshot_chunk_bytes=chunk, snapshot_window_bytes=window
+    )
+    solo.lead()
+    solo.acknowledge(9, peer=3)
+    which = solo.compact(8)
+    (question,) = chunks_to(solo.reject(8, (0, 0)))
+    assert (question.offset, question.data) == (0, b"")
+    return solo, which

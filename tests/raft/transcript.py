@@ -6,6 +6,7 @@ A command is a line that begins with `>`; what follows it is output, compared wo
     > time-out 1                   node 1's election timer runs out
     > deliver [1>2 ...]            messages arrive, all or on the named links, until it is quiet
     > drop 1>2 ...                 messages under way on these links are lost
+    > lose 1>2 3                   the third message under way on this link is lost
     > delay 1>2 ...                messages under way on these links are kept back
     > arrive [1>2 ...]             what was kept back arrives, however late
     > tick 50ms                    time passes
@@ -16,19 +17,34 @@ A command is a line that begins with `>`; what follows it is output, compared wo
     > release 1 once               the write under way ends, and the next one waits
     > cut 1 / > heal               node 1 is alone / everything is connected
     > crash 1 / > restart 1
+    > join 4                       node 4 starts with an empty disk
+    > change 1 +4 +!5 ^4 v2 -3     node 1 is asked to add learner 4, and 5, which is promoted when
+                                   it has caught up, to promote 4, demote 2 and remove 3, at once
+    > snapshot 1 keep=2            node 1 takes a snapshot and keeps two entries of what is in it
+    > install 3 slow / > install 3 node 3 waits with what arrived / installs it
     > state                        every node, one line each
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from node.raft.configuration import AddLearner, Change, Configuration, Demote, Promote, Remove
 from node.raft.errors import RaftError
-from node.raft.messages import AppendEntries, LogEntry, Message
+from node.raft.messages import AppendEntries, InstallSnapshot, LogEntry, Message
 from node.raft.ready import Envelope
 from node.raft.roles import Leader
 from tests.raft.cluster import Cluster, Node
 
 Words = list[str]
+
+CHANGES: dict[str, Callable[[int], Change]] = {
+    "+": AddLearner,
+    "+!": partial(AddLearner, promote=True),
+    "^": Promote,
+    "v": Demote,
+    "-": Remove,
+}
 
 
 class Transcript:
@@ -40,6 +56,7 @@ class Transcript:
             "time-out": self._time_out,
             "deliver": self._deliver,
             "drop": self._drop,
+            "lose": self._lose,
             "delay": self._delay,
             "arrive": self._arrive,
             "tick": self._tick,
@@ -52,6 +69,10 @@ class Transcript:
             "heal": self._heal,
             "crash": self._crash,
             "restart": self._restart,
+            "join": self._join,
+            "change": self._change,
+            "snapshot": self._snapshot,
+            "install": self._install,
             "state": self._state,
         }
 
@@ -76,7 +97,9 @@ class Transcript:
             settings[name] = {"yes": True, "no": False}.get(value, value)
             if isinstance(settings[name], str):
                 settings[name] = int(value)
+        snapshot_bytes = settings.pop("snapshot_bytes", 1000)
         self.cluster = Cluster(int(words[0]), **settings)
+        self.cluster.snapshot_bytes = snapshot_bytes
         return []
 
     def _sends(self) -> list[str]:
@@ -114,6 +137,12 @@ class Transcript:
 
     def _drop(self, words: Words) -> list[str]:
         return [f"lost {src}>{to} {describe(m)}" for src, (to, m) in self._take(words)]
+
+    def _lose(self, words: Words) -> list[str]:
+        on_link = [f for f in self.cluster.in_flight if f"{f[0]}>{f[1].to}" == words[0]]
+        lost = on_link[int(words[1]) - 1]
+        self.cluster.in_flight.remove(lost)
+        return [f"lost {words[0]} {describe(lost[1].message)}"]
 
     def _delay(self, words: Words) -> list[str]:
         kept = self._take(words)
@@ -179,6 +208,29 @@ class Transcript:
         node.restart()
         return []
 
+    def _join(self, words: Words) -> list[str]:
+        self.cluster.add(int(words[0]))
+        return []
+
+    def _change(self, words: Words) -> list[str]:
+        changes = [
+            CHANGES[word.rstrip("0123456789")](int(word.lstrip("+!^v-"))) for word in words[1:]
+        ]
+        try:
+            index = self._node(words[0]).core.change_membership(changes, self.cluster.now)
+        except RaftError as error:
+            return [f"{type(error).__name__}: {error}"]
+        return [f"at {index}", *self._sends()]
+
+    def _snapshot(self, words: Words) -> list[str]:
+        keep = int(words[1].removeprefix("keep=")) if len(words) > 1 else 0
+        taken = self._node(words[0]).take_snapshot(keep)
+        return [f"at {taken.index}, {_members(taken.configuration)}", *self._sends()]
+
+    def _install(self, words: Words) -> list[str]:
+        self._node(words[0]).holds_install = "slow" in words
+        return self._sends()
+
     def _state(self, words: Words) -> list[str]:
         return [_state_of(node) for node in self.cluster.nodes.values()]
 
@@ -188,11 +240,15 @@ def _state_of(node: Node) -> str:
     if not node.is_up:
         return f"{node.id} down      disk {node.disk.hard_state.current_term}: {len(node.disk.log)}"
     log = " ".join(_entry(entry) for entry in core.entries(1, core.last_index)) or "-"
+    if core.first_index > 1:
+        log = f"..{core.log.base.index}/{core.log.base.term} {log}"
     text = (
         f"{node.id} {core.role_name:12} term {core.term}  vote {core.voted_for or '-'}  "
         f"leader {core.leader_id or '-'}  commit {core.commit_index}  "
         f"durable {core.log.stable_index}  log {log}"
     )
+    if core.configuration_index:
+        text += f"  members {_members(core.configuration)}"
     if isinstance(core.role, Leader):
         peers = [f"{p}:{x.state} match {x.match_index}" for p, x in core.progress.items()]
         text += f"  ({', '.join(peers)})"
@@ -201,8 +257,21 @@ def _state_of(node: Node) -> str:
     return text
 
 
+def _members(configuration: Configuration) -> str:
+    """{1 2} are voters, behind < those being left; learners follow, with ! to be promoted."""
+    text = "{" + " ".join(map(str, sorted(configuration.voters))) + "}"
+    if configuration.is_joint:
+        text += "<{" + " ".join(map(str, sorted(configuration.outgoing))) + "}"
+    for learner in sorted(configuration.learners):
+        text += f"+{learner}" + "!" * (learner in configuration.promotable)
+    return text
+
+
 def _entry(entry: LogEntry) -> str:
-    return f"{entry.term}{'' if entry.entry is None else f'/{entry.entry}'}"
+    what = entry.entry
+    if type(what) is Configuration:
+        return f"{entry.term}/{_members(what)}"
+    return f"{entry.term}{'' if what is None else f'/{what}'}"
 
 
 def describe(message: Message) -> str:
@@ -214,6 +283,11 @@ def describe(message: Message) -> str:
             f"{name} term {message.term} after {message.prev_log_index}/{message.prev_log_term} "
             f"entries {entries} commit {message.leader_commit} #{message.sequence}"
         )
+    if isinstance(message, InstallSnapshot):
+        end = message.offset + len(message.data)
+        part = f"bytes {message.offset}..{end}" if message.data else f"question at {end}"
+        which = f"{message.snapshot_index}/{message.snapshot_term}"
+        return f"{name} term {message.term} of {which} {part} of {message.size} #{message.sequence}"
     hidden = {"candidate_id", "responder_id", "leader_id", "requester_id", "read_id"}
     fields = type(message).__slots__
     shown = [f"{f} {getattr(message, f)}" for f in fields if f not in hidden]

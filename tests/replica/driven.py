@@ -14,6 +14,8 @@ from node.raft.messages import (
 )
 from node.raft.ready import HardState
 from node.replica import Replica, Ticket
+from node.replica.sessions import SESSIONS_MAX, Sessions
+from node.replica.state import State
 from node.storage.base import Stored
 from node.wire.envelope import Header, seal
 from node.wire.messages import WireMessage
@@ -39,6 +41,11 @@ def command(client: int, sequence: int, body: bytes, acked: int = 0, born: int =
     return seal(Header(client, sequence, acked, born), body)
 
 
+def new_state() -> State:
+    """What a node without a snapshot begins with."""
+    return State(Recorder(), Sessions())
+
+
 class Driven:
     """One replica, what it answered, by request id, and what it sent to its peers."""
 
@@ -47,6 +54,7 @@ class Driven:
         machine: StateMachine | None = None,
         size: int = 1,
         log: list[LogEntry] | None = None,
+        sessions_max: int = SESSIONS_MAX,
         **options: Any,
     ) -> None:
         self.now = 0
@@ -54,8 +62,9 @@ class Driven:
         log = log or []
         state = HardState(log[-1].term if log else 0, None)
         config = CoreConfig(1, frozenset(range(1, size + 1)), entry_size=len)
+        at_first = State(self.machine, Sessions(sessions_max))
         self.replica = Replica(
-            config, Stored(state, log), self.machine, random.Random(1), 0, **options
+            config, Stored(state, log), at_first, Recorder, random.Random(1), 0, **options
         )
         self.replies: dict[int, WireMessage] = {}
         self.sent: list[Message] = []
@@ -64,13 +73,13 @@ class Driven:
         while (ready := self.replica.ready()) is not None:
             self.replica.apply(ready)
             self.collect()
-            self.replica.synced(ready.seq, self.now)
+            self.replica.synced(ready, self.now)
             envelopes = [*ready.messages, *ready.messages_after_sync]
             self.sent += [envelope.message for envelope in envelopes]
         self.collect()
 
     def collect(self) -> None:
-        for _, message in self.replica.take_replies():
+        for _, message in self.replica.take_replies(self.now):
             self.replies[message.id] = message  # type: ignore[union-attr]
 
     def lead(self) -> "Driven":

@@ -25,7 +25,7 @@ def test_b23_write_is_answered_only_once_the_disk_of_a_single_node_has_it() -> N
     assert driven.replies == {}
     assert isinstance(driven.machine, Recorder)
     assert driven.machine.applied == []
-    driven.replica.synced(ready.seq, driven.now)
+    driven.replica.synced(ready, driven.now)
     driven.work()
     assert result_of(driven.replies[1]) == b"did x"
 
@@ -364,7 +364,7 @@ def test_b34_full_disk_refuses_writes_until_there_is_space() -> None:
     assert lost.outcome == "unknown"
     assert isinstance(refused, Failure)
     assert (refused.code, refused.outcome) == ("disk_full", "none")
-    driven.replica.synced(ready.seq, driven.now)
+    driven.replica.synced(ready, driven.now)
     driven.work()
     driven.lead()
     assert result_of(driven.submit(3, command(7, 1, b"x"))) == b"did x"

@@ -2,17 +2,18 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import trio
 
-from node.config import ClusterSpec, Limits, NodeAddress, RaftSettings
+from node.config import ClusterSpec, Limits, NodeAddress, RaftSettings, first_configuration
 from node.machines.base import StateMachine
 from node.machines.kv import KvMachine
 from node.raft.messages import Message
-from node.server.run import assemble
+from node.server.run import Stores, assemble
 from node.server.sessions import Session
 from node.server.watches import Watches
-from node.storage.memory import MemoryStorage
+from node.storage.memory import MemorySnapshots, MemoryStorage
 from node.transport.channel import Channel
 from node.transport.opening import BUFFER_BYTES_MAX
 from node.wire.codec import decode, encode_frame
@@ -65,8 +66,11 @@ class Stage:
         raft = RaftSettings(heartbeat_ms=50, election_timeout_ms=60)
         nodes = (NodeAddress(1, "127.0.0.1", 1),)
         spec = ClusterSpec("stage", "stage", nodes, raft=raft, limits=limits)
-        self.node = assemble(spec, b"t" * 32, 1, machine, MemoryStorage(), False)
-        self.watches = Watches(self.node.driver, machine, limits.frame_bytes_max)
+        stores = Stores(
+            MemoryStorage(first_configuration(nodes)), MemorySnapshots("stage"), is_wiped=False
+        )
+        self.node = assemble(Path("stage"), spec, b"t" * 32, 1, stores, lambda: machine)
+        self.watches = Watches(self.node.driver, limits.frame_bytes_max)
         self.node.driver.after_apply(self.watches.send_changes)
         self._nursery = nursery
         self._sequence = 0

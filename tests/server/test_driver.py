@@ -13,14 +13,14 @@ from node.raft.config import CoreConfig
 from node.raft.core import APPLY_ENTRIES_MAX
 from node.raft.errors import RemoteProtocolError
 from node.raft.messages import AppendEntries, LogEntry
-from node.raft.ready import HardState
+from node.raft.ready import HardState, Ready
 from node.replica import Replica, Ticket
 from node.server.driver import Driver, now_us, seeded_rng
 from node.server.eventhub import EventHub
 from node.storage.base import DiskFullError, StorageError
-from node.storage.memory import MemoryStorage
+from node.storage.memory import MemorySnapshots, MemoryStorage
 from node.wire.messages import Applied, Failure, WireMessage
-from tests.replica.driven import Recorder, command
+from tests.replica.driven import Recorder, command, new_state
 
 
 class Disk(MemoryStorage):
@@ -34,20 +34,14 @@ class Disk(MemoryStorage):
         self.hangs = False
         self.fault: StorageError | None = None
 
-    def save(
-        self,
-        hard_state: HardState | None,
-        truncate_from: int | None,
-        first_index: int,
-        entries: Sequence[LogEntry],
-    ) -> None:
+    def save(self, batch: Ready) -> None:
         self.hangs = not self.moves.is_set()
         assert self.moves.wait(20)
         self.hangs = False
         if self.fault is not None:
             raise self.fault
         self.writes += 1
-        super().save(hard_state, truncate_from, first_index, entries)
+        super().save(batch)
 
 
 class Caller:
@@ -81,9 +75,20 @@ class Bench:
         self.caller = Caller()
         config = CoreConfig(1, frozenset({1}), 60_000, 15_000, entry_size=len)
         if log:
-            self.disk.save(HardState(log[-1].term, None), None, 1, log)
-        self.replica = Replica(config, self.disk.load(), Recorder(), seeded_rng(), now_us())
-        self.driver = Driver(self.replica, self.disk, {}, EventHub(1), **options)
+            self.disk.save(
+                Ready(0, HardState(log[-1].term, None), first_index=1, entries=list(log))
+            )
+        self.replica = Replica(
+            config,
+            self.disk.load(),
+            new_state(),
+            Recorder,
+            seeded_rng(),
+            now_us(),
+        )
+        self.driver = Driver(
+            self.replica, self.disk, MemorySnapshots("c"), {}, EventHub(1), **options
+        )
 
     def put(self, request_id: int) -> None:
         self.driver.submit([self.work(request_id)])

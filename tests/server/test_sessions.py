@@ -417,7 +417,7 @@ def test_links_are_told_of_new_rules_and_of_those_that_are_over() -> None:
 
     async def scenario(at: Stage) -> None:
         first, second = Link(), Link()
-        at.node.links.update({2: first, 3: second})  # type: ignore[dict-item]
+        at.node.links._links.update({2: first, 3: second})  # type: ignore[dict-item]
         rule = {"fault": 1, "src": 1, "dst": 2, "latency_ms": 5, "expires_at": time.time() + 0.05}
         at.node.set_faults([rule])
         assert (first.told, second.told) == (1, 0)
@@ -471,7 +471,7 @@ def test_answers_to_confirmed_reads_are_handed_out_before_many_large_ones_wait()
         stage: Stage
 
         def query(self, query: bytes) -> bytes:
-            held.append(len(self.stage.node.driver.replica._replies))
+            held.append(len(self.stage.node.driver.replica._outbox._replies))
             return super().query(query)
 
     async def main() -> None:

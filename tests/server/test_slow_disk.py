@@ -1,20 +1,20 @@
 """Three drivers in one program, over disks that take longer than an election timeout."""
 
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 import trio
 
 from node.raft.config import CoreConfig
-from node.raft.messages import LogEntry, Message
-from node.raft.ready import HardState
+from node.raft.messages import Message
+from node.raft.ready import Ready
 from node.replica import Replica, Ticket
 from node.server.driver import Driver, now_us, seeded_rng
 from node.server.eventhub import EventHub
-from node.storage.memory import MemoryStorage
+from node.storage.memory import MemorySnapshots, MemoryStorage
 from node.wire.messages import Applied, Failure
-from tests.replica.driven import Recorder, command
+from tests.replica.driven import Recorder, command, new_state
 from tests.server.test_driver import Caller
 
 ELECTION_TIMEOUT_US = 100_000
@@ -32,16 +32,10 @@ class Disk(MemoryStorage):
         self.moves.set()
         self._never = threading.Event()
 
-    def save(
-        self,
-        hard_state: HardState | None,
-        truncate_from: int | None,
-        first_index: int,
-        entries: Sequence[LogEntry],
-    ) -> None:
+    def save(self, batch: Ready) -> None:
         self._never.wait(self.seconds)
         assert self.moves.wait(20)
-        super().save(hard_state, truncate_from, first_index, entries)
+        super().save(batch)
         self.saves += 1
 
 
@@ -68,13 +62,15 @@ class Three:
                 node_id, frozenset(IDS), ELECTION_TIMEOUT_US, ELECTION_TIMEOUT_US // 4
             )
             disk = self.disks[node_id]
-            replica = Replica(config, disk.load(), Recorder(), seeded_rng(), now_us())
+            replica = Replica(config, disk.load(), new_state(), Recorder, seeded_rng(), now_us())
             wires = {
                 other: Wire(Caller(), partial(self._deliver, other))
                 for other in IDS
                 if other != node_id
             }
-            self.drivers[node_id] = Driver(replica, disk, dict(wires), EventHub(node_id))
+            self.drivers[node_id] = Driver(
+                replica, disk, MemorySnapshots("c"), dict(wires), EventHub(node_id)
+            )
         self._next = 0
 
     def _deliver(self, to: int, caller: Caller, messages: list[Message]) -> None:

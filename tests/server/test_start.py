@@ -16,14 +16,23 @@ from node.config import (
     ConfigError,
     Limits,
     NodeAddress,
+    first_configuration,
     load_cluster,
     save_cluster,
 )
 from node.machines.kv import KvMachine
 from node.raft.messages import LogEntry
 from node.server.node import COMMAND_OVERHEAD_MAX, Node
-from node.server.run import FILES_MIN, FREEZE_ENTRIES, assemble, freezing, load_faults, run_node
-from node.storage.memory import MemoryStorage
+from node.server.run import (
+    FILES_MIN,
+    FREEZE_ENTRIES,
+    Stores,
+    assemble,
+    freezing,
+    load_faults,
+    run_node,
+)
+from node.storage.memory import MemorySnapshots, MemoryStorage
 from node.transport import listener as listeners
 from node.transport.opening import BUFFER_BYTES_MAX
 
@@ -34,7 +43,11 @@ def spec(limits: Limits | None = None) -> ClusterSpec:
 
 
 def node(limits: Limits | None = None) -> Node:
-    return assemble(spec(limits), b"t" * 32, 1, KvMachine(), MemoryStorage(), False)
+    made = spec(limits)
+    stores = Stores(
+        MemoryStorage(first_configuration(made.nodes)), MemorySnapshots("c1"), is_wiped=False
+    )
+    return assemble(Path("nowhere"), made, b"t" * 32, 1, stores, KvMachine)
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "::1", "n1.example.org.", "a_b-c"])

@@ -8,25 +8,31 @@ import sqlite3
 import stat
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from node.raft.messages import LogEntry
 from node.raft.ready import HardState
-from node.storage.base import CorruptionError, DiskFullError, StorageError, Stored
-from node.storage.memory import MemoryStorage
+from node.storage import rows
+from node.storage.base import (
+    CorruptionError,
+    DiskFullError,
+    FormatVersionError,
+    StorageError,
+    Stored,
+)
 from node.storage.sqlite import SqliteStorage
-from tests.storage.batches import FIRST, batch
+from tests.storage.batches import FIRST, LARGER, batch
 
 ROOT = Path(__file__).parents[2]
-ENTRIES = [LogEntry(1, b"one"), LogEntry(1, None), LogEntry(2, b"three"), LogEntry(2, b"")]
+ENTRIES = [
+    *(LogEntry(1, b"one"), LogEntry(1, None), LogEntry(2, b"three"), LogEntry(2, b"")),
+    *(LogEntry(2, b"five"), LogEntry(2, LARGER)),
+]
 
 needs_strace = pytest.mark.skipif(
     shutil.which("strace") is None and os.environ.get("CI") != "true",
@@ -68,42 +74,33 @@ def _alter(path: Path, *statements: str) -> None:
             db.execute(statement)
 
 
-BATCHES = st.lists(
-    st.tuples(
-        st.none() | st.builds(HardState, st.just(9), st.none() | st.integers(0, 2**63 - 1)),
-        st.none() | st.integers(0, 5),
-        st.lists(st.builds(LogEntry, st.just(1), st.none() | st.binary()), max_size=4),
-    ),
-    max_size=8,
-)
-
-
-@settings(max_examples=40, deadline=None)
-@given(BATCHES)
-def test_it_keeps_what_memory_keeps(batches: list[tuple[Any, int | None, list[LogEntry]]]) -> None:
-    memory = MemoryStorage(FIRST)
-    memory.save(batch(HardState(9, None), None, 0, []))
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "n1.db"
-        SqliteStorage.create(path, "demo", 1, FIRST)
-        storage = SqliteStorage(path, "demo", 1)
-        storage.save(batch(HardState(9, None), None, 0, []))
-        for state, back, entries in batches:
-            length = len(memory.load().log)
-            first = length + 1 if back is None else max(1, length + 1 - back)
-            for each in (memory, storage):
-                each.save(batch(state, None if back is None else first, first, entries))
-            assert storage.load() == memory.load()
-        storage.close()
-        assert _load(path) == memory.load()
-
-
 @pytest.mark.parametrize(("cluster_id", "node_id"), [("demo", 2), ("other", 1)])
 def test_the_database_of_another_node_or_cluster_is_refused(
     filled: Path, cluster_id: str, node_id: int
 ) -> None:
-    with pytest.raises(CorruptionError, match="not the database of node"):
+    with pytest.raises(CorruptionError, match=r"not the database of node .* but of node 1 of demo"):
         SqliteStorage(filled, cluster_id, node_id)
+
+
+def _make_format_1(path: Path) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("CREATE TABLE node (only_ INT, format INT, cluster_id TEXT, node_id INT) STRICT")
+        db.execute("INSERT INTO node VALUES (1, 1, 'demo', 1)")
+        db.execute("CREATE TABLE hard_state (current_term INT, voted_for INT, last_index INT, crc)")
+
+
+def test_database_of_an_older_version_is_no_damage(tmp_path: Path) -> None:
+    path = tmp_path / "raft.db"
+    _make_format_1(path)
+    with pytest.raises(FormatVersionError, match=r"made by an older version .* new cluster"):
+        SqliteStorage(path, "demo", 1)
+
+
+def test_database_of_a_newer_version_is_no_damage(filled: Path) -> None:
+    values = (rows.FORMAT_VERSION + 1, "demo", 1, b"")
+    _alter(filled, f"UPDATE node SET format = {values[0]}, first = x'', crc = {rows._crc(values)}")
+    with pytest.raises(FormatVersionError, match="newer version of raftctl"):
+        SqliteStorage(filled, "demo", 1)
 
 
 def test_only_the_owner_can_read_any_of_its_files(tmp_path: Path) -> None:
@@ -134,8 +131,21 @@ def test_create_never_overwrites(filled: Path) -> None:
         ("UPDATE log SET term = 1 WHERE idx = 3", "entry 3 is damaged"),
         ("UPDATE log SET crc = crc + 1 WHERE idx = 2", "entry 2 is damaged"),
         ("DELETE FROM log WHERE idx = 2", "entry 2 is missing"),
-        ("UPDATE log SET idx = 7 WHERE idx = 4", "entry 4 is missing"),
+        ("UPDATE log SET idx = 9 WHERE idx = 4", "entry 4 is missing"),
         ("UPDATE log SET idx = 0 WHERE idx = 1", "entry 1 is missing"),
+        ("UPDATE log SET kind = 1, entry = x'' WHERE idx = 2", "entry 2 is damaged"),
+        ("UPDATE log SET kind = 2 WHERE idx = 5", "entry 5 is damaged"),
+        ("UPDATE log SET kind = 1 WHERE idx = 6", "entry 6 is damaged"),
+        ("UPDATE log SET kind = 3 WHERE idx = 1", "entry 1 is damaged"),
+        ("UPDATE log SET entry = x'a0' WHERE idx = 6", "entry 6 is damaged"),
+        ("DELETE FROM log WHERE idx = 6", "entry 6 is missing, the log went on to 6"),
+        ("DELETE FROM log WHERE idx IN (2, 3)", "entry 2 is missing, and all up to 3"),
+        ("INSERT INTO log SELECT 7, term, kind, entry, crc FROM log WHERE idx = 5", "entry 7"),
+        ("UPDATE hard_state SET last_index = 5", "term and vote are damaged"),
+        ("UPDATE hard_state SET commit_index = 3", "term and vote are damaged"),
+        ("UPDATE hard_state SET base_index = 2, base_term = 1", "term and vote are damaged"),
+        ("UPDATE node SET first = x'a0'", "whose database it is cannot be read"),
+        ("DELETE FROM node", "whose database it is cannot be read"),
         ("UPDATE hard_state SET voted_for = NULL", "term and vote are damaged"),
         ("UPDATE hard_state SET current_term = 3", "term and vote are damaged"),
         ("DELETE FROM hard_state", "term and vote are damaged"),
@@ -177,7 +187,7 @@ def rotted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[int]]:
         storage.save(batch(HardState(2, 3), None, 1, ENTRIES))
     good, expected = path.read_bytes(), _load(path)
     outcomes: dict[str, list[int]] = {}
-    for position, bit in itertools.product(range(len(good)), (0, 2, 7)):
+    for position, bit in itertools.product(range(len(good)), (2, 7)):
         if good[position]:
             data = bytearray(good)
             data[position] ^= 1 << bit

@@ -30,6 +30,8 @@ NUMBERS = {
     **{38: "Watch", 39: "Cancel", 40: "Applied", 41: "Answer", 42: "Changes", 43: "Failure"},
     **{44: "GetStatus", 45: "TransferLeadership", 46: "SetFaults", 47: "ReadLog"},
     **{48: "Document", 49: "Subscribe", 50: "Happened"},
+    **{13: "ForwardProposal", 14: "ProposalRefused"},
+    **{51: "ChangeMembers", 52: "TakeSnapshot", 53: "SetCompaction"},
 }
 
 INTEGERS = st.integers(0, INTEGER_MAX)
@@ -366,7 +368,7 @@ def test_a_huge_length_inside_a_small_frame_is_refused(major: int, length: int) 
         (_row([44], 1), "not an array with a kind"),
         (_row(0, 1), "unknown kind 0"),
         (_row(-1), "unknown kind -1"),
-        (_row(51, 1), "unknown kind 51"),
+        (_row(54, 1), "unknown kind 54"),
         (_row(44), "GetStatus with 0 fields"),
         (_row(44, 1, 1), "GetStatus with 2 fields"),
     ],
