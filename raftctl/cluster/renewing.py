@@ -1,6 +1,7 @@
 """The next life of a cluster: new data for its nodes, under a new id, all of it or nothing."""
 
 import contextlib
+import errno
 import secrets
 import shutil
 from collections.abc import Callable, Iterable, Sequence
@@ -133,7 +134,7 @@ def _discard(cluster: Cluster, after: ClusterSpec) -> None:
 
 def _not_renewed(cluster: Cluster, error: OSError | StorageError) -> CliError:
     text = f"{cluster.name} is as it was: "
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and error.errno != errno.ENOSPC:
         known = from_os_error(error)
         return CliError(known.code, text + known.message, known.exit_code, hint=known.hint)
     if isinstance(error, CorruptionError):
@@ -141,6 +142,8 @@ def _not_renewed(cluster: Cluster, error: OSError | StorageError) -> CliError:
             "E_DAMAGED", f"{text}{error}", Exit.CHECK_FAILED, hint=f"{cluster.line} log verify"
         )
     hint = f"df -h {cluster.folder}"
-    if isinstance(error, DiskFullError):
+    # SQLite has other errors too for a disk without room.
+    is_full = shutil.disk_usage(cluster.folder).free < NODE_OVERHEAD_BYTES
+    if isinstance(error, DiskFullError) or is_full:
         return CliError("E_NO_SPACE", f"{text}{error}", Exit.PRECONDITION, hint=hint)
     return CliError("E_IO", f"{text}{error}", Exit.UNEXPECTED, hint=hint)

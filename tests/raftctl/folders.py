@@ -9,10 +9,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from node.config import Limits, RaftSettings, load_cluster
+from node.config import Limits, RaftSettings, first_configuration, load_cluster
 from node.machines import kv
 from node.machines.kv import KvMachine
-from node.raft.configuration import Configuration
 from node.raft.log import EntryId
 from node.raft.messages import LogEntry
 from node.raft.ready import HardState, Ready
@@ -77,9 +76,17 @@ def snapshot(folder: Path, node_id: int, last: EntryId, keys: int = 3) -> Snapsh
     machine = KvMachine()
     for number in range(keys):
         machine.apply(kv.put(f"old{number}", b"v"), number + 1)
-    store = SnapshotFiles(folder / f"n{node_id}" / "snapshots", load_cluster(folder).cluster_id)
-    members = Configuration(frozenset({1, 2, 3}))
+    spec = load_cluster(folder)
+    store = SnapshotFiles(folder / f"n{node_id}" / "snapshots", spec.cluster_id)
+    members = first_configuration(spec.nodes)
     return store.write(last.index, last.term, members, capture(machine, Sessions()))
+
+
+def damage(path: Path) -> None:
+    """Let a bit rot near the end of a file."""
+    data = bytearray(path.read_bytes())
+    data[-12] ^= 1
+    path.write_bytes(data)
 
 
 # -- killed ----------------------------------------------------------------------------------------
