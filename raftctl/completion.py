@@ -63,6 +63,11 @@ def outputs(incomplete: str) -> list[str]:
     return _beginning(MODES, incomplete)
 
 
+def reads(incomplete: str) -> list[str]:
+    """Ways to read."""
+    return _beginning(("linearizable", "lease", "stale"), incomplete)
+
+
 def conditions(incomplete: str) -> list[str]:
     """What `wait` can wait for."""
     return _beginning(("leader", "ready", "healed", "converged", "applied="), incomplete)

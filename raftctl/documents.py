@@ -10,12 +10,22 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from raftctl.logdocs import Log, LogDiff, LogVerify
+from raftctl.memberdocs import (
+    Configuration,
+    MemberChange,
+    Members,
+    Membership,
+    SnapshotAuto,
+    SnapshotInspect,
+    Snapshots,
+    SnapshotTake,
+)
 from raftctl.repairdocs import Recover, Restore
 
 Proc = Literal["running", "paused", "exited", "stopped", "unreachable"]
-Role = Literal["follower", "precandidate", "candidate", "leader"]
+Role = Literal["follower", "precandidate", "candidate", "leader", "learner"]
 Health = Annotated[str, Literal["ok", "degraded", "no leader", "down"]]
-ReadMode = Annotated[str, Literal["linearizable", "stale"]]
+ReadMode = Annotated[str, Literal["linearizable", "lease", "stale"]]
 Outcome = Literal["none", "unknown"]
 
 
@@ -44,12 +54,18 @@ class Node:
     up_ms: int | None = None
     links: dict[str, str] = field(default_factory=dict)
     last_event: str | None = None
+    member: Membership | None = None
+    """Null when no node could be asked who belongs to the cluster."""
 
 
 @dataclass
 class Quorum:
+    """Of a change of the voters that is under way: the half that has fewer to spare."""
+
     have: int
+    """Voters that run, and have a disk."""
     need: int
+    voters: int = 0
 
 
 @dataclass
@@ -61,6 +77,8 @@ class Status:
     quorum: Quorum
     faults: int
     nodes: list[Node]
+    configuration: Configuration | None = None
+    """Null when no node could be asked."""
 
 
 @dataclass
@@ -134,7 +152,10 @@ class Doctor:
 @dataclass
 class Prune:
     removed: list[str]
+    """Clusters, by name."""
     dry_run: bool
+    folders: list[str] = field(default_factory=list)
+    """Folders of nodes that are no longer members of a cluster that stays: demo/n4."""
 
 
 @dataclass
@@ -207,6 +228,8 @@ class Get:
     read: ReadMode
     node: str
     """Who answered."""
+    age_ms: int | None = None
+    """For so long at most it may have been overtaken; 0: it was current; null: unknown."""
 
 
 @dataclass
@@ -344,7 +367,8 @@ KINDS: dict[str, type[Any]] = {
     for kind in (
         Status, Up, UpPlan, Down, Ls, Wait, Env, Doctor, Prune, Action, Line, Faults, Injected,
         Heal, Put, Get, Del, Cas, Scan, Change, Propose, Transfer, Event, Log, Bench, Config,
-        Written, Kinds, Version, Error, LogDiff, LogVerify, Recover, Restore,
+        Written, Kinds, Version, Members, MemberChange, Snapshots, SnapshotTake, SnapshotInspect,
+        SnapshotAuto, LogDiff, LogVerify, Recover, Restore, Error,
     )
 }  # fmt: skip
 

@@ -13,6 +13,8 @@ from typing import Any
 from raftctl.documents import Error, to_json
 from raftctl.errors import CliError
 
+PROGRESS_SECONDS = 2.0
+"""How often progress is a line of its own, where it cannot be one that changes."""
 PATIENCE_SECONDS = 0.06
 """After so long, on top of what the start of Python takes, whoever waits is told what for."""
 MODES = ("text", "wide", "json", "jsonl")
@@ -31,6 +33,7 @@ class Output:
         self.ascii_only = ascii_only
         self.started = time.monotonic()
         self._spoke_at = self.started
+        self._has_progress = False
 
     @property
     def is_json(self) -> bool:
@@ -62,9 +65,29 @@ class Output:
         if sys.stdout.isatty() and not self.is_json:
             sys.stdout.write("\x1b[H\x1b[2J")
 
+    def progress(self, text: str) -> None:
+        """How far something long is: on a terminal one line that changes, else one now and then."""
+        if self.quiet:
+            return
+        if not sys.stderr.isatty():
+            if time.monotonic() - self._spoke_at >= PROGRESS_SECONDS:
+                self.note(f"   {text}")
+            return
+        width = max(os.get_terminal_size(sys.stderr.fileno()).columns - 1, 20)
+        sys.stderr.write("\r\x1b[K" + f" {self.sign('…', '.')} {text}"[:width])
+        sys.stderr.flush()
+        self._has_progress = True
+
+    def _end_progress(self) -> None:
+        """What comes next has the line to itself."""
+        if self._has_progress:
+            self._has_progress = False
+            sys.stderr.write("\r\x1b[K")
+
     def note(self, text: str) -> None:
         """A line about the data, not data."""
         self._spoke_at = time.monotonic()
+        self._end_progress()
         if not self.quiet:
             sys.stderr.write(text + "\n")
             sys.stderr.flush()
@@ -93,6 +116,7 @@ class Output:
 
     def fail(self, error: CliError) -> None:
         """The last thing of a command that failed."""
+        self._end_progress()
         if self.is_json:
             document = Error(
                 error.code,

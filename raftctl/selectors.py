@@ -113,12 +113,31 @@ def _leader_first(status: Status) -> list[int]:
     return sorted(_all(status), key=lambda node_id: (node_id != leader, node_id))
 
 
+def voters_of(status: Status) -> set[int]:
+    """Those whose vote counts; all nodes where nobody could be asked."""
+    members = status.configuration
+    return set(_all(status)) if members is None else {int(name[1:]) for name in members.voters}
+
+
+def _majority(status: Status) -> list[int]:
+    """As few voters as decide, the leader among them."""
+    voters = voters_of(status)
+    ordered = [node_id for node_id in _leader_first(status) if node_id in voters]
+    return ordered[: len(voters) // 2 + 1]
+
+
+def _minority(status: Status) -> list[int]:
+    majority = _majority(status)
+    return [node_id for node_id in _all(status) if node_id not in majority]
+
+
 def _first(ids: list[int], status: Status, what: str) -> list[int]:
     """One of them, with a vote if there is one: a wiped node holds little, and cannot lead."""
     if not ids:
         raise CliError("E_NO_NODE", f"there is no {what}", Exit.NOT_FOUND)
-    voteless = {_id(row) for row in status.nodes if row.voting is False}
-    return [min(ids, key=lambda node_id: node_id in voteless)]
+    wiped = {_id(row) for row in status.nodes if row.voting is False}
+    voters = voters_of(status) - wiped
+    return [min(ids, key=lambda node_id: node_id not in voters)]
 
 
 def _rest(status: Status, chosen: Sequence[int]) -> list[int]:
@@ -133,9 +152,9 @@ _BY_WORD: dict[str, Callable[[Status, Sequence[int]], list[int]]] = {
     "followers": lambda status, chosen: _followers(status),
     "any": lambda status, chosen: _first(_running(status), status, "running node"),
     "any-follower": lambda status, chosen: _first(_followers(status), status, "follower"),
-    # The leader belongs to the majority: a minority is what a cluster can lose.
-    "majority": lambda status, chosen: _leader_first(status)[: len(status.nodes) // 2 + 1],
-    "minority": lambda status, chosen: _leader_first(status)[len(status.nodes) // 2 + 1 :],
+    # The leader belongs to the majority: a minority is what a cluster can lose, learners included.
+    "majority": lambda status, chosen: _majority(status),
+    "minority": lambda status, chosen: _minority(status),
     "lagging": lambda status, chosen: [_id(row) for row in status.nodes if row.lag],
     "rest": _rest,
     "all": lambda status, chosen: _all(status),

@@ -93,6 +93,24 @@ def bytes_per_second(text: str) -> int:
     return rate
 
 
+def size_bytes(text: str) -> int:
+    """`64MiB`, `1.5MB`, `4096`."""
+    found = re.fullmatch(rf"({_NUMBER})\s*([a-z]*)", text.strip().lower())
+    if not found or found[2] not in _BYTES:
+        raise usage(f"{text!r} is not a size", "write it like 64MiB")
+    return round(float(found[1]) * _BYTES[found[2]])
+
+
+def size_text(size: int) -> str:
+    """A size for people: 812 B, 12.3 KiB, 64.0 MiB."""
+    if size < 1024:
+        return f"{size} B"
+    for power, unit in enumerate(("KiB", "MiB", "GiB", "TiB"), 1):
+        if size < 1024 ** (power + 1) or unit == "TiB":
+            return f"{size / 1024**power:.1f} {unit}"
+    raise AssertionError("the last unit takes what is left")
+
+
 def node_id(text: str) -> int:
     """`n3` or `3`."""
     found = re.fullmatch(r"n?([0-9]{1,18})", text.strip())

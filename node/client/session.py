@@ -17,7 +17,7 @@ two nodes that point at each other cost a round, not for ever. A silent node get
 of the time; between two rounds without a leader there is a pause.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from node.client.errors import (
@@ -56,13 +56,16 @@ class Call:
 
     def __init__(
         self,
-        nodes: Iterable[int],
+        nodes: Collection[int],
         first: int | None,
         now: float,
         timeout: float,
         only: int | None = None,
     ) -> None:
-        """`first`: whom to ask first; `only`: ask that node alone, and take its first answer."""
+        """`nodes` is looked at again in each round: nodes may come and go. `first`: whom to ask
+        first; `only`: ask that node alone, and take its first answer.
+        """
+        self._all_nodes = nodes
         self._nodes = sorted(nodes)
         if only is not None and only not in self._nodes:
             raise UnreachableError("unknown_node", f"this cluster has no node n{only}")
@@ -86,6 +89,7 @@ class Call:
         return self._in_doubt
 
     def _start_round(self) -> None:
+        self._nodes = sorted(self._all_nodes)
         self._left = list(self._nodes) if self._only is None else [self._only]
         self._hinted.clear()
 

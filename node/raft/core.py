@@ -53,6 +53,9 @@ from node.raft.snapshot import Receipt, ReceivedChunk, Snapshot, SnapshotId
 APPLY_ENTRIES_MAX = 4096
 """How many committed entries one Ready holds, so that a long catch-up does not stop heartbeats."""
 
+GIVE_WAY_TIMEOUTS = 64
+"""For so many election timeouts a node that gave way waits a timeout more than others."""
+
 
 class RaftCore:
     """See the module. Not thread-safe. `voting=False` is for a node that lost its disk: it may have
@@ -84,6 +87,7 @@ class RaftCore:
         # Ids that no earlier life of this node used: a late answer must not find a new question.
         self.next_read_id = rng.getrandbits(48)
         self._rng = rng
+        self._gives_way_until = now
         self._role: Role = Follower(self.draw_election_deadline(now))
         # An earlier life may have heard a leader just now, which counts on that for its lease.
         self._promised_until = now + config.election_timeout_us if initial.current_term else now
@@ -314,6 +318,15 @@ class RaftCore:
         if not isinstance(self._role, Follower):
             self.become_follower(self.term, None, now, why)
 
+    def give_way(self, now: int, why: str) -> None:
+        """Stop leading in favour of whoever holds most, and let others be elected first for a
+        while: for a host that may not be up to it, whose disk hangs. It votes and follows as ever.
+        """
+        self._gives_way_until = now + GIVE_WAY_TIMEOUTS * self.config.election_timeout_us
+        if isinstance(self._role, Leader):
+            transfer.name_successor(self, self._role)
+        self.step_down(now, why)
+
     # -- snapshots ---------------------------------------------------------------------------------
     def snapshot_saved(self, snapshot: Snapshot, compact_to: int) -> bool:
         """The host took `snapshot` of the machine as it was after its last entry, which is durable:
@@ -462,6 +475,8 @@ class RaftCore:
     def draw_election_deadline(self, now: int) -> int:
         timeout = self.config.election_timeout_us
         handicap = timeout * (100 - self.config.priority) // 100
+        if now < self._gives_way_until:
+            handicap += timeout
         return now + timeout + self._rng.randrange(timeout) + handicap
 
     def hears_leader(self, now: int) -> bool:

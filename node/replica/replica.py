@@ -209,7 +209,7 @@ class Replica:
 
     def disk_stalls(self, now: int) -> None:
         """The disk may never take the Ready under way: give way, and let nobody wait for it."""
-        self.core.step_down(now, "the disk stalls")
+        self.core.give_way(now, "the disk stalls")
         for ticket in self._proposals.pop_above(0):
             self._outbox.fail(ticket, "leadership_lost", "this node's disk stalls", "unknown")
 

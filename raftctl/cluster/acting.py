@@ -9,10 +9,10 @@ from raftctl.cluster.directory import Cluster, changing, find_cluster
 from raftctl.cluster.observation import observe
 from raftctl.cluster.processes import NodeProcess, is_paused
 from raftctl.cluster.waiting import POLL_SECONDS, ended_early
-from raftctl.documents import Action, Target
+from raftctl.documents import Action, Status, Target
 from raftctl.errors import CliError, from_os_error
 from raftctl.exit_codes import Exit
-from raftctl.selectors import resolve
+from raftctl.selectors import resolve, voters_of
 from raftctl.settings import Settings, confirm
 
 STOP_SECONDS = 30.0
@@ -46,7 +46,8 @@ def act_on_each(settings: Settings, selectors: Sequence[str], deed: Deed) -> int
     output = settings.output
     cluster = find_cluster(settings)
     with output.patience("asking the nodes"):
-        chosen = resolve(selectors, observe(cluster))
+        before = observe(cluster)
+        chosen = resolve(selectors, before)
     if not chosen:
         raise CliError(
             "E_NO_NODE",
@@ -59,11 +60,12 @@ def act_on_each(settings: Settings, selectors: Sequence[str], deed: Deed) -> int
     with output.patience(f"{deed.name} {' '.join(selectors)}: under way"):
         results: dict[int, Result]
         with changing(settings, cluster.name):
-            results = {n: _try(cluster, deed, cluster.processes[n]) for n in chosen}
+            processes = dict(cluster.processes)  # those that were there when they were chosen
+            results = {n: _try(cluster, deed, processes[n]) for n in chosen}
         if deed.comes_up:
             started = [n for n, done in results.items() if isinstance(done, Done) and done.changed]
             results.update(wait_until_up(cluster, started, settings.timeout or STOP_SECONDS))
-    return _report(settings, cluster, deed, results)
+    return _report(settings, cluster, deed, results, before)
 
 
 Result = Done | CliError
@@ -86,8 +88,9 @@ def wait_until_up(cluster: Cluster, node_ids: Sequence[int], timeout: float) -> 
     while waiting:
         rows = {int(row.id[1:]): row for row in observe(cluster, timeout=0.5).nodes}
         for node_id in sorted(waiting):
-            process = cluster.processes[node_id]
-            if rows[node_id].proc in ("running", "paused"):
+            process = cluster.processes.get(node_id)
+            # None: another command removed it meanwhile.
+            if process is None or rows[node_id].proc in ("running", "paused"):
                 waiting.discard(node_id)
             elif process.find() is None:
                 waiting.discard(node_id)
@@ -105,7 +108,13 @@ def wait_until_up(cluster: Cluster, node_ids: Sequence[int], timeout: float) -> 
     return errors
 
 
-def _report(settings: Settings, cluster: Cluster, deed: Deed, results: dict[int, Result]) -> int:
+def _report(
+    settings: Settings,
+    cluster: Cluster,
+    deed: Deed,
+    results: dict[int, Result],
+    before: Status,
+) -> int:
     output = settings.output
     if len(results) == 1:
         (only,) = results.values()
@@ -121,7 +130,7 @@ def _report(settings: Settings, cluster: Cluster, deed: Deed, results: dict[int,
             targets.append(Target(name, True, result.message))
             changed += [name] if result.changed else []
     undo = f"{cluster.line} {deed.undo} {' '.join(changed)}" if deed.undo and changed else None
-    warning = _quorum_warning(cluster) if deed.loses and changed else None
+    warning = _quorum_warning(cluster, before) if deed.loses and changed else None
     if warning:
         output.warn(warning)
     document = Action(deed.name, targets, warning, undo)
@@ -133,10 +142,13 @@ def _report(settings: Settings, cluster: Cluster, deed: Deed, results: dict[int,
     return Exit.PARTIAL if len(failures) < len(targets) else failures[0].exit_code
 
 
-def _quorum_warning(cluster: Cluster) -> str | None:
-    found = [process.find() for process in cluster.processes.values()]
-    running = sum(1 for pid in found if pid is not None and not is_paused(pid))
-    need = len(found) // 2 + 1
+def _quorum_warning(cluster: Cluster, before: Status) -> str | None:
+    """Counts the voters that run; one that lost its disk had no vote before either."""
+    voters = voters_of(before)
+    wiped = {int(row.id[1:]) for row in before.nodes if row.voting is False}
+    found = {n: cluster.processes[n].find() for n in (voters - wiped) & cluster.processes.keys()}
+    running = sum(1 for pid in found.values() if pid is not None and not is_paused(pid))
+    need = len(voters) // 2 + 1
     if running >= need:
         return None
-    return f"{running} of {len(found)} nodes left, {need} are needed: no quorum"
+    return f"{running} of {len(voters)} nodes left, {need} are needed: no quorum"

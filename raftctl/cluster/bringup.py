@@ -95,16 +95,20 @@ def _check_same(cluster: Cluster, request: Request, config: ClusterConfig) -> No
     spec = cluster.spec
     is_from_file = request.config is not None or bool(request.overrides)
     size = request.size if request.size is not None else config.cluster.nodes
-    size_matters = request.size is not None or is_from_file
+    # A file says how a cluster is made; members that came and went since are no contradiction.
+    size_matters = request.size is not None or (is_from_file and not spec.next_id)
     data_dir = request.data_dir
     asked = {
         f"{size} nodes": not size_matters or size == len(spec.nodes),
         "--machine": request.machine in (None, spec.machine),
-        "--port-base": request.port_base in (None, spec.nodes[0].port - 1),
+        "--port-base": request.port_base in (None, spec.nodes[0].port - spec.nodes[0].id),
         "--ephemeral": not request.ephemeral or cluster.is_ephemeral,
         "--data-dir": data_dir is None or data_dir.resolve() == cluster.folder.resolve(),
         "these raft settings": not is_from_file or config.raft == spec.raft,
         "these limits": not is_from_file or config.limits == spec.limits,
+        "these snapshot settings": "snapshots" not in config.given
+        or config.snapshots == spec.snapshots,
+        "these priorities": "priority" not in config.given or config.has_priorities_of(spec.nodes),
     }
     other = [what for what, is_same in asked.items() if not is_same]
     if other:
@@ -112,8 +116,17 @@ def _check_same(cluster: Cluster, request: Request, config: ClusterConfig) -> No
             "E_EXISTS",
             f"{spec.name} exists with {len(spec.nodes)} nodes, and not with {', '.join(other)}",
             Exit.PRECONDITION,
-            hint=f"{cluster.line} up {spec.name} as it is, or down {spec.name} --purge first",
+            hint=_how_to_differ(cluster, other, f"{size} nodes"),
         )
+
+
+def _how_to_differ(cluster: Cluster, other: list[str], size: str) -> str:
+    line, name = cluster.line, cluster.spec.name
+    if other == [size]:
+        return f"{line} members add and {line} members remove change that"
+    if other == ["these snapshot settings"]:
+        return f"{line} snapshot auto changes them"
+    return f"{line} up {name} as it is, or down {name} --purge first"
 
 
 def _plan(settings: Settings, name: str, request: Request, config: ClusterConfig) -> Plan:
@@ -131,6 +144,8 @@ def _plan(settings: Settings, name: str, request: Request, config: ClusterConfig
         machine=request.machine or config.cluster.machine,
         raft=config.raft,
         limits=config.limits,
+        snapshots=config.snapshots,
+        priorities=config.priority,
         is_ephemeral=request.ephemeral,
         is_data_dir=request.data_dir is not None,
     )
@@ -174,7 +189,7 @@ def _rolling_back(
         yield
     except BaseException as error:
         if not retain and (starting or is_new):
-            with _not_to_be_interrupted():
+            with not_to_be_interrupted():
                 for node_id in starting:
                     cluster.processes[node_id].end(signal.SIGKILL, "rolled back", timeout=10)
                 # A node that nobody can find keeps its folder, by which it may be found later.
@@ -189,7 +204,7 @@ def _rolling_back(
 
 
 @contextmanager
-def _not_to_be_interrupted() -> Iterator[None]:
+def not_to_be_interrupted() -> Iterator[None]:
     """Half a way back would leave nodes that nobody asked for: it is short, and goes to its end."""
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
@@ -217,10 +232,11 @@ def _wait(settings: Settings, cluster: Cluster, until: str, starting: list[int])
 
 
 def _started_line(cluster: Cluster, started: list[int]) -> str:
-    ports = [node.port for node in cluster.spec.nodes]
+    nodes = cluster.spec.nodes
     if not started:
-        return f"all {len(ports)} nodes run already"
+        return f"all {len(nodes)} nodes run already"
     names = " ".join(f"n{node_id}" for node_id in started)
+    ports = sorted(node.port for node in nodes)
     return f"{names} started, ports {ports[0]}-{ports[-1]}"
 
 

@@ -9,8 +9,11 @@ import sys
 from pathlib import Path
 
 from node.config import ConfigError, read_token
+from raftctl.cluster.changing import look
 from raftctl.cluster.directory import Cluster, all_clusters
 from raftctl.cluster.faultsfile import read_faults
+from raftctl.cluster.joining import mark_of
+from raftctl.cluster.memberlist import strangers
 from raftctl.cluster.observation import adopt_strays
 from raftctl.cluster.ports import is_free, owner_of
 from raftctl.documents import Finding
@@ -76,7 +79,44 @@ def _examine_cluster(cluster: Cluster, fix: bool) -> list[Finding]:
     adopt_strays(cluster)
     for node in cluster.spec.nodes:
         findings += _examine_node(cluster, node.id, seen[node.id], fix)
+    return findings + _leftovers(cluster) + _members(cluster)
+
+
+def _leftovers(cluster: Cluster) -> list[Finding]:
+    """Folders of nodes that were removed, or that never got to be one."""
+    findings = []
+    for process in cluster.leftovers:
+        name = f"{cluster.name}/{process.name}"
+        if process.is_running:
+            pid = process.find() or "unknown"
+            text = f"{name} is no node of the cluster, and runs as pid {pid}"
+            findings.append(_finding("leftover", text, f"kill {pid}, then {cluster.line} prune"))
+        else:
+            text = f"{name} was removed, its data is still there: {cluster.line} prune"
+            findings.append(_finding("leftover", text))
     return findings
+
+
+def _members(cluster: Cluster) -> list[Finding]:
+    """Whether cluster.json and the nodes agree about who belongs to the cluster."""
+    if all(process.find() is None for process in cluster.processes.values()):
+        return []
+    view = look(cluster)
+    line, name = cluster.line, cluster.name
+    if view.index is None:
+        return []
+    findings = []
+    for node in cluster.spec.nodes:
+        if view.role_of(node.id) == "none":
+            go_on = f"{line} members add {node.name} goes on, "
+            hint = f"{line} members remove {node.name} tidies up"
+            hint = go_on + hint if mark_of(cluster, node.id).exists() else hint
+            text = f"{name}/{node.name} is no member: a command was interrupted"
+            findings.append(_finding("members", text, hint))
+    for row in strangers(cluster, view):
+        text = f"{row.id} of {name} is a member, and not in cluster.json"
+        findings.append(_finding("members", text, row.remedy))
+    return findings or [_finding("members", f"{name}: {len(view.configuration.members)} members")]
 
 
 def _token(cluster: Cluster, fix: bool) -> Finding:

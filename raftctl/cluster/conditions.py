@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable
 
 from raftctl.cluster.directory import Cluster
-from raftctl.cluster.observation import is_converged, is_ready
+from raftctl.cluster.observation import is_converged, is_ready, members_of
 from raftctl.documents import Status
 from raftctl.values import usage
 
@@ -51,5 +51,5 @@ def follows_a_leader(node_id: int) -> Callable[[Status], bool]:
 
 
 def _all_applied(status: Status, index: int) -> bool:
-    rows = [row for row in status.nodes if row.proc == "running"]
+    rows = [row for row in members_of(status) if row.proc == "running"]
     return bool(rows) and all((row.last_applied or 0) >= index for row in rows)

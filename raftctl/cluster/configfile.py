@@ -1,7 +1,7 @@
 """A cluster file (TOML): what `up --config` makes a cluster of. Errors name the line."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -11,7 +11,9 @@ from node.config import (
     NODES_MAX,
     ConfigError,
     Limits,
+    NodeAddress,
     RaftSettings,
+    SnapshotSettings,
     check_machine,
     check_range,
     settings_from_map,
@@ -50,9 +52,18 @@ class ClusterConfig:
     cluster: ClusterTable = field(default_factory=ClusterTable)
     raft: RaftSettings = field(default_factory=RaftSettings)
     limits: Limits = field(default_factory=Limits)
+    snapshots: SnapshotSettings = field(default_factory=SnapshotSettings)
+    priority: dict[str, int] = field(default_factory=dict)
+    """By node: n3."""
+    given: frozenset[str] = frozenset()
+    """The tables that were written down, or of which a key was set."""
+
+    def has_priorities_of(self, nodes: Iterable[NodeAddress]) -> bool:
+        default = NodeAddress(0, "", 0).priority
+        return all(node.priority == self.priority.get(node.name, default) for node in nodes)
 
 
-TABLES = {"cluster": ClusterTable, "raft": RaftSettings, "limits": Limits}
+TABLES = ("cluster", "raft", "limits", "snapshots", "priority")
 
 
 def load_config(name: str | None, overrides: list[str]) -> ClusterConfig:
@@ -130,12 +141,27 @@ def _override(values: dict[str, Any], text: str) -> str:
 def _parse(source: str, values: Mapping[str, Any]) -> ClusterConfig:
     for key, table in values.items():
         if key not in TABLES:
-            raise unknown_key(key, key, TABLES)
+            raise unknown_key(key, key, dict.fromkeys(TABLES))
         if not isinstance(table, dict):
             raise ConfigError(f"{key} has to be a table", f"[{key}]", key)
     raft = settings_from_map(RaftSettings, values.get("raft", {}), "raft")
     limits = settings_from_map(Limits, values.get("limits", {}), "limits")
     cluster = settings_from_map(ClusterTable, values.get("cluster", {}), "cluster")
-    for table in (cluster, raft, limits):
+    snapshots = settings_from_map(SnapshotSettings, values.get("snapshots", {}), "snapshots")
+    for table in (cluster, raft, limits, snapshots):
         table.check()
-    return ClusterConfig(source, cluster, raft, limits)
+    priority = dict(values.get("priority", {}))
+    _check_priority(priority, cluster.nodes)
+    return ClusterConfig(source, cluster, raft, limits, snapshots, priority, frozenset(values))
+
+
+def _check_priority(priority: Mapping[str, Any], nodes: int) -> None:
+    """Whether each is a node of the cluster, with a priority. Raises ConfigError."""
+    names = {f"n{node_id}": None for node_id in range(1, nodes + 1)}
+    for name, value in priority.items():
+        key = f"priority.{name}"
+        if name not in names:
+            raise unknown_key(key, name, names)
+        if type(value) is not int:
+            raise ConfigError(f"{key} has to be a whole number, not {value!r}", key=key)
+        check_range(key, value, 0, 100)

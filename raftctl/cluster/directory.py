@@ -8,7 +8,7 @@ import shlex
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,14 +39,37 @@ class Cluster:
     name: str
     folder: Path
     line: str = "raftctl"
+    _stamp: tuple[int, int] | None = field(default=None, repr=False)
 
     @cached_property
     def spec(self) -> ClusterSpec:
         try:
+            self._stamp = self._file_stamp()
             return load_cluster(self.folder)
         except ConfigError as error:
             hint = error.hint or f"raftctl down {self.name} --purge removes it"
             raise CliError("E_CONFIG", str(error), Exit.USAGE, hint=hint) from error
+
+    def _file_stamp(self) -> tuple[int, int] | None:
+        with contextlib.suppress(OSError):
+            found = (self.folder / "cluster.json").stat()
+            return found.st_ino, found.st_mtime_ns
+        return None
+
+    def refresh(self) -> None:
+        """Look again which nodes it has, if somebody changed that: they come and go."""
+        stamp = self._file_stamp()
+        if "spec" not in self.__dict__ or stamp in (None, self._stamp):
+            return
+        with contextlib.suppress(ConfigError):  # what was known is better than nothing
+            self.spec = load_cluster(self.folder)
+            self._stamp = stamp
+            if "processes" in self.__dict__:
+                known = self.processes
+                self.processes = {
+                    node.id: known.get(node.id) or NodeProcess(self.folder, node.id)
+                    for node in self.spec.nodes
+                }
 
     @property
     def damage(self) -> str | None:
@@ -59,11 +82,11 @@ class Cluster:
 
     @cached_property
     def address(self) -> "ClusterAddress":
-        """Where its nodes listen, with the token."""
+        """Where its nodes listen, with the token. The nodes are those of the moment."""
         from node.client.address import ClusterAddress
 
         try:
-            return ClusterAddress.of(self.spec, read_token(self.folder))
+            return ClusterAddress.following(self.folder, self.spec, read_token(self.folder))
         except ConfigError as error:
             raise CliError("E_CONFIG", str(error), Exit.USAGE, hint="raftctl doctor") from error
 
@@ -75,6 +98,15 @@ class Cluster:
         else:
             ids = sorted(int(folder.name[1:]) for folder in self._node_folders())
         return {node_id: NodeProcess(self.folder, node_id) for node_id in ids}
+
+    @property
+    def leftovers(self) -> list[NodeProcess]:
+        """The folders of nodes that it no longer has, or not yet. None of a damaged cluster."""
+        if self.damage is not None:
+            return []
+        found = sorted(int(folder.name[1:]) for folder in self._node_folders())
+        known = {node.id for node in self.spec.nodes}
+        return [NodeProcess(self.folder, node_id) for node_id in found if node_id not in known]
 
     def _node_folders(self) -> list[Path]:
         with contextlib.suppress(OSError):

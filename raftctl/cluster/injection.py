@@ -15,6 +15,7 @@ from raftctl.cluster.partitions import FaultPlan
 from raftctl.documents import Fault, Injected, Status
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
+from raftctl.selectors import voters_of
 from raftctl.settings import Settings
 
 
@@ -53,6 +54,7 @@ def _effect(plan: FaultPlan, before: Status) -> str:
         count = len(plan.links)
         return f"{count} link{'s' * (count != 1)} affected"
     running = {int(row.id[1:]) for row in before.nodes if row.proc == "running" and row.voting}
+    running &= voters_of(before)
     need = before.quorum.need
     alive = [len(running.intersection(group)) for group in plan.groups]
     best = max(range(len(alive)), key=lambda n: alive[n])
@@ -61,7 +63,7 @@ def _effect(plan: FaultPlan, before: Status) -> str:
     leader = before.leader
     inside = leader is not None and int(leader[1:]) in plan.groups[best]
     about = f"leader {leader} unaffected" if inside else "it will elect a new leader"
-    return f"majority side keeps quorum {alive[best]}/{len(before.nodes)}, {about}"
+    return f"majority side keeps quorum {alive[best]}/{before.quorum.voters}, {about}"
 
 
 def report_unreached(settings: Settings, current: FaultSet) -> bool:

@@ -2,8 +2,8 @@
 
 import os
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from node.config import (
@@ -37,6 +37,7 @@ class Plan:
     raft: RaftSettings
     limits: Limits
     snapshots: SnapshotSettings = field(default_factory=SnapshotSettings)
+    priorities: Mapping[str, int] = field(default_factory=dict)
     is_ephemeral: bool = False
     is_data_dir: bool = False
 
@@ -51,7 +52,7 @@ def make_cluster(plan: Plan) -> None:
     spec = ClusterSpec(
         name=plan.name,
         cluster_id=secrets.token_hex(8),
-        nodes=tuple(NodeAddress(n, HOST, port) for n, port in enumerate(plan.ports, 1)),
+        nodes=tuple(_nodes(plan)),
         machine=plan.machine,
         machine_path="" if plan.machine == "kv" else os.getcwd(),
         raft=plan.raft,
@@ -81,6 +82,12 @@ def make_cluster(plan: Plan) -> None:
     except BaseException:
         Cluster(plan.name, plan.folder).purge()
         raise
+
+
+def _nodes(plan: Plan) -> Iterator[NodeAddress]:
+    for node_id, port in enumerate(plan.ports, 1):
+        node = NodeAddress(node_id, HOST, port)
+        yield replace(node, priority=plan.priorities.get(node.name, node.priority))
 
 
 def _check_is_ours(plan: Plan) -> None:

@@ -2,12 +2,14 @@
 
 import contextlib
 import time
+from dataclasses import replace
 from typing import Any, Literal
 
 from node.client.errors import UnreachableError
 from node.client.survey import Survey, status_of_all
 from raftctl.cluster.directory import Cluster
 from raftctl.cluster.faultsfile import read_faults
+from raftctl.cluster.members import View, count, view_of
 from raftctl.cluster.processes import is_paused
 from raftctl.documents import Node, Quorum, Status
 from raftctl.errors import CliError
@@ -24,9 +26,11 @@ def survey(cluster: Cluster, timeout: float = SURVEY_SECONDS_MAX) -> Survey:
     """Every node's status document, or why there is none. Nobody waits for a paused process: it
     would accept, and never answer.
     """
+    cluster.refresh()
     processes = cluster.processes
     paused = {node_id for node_id, process in processes.items() if is_paused(process.find())}
-    answers = status_of_all(cluster.address, timeout, leave_out=paused)
+    nodes = {node.id: (node.host, node.port) for node in cluster.spec.nodes}
+    answers = status_of_all(replace(cluster.address, nodes=nodes), timeout, leave_out=paused)
     answers |= {node_id: UnreachableError("paused", f"n{node_id} is paused") for node_id in paused}
     for node_id, answer in answers.items():
         if isinstance(answer, dict) and processes[node_id].find() is None:
@@ -42,8 +46,13 @@ def adopt_strays(cluster: Cluster) -> None:
 
 def observe(cluster: Cluster, timeout: float = SURVEY_SECONDS_MAX) -> Status:
     """The cluster's status. Reading it changes nothing."""
-    answers = survey(cluster, timeout)
-    rows = [_row(cluster, node_id, answer) for node_id, answer in answers.items()]
+    return status_of(cluster, survey(cluster, timeout))
+
+
+def status_of(cluster: Cluster, answers: Survey) -> Status:
+    """The status that these answers amount to."""
+    view = view_of(answers, cluster.spec)
+    rows = [_row(cluster, view, node_id, answer) for node_id, answer in answers.items()]
     leader = max(
         (row for row in rows if row.role == "leader"), key=lambda row: row.term or 0, default=None
     )
@@ -51,17 +60,18 @@ def observe(cluster: Cluster, timeout: float = SURVEY_SECONDS_MAX) -> Status:
     for row in rows:
         if row.last_applied is not None:
             row.lag = max(committed - row.last_applied, 0)
-    need = len(rows) // 2 + 1
-    have = sum(1 for row in rows if row.proc == "running" and row.voting)
+    alive = [int(row.id[1:]) for row in rows if row.proc == "running" and row.voting]
+    votes = count(view.configuration, alive)
     faults = len(_faults_in_force(cluster, answers))
     return Status(
         cluster=cluster.name,
         leader=None if leader is None else leader.id,
         term=max((row.term for row in rows if row.term is not None), default=None),
         health=_health(rows, leader, faults),
-        quorum=Quorum(have, need),
+        quorum=Quorum(votes.have, votes.need, votes.voters),
         faults=faults,
         nodes=rows,
+        configuration=None if view.index is None else view.document(),
     )
 
 
@@ -85,7 +95,9 @@ def _faults_in_force(cluster: Cluster, answers: Survey) -> set[int]:
     return known
 
 
-def _row(cluster: Cluster, node_id: int, answer: dict[str, Any] | UnreachableError) -> Node:
+def _row(
+    cluster: Cluster, view: View, node_id: int, answer: dict[str, Any] | UnreachableError
+) -> Node:
     address = cluster.spec.address_of(node_id)
     pid = cluster.processes[node_id].find()
     row = Node(
@@ -95,6 +107,7 @@ def _row(cluster: Cluster, node_id: int, answer: dict[str, Any] | UnreachableErr
         proc="running",
         note="",
         remedy="",
+        member=view.role_of(node_id),
     )
     if isinstance(answer, UnreachableError):
         row.proc, row.note, row.remedy = _why_not(cluster, node_id, pid, answer)
@@ -117,7 +130,10 @@ def _row(cluster: Cluster, node_id: int, answer: dict[str, Any] | UnreachableErr
         row.remedy = f"df -h {cluster.folder}"
     if not answer["voting"]:
         row.note = "wiped, no vote"
-        row.remedy = f"{cluster.line} logs {row.id} --level error"
+        row.remedy = f"{cluster.line} members replace {row.id}"
+    if row.member == "none":
+        row.note = "no member"
+        row.remedy = f"{cluster.line} members remove {row.id}"
     event = answer["last_event"]
     if event is not None:
         row.last_event = f"{event['kind']} {ago(time.time() - event['wall_ns'] / 1e9)} ago"
@@ -139,12 +155,17 @@ def _why_not(
     return "exited", f"{ended.how} {ago(time.time() - ended.at)}", f"{line} start {name}"
 
 
+def members_of(status: Status) -> list[Node]:
+    """All rows but those of nodes that are no members, or not any more."""
+    return [row for row in status.nodes if row.member != "none"]
+
+
 def is_ready(cluster: Cluster, status: Status) -> bool:
     """A leader, and every member that was not ended on purpose answers and has its commit."""
     leader = next((row for row in status.nodes if row.id == status.leader), None)
     if leader is None or leader.commit_index is None:
         return False
-    for row in status.nodes:
+    for row in members_of(status):
         if row.proc == "running":
             if row.leader != leader.id or (row.last_applied or 0) < leader.commit_index:
                 return False
@@ -155,7 +176,7 @@ def is_ready(cluster: Cluster, status: Status) -> bool:
 
 def is_converged(status: Status) -> bool:
     """Every member that answers has applied the same, all that it committed."""
-    rows = [row for row in status.nodes if row.proc == "running"]
+    rows = [row for row in members_of(status) if row.proc == "running"]
     return (
         bool(rows)
         and len({row.last_applied for row in rows}) == 1

@@ -39,6 +39,14 @@ def choose_ports(
     raise CliError("E_PORT_BUSY", "no free block of ports", Exit.PRECONDITION, hint="--any-port")
 
 
+def choose_port(wanted: int, saved: Mapping[int, str]) -> int:
+    """A free port that no node will want again: `wanted`, or one above it, or any."""
+    for port in range(wanted, PORT_MAX):
+        if port not in saved and is_free(port):
+            return port
+    return _any_ports(1)[0]
+
+
 def check_port(port: int, host: str = HOST) -> None:
     """Raise CliError, naming the owner, when somebody listens there."""
     if not is_free(port, host):

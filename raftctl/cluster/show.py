@@ -21,11 +21,22 @@ def _head(status: Status) -> str:
     if leader is not None:
         age = "" if leader.leading_ms is None else f", {ago(leader.leading_ms / 1000)}"
         who = f"leader {leader.id} (term {status.term}{age})"
-    quorum = f"quorum {status.quorum.have}/{len(status.nodes)} (needs {status.quorum.need})"
+    votes = status.quorum
+    quorum = f"quorum {votes.have}/{votes.voters} (needs {votes.need}{_change(status)})"
     return (
         f"{status.cluster}  {len(status.nodes)} nodes  {who}  {quorum}  {status.health.upper()}  "
         f"faults {status.faults}"
     )
+
+
+def _change(status: Status) -> str:
+    """What of the configuration is out of the ordinary."""
+    members = status.configuration
+    if members is None:
+        return ""
+    learners = len(members.learners)
+    text = f", {learners} learner{'s' * (learners != 1)}" if learners else ""
+    return f"{text}, joint" if members.joint else text
 
 
 def node_table(status: Status, rows: Sequence[Node], output: Output) -> list[str]:

@@ -261,24 +261,24 @@ def prune(
     context: typer.Context,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
 ) -> None:
-    """Remove the clusters of which nothing runs."""
-    from raftctl.cluster.directory import all_clusters, changing
-    from raftctl.cluster.observation import adopt_strays
+    """Remove the clusters of which nothing runs, and the folders of removed nodes."""
+    from raftctl.cluster.directory import changing
+    from raftctl.cluster.pruning import find_leftovers
     from raftctl.documents import Prune
 
     settings = _settings(context)
-    idle = []
-    for each in all_clusters(settings):
-        adopt_strays(each)
-        if not any(process.is_running for process in each.processes.values()):
-            idle.append(each)
+    idle, folders = find_leftovers(settings)
     names = [each.name for each in idle]
-    if idle and not dry_run:
-        confirm(settings, f"remove all data of {', '.join(names)}")
+    folder_names = [name for name, _ in folders]
+    if (idle or folders) and not dry_run:
+        confirm(settings, f"remove all data of {', '.join([*names, *folder_names])}")
         for each in idle:
             with changing(settings, each.name):
                 each.purge()
+        for _, remove in folders:
+            remove()
     verb = "would remove" if dry_run else "removed"
     settings.output.show(
-        Prune(names, dry_run), lambda: [f"{verb} {name}" for name in names] or ["nothing to remove"]
+        Prune(names, dry_run, folder_names),
+        lambda: [f"{verb} {name}" for name in [*names, *folder_names]] or ["nothing to remove"],
     )

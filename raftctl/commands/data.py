@@ -37,7 +37,7 @@ Key = Annotated[str, typer.Argument(help="The key.")]
 def add_to(app: typer.Typer) -> None:
     add = section(app, "Data")
     add(put, "put k v", "put k - < file")
-    add(get, "get k", "get k --at n2", "get k --read stale --at follower")
+    add(get, "get k", "get k --at n2", "get k --read lease", "get k --read stale --at follower")
     add(delete, "del k", name="del")
     add(cas, "cas k old new", "cas k '' new --absent")
     add(scan, "scan user/")
@@ -66,25 +66,31 @@ def put(
 def get(
     context: typer.Context,
     key: Key,
-    read: Annotated[str, typer.Option(help="linearizable or stale.")] = "linearizable",
+    read: Annotated[
+        str, typer.Option(help="linearizable, lease or stale.", autocompletion=completion.reads)
+    ] = "linearizable",
     at: Annotated[
         str | None, typer.Option(help="Ask that node alone.", autocompletion=completion.nodes)
     ] = None,
 ) -> None:
-    """Read a key; exit 9 when there is none."""
+    """Read a key; exit 9 when there is none.
+
+    linearizable asks a majority whether the leader still leads. lease asks nobody: the leader
+    counts on what a majority promised it just now, and on clocks that run alike. stale is the state
+    of the node that answers, as it is; how old that may be is said beside it.
+    """
     from node.machines import kv
     from raftctl.output import table
 
     settings: Settings = context.obj
     cluster = kv_cluster(settings)
     query = kv.get(checked_key(key))
-    if read not in ("linearizable", "stale"):
-        raise usage(f"--read {read}", "linearizable or stale")
-    mode = "stale" if read == "stale" else "linearizable"
+    if read not in ("linearizable", "lease", "stale"):
+        raise usage(f"--read {read}", "linearizable, lease or stale")
     where = None if at is None else node_at(cluster, at)
     with client_of(settings, cluster) as client:
         try:
-            answer = client.read(query, mode, where)  # type: ignore[arg-type]
+            answer = client.read(query, read, where)  # type: ignore[arg-type]
         except Exception as error:
             raise _with_cause(cluster, where, error) from error
     found = kv.decode_result(answer.result)
@@ -92,9 +98,13 @@ def get(
         raise _no_key(key)
     value, index = found
     document = _document(key, value, index, read, client)
+    document.age_ms = answer.age_ms
+    if read == "stale" and not settings.output.is_json:
+        settings.output.note(f"from {document.node}, {_age(answer.age_ms)}")
     if settings.output.is_wide:
-        row = (key, _shown(document), index, read, document.node)
-        header = ("KEY", "VALUE", "INDEX", "READ", "NODE")
+        age = None if answer.age_ms is None else f"{answer.age_ms}ms"
+        row = (key, _shown(document), index, read, document.node, age)
+        header = ("KEY", "VALUE", "INDEX", "READ", "NODE", "AGE")
         settings.output.show(document, lambda: table(header, [row]))
     elif document.value is None and not settings.output.is_json and not sys.stdout.isatty():
         sys.stdout.buffer.write(value)
@@ -102,6 +112,12 @@ def get(
         settings.output.show(document, lambda: [_shown(document)])
         if document.value is None and not settings.output.is_json:
             settings.output.note("not UTF-8, shown in base64; in a pipe it stays as it is")
+
+
+def _age(age_ms: int | None) -> str:
+    if age_ms is None:
+        return "which cannot say how old that is: it hears no leader"
+    return f"at most {age_ms} ms old"
 
 
 def delete(context: typer.Context, key: Key) -> None:

@@ -39,6 +39,7 @@ def _show(settings: Settings, name: str) -> None:
     loaded = load_config(name, [])
     values = asdict(loaded)
     source = values.pop("source")
+    values.pop("given")
 
     def lines() -> list[str]:
         shown = [f"# {source}"]

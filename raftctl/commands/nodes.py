@@ -1,6 +1,7 @@
 """start, stop, kill, restart, pause, resume, wipe, logs, serve: single nodes."""
 
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -176,7 +177,8 @@ def _not_running(cluster: "Cluster", process: "NodeProcess") -> "CliError":
 def wipe(context: typer.Context, selectors: Selectors) -> int:
     """Stop nodes and remove their databases, for good.
 
-    They come back without a vote, and take no entries: whatever they had promised is forgotten.
+    They come back without a vote, and take no entries: whatever they had promised is forgotten. The
+    way back is a new node in their place: raftctl members replace.
     """
     from raftctl.cluster.acting import STOP_SECONDS, Deed, Done, act_on_each
 
@@ -186,8 +188,10 @@ def wipe(context: typer.Context, selectors: Selectors) -> int:
         process.end(signal.SIGKILL, "wiped", settings.timeout or STOP_SECONDS)
         for suffix in ("", "-wal", "-shm"):
             (process.folder / f"raft.db{suffix}").unlink(missing_ok=True)
+        shutil.rmtree(process.folder / "snapshots", ignore_errors=True)
         process.note_end("wiped")
-        return Done("wiped for good: from its next start on it has no vote and takes no entries")
+        instead = f"{cluster.line} members replace {process.name}"
+        return Done(f"wiped for good: it has no vote any more; a new one instead: {instead}")
 
     question = f"remove the data of {' '.join(selectors)}"
     return act_on_each(settings, selectors, Deed("wipe", act, question=question, loses=True))

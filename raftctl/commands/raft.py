@@ -11,6 +11,7 @@ import typer
 from raftctl import completion
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
+from raftctl.selectors import voters_of
 from raftctl.settings import Settings
 from raftctl.values import seconds, usage
 from raftctl.verbs import section
@@ -71,17 +72,19 @@ def transfer(
 def _successor(status: "Status", leader: str, target: str | None, chosen: list[int] | None) -> int:
     """Who shall lead, if it can; nobody named is the running follower with the longest log."""
     rows = {int(row.id[1:]): row for row in status.nodes}
-    if len(rows) == 1:
+    voters = voters_of(status)
+    if len(voters) == 1:
         raise CliError(
             "E_NO_SUCCESSOR",
-            f"{status.cluster} has one node: there is nobody to hand over to",
+            f"{status.cluster} has one voter: there is nobody to hand over to",
             Exit.PRECONDITION,
-            hint="raftctl up other -n 3 makes a cluster with followers",
+            hint="raftctl members add",
         )
     if chosen is None:
-        able = [n for n, row in rows.items() if row.voting and row.id != leader]
+        others = [n for n in rows if n in voters and rows[n].id != leader]
+        able = [n for n in others if rows[n].voting]
         if not able:
-            dead = next(row for row in rows.values() if row.id != leader)
+            dead = rows[others[0]]
             raise CliError(
                 "E_NOT_RUNNING",
                 f"no follower of {status.cluster} runs and votes",
@@ -107,6 +110,13 @@ def _successor(status: "Status", leader: str, target: str | None, chosen: list[i
             f"{row.id} cannot lead: it lost its disk and only follows",
             Exit.PRECONDITION,
             hint="raftctl transfer any-follower, or raftctl status",
+        )
+    if chosen[0] not in voters:
+        raise CliError(
+            "E_NO_VOTE",
+            f"{row.id} cannot lead: it has no vote",
+            Exit.PRECONDITION,
+            hint=f"raftctl members promote {row.id}",
         )
     return chosen[0]
 
@@ -153,7 +163,8 @@ def events(
     with settings.output.patience("asking the nodes"):
         seen = observe(cluster)
     chosen = resolve([node], seen)
-    running = [each for each in chosen if seen.nodes[each - 1].proc == "running"]
+    alive = {int(row.id[1:]) for row in seen.nodes if row.proc == "running"}
+    running = [each for each in chosen if each in alive]
     left_out = [f"n{each}" for each in chosen if each not in running]
     if not running:
         hint = f"{cluster.line} start {' '.join(left_out)}"

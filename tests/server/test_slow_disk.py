@@ -129,7 +129,7 @@ def test_disks_slower_than_an_election_timeout_cost_no_leader() -> None:
     run(scenario)
 
 
-def test_leader_whose_disk_hangs_gives_way() -> None:
+def test_b40_leader_whose_disk_hangs_gives_way() -> None:
     async def scenario(three: Three) -> None:
         leader = await three.leader()
         three.disks[leader].moves.clear()
@@ -145,6 +145,51 @@ def test_leader_whose_disk_hangs_gives_way() -> None:
         three.disks[leader].moves.set()
         replica = three.drivers[leader].replica
         await three.until(lambda: replica.last_applied >= three.drivers[new].replica.last_applied)
+
+    run(scenario)
+
+
+def test_b40_hiccup_of_the_leaders_disk_costs_no_election() -> None:
+    async def scenario(three: Three) -> None:
+        leader = await three.leader()
+        term = three.drivers[leader].replica.core.term
+        three.disks[leader].seconds = 0.5 * ELECTION_TIMEOUT_US / 1e6
+        for _ in range(3):
+            assert isinstance(await three.put(leader), Applied)
+        assert three.drivers[leader].replica.core.term == term
+
+    run(scenario)
+
+
+async def hang_once(three: Three, bad: int) -> None:
+    """The disk of `bad` hangs until another node leads, and then moves again."""
+    three.disks[bad].moves.clear()
+    if three.drivers[bad].replica.core.is_leader:
+        await three.put(bad)
+    others = [three.drivers[node_id].replica.core for node_id in IDS if node_id != bad]
+    await three.until(lambda: any(core.is_leader for core in others))
+    three.disks[bad].moves.set()
+    replica = three.drivers[bad].replica
+    await three.until(lambda: not replica.core.is_leader and replica.core.leader_id is not None)
+
+
+async def elect_another(three: Three) -> None:
+    """Whoever leads steps down, and all may campaign."""
+    replica = three.drivers[await three.leader()].replica
+    term = replica.core.term
+    replica.core.step_down(now_us(), "a test")
+    await three.until(lambda: replica.core.term > term)
+
+
+def test_b40_node_whose_disk_hangs_now_and_then_does_not_win_again_and_again() -> None:
+    async def scenario(three: Three) -> None:
+        bad = await three.leader()
+        for _ in range(4):
+            await hang_once(three, bad)
+            await elect_another(three)
+            leader = await three.leader()
+            assert leader != bad, "others come first for a while"
+            assert isinstance(await three.put(leader), Applied)
 
     run(scenario)
 

@@ -1,0 +1,45 @@
+"""What is left over and may go: clusters of which nothing runs, and folders of removed nodes."""
+
+import shutil
+from collections.abc import Callable
+from functools import partial
+
+from raftctl.cluster.directory import Cluster, all_clusters, changing
+from raftctl.cluster.observation import adopt_strays
+from raftctl.errors import CliError
+from raftctl.exit_codes import Exit
+from raftctl.settings import Settings
+
+Folder = tuple[str, Callable[[], None]]
+"""How it is called, demo/n4, and what removes it."""
+
+
+def find_leftovers(settings: Settings) -> tuple[list[Cluster], list[Folder]]:
+    """Whole clusters, and folders of clusters that stay."""
+    idle: list[Cluster] = []
+    folders: list[Folder] = []
+    for cluster in all_clusters(settings):
+        adopt_strays(cluster)
+        if not any(process.is_running for process in cluster.processes.values()):
+            idle.append(cluster)
+            continue
+        for process in cluster.leftovers:
+            if not process.is_running:
+                name = f"{cluster.name}/{process.name}"
+                folders.append((name, partial(_remove, settings, cluster, process.node_id)))
+    return idle, folders
+
+
+def _remove(settings: Settings, cluster: Cluster, node_id: int) -> None:
+    """Unless another command made a node of it meanwhile. Raises CliError."""
+    with changing(settings, cluster.name):
+        cluster.refresh()
+        for process in cluster.leftovers:
+            if process.node_id != node_id or process.is_running:
+                continue
+            try:
+                shutil.rmtree(process.folder)
+            except OSError as error:
+                message = f"cannot remove {error.filename}: {error.strerror}"
+                hint = f"remove {process.folder} by hand"
+                raise CliError("E_HOME", message, Exit.USAGE, hint=hint) from error
