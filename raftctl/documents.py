@@ -26,6 +26,7 @@ Proc = Literal["running", "paused", "exited", "stopped", "unreachable"]
 Role = Literal["follower", "precandidate", "candidate", "leader", "learner"]
 Health = Annotated[str, Literal["ok", "degraded", "no leader", "down"]]
 ReadMode = Annotated[str, Literal["linearizable", "lease", "stale"]]
+Severity = Annotated[str, Literal["ok", "info", "warning", "error"]]
 Outcome = Literal["none", "unknown"]
 
 
@@ -139,8 +140,15 @@ class Env:
 class Finding:
     check: str
     ok: bool
+    """Whether it is no error."""
     message: str
     hint: str
+    """What to type next; empty when nothing needs to be done."""
+    code: str = ""
+    """What it is, for programs."""
+    severity: Severity = "ok"
+    cluster: str | None = None
+    node: str | None = None
 
 
 @dataclass

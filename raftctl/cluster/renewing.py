@@ -21,6 +21,7 @@ from node.storage.renewal import Beginning, adopt, discard, prepare
 from raftctl.cluster.directory import Cluster
 from raftctl.errors import CliError, from_os_error
 from raftctl.exit_codes import Exit
+from raftctl.values import size_text
 
 ENTRY_OVERHEAD_BYTES = 64
 """What an entry takes in a database beside its own bytes."""
@@ -72,18 +73,6 @@ def check_space(cluster: Cluster, beginning: Beginning, node_count: int) -> None
             Exit.PRECONDITION,
             hint=f"make room: df -h {cluster.folder}",
         )
-
-
-def size_text(size: int) -> str:
-    """As people read it: 306 B, 1.5 KiB, 2.0 MiB."""
-    if size < 1024:
-        return f"{size} B"
-    for unit in ("KiB", "MiB", "GiB"):
-        shown = size / 1024
-        if shown < 1024 or unit == "GiB":
-            break
-        size //= 1024
-    return f"{shown:,.1f} {unit}"
 
 
 def renew(

@@ -20,7 +20,6 @@ from raftctl.cluster.renewing import (
     new_id,
     next_life,
     renew,
-    size_text,
 )
 from raftctl.cluster.shutdown import take_down
 from raftctl.cluster.survivors import names
@@ -28,6 +27,7 @@ from raftctl.errors import CliError, from_os_error
 from raftctl.exit_codes import Exit
 from raftctl.repairdocs import Restore
 from raftctl.settings import Settings, confirm_by_name
+from raftctl.values import size_text
 
 STOP_SECONDS = 30.0
 
