@@ -5,7 +5,8 @@ Paper 7, thesis 5.3. The rules:
 - A snapshot only ever takes a node forward. One that comes late, or twice, is answered as installed
   and changes nothing; one whose last entry the log holds needs no bytes at all.
 - A leader sends a snapshot to its end, even when it has a newer one, and keeps the entries behind
-  it (`needed_index`), so that a follower that takes its time does not need the next one at once.
+  it (`needed_index`) until it has caught up, so that a follower that takes its time does not need
+  the next one at once.
 - What arrives is the host's to verify and to load, however long that takes: this node answers
   heartbeats and votes meanwhile, and says that it is installed when that is on the disk.
 """
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 REFUSED_REST = 8
 """After so many election timeouts a follower that refused a snapshot is sent one again."""
 
+NEEDED_PATIENCE = 100
+"""For so many election timeouts entries are kept for a follower that fell silent."""
+
 
 # -- where it is taken -----------------------------------------------------------------------------
 def snapshot_saved(core: "RaftCore", snapshot: Snapshot, compact_to: int) -> bool:
@@ -43,10 +47,19 @@ def snapshot_saved(core: "RaftCore", snapshot: Snapshot, compact_to: int) -> boo
 
 
 def needed_index(core: "RaftCore") -> int:
-    """The entries after this one are needed by a follower that is sent a snapshot."""
-    transfers = [progress.transfer for progress in core.progress.values()]
-    under_way = [transfer.snapshot.index for transfer in transfers if transfer is not None]
-    return min(under_way, default=core.log.last_index)
+    """The entries after this one are needed by a follower that is sent a snapshot, or has to catch
+    up after one. Who was not heard for long has no claim: it may never come back.
+    """
+    needed, leader = core.log.last_index, core.role
+    if not isinstance(leader, Leader):
+        return needed
+    heard_since = leader.heartbeat_deadline - NEEDED_PATIENCE * core.config.election_timeout_us
+    for progress in leader.progress.values():
+        after = progress.needed_after
+        is_there = progress.heard_at is not None and progress.heard_at >= heard_since
+        if after is not None and is_there:
+            needed = min(needed, after)
+    return needed
 
 
 # -- the leader's side -----------------------------------------------------------------------------
@@ -134,6 +147,7 @@ def handle_response(
     which = transfer.snapshot
     if message.installed:
         progress.end_snapshot(which.index, leader.sequence)
+        progress.tail_to = core.log.last_index
         core.emit(SnapshotSent(core.term, message.responder_id, which.index, transfer.sent_bytes))
     elif message.damaged:
         progress.rest(now + REFUSED_REST * core.config.election_timeout_us)

@@ -114,8 +114,20 @@ class Progress:
     rests_until: int | None = None
     """A snapshot was refused: the next attempt waits for this time, in microseconds."""
 
+    tail_to: int = 0
+    """It installed a snapshot, and needs the entries behind it up to this one."""
+
     round: CatchUpRound | None = None
     """How a learner catches up; None for a voter."""
+
+    @property
+    def needed_after(self) -> int | None:
+        """The log must not begin later than this, or a snapshot that it is sent, or was just sent,
+        does not help it; None: it needs nothing that is not on its way.
+        """
+        if self.transfer is not None:
+            return self.transfer.snapshot.index
+        return self.match_index if self.match_index < self.tail_to else None
 
     @property
     def may_send_entries(self) -> bool:

@@ -175,6 +175,15 @@ class Node:
             self.finish(ready)
         return True
 
+    def prompt(self) -> None:
+        """Send what need not wait for the disk, if it is writing."""
+        if self.held is not None:
+            prompt = self.core.take_prompt()
+            self._send_chunks(prompt.chunks)
+            self.cluster.send(self.id, prompt.messages)
+            self.reads.extend(prompt.reads)
+            self.events.extend(prompt.events)
+
     def finish(self, ready: Ready) -> None:
         self.disk.save(ready)
         for chunk in ready.received:

@@ -65,6 +65,7 @@ class Run:
             (4, self.read),
             (self.trouble, self.hold_disk),
             (2, lambda: self.some_up().release_disk()),
+            (4, lambda: self.some_up().prompt()),
             (self.trouble, lambda: self.some_up().crash()),
             (2, self.restart),
             (self.trouble, self.cut),

@@ -1,15 +1,17 @@
 """Random schedules of everything that can go wrong; `runs` says what must hold in each of them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
-from node.raft import gate, reading, replication
+from node.raft import gate, leases, reading, replication
 from node.raft.configuration import Configuration
 from node.raft.core import RaftCore
 from node.raft.messages import AppendEntries, Message
 from node.raft.reads import LocalRead, RemoteRead
 from node.raft.roles import Leader
+from tests.raft.cluster import TIMEOUT_US
 from tests.raft.runs import run_seeds
 
 BLOCKS = 10
@@ -42,6 +44,19 @@ def test_the_checks_notice_a_core_that_answers_old_appends_as_if_they_were_new(
     monkeypatch.setattr(gate, "_answer_stale", answer_stale)
     with pytest.raises(AssertionError, match="seed"):
         run_seeds(range(BLOCKS * SEEDS_PER_BLOCK))
+
+
+def test_the_checks_notice_a_lease_that_lasts_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    def three_timeouts(core: RaftCore, now: int) -> int | None:
+        shown = replace(core.config, lease_percent=99, election_timeout_us=3 * TIMEOUT_US)
+        own, core.config = core.config, shown
+        index = leases.lease_index(core, now)
+        core.config = own
+        return index
+
+    monkeypatch.setattr(RaftCore, "lease_index", three_timeouts)
+    with pytest.raises(AssertionError, match="a lease over a stale index"):
+        run_seeds(range(120, BLOCKS * SEEDS_PER_BLOCK))
 
 
 def test_the_checks_notice_a_leader_that_reads_without_asking(

@@ -116,7 +116,7 @@ def test_slow_disk_of_a_node_that_receives_a_snapshot_does_not_look_like_a_dead_
     term = leader.core.term
     for _ in range(20):
         cluster.tick(HEARTBEAT_US)
-        cluster.send(3, slow.core.take_prompt().messages)
+        slow.prompt()
         cluster.deliver()
     assert (leader.core.is_leader, leader.core.term) == (True, term)
     assert len(slow.core._received) <= 3, "no more than the window waits for the disk"

@@ -1,0 +1,465 @@
+"""Snapshots as a replica takes, keeps, restores and takes on; driven without a disk or a thread."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from node.machines.base import HistoryLostError
+from node.machines.kv import KvMachine, decode_result, get, put, watch
+from node.raft.config import CoreConfig
+from node.raft.messages import (
+    AppendEntries,
+    AppendEntriesResponse,
+    InstallSnapshot,
+    LogEntry,
+    RequestPreVoteResponse,
+    RequestVoteResponse,
+)
+from node.raft.ready import Ready
+from node.raft.snapshot import Snapshot
+from node.replica import Replica, Ticket
+from node.replica.compaction import CompactionPolicy
+from node.replica.snapshotting import LoadSnapshot, WriteSnapshot
+from node.replica.state import State, at_boot, capture, empty
+from node.storage.base import CorruptionError
+from node.storage.memory import MemorySnapshots, MemoryStorage
+from node.wire.envelope import ok_result, unseal
+from node.wire.messages import Answer, Applied, Document, Failure, WireMessage
+from tests.replica.driven import Recorder, command
+
+NEVER = CompactionPolicy(entries=0)
+
+
+class Keeping:
+    """A replica of one, with its storage and its snapshots."""
+
+    def __init__(
+        self,
+        policy: CompactionPolicy = NEVER,
+        storage: MemoryStorage | None = None,
+        snapshots: MemorySnapshots | None = None,
+        size: int = 1,
+    ) -> None:
+        self.now = 0
+        self.storage = storage or MemoryStorage()
+        self.snapshots = snapshots or MemorySnapshots("c")
+        stored = self.storage.load()
+        state, self.damages = at_boot(
+            stored.snapshots, self.snapshots, stored.base.index, KvMachine
+        )
+        config = CoreConfig(1, frozenset(range(1, size + 1)), entry_size=len)
+        self.replica = Replica(config, stored, state, KvMachine, random.Random(1), 0, policy=policy)
+        self.replies: dict[int, WireMessage] = {}
+
+    def work(self) -> None:
+        while (ready := self.replica.ready()) is not None:
+            self.replica.apply(ready)
+            self.save(ready)
+            self.replica.synced(ready, self.now)
+        for _, message in self.replica.take_replies(self.now):
+            self.replies[message.id] = message  # type: ignore[union-attr]
+
+    def save(self, ready: Ready) -> None:
+        for chunk in ready.received:
+            self.snapshots.put(chunk)
+        if ready.must_sync:
+            self.storage.save(ready)
+
+    def lead(self) -> "Keeping":
+        self.now = self.replica.next_deadline
+        self.replica.tick(self.now)
+        self.work()
+        assert self.replica.core.is_leader
+        return self
+
+    def put(self, number: int, value: bytes = b"v", client: int = 7) -> WireMessage | None:
+        sealed = command(client, number, put(f"k{number}", value))
+        self.replica.submit(Ticket("c", number), sealed, self.now)
+        self.work()
+        return self.replies.get(number)
+
+    def write(self) -> Snapshot | None:
+        """Do the job that is due, as the host's thread does."""
+        job = self.replica.take_job()
+        if job is None:
+            return None
+        assert isinstance(job, WriteSnapshot)
+        snapshot = job.run(self.snapshots, lambda parts: parts)
+        self.replica.snapshot_written(snapshot)
+        self.work()
+        return snapshot
+
+    def value(self, number: int) -> Any:
+        return decode_result(self.replica.machine.query(get(f"k{number}")))
+
+    def restart(self) -> "Keeping":
+        return Keeping(storage=self.storage, snapshots=self.snapshots)
+
+
+def filled(count: int, policy: CompactionPolicy = NEVER) -> Keeping:
+    keeping = Keeping(policy).lead()
+    for number in range(1, count + 1):
+        assert isinstance(keeping.put(number), Applied)
+    return keeping
+
+
+# -- when ------------------------------------------------------------------------------------------
+def test_snapshot_is_taken_at_the_multiples_of_the_policy_and_the_log_keeps_its_tail() -> None:
+    keeping = filled(24, CompactionPolicy(entries=10, tail=4))
+    snapshot = keeping.write()
+    assert snapshot is not None
+    assert snapshot.index == 10, "the second one was due before the first was written"
+    assert keeping.replica.core.log.base.index == 6
+    keeping.put(25)
+    for number in range(26, 31):
+        keeping.put(number)
+    second = keeping.write()
+    assert second is not None
+    assert second.index == 30
+    assert keeping.replica.core.first_index == 27
+
+
+def test_bytes_of_commands_make_a_snapshot_due_and_bound_the_tail() -> None:
+    keeping = Keeping(CompactionPolicy(entries=1000, bytes_max=4096, tail=1000)).lead()
+    for number in range(1, 9):
+        keeping.put(number, bytes(1000))
+    snapshot = keeping.write()
+    assert snapshot is not None
+    assert 4 <= snapshot.index <= 6
+    kept = keeping.replica.core.entries(1, snapshot.index)
+    assert 1 <= len(kept) <= 2, "no more than half of it stays"
+
+
+def test_policy_may_be_changed_while_the_node_runs() -> None:
+    keeping = filled(9)
+    assert keeping.replica.last_applied == 10
+    assert keeping.write() is None
+    keeping.replica.snapshots.policy = CompactionPolicy(entries=5, tail=0)
+    for number in range(10, 17):
+        keeping.put(number)
+    snapshot = keeping.write()
+    assert snapshot is not None
+    assert snapshot.index == 15
+
+
+def test_snapshot_on_demand_is_answered_when_it_is_there_and_again_at_once() -> None:
+    keeping = filled(3)
+    keeping.replica.take_snapshot(Ticket("c", 100))
+    keeping.work()
+    assert 100 not in keeping.replies
+    snapshot = keeping.write()
+    assert snapshot is not None
+    reply = keeping.replies[100]
+    assert isinstance(reply, Document)
+    assert (reply.value["index"], reply.value["bytes"]) == (snapshot.index, snapshot.id.size)
+    keeping.replica.take_snapshot(Ticket("c", 101))
+    keeping.work()
+    assert isinstance(keeping.replies[101], Document)
+    assert keeping.replica.take_job() is None
+
+
+def test_machine_that_cannot_be_written_down_keeps_its_log_and_says_so() -> None:
+    storage = MemoryStorage()
+    config = CoreConfig(1, frozenset({1}), entry_size=len)
+    state = empty(Recorder)
+    policy = CompactionPolicy(entries=2, tail=0)
+    replica = Replica(config, storage.load(), state, Recorder, random.Random(1), 0, policy=policy)
+    replica.tick(replica.next_deadline)
+    for number in range(1, 9):
+        replica.submit(Ticket("c", number), command(7, number, b"x"), 0)
+        while (ready := replica.ready()) is not None:
+            replica.apply(ready)
+            replica.synced(ready, 0)
+    assert replica.take_job() is None
+    replica.take_snapshot(Ticket("c", 50))
+    replies = {m.id: m for _, m in replica.take_replies(0)}  # type: ignore[union-attr]
+    assert isinstance(replies[50], Failure)
+    assert "cannot be written down" in replies[50].message
+
+
+def test_failed_snapshot_is_told_and_the_next_one_may_come() -> None:
+    keeping = filled(3)
+    keeping.replica.take_snapshot(Ticket("c", 100))
+    assert keeping.replica.take_job() is not None
+    keeping.replica.snapshot_failed("no space")
+    keeping.work()
+    reply = keeping.replies[100]
+    assert isinstance(reply, Failure)
+    assert (reply.code, reply.outcome) == ("snapshot_failed", "none")
+    keeping.replica.take_snapshot(Ticket("c", 101))
+    assert keeping.write() is not None
+
+
+# -- what ------------------------------------------------------------------------------------------
+def test_what_is_applied_while_a_snapshot_is_written_is_not_in_it() -> None:
+    keeping = filled(5)
+    keeping.replica.take_snapshot(Ticket("c", 100))
+    job = keeping.replica.take_job()
+    assert isinstance(job, WriteSnapshot)
+    for number in range(6, 60):
+        keeping.put(number)
+    keeping.put(1000, b"late")
+    snapshot = job.run(keeping.snapshots, lambda parts: parts)
+    keeping.replica.snapshot_written(snapshot)
+    keeping.work()
+    state, damages = at_boot([snapshot], keeping.snapshots, 1, KvMachine)
+    assert damages == []
+    assert decode_result(state.machine.query(get("k5"))) == [b"v", 6]
+    assert decode_result(state.machine.query(get("k6"))) is None
+
+
+def test_same_entries_make_the_same_snapshot_however_a_node_came_by_them() -> None:
+    """One node applied all of them, the other began with a snapshot: a third one may be sent the
+    first half by the one and the second by the other.
+    """
+    keeping, snapshot = snapshot_of(40)
+    fresh, _ = at_boot([snapshot], keeping.snapshots, 1, KvMachine)
+    whole = keeping.replica._state
+    for state in (whole, fresh):
+        for index in range(50, 90):
+            sealed = command(index % 3, index, put(f"k{index % 11}", b"w"), acked=index - 5)
+            header, payload = unseal(sealed)
+            machine = state.machine
+            state.sessions.apply(
+                header,
+                index,
+                lambda: ok_result(machine.apply(payload, index)),  # noqa: B023
+            )
+    one, other = (
+        list(capture(state.machine, state.sessions))  # type: ignore[arg-type]
+        for state in (whole, fresh)
+    )
+    assert one == other
+    assert len(one) >= 2
+
+
+def test_b62_sessions_live_in_the_snapshot_so_a_retry_finds_its_first_result() -> None:
+    keeping = filled(5)
+    keeping.replica.take_snapshot(Ticket("c", 100))
+    keeping.write()
+    keeping.replica.core.log.compact(keeping.replica.last_applied)
+    keeping.work()
+    again = keeping.restart().lead()
+    assert again.replica.core.first_index > 5, "what was applied is not in the log any more"
+    before = again.value(3)
+    reply = again.put(3)
+    assert isinstance(reply, Applied)
+    assert reply.result == b"\x00" + b"\xf4", "as the first time: the key was not there"
+    assert again.value(3) == before
+
+
+def test_restored_machine_has_no_changes_of_the_time_before() -> None:
+    keeping = filled(5)
+    keeping.replica.take_snapshot(Ticket("c", 100))
+    keeping.write()
+    again = keeping.restart()
+    machine = again.replica.machine
+    assert isinstance(machine, KvMachine)
+    with pytest.raises(HistoryLostError):
+        machine.changes(watch("k"), 2)
+
+
+# -- at boot ---------------------------------------------------------------------------------------
+def damaged(snapshots: MemorySnapshots, snapshot: Snapshot) -> None:
+    data = bytearray(snapshots._complete[snapshot.id])
+    data[len(data) // 2] ^= 1
+    snapshots._complete[snapshot.id] = bytes(data)
+
+
+def two_snapshots(tail: int) -> tuple[Keeping, Snapshot, Snapshot]:
+    keeping = Keeping(CompactionPolicy(entries=0, tail=tail)).lead()
+    found = []
+    for number in range(1, 21):
+        keeping.put(number)
+        if number in (10, 20):
+            keeping.replica.take_snapshot(Ticket("c", 100 + number))
+            found.append(keeping.write())
+    older, newer = found
+    assert older is not None
+    assert newer is not None
+    return keeping, older, newer
+
+
+def test_b45_damaged_newest_snapshot_gives_way_to_an_older_one_that_the_log_follows() -> None:
+    keeping, _, newer = two_snapshots(tail=15)
+    damaged(keeping.snapshots, newer)
+    again = keeping.restart()
+    assert len(again.damages) == 1
+    again.lead()
+    assert again.value(20) is not None
+    assert again.value(1) is not None
+
+
+def test_b45_damaged_newest_snapshot_over_a_hole_stops_the_node() -> None:
+    keeping, older, newer = two_snapshots(tail=3)
+    damaged(keeping.snapshots, newer)
+    with pytest.raises(CorruptionError, match="nothing can be made of it"):
+        keeping.restart()
+    assert older.index < keeping.replica.core.log.base.index
+
+
+def test_b45_state_that_cannot_be_read_to_its_end_is_never_served() -> None:
+    keeping = filled(3)
+    keeping.replica.take_snapshot(Ticket("c", 100))
+    snapshot = keeping.write()
+    assert snapshot is not None
+
+    class Fussy(KvMachine):
+        def restore(self, parts: Iterator[bytes], index: int) -> None:
+            next(parts)
+
+    class Broken(KvMachine):
+        def restore(self, parts: Iterator[bytes], index: int) -> None:
+            raise ZeroDivisionError
+
+    big = filled(3)
+    for number in range(4, 40):
+        big.put(number, bytes(10_000))
+    big.replica.take_snapshot(Ticket("c", 100))
+    large = big.write()
+    assert large is not None
+    with pytest.raises(CorruptionError, match="not read to its end"):
+        at_boot([large], big.snapshots, 1, Fussy)
+    with pytest.raises(CorruptionError, match="ZeroDivisionError"):
+        at_boot([snapshot], keeping.snapshots, 1, Broken)
+
+
+# -- from the leader -------------------------------------------------------------------------------
+def follower_of(keeping: Keeping, snapshot: Snapshot) -> tuple[Keeping, LoadSnapshot]:
+    """Node 1 of three, which was sent `snapshot` and has not loaded it yet."""
+    follower = Keeping(size=3)
+    follower.replica.step(AppendEntries(1, 2, 0, 0, [LogEntry(1, None)], 1, 1), 0)
+    follower.work()
+    data = keeping.snapshots._complete[snapshot.id]
+    which = snapshot.id
+    half = len(data) // 2
+    for sequence, (offset, part) in enumerate([(0, data[:half]), (half, data[half:])], 2):
+        follower.replica.step(
+            InstallSnapshot(
+                1, 2, which.index, which.term, which.size, which.digest, offset, part, sequence
+            ),
+            0,
+        )
+        follower.work()
+    job = follower.replica.take_job()
+    assert isinstance(job, LoadSnapshot)
+    return follower, job
+
+
+def snapshot_of(count: int) -> tuple[Keeping, Snapshot]:
+    keeping = filled(count)
+    keeping.replica.take_snapshot(Ticket("c", 100))
+    snapshot = keeping.write()
+    assert snapshot is not None
+    return keeping, snapshot
+
+
+def load(follower: Keeping, job: LoadSnapshot) -> State:
+    return job.run(follower.snapshots, lambda parts: parts)
+
+
+def test_snapshot_from_the_leader_becomes_the_state_and_what_follows_is_applied_on_it() -> None:
+    keeping, snapshot = snapshot_of(8)
+    follower, job = follower_of(keeping, snapshot)
+    assert follower.replica.snapshot_loaded(load(follower, job))
+    follower.work()
+    assert follower.value(8) == [b"v", 9]
+    assert follower.replica.last_applied == snapshot.index
+    late = command(7, 9, put("k9", b"w"))
+    follower.replica.step(AppendEntries(1, 2, 9, 1, [LogEntry(1, late)], 10, 9), 0)
+    follower.work()
+    assert follower.value(9) == [b"w", 10]
+    again = Keeping(storage=follower.storage, snapshots=follower.snapshots, size=3)
+    assert again.value(8) == [b"v", 9]
+
+
+def test_b43_own_snapshot_that_ends_after_a_newer_one_came_in_does_not_count() -> None:
+    keeping, snapshot = snapshot_of(8)
+    follower, job = follower_of(keeping, snapshot)
+    older = replace(snapshot, id=replace(snapshot.id, index=1))
+    assert follower.replica.snapshot_loaded(load(follower, job))
+    assert not follower.replica.snapshot_written(older)
+    follower.work()
+    assert follower.replica.core.snapshot == snapshot
+    assert follower.replica.kept_snapshots == {snapshot.id}
+
+
+def test_b41_snapshot_that_was_loaded_too_late_changes_nothing() -> None:
+    keeping, snapshot = snapshot_of(8)
+    follower, job = follower_of(keeping, snapshot)
+    state = load(follower, job)
+    log = keeping.replica.core.entries(1, 9)
+    follower.replica.step(AppendEntries(1, 2, 0, 0, log, 9, 9), 0)
+    follower.work()
+    machine = follower.replica.machine
+    assert not follower.replica.snapshot_loaded(state)
+    assert follower.replica.machine is machine
+
+
+def test_b45_damaged_snapshot_from_the_leader_is_refused_and_the_state_stays() -> None:
+    keeping, snapshot = snapshot_of(8)
+    damaged(keeping.snapshots, snapshot)
+    follower, job = follower_of(keeping, snapshot)
+    with pytest.raises(CorruptionError):
+        load(follower, job)
+    follower.replica.snapshot_refused(job.snapshot)
+    follower.work()
+    assert follower.replica.last_applied == 1
+    assert follower.replica.take_job() is None
+
+
+def test_snapshot_in_use_and_the_one_on_record_are_both_kept() -> None:
+    keeping, older, newer = two_snapshots(tail=3)
+    assert keeping.replica.kept_snapshots == {newer.id}
+    keeping.put(21)
+    keeping.replica.take_snapshot(Ticket("c", 300))
+    job = keeping.replica.take_job()
+    assert isinstance(job, WriteSnapshot)
+    newest = job.run(keeping.snapshots, lambda parts: parts)
+    keeping.replica.snapshot_written(newest)
+    assert keeping.replica.kept_snapshots == {newer.id, newest.id}, "it is not on record yet"
+    keeping.work()
+    assert keeping.replica.kept_snapshots == {newest.id}
+    assert older.id not in keeping.replica.kept_snapshots
+
+
+# -- reads under a lease ---------------------------------------------------------------------------
+def test_b60_answer_under_a_lease_that_ended_before_it_leaves_is_confirmed_first() -> None:
+    """The process stood still between reading the clock and handing out the answer."""
+    keeping = filled(2)
+    keeping.replica.read(Ticket("c", 50), get("k1"), "lease", False, keeping.now)
+    replies = keeping.replica.take_replies(keeping.now)
+    assert [type(message) for _, message in replies] == [Answer]
+    three = leading_three()
+    three.replica.read(Ticket("c", 51), get("k1"), "lease", False, three.now)
+    later = three.now + 3 * three.replica.core.config.election_timeout_us
+    assert three.replica.take_replies(later) == []
+    assert three.replica.core.role.reads.pending, "a majority is asked"  # type: ignore[union-attr]
+
+
+def leading_three() -> Keeping:
+    three = Keeping(size=3)
+    three.now = three.replica.next_deadline
+    three.replica.tick(three.now)
+    three.work()
+    for message in (RequestPreVoteResponse(0, 2, 1, True), RequestVoteResponse(1, 2, True)):
+        three.replica.step(message, three.now)
+        three.work()
+    three.replica.step(AppendEntriesResponse(1, 2, True, 0, 1, match_index=1), three.now)
+    three.work()
+    assert three.replica.core.lease_index(three.now) == 1
+    return three
+
+
+def test_stale_answer_says_how_old_it_may_be() -> None:
+    follower = Keeping(size=3)
+    follower.replica.step(AppendEntries(1, 2, 0, 0, [LogEntry(1, None)], 1, 1), 0)
+    follower.work()
+    follower.replica.read(Ticket("c", 1), get("k"), "stale", True, 7_000)
+    follower.work()
+    answer = follower.replies[1]
+    assert isinstance(answer, Answer)
+    assert answer.age_ms == 7
