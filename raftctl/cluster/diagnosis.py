@@ -202,7 +202,8 @@ def _progress(scene: Scene, report: _Report) -> Iterator[Finding]:
             text = f"it is {behind:,} entries behind, and will be sent a snapshot"
             yield report.add("log_far", "warning", text, f"{scene.line} members ls", node_id)
         elif stands:
-            text = f"it stays {behind:,} entries behind the leader"
+            what = "1 entry" if behind == 1 else f"{behind:,} entries"
+            text = f"it stays {what} behind the leader"
             yield report.add("log_stuck", "warning", text, _look_at(scene, node_id), node_id)
 
 

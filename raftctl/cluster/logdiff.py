@@ -23,6 +23,7 @@ from raftctl.values import usage
 
 CONTEXT_ROWS = 1
 """Rows in front of the first that differs."""
+DATA_MAX = 30
 
 
 def two_logs(settings: Settings, left: str, right: str) -> tuple[NodeLog, NodeLog, Describer]:
@@ -106,7 +107,11 @@ def _side(log: NodeLog) -> LogSide:
 
 
 def diff_lines(document: LogDiff, output: Output) -> list[str]:
-    """The two of them side by side: the left one in full, the right one where it is another."""
+    """The two of them side by side: the left one in full, the right one where it is another.
+
+    What entries do is cut to fit two of them beside each other, unless it is to be `wide`.
+    """
+    limit = None if output.is_wide else DATA_MAX
     left, right = document.left, document.right
     unequal = output.sign("≠", "!")
     bar = output.sign("│", "|")
@@ -119,11 +124,11 @@ def diff_lines(document: LogDiff, output: Output) -> list[str]:
             cells.append((mark, row.index, None, "", "", None, "absent"))
             continue
         cells.append(
-            (mark, row.index, entry.term, entry.kind, entry.state, entry.bytes, _data(entry))
+            (mark, row.index, entry.term, entry.kind, entry.state, entry.bytes, _data(entry, limit))
         )
     lines = table(header, cells)
     width = max(map(len, lines))
-    sides = [right.node, *(_right_cell(row) for row in document.rows)]
+    sides = [right.node, *(_right_cell(row, limit) for row in document.rows)]
     shown = [
         f"{line:{width}} {bar} {side}".rstrip() for line, side in zip(lines, sides, strict=True)
     ]
@@ -136,11 +141,12 @@ def diff_lines(document: LogDiff, output: Output) -> list[str]:
     return [*shown, document.text]
 
 
-def _right_cell(row: LogPair) -> str:
+def _right_cell(row: LogPair, limit: int | None) -> str:
     if row.right is None:
         return "absent"
-    return "=" if row.same else f"t{row.right.term} {_data(row.right)}"
+    return "=" if row.same else f"t{row.right.term} {_data(row.right, limit)}"
 
 
-def _data(entry: LogEntry) -> str:
-    return escaped(entry.preview if entry.preview is not None else entry.kind)
+def _data(entry: LogEntry, limit: int | None) -> str:
+    text = escaped(entry.preview if entry.preview is not None else entry.kind)
+    return text if limit is None or len(text) <= limit else f"{text[: limit - 3]}..."

@@ -27,6 +27,7 @@ from raftctl.cluster.settling import settle, unsettled
 from raftctl.cluster.survivors import choose
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
+from raftctl.schemas import json_schema
 from tests.measure.commands import Raftctl, fresh_home
 from tests.raftctl.folders import (
     copied,
@@ -38,6 +39,7 @@ from tests.raftctl.folders import (
     terms,
     write,
 )
+from tests.raftctl.schema import violations
 
 # -- whose log -------------------------------------------------------------------------------------
 
@@ -267,6 +269,7 @@ def test_b67_survivor_goes_on_alone_and_nodes_with_old_data_do_not_come_back() -
         assert unasked.returncode == Exit.USAGE
         assert "the data of n1 n2 is whole" in unasked.stderr
         done = raftctl.document("recover", "n3", "-y")
+        assert violations(done, json_schema("recover")) == []
         assert (done["nodes"], done["gone"], done["log_of"]) == (["n3"], ["n1", "n2"], "n3")
         assert done["former_id"] == load_cluster(old).cluster_id
         raftctl.run("up")

@@ -24,6 +24,7 @@ from raftctl.cluster.restoring import restore
 from raftctl.cluster.settling import settle, unsettled
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
+from raftctl.schemas import json_schema
 from tests.measure.commands import Raftctl, fresh_home
 from tests.raftctl.folders import (
     copied,
@@ -35,6 +36,7 @@ from tests.raftctl.folders import (
     terms,
     write,
 )
+from tests.raftctl.schema import violations
 
 
 def prepare(home: Path, keys: int = 3) -> tuple[Path, Path]:
@@ -249,6 +251,7 @@ def test_cluster_is_what_it_was_when_the_snapshot_was_taken() -> None:
         raftctl.run("put", "b", "2")
         file = next((raftctl.home / "clusters" / "demo").glob("n*/snapshots/*.snap"))
         done = raftctl.document("snapshot", "restore", str(file), "-y")
+        assert violations(done, json_schema("restore")) == []
         assert (done["snapshot_index"], done["nodes"]) == (taken["index"], ["n1", "n2", "n3"])
         assert done["undone"] >= 2
         assert raftctl.run("status", check=False).returncode == Exit.NOT_RUNNING
