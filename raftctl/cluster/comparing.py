@@ -72,7 +72,7 @@ def compare(left: NodeLog, right: NodeLog) -> Comparison:
     if index is None:
         return Comparison(None, "same", f"the same: both end at {left.last_index:,}")
     if index > lower.last_index:
-        text = f"no contradiction: {lower.name} lacks the last {entries(higher, index)}"
+        text = f"no contradiction: {lower.name} lacks the last {_entries(higher, index)}"
         return Comparison(index, "behind", text)
     return _differing(left, right, index)
 
@@ -86,7 +86,7 @@ def _differing(left: NodeLog, right: NodeLog, index: int) -> Comparison:
         return Comparison(index, "illegal", text)
     for log, other in ((right, left), (left, right)):
         if other.commit_index >= index:
-            text = f"legal: {log.name}'s {entries(log, index)} never committed; "
+            text = f"legal: {log.name}'s {_entries(log, index)} never committed; "
             return Comparison(index, "legal", text + f"{_they(log, index)} will be truncated")
     text = (
         f"legal: neither knows entry {index:,} to be committed; whoever leads next decides which "
@@ -95,9 +95,13 @@ def _differing(left: NodeLog, right: NodeLog, index: int) -> Comparison:
     return Comparison(index, "undecided", text)
 
 
-def entries(log: NodeLog, first: int) -> str:
-    count = log.last_index - first + 1
+def counted(count: int) -> str:
+    """1 entry, 2 entries."""
     return "1 entry" if count == 1 else f"{count:,} entries"
+
+
+def _entries(log: NodeLog, first: int) -> str:
+    return counted(log.last_index - first + 1)
 
 
 def _they(log: NodeLog, first: int) -> str:

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from node.raft.quorum import majority
+from raftctl.cluster.comparing import counted
 from raftctl.cluster.scene import Scene
 from raftctl.cluster.survivors import arithmetic, names
 from raftctl.documents import Finding
 from raftctl.values import size_text
 
-FLUSHES_PER_TIMEOUT_MIN = 5
-"""An election takes some flushes one after the other, and so does each write that it waits for."""
+FLUSHES_PER_TIMEOUT_MIN = 2
+"""An election takes two, one after the other: the candidate's vote for itself, and the others'."""
 DETAILS_MAX = 500
 
 
@@ -202,8 +203,7 @@ def _progress(scene: Scene, report: _Report) -> Iterator[Finding]:
             text = f"it is {behind:,} entries behind, and will be sent a snapshot"
             yield report.add("log_far", "warning", text, f"{scene.line} members ls", node_id)
         elif stands:
-            what = "1 entry" if behind == 1 else f"{behind:,} entries"
-            text = f"it stays {what} behind the leader"
+            text = f"it stays {counted(behind)} behind the leader"
             yield report.add("log_stuck", "warning", text, _look_at(scene, node_id), node_id)
 
 

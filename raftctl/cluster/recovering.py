@@ -1,11 +1,12 @@
 """`raftctl recover`: the nodes that are left become the whole cluster."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from node.client.survey import Survey
 from node.raft.messages import LogEntry
 from node.storage.renewal import Beginning, SnapshotSource, before_folder
+from raftctl.cluster.comparing import counted
 from raftctl.cluster.directory import Cluster, changing, find_cluster
 from raftctl.cluster.nodelogs import Describer, NodeLog, damage_of, read_node
 from raftctl.cluster.observation import observe, survey
@@ -91,7 +92,7 @@ def look(cluster: Cluster, survivors: Sequence[int]) -> Situation:
     answers = survey(cluster)
     chosen = [_survivor(cluster, node_id, answers, len(survivors)) for node_id in survivors]
     others: dict[int, NodeLog] = {}
-    warnings = []
+    warnings: list[str] = []
     for node_id in cluster.processes.keys() - set(survivors):
         try:
             log = read_node(cluster, node_id, answers[node_id])
@@ -103,7 +104,7 @@ def look(cluster: Cluster, survivors: Sequence[int]) -> Situation:
     check_members(choice.configuration, survivors)
     alive = _alive(cluster, answers)
     check_lost(choice.configuration, survivors, alive, _leader(answers), cluster.line)
-    warnings += [_says_more(loss, choice) for loss in ahead_of(choice, others.values())]
+    warnings += _says_more(ahead_of(choice, others.values()), choice)
     dead = sorted(others.keys() & choice.configuration.electorate - alive.keys())
     if dead and choice.configuration.has_quorum({*survivors, *alive, *dead}):
         warnings.append(
@@ -160,17 +161,28 @@ def _leader(answers: Survey) -> str | None:
     return None
 
 
-def _says_more(loss: Loss, choice: Choice) -> str:
-    name = loss.log.name
-    text = f"{name}, which is not chosen, holds entries {loss.first:,} to {loss.last:,}"
-    if loss.first == loss.last:
-        text = f"{name}, which is not chosen, holds entry {loss.first:,}"
+def _says_more(losses: Sequence[Loss], choice: Choice) -> Iterator[str]:
+    """What those who are not chosen hold, those together that hold the same."""
+    same: dict[tuple[int, int, str], list[int]] = {}
+    for loss in losses:
+        log = loss.log
+        key = (loss.first, loss.last, _what_becomes_of(loss, choice))
+        same.setdefault(key, []).append(log.node_id)
+    for (first, last, becomes), node_ids in same.items():
+        who, verb = names(node_ids), "holds" if len(node_ids) == 1 else "hold"
+        what = f"entry {first:,}" if first == last else f"entries {first:,} to {last:,}"
+        text = f"{who}, not chosen, {verb} {what}{becomes}"
+        yield text if becomes == NOTHING_SAID else f"{text}: choose {who} too"
+
+
+NOTHING_SAID = ", which nobody was promised"
+
+
+def _what_becomes_of(loss: Loss, choice: Choice) -> str:
     if loss.committed >= loss.first:
-        known = min(loss.committed, loss.last)
-        return f"{text}, and knows that those up to {known:,} are COMMITTED: choose {name} too"
-    if (loss.log.last_term, loss.log.last_index) > (choice.log.last_term, choice.log.last_index):
-        return f"{text}, and may have promised them to clients: choose {name} too"
-    return f"{text}, which get lost"
+        return f", of which those up to {min(loss.committed, loss.last):,} are COMMITTED"
+    ends = [(log.last_term, log.last_index) for log in (loss.log, choice.log)]
+    return ", which clients may have been promised" if ends[0] > ends[1] else NOTHING_SAID
 
 
 # -- telling ---------------------------------------------------------------------------------------
@@ -187,24 +199,24 @@ def report(cluster: Cluster, seen: Situation, describer: Describer) -> list[str]
     ]
     tail = _tail(log, choice.tail, describer)
     if tail.count:
-        what = "1 entry after that becomes" if tail.count == 1 else f"{tail.count:,} entries become"
+        what = (
+            "1 entry after that becomes"
+            if tail.count == 1
+            else f"{tail.count:,} entries after that become"
+        )
         lines.append(f"{what} committed by this, whether a client was told or not:")
         lines += _entry_lines(tail)
     else:
         lines.append("none after that, so nothing is committed by this that was not")
     for loss in choice.losses:
         lost = _tail(loss.log, range(loss.first, loss.last + 1), describer)
-        lines.append(f"lost: what {loss.log.name} holds beside that log, {_count(loss)}:")
+        lines.append(f"lost: what {loss.log.name} holds beside that log, {counted(loss.count)}:")
         lines += _entry_lines(lost)
     if gone:
         lines.append(
             f"{names(gone)} cannot come back with what they hold: the cluster gets a new id"
         )
     return lines
-
-
-def _count(loss: Loss) -> str:
-    return "1 entry" if loss.count == 1 else f"{loss.count:,} entries"
 
 
 def _tail(log: NodeLog, indices: range, describer: Describer) -> Tail:

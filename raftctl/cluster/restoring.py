@@ -11,6 +11,7 @@ from node.storage.base import CorruptionError, StorageError
 from node.storage.renewal import Beginning, SnapshotSource, before_folder
 from node.storage.snapshot_format import Header
 from node.storage.snapshots import describe_snapshot, open_snapshot
+from raftctl.cluster.comparing import counted
 from raftctl.cluster.directory import Cluster, changing, find_cluster
 from raftctl.cluster.nodelogs import NodeLog, read_node
 from raftctl.cluster.observation import survey
@@ -185,8 +186,8 @@ def report(cluster: Cluster, source: Source, seen: Situation) -> list[str]:
         )
         undone = _undone(source, seen)
         if undone:
-            what = "1 entry is" if undone == 1 else f"{undone:,} entries are"
-            lines.append(f"{what} undone, whatever clients were told")
+            verb = "is" if undone == 1 else "are"
+            lines.append(f"{counted(undone)} {verb} undone, whatever clients were told")
     learners = f", learners {names(seen.learners)}" if seen.learners else ""
     lines.append(f"afterwards: voters {names(voters)}{learners}, under a new cluster id")
     return lines
