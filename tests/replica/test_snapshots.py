@@ -22,6 +22,7 @@ from node.raft.ready import Ready
 from node.raft.snapshot import Snapshot
 from node.replica import Replica, Ticket
 from node.replica.compaction import CompactionPolicy
+from node.replica.sessions import Sessions
 from node.replica.snapshotting import LoadSnapshot, WriteSnapshot
 from node.replica.state import State, at_boot, capture, empty
 from node.storage.base import CorruptionError
@@ -42,14 +43,16 @@ class Keeping:
         storage: MemoryStorage | None = None,
         snapshots: MemorySnapshots | None = None,
         size: int = 1,
+        state: State | None = None,
     ) -> None:
         self.now = 0
         self.storage = storage or MemoryStorage()
         self.snapshots = snapshots or MemorySnapshots("c")
         stored = self.storage.load()
-        state, self.damages = at_boot(
+        found, self.damages = at_boot(
             stored.snapshots, self.snapshots, stored.base.index, KvMachine
         )
+        state = state or found
         config = CoreConfig(1, frozenset(range(1, size + 1)), entry_size=len)
         self.replica = Replica(config, stored, state, KvMachine, random.Random(1), 0, policy=policy)
         self.replies: dict[int, WireMessage] = {}
@@ -190,6 +193,36 @@ def test_failed_snapshot_is_told_and_the_next_one_may_come() -> None:
     assert isinstance(reply, Failure)
     assert (reply.code, reply.outcome) == ("snapshot_failed", "none")
     keeping.replica.take_snapshot(Ticket("c", 101))
+    assert keeping.write() is not None
+
+
+class Unwritable(KvMachine):
+    """Its `snapshot` fails until it is mended."""
+
+    is_mended = False
+
+    def snapshot(self) -> Iterator[bytes]:
+        if not self.is_mended:
+            raise ZeroDivisionError("no snapshot of this")
+        return super().snapshot()
+
+
+def test_b65_machine_that_raises_in_snapshot_costs_the_snapshot_and_not_the_node() -> None:
+    """All nodes take theirs at the same entry: all would stop there, at each start anew."""
+    machine = Unwritable()
+    state = State(machine, Sessions())
+    keeping = Keeping(CompactionPolicy(entries=5), state=state).lead()
+    for number in range(1, 8):
+        assert isinstance(keeping.put(number), Applied)
+    keeping.replica.take_snapshot(Ticket("c", 100))
+    with pytest.raises(ZeroDivisionError):
+        keeping.write()
+    keeping.replica.snapshot_failed("no snapshot of this")
+    keeping.work()
+    assert isinstance(keeping.replies[100], Failure)
+    machine.is_mended = True
+    for number in range(8, 11):
+        keeping.put(number)
     assert keeping.write() is not None
 
 
