@@ -164,6 +164,42 @@ def test_snapshot_on_demand_is_answered_when_it_is_there_and_again_at_once() -> 
     assert keeping.replica.take_job() is None
 
 
+def test_snapshot_on_demand_holds_all_that_was_applied_before_it_was_asked_for() -> None:
+    """One that is being written already does not, so another one follows it."""
+    keeping = filled(3)
+    keeping.replica.take_snapshot(Ticket("c", 100))
+    job = keeping.replica.take_job()
+    assert isinstance(job, WriteSnapshot)
+    keeping.put(4)
+    keeping.replica.take_snapshot(Ticket("c", 101))
+    keeping.replica.snapshot_written(job.run(keeping.snapshots, lambda parts: parts))
+    keeping.work()
+    first = keeping.replies[100]
+    assert isinstance(first, Document)
+    assert first.value["index"] == 4
+    assert 101 not in keeping.replies
+    keeping.write()
+    second = keeping.replies[101]
+    assert isinstance(second, Document)
+    assert second.value["index"] == 5
+    assert keeping.replica.take_job() is None
+
+
+def test_snapshot_of_a_newcomer_that_knows_no_members_yet_fails_and_is_not_taken_again() -> None:
+    """What it applies may stand in front of the first entry that says who they are."""
+    keeping = Keeping(size=0)
+    entries = [LogEntry(1, command(7, number, put(f"k{number}", b"v"))) for number in (1, 2)]
+    keeping.replica.step(AppendEntries(1, 2, 0, 0, entries, 2, 1), 0)
+    keeping.work()
+    assert keeping.replica.last_applied == 2
+    keeping.replica.take_snapshot(Ticket("c", 100))
+    keeping.write()
+    reply = keeping.replies[100]
+    assert isinstance(reply, Failure)
+    assert reply.code == "snapshot_failed"
+    assert keeping.replica.take_job() is None
+
+
 def test_machine_that_cannot_be_written_down_keeps_its_log_and_says_so() -> None:
     storage = MemoryStorage()
     config = CoreConfig(1, frozenset({1}), entry_size=len)
