@@ -1,47 +1,11 @@
 """Members change under load, and nothing that was acknowledged is lost."""
 
-import threading
-from itertools import count
-
 import pytest
 
-from node.client.address import ClusterAddress
-from node.client.blocking import Client
-from node.client.errors import ClientError
-from node.config import load_cluster, read_token
-from node.machines import kv
-from tests.measure.commands import Raftctl, fresh_home
+from tests.measure.commands import fresh_home
+from tests.measure.membership import WRITERS, Writer
 
 pytestmark = pytest.mark.e2e
-
-WRITERS = 4
-CALL_SECONDS = 10
-
-
-class Writer(threading.Thread):
-    """Puts one key after the other, and remembers those that were acknowledged."""
-
-    def __init__(self, raftctl: Raftctl, name: str) -> None:
-        super().__init__(name=name, daemon=True)
-        folder = raftctl.home / "clusters" / "demo"
-        address = ClusterAddress.following(folder, load_cluster(folder), read_token(folder))
-        self._client = Client(address, timeout=CALL_SECONDS)
-        self.is_over = threading.Event()
-        self.acknowledged: list[str] = []
-        self.errors: list[ClientError] = []
-
-    def run(self) -> None:
-        with self._client as client:
-            for number in count():
-                if self.is_over.is_set():
-                    return
-                key = f"{self.name}-{number}"
-                try:
-                    client.propose(kv.put(key, b"x"))
-                except ClientError as error:
-                    self.errors.append(error)
-                else:
-                    self.acknowledged.append(key)
 
 
 def test_all_members_are_replaced_one_after_the_other_and_no_acknowledged_write_is_lost() -> None:

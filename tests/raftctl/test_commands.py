@@ -36,7 +36,8 @@ JSON_COMMANDS = [
     "heal all", "pause n3", "resume n3", "kill n3", "start n3", "restart n3", "stop n3", "start n3",
     "wait ready", "transfer any-follower", "bench put --ops 200 --inflight 16",
     "bench get --ops 200 --inflight 16", "members ls", "members promote n1", "snapshot take",
-    "snapshot ls", "snapshot auto", "log show leader",
+    "snapshot ls", "snapshot auto", "log show leader", "log diff n1 n2", "log verify",
+    "log verify n1",
 ]  # fmt: skip
 
 
@@ -67,6 +68,12 @@ def test_json_of_every_command_fits_its_schema(cluster: Raftctl) -> None:
         ("put k v --timeout soon", 2, "E_USAGE"),
         ("schema nothing", 9, "E_NO_SCHEMA"),
         ("get k --at n9", 9, "E_NO_NODE"),
+        ("recover n1 -y", 6, "E_QUORUM"),
+        ("snapshot restore nothing.snap -y", 9, "E_NO_FILE"),
+        ("log show --data-dir /nowhere", 9, "E_NO_DATA"),
+        ("log show", 2, "E_USAGE"),
+        ("log diff n1 n9", 9, "E_NO_NODE"),
+        ("log diff n1 followers", 2, "E_USAGE"),
         ("get k --read fresh", 2, "E_USAGE"),
         ("members add n1", 6, "E_EXISTS"),
         ("members remove n9", 9, "E_NO_NODE"),

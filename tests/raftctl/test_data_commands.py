@@ -42,6 +42,23 @@ def test_get_says_which_node_answered(cluster: Raftctl) -> None:
     assert cluster.document("scan", "who")["items"][0]["node"] == leader
 
 
+def test_follower_hands_a_write_to_the_leader_for_who_asks_it_alone(cluster: Raftctl) -> None:
+    leader = cluster.document("status")["leader"]
+    follower = next(name for name in ("n1", "n2") if name != leader)
+    first = cluster.document("put", "handed", "1", "--at", follower)
+    assert cluster.document("cas", "handed", "1", "2", "--at", follower)["index"] > first["index"]
+    assert cluster.document("get", "handed", "--at", follower)["value"] == "2"
+    assert cluster.document("del", "handed", "--at", follower)["existed"]
+    assert cluster.run("put", "handed", "1", "--at", "n9", check=False).returncode == 9
+
+
+def test_read_under_a_lease_is_answered_by_the_leader(cluster: Raftctl) -> None:
+    cluster.run("put", "leased", "v")
+    answer = cluster.document("get", "leased", "--read", "lease")
+    assert (answer["value"], answer["read"]) == ("v", "lease")
+    assert answer["node"] == cluster.document("status")["leader"]
+
+
 def test_binary_value_is_raw_in_a_pipe_and_base64_on_a_terminal(cluster: Raftctl) -> None:
     command = [str(RAFTCTL), "put", "raw", "-"]
     subprocess.run(command, input=b"\x1b[2J\xff", env=cluster.env, check=True, timeout=30)

@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from raftctl.documents import Get, LogEntry, Node, to_json
+from raftctl.documents import Get, Node, to_json
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
+from raftctl.logdocs import LogEntry
 from raftctl.output import Output, escaped, table
 from raftctl.schemas import json_schema
 from tests.raftctl.clusters import status
