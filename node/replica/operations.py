@@ -81,6 +81,8 @@ class Operations:
     def change(self, ticket: Ticket, changes: Collection[Change], now: int) -> None:
         """Change the members. The reply is a Document once the change is committed and left."""
         core = self._core
+        if self._change is not None:
+            self._look_at_change(self._change)  # it may have been done in this very turn
         try:
             index = core.change_membership(changes, now)
         except NotLeaderError as error:

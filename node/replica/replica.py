@@ -284,7 +284,10 @@ class Replica:
 
     def snapshot_written(self, snapshot: Snapshot) -> bool:
         """False for one that a newer one overtook: it can go."""
-        return self.snapshots.written(snapshot)
+        counts = self.snapshots.written(snapshot)
+        if self.snapshots.is_wanted:
+            self.renew_snapshot()
+        return counts
 
     def snapshot_loaded(self, state: State) -> bool:
         """Take on the state that came from the leader. False if this node got as far without it."""
@@ -310,7 +313,7 @@ class Replica:
             self.renew_snapshot()
 
     def renew_snapshot(self) -> None:
-        """The newest one may be damaged: take another, if the machine can."""
+        """The newest one may be damaged, or not be new enough: take another, if the machine can."""
         machine = self._state.machine
         if isinstance(machine, Snapshotable) and self.last_applied > 0:
             self._capture(machine)

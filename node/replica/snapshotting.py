@@ -7,6 +7,7 @@ at a time. The replica hears of the result in its own turn, and only then does a
 
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from node.machines.base import Snapshotable
 from node.raft.configuration import Configuration
@@ -55,6 +56,11 @@ class LoadSnapshot:
 Job = WriteSnapshot | LoadSnapshot
 
 
+class _Asked(NamedTuple):
+    ticket: Ticket
+    at: int
+
+
 class Snapshotting:
     """The snapshots of one replica."""
 
@@ -66,7 +72,7 @@ class Snapshotting:
         self._outbox = outbox
         self._since = 0 if core.snapshot is None else core.snapshot.index
         self._bytes_since = since_bytes
-        self._waiting: list[Ticket] = []
+        self._waiting: list[_Asked] = []
         self._next_write: WriteSnapshot | None = None
         self._next_load: LoadSnapshot | None = None
         self._under_way: Job | None = None
@@ -98,7 +104,8 @@ class Snapshotting:
         return self.policy.is_due(index, self._since, self._bytes_since)
 
     def ask(self, ticket: Ticket, index: int) -> bool:
-        """Somebody wants a snapshot of the state after `index`, and hears of it when it is there.
+        """Somebody wants a snapshot of the state after `index`, or a later one, and hears of it
+        when it is there. One that is being written holds less, so another one follows it.
 
         Gives whether it has to be captured now.
         """
@@ -106,8 +113,13 @@ class Snapshotting:
         if saved is not None and saved.index == index and not self.is_writing:
             self._outbox.reply(ticket, Document(ticket.id, _document(saved)))
             return False
-        self._waiting.append(ticket)
+        self._waiting.append(_Asked(ticket, index))
         return not self.is_writing
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether somebody waits for a snapshot that is not being written."""
+        return bool(self._waiting) and not self.is_writing
 
     @property
     def is_writing(self) -> bool:
@@ -123,8 +135,17 @@ class Snapshotting:
         """It is durable: record it and shorten the log. False: a newer one came in meanwhile."""
         self._under_way = None
         counts = self._core.snapshot_saved(snapshot, self._compact_to(snapshot.index))
-        for ticket in self._take_waiting():
-            self._outbox.reply(ticket, Document(ticket.id, _document(snapshot)))
+        newest = self._core.snapshot
+        if newest is None or newest.index < snapshot.index:
+            self._fail_waiting("this node does not know yet who the members are")
+            return counts
+        waiting, self._waiting = self._waiting, []
+        for asked in waiting:
+            if asked.at <= newest.index:
+                document = _document(newest)
+                self._outbox.reply(asked.ticket, Document(asked.ticket.id, document))
+            else:
+                self._waiting.append(asked)
         return counts
 
     def _compact_to(self, index: int) -> int:
@@ -149,8 +170,12 @@ class Snapshotting:
         is_write = isinstance(self._under_way, WriteSnapshot)
         self._under_way = None
         if is_write:
-            for ticket in self._take_waiting():
-                self._outbox.fail(ticket, "snapshot_failed", message)
+            self._fail_waiting(message)
+
+    def _fail_waiting(self, message: str) -> None:
+        waiting, self._waiting = self._waiting, []
+        for asked in waiting:
+            self._outbox.fail(asked.ticket, "snapshot_failed", message)
 
     def installed(self, state: State) -> None:
         self._since, self._bytes_since = state.index, 0
@@ -159,15 +184,12 @@ class Snapshotting:
         self._under_way = None
 
     def forget(self, source: Hashable) -> None:
-        self._waiting = [ticket for ticket in self._waiting if ticket.source != source]
+        self._waiting = [asked for asked in self._waiting if asked.ticket.source != source]
 
     def stop(self, message: str) -> None:
-        for ticket in self._take_waiting():
-            self._outbox.fail(ticket, "stopping", message, "unknown")
-
-    def _take_waiting(self) -> list[Ticket]:
         waiting, self._waiting = self._waiting, []
-        return waiting
+        for asked in waiting:
+            self._outbox.fail(asked.ticket, "stopping", message, "unknown")
 
 
 def can_snapshot(machine: object) -> bool:

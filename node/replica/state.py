@@ -34,10 +34,22 @@ class State:
 
 
 def capture(machine: Snapshotable, sessions: Sessions) -> Iterator[bytes]:
-    """The state as it is now, in parts; what changes it later does not change them."""
-    of_sessions, of_machine = sessions.snapshot(), machine.snapshot()
+    """The state as it is now, in parts; what changes it later does not change them.
+
+    What the machine raises comes out of the parts. Every node takes its snapshot at the same entry,
+    so an exception here, where entries are applied, would stop all of them, at each start anew.
+    """
+    of_sessions = sessions.snapshot()
+    of_machine: Iterator[bytes] = iter(())
+    failure: Exception | None = None
+    try:
+        of_machine = machine.snapshot()
+    except Exception as error:  # the machine is the user's
+        failure = error
 
     def parts() -> Iterator[bytes]:
+        if failure is not None:
+            raise failure
         for part in of_sessions:
             yield _SESSIONS + part
         for part in of_machine:

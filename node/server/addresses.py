@@ -15,8 +15,10 @@ from node.raft.configuration import Configuration
 from node.transport.peers import PeerLink
 
 RELOAD_SECONDS_MIN = 0.2
-LEFTOVER_SECONDS = 2.0
-"""How often to look whether a node that is no member is still in the file."""
+LOOK_SECONDS = 2.0
+"""How often to look whether a node that is no member is still in the file, and whether one that
+cannot be reached has moved.
+"""
 
 
 class AddressBook(Container[int]):
@@ -120,12 +122,21 @@ class Links(Mapping[int, PeerLink]):
             for node_id in self._links:
                 nursery.start_soon(self._run_one, node_id)
             while True:
-                await trio.sleep(LEFTOVER_SECONDS)
-                leftovers = self._links.keys() - self._members
-                if leftovers:
-                    self._book.reload()
-                for node_id in sorted(leftovers - self._book.ids):
-                    self.close(node_id)
+                await trio.sleep(LOOK_SECONDS)
+                self._look_again()
+
+    def _look_again(self) -> None:
+        leftovers = self._links.keys() - self._members
+        unreached = {each: link for each, link in self._links.items() if not link.is_connected}
+        if leftovers or unreached:
+            self._book.reload()
+        for node_id in sorted(leftovers - self._book.ids):
+            self.close(node_id)
+        for node_id, link in unreached.items():
+            address = self._book.get(node_id)
+            if address is not None and address.text != link.address.text:
+                self.close(node_id)
+                self.open(node_id)
 
     async def _run_one(self, node_id: int) -> None:
         link = self._links.get(node_id)

@@ -292,6 +292,7 @@ class Driver:
                 raise TypeError(f"{result!r} is no result")
             elif isinstance(job, LoadSnapshot):
                 self._snapshot_refused(result, job.snapshot)
+                self._may_prune = True  # it may have been whole, and of no use to the machine
             else:
                 self._snapshot_failed(result)
         if self._may_prune and not self.replica.snapshots.is_busy:

@@ -158,6 +158,8 @@ def assemble(
     state, damages = at_boot(stored.snapshots, stores.snapshots, stored.base.index, new_machine)
     for damage in damages:
         log("error", "goes back to an older state", node=node_name(node_id), why=damage)
+    # A crash may have left one that was not on record yet.
+    stores.snapshots.keep(frozenset(snapshot.id for snapshot in stored.snapshots))
     config = CoreConfig(
         node_id=node_id,
         voters=stored.first.voters,

@@ -68,8 +68,16 @@ class SnapshotFiles:
 
     def _publish(self, aside: Path, path: Path) -> None:
         with _disk_errors(path):
-            aside.replace(path)
+            with self._sending_lock:
+                aside.replace(path)
+                self._close_replaced(path)
             _flush_folder(self._folder)
+
+    def _close_replaced(self, path: Path) -> None:
+        """What is sent under this name from now on is the new file: the old one may be damaged."""
+        for each in list(self._sending):
+            if self._path(each.index, each.term) == path:
+                os.close(self._sending.pop(each))
 
     def load(self, snapshot: SnapshotId) -> Iterator[bytes]:
         path = self._path(snapshot.index, snapshot.term)

@@ -37,8 +37,8 @@ class PeerLink:
         self, address: NodeAddress, identity: Identity, policy: LinkPolicy, rng: random.Random
     ) -> None:
         self.peer_id = address.id
+        self.address = address
         self.last_error: str | None = None
-        self._address = address
         self._identity = identity
         self._policy = policy
         self._rng = rng
@@ -109,7 +109,7 @@ class PeerLink:
         backoff = BACKOFF_SECONDS_MIN
         while True:
             try:
-                channel = await dial(self._address, self._identity)
+                channel = await dial(self.address, self._identity)
             except (
                 OSError,
                 HandshakeError,

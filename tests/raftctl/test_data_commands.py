@@ -28,7 +28,7 @@ def test_scan_says_whether_there_is_more(cluster: Raftctl) -> None:
     assert ([item["key"] for item in cut["items"]], cut["more"]) == (["scan-a", "scan-b"], True)
     assert cluster.document("scan", "scan-", "--limit", "3")["more"] is False
     assert "--limit" in cluster.run("scan", "scan-", "--limit", "2").stderr
-    assert cluster.run("scan", "scan-").stderr == ""
+    assert "--limit" not in cluster.run("scan", "scan-").stderr
     assert cluster.run("scan", "--limit", "0", check=False).returncode == 2
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from node.raft.configuration import AddLearner
 from node.raft.messages import (
     AppendEntries,
     AppendEntriesResponse,
@@ -86,6 +87,24 @@ def test_transfer_fails_when_the_node_hands_over_to_another_one() -> None:
     driven.replica.core.transfer_leadership(3, driven.now)  # as a node does that stops
     driven.work()
     assert failure(driven.replies[1]) == ("timeout", "unknown")
+
+
+def test_b51_change_that_is_asked_for_in_the_turn_in_which_another_is_done_is_taken() -> None:
+    """The answer that commits the first one and the request for the second come in one read."""
+    driven = leader_of_three()
+    driven.acknowledge()
+    driven.replica.change_membership(Ticket("a", 1), [AddLearner(4, "h:4")], driven.now)
+    driven.work()
+    assert driven.replies == {}
+    core = driven.replica.core
+    done = AppendEntriesResponse(core.term, 2, True, 0, 1, match_index=core.last_index)
+    driven.replica.step(done, driven.now)
+    driven.replica.change_membership(Ticket("b", 2), [AddLearner(5, "h:5")], driven.now)
+    driven.work()
+    assert isinstance(driven.replies[1], Document)
+    assert 2 not in driven.replies, "it waits for a majority in its turn"
+    driven.acknowledge()
+    assert isinstance(driven.replies[2], Document)
 
 
 def test_transfer_of_a_source_that_is_gone_is_forgotten() -> None:

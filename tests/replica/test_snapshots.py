@@ -22,6 +22,7 @@ from node.raft.ready import Ready
 from node.raft.snapshot import Snapshot
 from node.replica import Replica, Ticket
 from node.replica.compaction import CompactionPolicy
+from node.replica.sessions import Sessions
 from node.replica.snapshotting import LoadSnapshot, WriteSnapshot
 from node.replica.state import State, at_boot, capture, empty
 from node.storage.base import CorruptionError
@@ -42,14 +43,16 @@ class Keeping:
         storage: MemoryStorage | None = None,
         snapshots: MemorySnapshots | None = None,
         size: int = 1,
+        state: State | None = None,
     ) -> None:
         self.now = 0
         self.storage = storage or MemoryStorage()
         self.snapshots = snapshots or MemorySnapshots("c")
         stored = self.storage.load()
-        state, self.damages = at_boot(
+        found, self.damages = at_boot(
             stored.snapshots, self.snapshots, stored.base.index, KvMachine
         )
+        state = state or found
         config = CoreConfig(1, frozenset(range(1, size + 1)), entry_size=len)
         self.replica = Replica(config, stored, state, KvMachine, random.Random(1), 0, policy=policy)
         self.replies: dict[int, WireMessage] = {}
@@ -161,6 +164,42 @@ def test_snapshot_on_demand_is_answered_when_it_is_there_and_again_at_once() -> 
     assert keeping.replica.take_job() is None
 
 
+def test_snapshot_on_demand_holds_all_that_was_applied_before_it_was_asked_for() -> None:
+    """One that is being written already does not, so another one follows it."""
+    keeping = filled(3)
+    keeping.replica.take_snapshot(Ticket("c", 100))
+    job = keeping.replica.take_job()
+    assert isinstance(job, WriteSnapshot)
+    keeping.put(4)
+    keeping.replica.take_snapshot(Ticket("c", 101))
+    keeping.replica.snapshot_written(job.run(keeping.snapshots, lambda parts: parts))
+    keeping.work()
+    first = keeping.replies[100]
+    assert isinstance(first, Document)
+    assert first.value["index"] == 4
+    assert 101 not in keeping.replies
+    keeping.write()
+    second = keeping.replies[101]
+    assert isinstance(second, Document)
+    assert second.value["index"] == 5
+    assert keeping.replica.take_job() is None
+
+
+def test_snapshot_of_a_newcomer_that_knows_no_members_yet_fails_and_is_not_taken_again() -> None:
+    """What it applies may stand in front of the first entry that says who they are."""
+    keeping = Keeping(size=0)
+    entries = [LogEntry(1, command(7, number, put(f"k{number}", b"v"))) for number in (1, 2)]
+    keeping.replica.step(AppendEntries(1, 2, 0, 0, entries, 2, 1), 0)
+    keeping.work()
+    assert keeping.replica.last_applied == 2
+    keeping.replica.take_snapshot(Ticket("c", 100))
+    keeping.write()
+    reply = keeping.replies[100]
+    assert isinstance(reply, Failure)
+    assert reply.code == "snapshot_failed"
+    assert keeping.replica.take_job() is None
+
+
 def test_machine_that_cannot_be_written_down_keeps_its_log_and_says_so() -> None:
     storage = MemoryStorage()
     config = CoreConfig(1, frozenset({1}), entry_size=len)
@@ -190,6 +229,36 @@ def test_failed_snapshot_is_told_and_the_next_one_may_come() -> None:
     assert isinstance(reply, Failure)
     assert (reply.code, reply.outcome) == ("snapshot_failed", "none")
     keeping.replica.take_snapshot(Ticket("c", 101))
+    assert keeping.write() is not None
+
+
+class Unwritable(KvMachine):
+    """Its `snapshot` fails until it is mended."""
+
+    is_mended = False
+
+    def snapshot(self) -> Iterator[bytes]:
+        if not self.is_mended:
+            raise ZeroDivisionError("no snapshot of this")
+        return super().snapshot()
+
+
+def test_b65_machine_that_raises_in_snapshot_costs_the_snapshot_and_not_the_node() -> None:
+    """All nodes take theirs at the same entry: all would stop there, at each start anew."""
+    machine = Unwritable()
+    state = State(machine, Sessions())
+    keeping = Keeping(CompactionPolicy(entries=5), state=state).lead()
+    for number in range(1, 8):
+        assert isinstance(keeping.put(number), Applied)
+    keeping.replica.take_snapshot(Ticket("c", 100))
+    with pytest.raises(ZeroDivisionError):
+        keeping.write()
+    keeping.replica.snapshot_failed("no snapshot of this")
+    keeping.work()
+    assert isinstance(keeping.replies[100], Failure)
+    machine.is_mended = True
+    for number in range(8, 11):
+        keeping.put(number)
     assert keeping.write() is not None
 
 

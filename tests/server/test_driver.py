@@ -9,12 +9,17 @@ from typing import Any
 import pytest
 import trio
 
+from node.machines.kv import KvMachine
 from node.raft.config import CoreConfig
+from node.raft.configuration import Configuration
 from node.raft.core import APPLY_ENTRIES_MAX
 from node.raft.errors import RemoteProtocolError
-from node.raft.messages import AppendEntries, LogEntry
+from node.raft.messages import AppendEntries, InstallSnapshot, LogEntry
 from node.raft.ready import HardState, Ready
+from node.raft.snapshot import Snapshot, SnapshotId
 from node.replica import Replica, Ticket
+from node.replica.sessions import Sessions
+from node.replica.state import capture
 from node.server.driver import Driver, now_us, seeded_rng
 from node.server.eventhub import EventHub
 from node.storage.base import DiskFullError, StorageError
@@ -44,6 +49,21 @@ class Disk(MemoryStorage):
         super().save(batch)
 
 
+class Shelf(MemorySnapshots):
+    """Tells what is on it, and how many came in."""
+
+    came_in = 0
+
+    @property
+    def kept(self) -> list[int]:
+        return [snapshot.index for snapshot in self._complete]
+
+    def receive(self, snapshot: SnapshotId) -> Snapshot:
+        found = super().receive(snapshot)
+        self.came_in += 1
+        return found
+
+
 class Caller:
     """A connection that keeps what it was told."""
 
@@ -69,11 +89,13 @@ class Caller:
 class Bench:
     """A node of one, its disk, and a caller."""
 
-    def __init__(self, log: Sequence[LogEntry] = (), **options: Any) -> None:
+    def __init__(self, log: Sequence[LogEntry] = (), voters: int = 1, **options: Any) -> None:
         self._probes = count(1_000_000)
         self.disk = Disk()
+        self.snapshots = Shelf("c")
         self.caller = Caller()
-        config = CoreConfig(1, frozenset({1}), 60_000, 15_000, entry_size=len)
+        members = frozenset(range(1, voters + 1))
+        config = CoreConfig(1, members, 60_000, 15_000, entry_size=len)
         if log:
             self.disk.save(
                 Ready(0, HardState(log[-1].term, None), first_index=1, entries=list(log))
@@ -86,9 +108,7 @@ class Bench:
             seeded_rng(),
             now_us(),
         )
-        self.driver = Driver(
-            self.replica, self.disk, MemorySnapshots("c"), {}, EventHub(1), **options
-        )
+        self.driver = Driver(self.replica, self.disk, self.snapshots, {}, EventHub(1), **options)
 
     def put(self, request_id: int) -> None:
         self.driver.submit([self.work(request_id)])
@@ -217,6 +237,25 @@ def test_messages_beyond_the_limit_are_dropped_while_the_disk_hangs() -> None:
         assert len(bench.caller.errors) == 5
 
     run(scenario, lambda: Bench(messages_max=5))
+
+
+def test_snapshot_that_the_machine_cannot_take_on_does_not_stay_on_the_disk() -> None:
+    """It was whole, so it was kept before the machine was asked; the leader sends it again."""
+    members = Configuration(frozenset({1, 2}))
+    leader = MemorySnapshots("c")
+    parts = capture(KvMachine(), Sessions())
+    snapshot = leader.write(7, 1, members, parts).id
+    data = leader.read(snapshot, 0, snapshot.size)
+    assert data is not None
+    message = InstallSnapshot(1, 2, 7, 1, snapshot.size, snapshot.digest, 0, data, 1)
+
+    async def scenario(bench: Bench) -> None:
+        bench.driver.deliver(bench.caller, [message])
+        while bench.snapshots.came_in == 0 or bench.snapshots.kept:
+            await trio.lowlevel.checkpoint()
+        assert bench.replica.last_applied == 0
+
+    run(scenario, lambda: Bench(voters=2))
 
 
 def test_other_tasks_have_their_turn_while_a_long_log_is_applied() -> None:

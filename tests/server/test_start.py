@@ -22,6 +22,9 @@ from node.config import (
 )
 from node.machines.kv import KvMachine
 from node.raft.messages import LogEntry
+from node.raft.ready import HardState, Ready
+from node.replica.sessions import Sessions
+from node.replica.state import capture
 from node.server.node import COMMAND_OVERHEAD_MAX, Node
 from node.server.run import (
     FILES_MIN,
@@ -33,6 +36,7 @@ from node.server.run import (
     run_node,
 )
 from node.storage.memory import MemorySnapshots, MemoryStorage
+from node.storage.snapshots import SnapshotFiles
 from node.transport import listener as listeners
 from node.transport.opening import BUFFER_BYTES_MAX
 
@@ -48,6 +52,21 @@ def node(limits: Limits | None = None) -> Node:
         MemoryStorage(first_configuration(made.nodes)), MemorySnapshots("c1"), is_wiped=False
     )
     return assemble(Path("nowhere"), made, b"t" * 32, 1, stores, KvMachine)
+
+
+def test_b35_snapshot_that_a_crash_left_without_a_record_goes_when_the_node_starts(
+    tmp_path: Path,
+) -> None:
+    made = spec()
+    first = first_configuration(made.nodes)
+    storage, snapshots = MemoryStorage(first), SnapshotFiles(tmp_path, "c1")
+    kept = snapshots.write(1, 1, first, capture(KvMachine(), Sessions()))
+    storage.save(Ready(0, HardState(1, None), kept, first_index=1, entries=[LogEntry(1, None)] * 2))
+    snapshots.write(2, 1, first, capture(KvMachine(), Sessions()))
+    stores = Stores(storage, snapshots, is_wiped=False)
+    started = assemble(Path("nowhere"), made, b"t" * 32, 1, stores, KvMachine)
+    assert started.driver.replica.core.snapshot == kept
+    assert [path.name for path in tmp_path.iterdir()] == ["0000000000000001-1.snap"]
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "::1", "n1.example.org.", "a_b-c"])

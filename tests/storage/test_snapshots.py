@@ -160,6 +160,19 @@ def test_what_is_not_there_to_be_sent_is_no_error(files: SnapshotFiles, folder: 
     assert files.read(snapshot.id, 0, 1) is None
 
 
+def test_b44_snapshot_that_was_damaged_while_it_was_sent_is_sent_anew_from_its_new_file(
+    files: SnapshotFiles, folder: Path
+) -> None:
+    """On an idle leader the one that takes its place is of the same entry, and has the same id."""
+    snapshot = files.write(9, 2, LARGER, iter(NEW))
+    path, size = _file_of(folder, snapshot), snapshot.id.size
+    sound = path.read_bytes()
+    path.write_bytes(bytes(size))
+    assert files.read(snapshot.id, 0, size) == bytes(size)
+    assert files.write(9, 2, LARGER, iter(NEW)) == snapshot
+    assert files.read(snapshot.id, 0, size) == sound
+
+
 def test_few_files_are_kept_open(files: SnapshotFiles) -> None:
     made = [files.write(index, 1, FIRST, iter(OLD)) for index in range(1, 30)]
     before = len(os.listdir("/dev/fd"))
