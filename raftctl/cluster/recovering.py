@@ -1,7 +1,7 @@
 """`raftctl recover`: the nodes that are left become the whole cluster."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from node.client.survey import Survey
 from node.raft.messages import LogEntry
@@ -37,12 +37,11 @@ SHOWN_ENTRIES = 20
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What was found: the choice, who lives, and what the others on this machine hold."""
+    """What was found: the choice, the survivors' logs, what the others' processes do."""
 
     choice: Choice
-    survivors: list[int]
+    survivors: dict[int, NodeLog]
     alive: dict[int, str]
-    others: dict[int, NodeLog]
     warnings: list[str] = field(default_factory=list)
 
 
@@ -73,7 +72,7 @@ def recover(settings: Settings, selectors: Sequence[str]) -> int:
         cluster = find_cluster(settings, cluster.name)
         output.note(f"stopping {cluster.name}")
         take_down(cluster, settings.timeout or STOP_SECONDS)
-        again = look(cluster, survivors)
+        again = look(cluster, survivors, seen.survivors)
         if again.choice.id != seen.choice.id and not settings.yes:
             raise CliError(
                 "E_CHANGED",
@@ -87,10 +86,18 @@ def recover(settings: Settings, selectors: Sequence[str]) -> int:
 
 
 # -- looking ---------------------------------------------------------------------------------------
-def look(cluster: Cluster, survivors: Sequence[int]) -> Situation:
-    """Read what all nodes hold. Raises CliError for whatever is in the way of a recovery."""
+def look(
+    cluster: Cluster, survivors: Sequence[int], before: Mapping[int, NodeLog] | None = None
+) -> Situation:
+    """Read what all nodes hold. `before`: what was found while they ran, and knew more than they
+    had saved. Raises CliError for whatever is in the way of a recovery.
+    """
     answers = survey(cluster)
-    chosen = [_survivor(cluster, node_id, answers, len(survivors)) for node_id in survivors]
+    chosen = {
+        node_id: _survivor(cluster, node_id, answers, len(survivors)) for node_id in survivors
+    }
+    for node_id, log in (before or {}).items():
+        chosen[node_id] = _knowing(chosen[node_id], log)
     others: dict[int, NodeLog] = {}
     warnings: list[str] = []
     for node_id in cluster.processes.keys() - set(survivors):
@@ -100,7 +107,7 @@ def look(cluster: Cluster, survivors: Sequence[int]) -> Situation:
             continue  # it is lost, which is why all this is done
         if not log.damage:
             others[node_id] = log
-    choice = choose(chosen)
+    choice = choose(list(chosen.values()))
     check_members(choice.configuration, survivors)
     alive = _alive(cluster, answers)
     check_lost(choice.configuration, survivors, alive, _leader(answers), cluster.line)
@@ -111,7 +118,15 @@ def look(cluster: Cluster, survivors: Sequence[int]) -> Situation:
             f"the data of {names(dead)} is whole, though not running: {cluster.line} start "
             f"{names(dead)} would bring the quorum back, and nothing would be lost"
         )
-    return Situation(choice, list(survivors), alive, others, warnings)
+    return Situation(choice, chosen, alive, warnings)
+
+
+def _knowing(log: NodeLog, before: NodeLog) -> NodeLog:
+    """The log, with what was known before to be committed of it."""
+    index = before.commit_index
+    if index <= log.commit_index or log.term_at(index) != before.term_at(index):
+        return log
+    return replace(log, commit_index=index)
 
 
 def _survivor(cluster: Cluster, node_id: int, answers: Survey, count: int) -> NodeLog:

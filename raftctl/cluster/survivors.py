@@ -159,8 +159,8 @@ def check_lost(
     the processes of nodes with a vote do, by node; `line`: how a command line begins.
     """
     present = {*survivors, *alive}
-    if leader is None and not configuration.has_quorum(present):
-        return
+    if not configuration.has_quorum(present):
+        return  # a leader, if there is one, does not know yet
     down = configuration.electorate.intersection(present) - alive.keys()
     paused = [node_id for node_id, proc in alive.items() if proc == "paused"]
     hint = f"{line} doctor says why they have no leader, {line} heal all ends all faults"

@@ -38,7 +38,7 @@ def offered(raftctl: Raftctl, *words: str) -> list[str]:
     ("words", "expected"),
     [
         (["st"], ["status", "start", "stop"]),
-        (["log", ""], ["show"]),
+        (["log", ""], ["show", "diff", "verify"]),
         (["help", "st"], ["status", "start", "stop"]),
         (["kill", "n"], ["n1", "n2", "n3"]),
         (["kill", "fol"], ["follower", "followers"]),

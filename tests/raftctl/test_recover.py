@@ -1,12 +1,17 @@
 """recover: the nodes that are left become the cluster, all of it or nothing."""
 
 import itertools
+import json
+import os
+import pty
 import shutil
+import subprocess
 import time
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,11 +29,11 @@ from raftctl.cluster.directory import Cluster
 from raftctl.cluster.nodelogs import NodeLog, read_node
 from raftctl.cluster.recovering import recover
 from raftctl.cluster.settling import settle, unsettled
-from raftctl.cluster.survivors import choose
+from raftctl.cluster.survivors import check_lost, choose
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.schemas import json_schema
-from tests.measure.commands import Raftctl, fresh_home
+from tests.measure.commands import RAFTCTL, Raftctl, fresh_home
 from tests.raftctl.folders import (
     copied,
     damage,
@@ -117,6 +122,17 @@ def test_survivors_that_are_a_quorum_are_told_to_start(tmp_path: Path) -> None:
     assert (error.code, error.exit_code) == ("E_QUORUM", Exit.PRECONDITION)
     assert "of the voters n1 n2 n3 there are n1 n2: 2 of 3, 2 are needed" in error.message
     assert error.hint == "raftctl start n1 n2"
+
+
+def test_leader_that_does_not_know_yet_that_it_is_alone_is_no_quorum() -> None:
+    configuration = Configuration(frozenset({1, 2, 3}))
+    check_lost(configuration, [1], {1: "running"}, "n1", "raftctl")
+    with pytest.raises(CliError) as caught:
+        check_lost(configuration, [1], {1: "running", 2: "running"}, "n1", "raftctl")
+    assert caught.value.hint.startswith("n1 leads: raftctl members remove")
+    with pytest.raises(CliError) as caught:
+        check_lost(configuration, [1], {1: "running", 2: "paused"}, None, "raftctl")
+    assert caught.value.hint == "raftctl resume n2"
 
 
 def test_joint_configuration_is_counted_in_both_halves(tmp_path: Path) -> None:
@@ -268,7 +284,8 @@ def test_b67_survivor_goes_on_alone_and_nodes_with_old_data_do_not_come_back() -
         unasked = raftctl.run("recover", "n3", check=False)
         assert unasked.returncode == Exit.USAGE
         assert "the data of n1 n2 is whole" in unasked.stderr
-        done = raftctl.document("recover", "n3", "-y")
+        done = _recover_as_people_do(raftctl, "n3")
+        assert done["tail"]["count"] == 0, "it knew all of it to be committed while it ran"
         assert violations(done, json_schema("recover")) == []
         assert (done["nodes"], done["gone"], done["log_of"]) == (["n3"], ["n1", "n2"], "n3")
         assert done["former_id"] == load_cluster(old).cluster_id
@@ -279,6 +296,21 @@ def test_b67_survivor_goes_on_alone_and_nodes_with_old_data_do_not_come_back() -
         assert raftctl.run("get", "b").stdout == "2\n"
         again = raftctl.run("recover", "n3", "-y", check=False)
         assert (again.returncode, "1 of 1" in again.stderr) == (Exit.PRECONDITION, True)
+
+
+def _recover_as_people_do(raftctl: Raftctl, node: str) -> dict[str, Any]:
+    """At a terminal, where the name has to be typed."""
+    master, slave = pty.openpty()
+    words = [str(RAFTCTL), "recover", node, "-o", "json"]
+    os.write(master, b"yes\n")
+    refused = subprocess.run(words, stdin=slave, env=raftctl.env, capture_output=True, text=True)
+    assert refused.returncode == Exit.USAGE
+    assert "nothing done" in refused.stderr
+    os.write(master, b"demo\n")
+    done = subprocess.run(words, stdin=slave, env=raftctl.env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
 
 
 def _check_old_nodes_stay_out(raftctl: Raftctl, folder: Path, old: Path) -> None:
