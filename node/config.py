@@ -27,6 +27,7 @@ FRAME_OVERHEAD_BYTES = (8 + 64) * 1024
 """What a frame holds beside a value: a command's key and header, or a status without values."""
 NODE_ID_MAX = 10_000
 CLUSTER_ID_MAX = 256
+FORMER_IDS_MAX = 100
 HOST_MAX = 253
 PORT_MAX = 65_535
 SNAPSHOT_ENTRIES_MAX = 100_000_000
@@ -154,6 +155,8 @@ class ClusterSpec:
     limits: Limits = field(default_factory=Limits)
     next_id: int = 0
     """The id that the next new node gets: no id is given twice. 0: the one after the highest."""
+    former_ids: tuple[str, ...] = ()
+    """The ids that it had before it was made anew out of what was left, the oldest first."""
 
     @property
     def free_id(self) -> int:
@@ -232,6 +235,7 @@ def load_cluster(folder: Path) -> ClusterSpec:
             snapshots=settings_from_map(SnapshotSettings, values.get("snapshots", {}), "snapshots"),
             limits=settings_from_map(Limits, values["limits"], "limits"),
             next_id=_number(values, "next_id"),
+            former_ids=tuple(_texts(values, "former_ids")),
         )
         _check_nodes(spec)
         spec.raft.check()
@@ -251,6 +255,13 @@ def _text(values: Mapping[str, Any], key: str) -> str:
     if type(value) is not str:
         raise ConfigError(f"{key} has to be a text, not {type(value).__name__}", key=key)
     return value
+
+
+def _texts(values: Mapping[str, Any], key: str) -> list[str]:
+    found = values.get(key, [])
+    if type(found) is not list or not all(type(each) is str for each in found):
+        raise ConfigError(f"{key} has to be a list of texts", key=key)
+    return found
 
 
 def _number(values: Mapping[str, Any], key: str) -> int:
@@ -305,6 +316,16 @@ def write_private(path: Path, text: str) -> None:
     except BaseException:
         aside.unlink(missing_ok=True)
         raise
+    flush_folder(path.parent)
+
+
+def flush_folder(path: Path) -> None:
+    """Make the names in a folder durable. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def read_token(folder: Path) -> bytes:

@@ -11,7 +11,19 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from raftctl.commands import bench, cluster, data, faults, members, meta, nodes, raft, snapshot
+from raftctl.commands import (
+    bench,
+    cluster,
+    data,
+    faults,
+    log,
+    members,
+    meta,
+    nodes,
+    raft,
+    repair,
+    snapshot,
+)
 from raftctl.completion import clusters, outputs
 from raftctl.errors import CliError, from_client_error, from_os_error
 from raftctl.exit_codes import Exit
@@ -72,7 +84,8 @@ def main_options(
         raise usage("which verb?", "raftctl --help")
 
 
-for verbs in (cluster, nodes, faults, data, raft, members, snapshot, bench, meta):
+VERBS = (cluster, nodes, faults, data, raft, log, members, snapshot, repair, bench, meta)
+for verbs in VERBS:
     verbs.add_to(app)
 
 

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
+from raftctl.logdocs import Log, LogDiff, LogVerify
 from raftctl.memberdocs import (
     Configuration,
     MemberChange,
@@ -19,13 +20,13 @@ from raftctl.memberdocs import (
     Snapshots,
     SnapshotTake,
 )
+from raftctl.repairdocs import Recover, Restore
 
 Proc = Literal["running", "paused", "exited", "stopped", "unreachable"]
 Role = Literal["follower", "precandidate", "candidate", "leader", "learner"]
 Health = Annotated[str, Literal["ok", "degraded", "no leader", "down"]]
 ReadMode = Annotated[str, Literal["linearizable", "lease", "stale"]]
-EntryKind = Literal["noop", "command", "config"]
-EntryState = Annotated[str, Literal["applied", "committed", "uncommitted"]]
+Severity = Annotated[str, Literal["ok", "info", "warning", "error"]]
 Outcome = Literal["none", "unknown"]
 
 
@@ -139,8 +140,15 @@ class Env:
 class Finding:
     check: str
     ok: bool
+    """Whether it is no error."""
     message: str
     hint: str
+    """What to type next; empty when nothing needs to be done."""
+    code: str = ""
+    """What it is, for programs."""
+    severity: Severity = "ok"
+    cluster: str | None = None
+    node: str | None = None
 
 
 @dataclass
@@ -294,27 +302,6 @@ class Event:
 
 
 @dataclass
-class LogEntry:
-    index: int
-    term: int
-    kind: EntryKind
-    state: EntryState
-    bytes: int
-    client: str | None = None
-    sequence: int | None = None
-    preview: str | None = None
-
-
-@dataclass
-class Log:
-    node: str
-    first_index: int
-    last_index: int
-    commit_index: int
-    entries: list[LogEntry]
-
-
-@dataclass
 class Line:
     """One line of a node's own log file; `time` and `level` are null for what it did not write."""
 
@@ -389,7 +376,7 @@ KINDS: dict[str, type[Any]] = {
         Status, Up, UpPlan, Down, Ls, Wait, Env, Doctor, Prune, Action, Line, Faults, Injected,
         Heal, Put, Get, Del, Cas, Scan, Change, Propose, Transfer, Event, Log, Bench, Config,
         Written, Kinds, Version, Members, MemberChange, Snapshots, SnapshotTake, SnapshotInspect,
-        SnapshotAuto, Error,
+        SnapshotAuto, LogDiff, LogVerify, Recover, Restore, Error,
     )
 }  # fmt: skip
 

@@ -109,6 +109,7 @@ class Output:
             yield
         finally:
             timer.cancel()
+            timer.join()  # or what it says might come after what is said next
 
     def warn(self, text: str) -> None:
         if not self.quiet:

@@ -175,3 +175,15 @@ def confirm(settings: Settings, what: str) -> None:
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise CliError("E_CONFIRM", "not confirmed, nothing done", Exit.USAGE)
+
+
+def confirm_by_name(settings: Settings, what: str, name: str) -> None:
+    """As `confirm`, for what takes the work of others: `name` has to be typed."""
+    if settings.yes:
+        return
+    if not sys.stdin.isatty():
+        raise CliError("E_CONFIRM", f"{what}: not without being asked", Exit.USAGE, hint="add -y")
+    sys.stderr.write(f"{what}?\nType {name} to go on: ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip() != name:
+        raise CliError("E_CONFIRM", "not confirmed, nothing done", Exit.USAGE)

@@ -119,7 +119,10 @@ def section(app: typer.Typer, heading: str) -> Callable[..., None]:
 
 
 def group(app: typer.Typer, name: str, heading: str, about: str) -> typer.Typer:
-    """A verb with verbs of its own; register those with `section`."""
+    """A verb with verbs of its own, one for each name; register those with `section`."""
+    for known in app.registered_groups:
+        if known.name == name and known.typer_instance is not None:
+            return known.typer_instance
     inner = typer.Typer(rich_markup_mode=None, help=about)
     app.add_typer(inner, name=name, cls=Group, rich_help_panel=heading)
     return inner

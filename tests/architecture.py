@@ -29,6 +29,7 @@ LAYERS = {
     "node.server": 3,
     "node.sim": 3,
     "node.storage.inspection": 3,
+    "node.storage.renewal": 3,
     "node.storage.snapshots": 3,
     "node.storage.sqlite": 3,
     "node.transport": 3,
@@ -90,7 +91,12 @@ class Ban:
     lazy_is_fine: bool = False  # an import inside a function is allowed
 
 
-STORAGE_ON_DISK = ("node.storage.inspection", "node.storage.snapshots", "node.storage.sqlite")
+STORAGE_ON_DISK = (
+    "node.storage.inspection",
+    "node.storage.renewal",
+    "node.storage.snapshots",
+    "node.storage.sqlite",
+)
 NODE = tuple(unit for unit in LAYERS if unit.startswith("node."))
 BELOW_IO = tuple(unit for unit, layer in LAYERS.items() if layer in (1, 2))
 BANS = (

@@ -53,17 +53,20 @@ class Client:
             self._link.close()
             self._link = None
 
-    def propose(self, payload: bytes, timeout: float | None = None) -> Applied:
+    def propose(
+        self, payload: bytes, timeout: float | None = None, at: int | None = None
+    ) -> Applied:
         """Have the machine apply `payload`, once. `result` is the machine's own answer.
 
         Returns once a majority has it on disk and the leader applied it; within `timeout` seconds
-        it is sent again to whichever node leads, and still applied once (thesis 6.3).
+        it is sent again to whichever node leads, and still applied once (thesis 6.3). `at`: the id
+        of the one node to ask, which hands it to the leader, for who reaches no other node.
 
         Raises NoLeaderError, DeadlineError and UnreachableError, which had no effect;
         OutcomeUnknownError, after which it may be applied later; RejectedError, for what is too
         long among others; CommandError when the machine raised.
         """
-        call = self._call(timeout, None)
+        call = self._call(timeout, at)
         number = self._sequences.take()
         try:
             while True:
@@ -162,7 +165,8 @@ class Client:
                 continue
             self._sequences.begin(link.last_applied)
             command = seal(self._sequences.header(number), payload)
-            reply = self._exchange(call, link, Propose(link.new_id(), command), until, True)
+            request = Propose(link.new_id(), command, call.is_for_one)
+            reply = self._exchange(call, link, request, until, True)
             if isinstance(reply, Applied):
                 return reply
 

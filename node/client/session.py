@@ -118,6 +118,11 @@ class Call:
         node_id = self._left.pop(0)
         return node_id
 
+    @property
+    def is_for_one(self) -> bool:
+        """Whether one node has to see to it, whoever leads."""
+        return self._only is not None
+
     def sent(self) -> None:
         """The request left for the node."""
         self._attempt_sent = True

@@ -39,6 +39,7 @@ from node.raft.messages import (
     RequestVoteResponse,
     StaleTerm,
     TimeoutNow,
+    sender_of,
 )
 from node.raft.snapshot import ReceivedChunk, Snapshot, SnapshotId
 
@@ -88,4 +89,5 @@ __all__ = [
     "StoppedError",
     "Syncs",
     "TimeoutNow",
+    "sender_of",
 ]

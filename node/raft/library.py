@@ -43,10 +43,17 @@ class Config:
 
     Members are 0 to `server_no - 1`, or those in `voters`: give one of the two. They are the first
     ones of the cluster, until the log says something else; a member that is to be added to a
-    running cluster gives no voters at all (`voters=()`). An election timeout
-    is drawn from [`election_timeout`, twice that). `clock` gives milliseconds and must not step;
-    `entry_size` gives an entry's bytes, by which messages are bounded (1 MiB); without it they hold
-    at most 64 entries. Beyond `uncommitted_max` entries without a majority, `append_entry` fails.
+    running cluster gives no voters at all (`voters=()`).
+
+    An election timeout is drawn from [`election_timeout`, twice that) with `rng`; heartbeats come
+    more often than that. `clock` gives milliseconds and must not step. Below a `priority` of 100
+    others are elected first; 0 waits another election timeout. `pre_vote` keeps a member that was
+    cut off from deposing a leader (thesis 9.6); with `check_quorum` a leader that lost touch with
+    the majority steps down, and nobody helps to depose one that it hears (thesis 6.2, 4.2.3).
+
+    `entry_size` gives an entry's bytes, by which messages are bounded (1 MiB, but always one
+    entry); without it they hold at most 64 entries. Beyond `uncommitted_max` entries without a
+    majority, `append_entry` fails.
 
     Raises ValueError, here or when the instance is made, for what cannot work together.
     """
@@ -70,6 +77,7 @@ class Config:
 
     @property
     def member_ids(self) -> frozenset[int]:
+        """The first members of the cluster."""
         return frozenset(range(self.server_no or 0) if self.voters is None else self.voters)
 
     def _core_config(self) -> CoreConfig:
@@ -90,7 +98,9 @@ class EntryState(Enum):
     """What became of an appended entry."""
 
     PENDING = "pending"
+    """It may be committed yet, or replaced."""
     APPLIED = "applied"
+    """It was committed, and the state machine has its effect."""
     SUPERSEDED = "superseded"
     """Another leader's entry was committed in its place: it will never be applied."""
     FORGOTTEN = "forgotten"
@@ -125,7 +135,13 @@ class Raft:
         return None if self._error is not None else self._core.leader_id
 
     @property
+    def error(self) -> BaseException | None:
+        """What stopped this instance for good, out of a callback; None while it works."""
+        return self._error
+
+    @property
     def is_leader(self) -> bool:
+        """Whether this member leads, as far as it knows: another may, in a later term."""
         return self._error is None and self._core.is_leader
 
     @property
@@ -139,10 +155,12 @@ class Raft:
 
     @property
     def commit_index(self) -> int:
+        """Entries up to this index are known to be committed."""
         return self._core.commit_index
 
     @property
     def last_applied(self) -> int:
+        """Entries up to this index were applied, or are part of the snapshot that was restored."""
         return self._last_applied
 
     def is_applied(self, index: int) -> bool:
@@ -157,7 +175,7 @@ class Raft:
         """What became of the entry that was appended at `index` in `term`, as `append` gave them.
 
         It ends as APPLIED or SUPERSEDED as soon as this member knows, and may be FORGOTTEN much
-        later.
+        later, once the log does not reach back so far: only APPLIED means that it took effect.
         """
         if index <= self._last_applied:
             found = self._core.log.term_at(index)
@@ -185,7 +203,11 @@ class Raft:
     def handle_rpc(self, rpc: Message) -> None:
         """Take a message from another member.
 
-        Raises RemoteProtocolError for one that no correct member sends: drop it and go on.
+        That it is from who it says, `sender_of(rpc)`, is the host's to know. Whether that is a
+        member is not asked: this member's configuration may be the older one (thesis 4.2.2).
+
+        Raises RemoteProtocolError for one that no correct member sends: drop it and go on;
+        StoppedError after a callback failed, and what a callback raises.
         """
         self._check_alive()
         if self._is_draining:
@@ -204,7 +226,7 @@ class Raft:
 
         Raises NotLeaderError, with the leader's id where it is known; ProposalDroppedError when
         the leader cannot take more now; ValueError for no entries, and for None, which stands for
-        a leader's no-op.
+        a leader's no-op; StoppedError after a callback failed, and what a callback raises.
         """
         self._check_alive()
         index = self._core.propose(entries)
@@ -243,7 +265,9 @@ class Raft:
     def transfer_leadership(self, target_id: int) -> None:
         """Hand leadership to `target_id`, within one election timeout or not at all (thesis 3.10).
 
-        Raises NotLeaderError, and ValueError for a target that is not another member.
+        Returns at once: `current_leader` tells later whether it came about.
+
+        Raises NotLeaderError, and ValueError for a target that is not another voter.
         """
         self._check_alive()
         self._core.transfer_leadership(target_id, self._now())

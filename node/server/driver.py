@@ -66,6 +66,8 @@ class DiskStats:
     def __init__(self) -> None:
         self.syncs = 0
         self.last_ms = 0.0
+        self.is_stalled = False
+        """The save under way takes so long that it may never end."""
 
 
 Work = Callable[[int], None]
@@ -101,7 +103,6 @@ class Driver:
         """After `run`: a save still goes on, so that the storage must not be closed."""
         self._writing: Ready | None = None
         self._retry_at: float | None = None
-        self._is_stalled = False
         self._may_prune = False
         """There may be snapshots on the disk that nobody needs."""
         self._stall_seconds = STALL_TIMEOUTS * replica.core.config.election_timeout_us / 1e6
@@ -253,7 +254,7 @@ class Driver:
             if self.replica.is_disk_full:
                 self._hub.publish("disk", self.replica.core.term, state="has space again")
             self._writing = None
-            self._is_stalled = False
+            self.disk.is_stalled = False
             self._finish(ready)
             if outcome.snapshot_error is not None:
                 self._snapshot_refused(outcome.snapshot_error)
@@ -267,13 +268,13 @@ class Driver:
 
     def _stalls_at(self, disk: Disk) -> float:
         """When the save under way has taken too long (monotonic seconds)."""
-        if disk.began_at is None or self._is_stalled:
+        if disk.began_at is None or self.disk.is_stalled:
             return math.inf
         return disk.began_at + self._stall_seconds
 
     def _stalls(self) -> None:
         """A leader that cannot write is in the way of one that can."""
-        self._is_stalled = True
+        self.disk.is_stalled = True
         self._hub.publish("disk", self.replica.core.term, "warn", state="stalls")
         self.replica.disk_stalls(now_us())
 

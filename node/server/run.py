@@ -36,6 +36,7 @@ from node.server.status import Status
 from node.server.watches import Watches
 from node.storage.base import SnapshotStore, Storage, StorageError
 from node.storage.memory import MemorySnapshots, MemoryStorage
+from node.storage.renewal import adopt
 from node.storage.snapshots import SnapshotFiles
 from node.storage.sqlite import SqliteStorage
 from node.transport.channel import Channel
@@ -134,6 +135,7 @@ def open_stores(folder: Path, spec: ClusterSpec, node_id: int) -> Stores:
         names = ", ".join(node.name for node in spec.nodes)
         raise StartError(f"cluster {spec.name} has no node n{node_id}; it has {names}") from None
     home = folder / node_name(node_id)
+    adopt(home, spec.cluster_id)  # what a command that was killed had prepared for this life
     try:
         storage = SqliteStorage(home / "raft.db", spec.cluster_id, node_id)
     except FileNotFoundError:

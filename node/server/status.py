@@ -86,6 +86,7 @@ class Status:
                 "syncs": self._disk.syncs,
                 "last_ms": round(self._disk.last_ms, 3),
                 "full": self._replica.is_disk_full,
+                "stalled": self._disk.is_stalled,
             },
             "counters": dict(self.counters),
             "machine": self._machine,

@@ -26,7 +26,8 @@ from node.storage.sqlite import (
 
 DAMAGES_MAX = 1000
 """More are not listed."""
-_TRIES_MAX = 3
+_TRIES_MAX = 5
+_LOG_HEADER_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +76,9 @@ def _read(path: Path, is_folded: bool) -> Inspected:
         if len(damage) < DAMAGES_MAX:
             damage.append(what)
 
-    try:
-        check_write_ahead_log(path)
-    except CorruptionError as error:
-        report(str(error))
+    log_damage = _find_log_damage(path)
+    if log_damage is not None:
+        report(log_damage)
     try:
         with closing(_connect(path, is_folded)) as db:
             db.execute("BEGIN")  # all of it as it was at one moment
@@ -94,6 +94,33 @@ def _read(path: Path, is_folded: bool) -> Inspected:
         state.hard_state, log, identity.first, state.base, snapshots, state.commit_index
     )
     return Inspected(identity.cluster_id, identity.node_id, stored, tuple(damage))
+
+
+def _find_log_damage(path: Path) -> str | None:
+    """What is wrong with the write-ahead log. A node that runs goes on writing it, and begins it
+    anew now and then: what is damage is found in the same place again.
+    """
+    before = None
+    for _ in range(_TRIES_MAX):
+        header = _log_header(path)
+        try:
+            check_write_ahead_log(path)
+        except CorruptionError as error:
+            found = (str(error), header)
+        else:
+            return None
+        if found == before:
+            break
+        before = found
+    return found[0]
+
+
+def _log_header(path: Path) -> bytes:
+    try:
+        with path.with_name(f"{path.name}-wal").open("rb") as log:
+            return log.read(_LOG_HEADER_BYTES)
+    except FileNotFoundError:
+        return b""
 
 
 def _connect(path: Path, is_folded: bool) -> sqlite3.Connection:

@@ -1,4 +1,4 @@
-"""What `raftctl doctor` looks at: the environment, the homes, the ports, stale pid files."""
+"""What `raftctl doctor` looks at: the environment, the homes, the clusters and their nodes."""
 
 import os
 import platform
@@ -6,16 +6,20 @@ import shutil
 import sqlite3
 import stat
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from node.config import ConfigError, read_token
 from raftctl.cluster.changing import look
+from raftctl.cluster.diagnosis import diagnose, kept_data
 from raftctl.cluster.directory import Cluster, all_clusters
 from raftctl.cluster.faultsfile import read_faults
 from raftctl.cluster.joining import mark_of
 from raftctl.cluster.memberlist import strangers
 from raftctl.cluster.observation import adopt_strays
 from raftctl.cluster.ports import is_free, owner_of
+from raftctl.cluster.scene import gather
+from raftctl.cluster.settling import unsettled
 from raftctl.documents import Finding
 from raftctl.errors import CliError
 from raftctl.settings import Settings
@@ -39,13 +43,15 @@ def examine(settings: Settings, fix: bool) -> list[Finding]:
         _disk(settings.home),
     ]
     for cluster in clusters:
-        findings += _examine_cluster(cluster, fix)
+        found = _examine_cluster(cluster, fix)
+        findings += [replace(each, cluster=cluster.name) for each in found]
     return findings
 
 
 def _finding(check: str, message: str, hint: str = "") -> Finding:
     """Whatever has a hint is not well."""
-    return Finding(check, not hint, message, hint)
+    severity = "error" if hint else "ok"
+    return Finding(check, not hint, message, hint, check.replace(" ", "_"), severity)
 
 
 def _disk(home: Path) -> Finding:
@@ -78,8 +84,23 @@ def _examine_cluster(cluster: Cluster, fix: bool) -> list[Finding]:
     seen = {node_id: process.find() for node_id, process in cluster.processes.items()}
     adopt_strays(cluster)
     for node in cluster.spec.nodes:
-        findings += _examine_node(cluster, node.id, seen[node.id], fix)
-    return findings + _leftovers(cluster) + _members(cluster)
+        found = _examine_node(cluster, node.id, seen[node.id], fix)
+        findings += [replace(each, node=node.name) for each in found]
+    findings += _leftovers(cluster) + _members(cluster) + _data(cluster)
+    return findings + diagnose(gather(cluster))
+
+
+def _data(cluster: Cluster) -> list[Finding]:
+    """What recover and restore left: data of an earlier life, or of one that was not finished."""
+    findings = []
+    for node_id in unsettled(cluster.folder):
+        text = f"{cluster.name}/n{node_id}: a command was killed while it made the cluster anew"
+        findings.append(_finding("data", text, f"{cluster.line} up ends what it had begun"))
+    for process in cluster.processes.values():
+        for before in process.folder.glob("before-*"):
+            size = sum(each.stat().st_size for each in before.rglob("*") if each.is_file())
+            findings.append(kept_data(cluster.name, cluster.line, process.node_id, size))
+    return findings
 
 
 def _leftovers(cluster: Cluster) -> list[Finding]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from node.config import ClusterSpec, ConfigError, load_cluster, read_token
 from raftctl.cluster.processes import NodeProcess
+from raftctl.cluster.settling import settle
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.settings import Settings
@@ -222,4 +223,5 @@ def changing(settings: Settings, name: str) -> Iterator[None]:
                 settings.output.note(f"waiting for another command that changes {name}")
                 has_said = True
             time.sleep(POLL_SECONDS)
+        settle(folder / name)
         yield

@@ -232,6 +232,8 @@ def _how_far(view: View, node_id: int) -> str:
     snapshot = progress.get("snapshot")
     if snapshot is not None:
         done, total = snapshot["acked_bytes"], snapshot["bytes"]
+        if done >= total:
+            return f"{name} catches up: it reads the snapshot of {total / MIB:.1f} MiB"
         amount = f"{done / MIB:.1f} of {total / MIB:.1f} MiB of a snapshot"
     else:
         done, total = progress["match_index"], view.last_index

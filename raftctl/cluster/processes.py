@@ -119,12 +119,18 @@ class NodeProcess:
     @contextlib.contextmanager
     def claim(self) -> Iterator[IO[bytes]]:
         """Hold the node's lock, and give its file. Raises CliError when the node runs already."""
+        with self.hold() as file:
+            (self.folder / "ended").unlink(missing_ok=True)
+            yield file
+
+    @contextlib.contextmanager
+    def hold(self) -> Iterator[IO[bytes]]:
+        """As `claim`, for whoever wants nothing but that it does not run meanwhile."""
         self.folder.mkdir(mode=0o700, exist_ok=True)
         descriptor = os.open(self._pid_path, os.O_RDWR | os.O_CREAT, 0o600)
         with os.fdopen(descriptor, "r+b") as file:
             self._lock(file)
             file.truncate(0)
-            (self.folder / "ended").unlink(missing_ok=True)
             yield file
 
     def _lock(self, file: IO[bytes]) -> None:

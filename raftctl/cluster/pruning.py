@@ -1,8 +1,11 @@
-"""What is left over and may go: clusters of which nothing runs, and folders of removed nodes."""
+"""What is left over and may go: clusters of which nothing runs, folders of removed nodes, and what
+nodes held before their cluster was made anew.
+"""
 
 import shutil
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from raftctl.cluster.directory import Cluster, all_clusters, changing
 from raftctl.cluster.observation import adopt_strays
@@ -27,6 +30,9 @@ def find_leftovers(settings: Settings) -> tuple[list[Cluster], list[Folder]]:
             if not process.is_running:
                 name = f"{cluster.name}/{process.name}"
                 folders.append((name, partial(_remove, settings, cluster, process.node_id)))
+        for before in sorted(cluster.folder.glob("n*/before-*")):
+            name = f"{cluster.name}/{before.parent.name}/{before.name}"
+            folders.append((name, partial(_remove_folder, before)))
     return idle, folders
 
 
@@ -37,9 +43,16 @@ def _remove(settings: Settings, cluster: Cluster, node_id: int) -> None:
         for process in cluster.leftovers:
             if process.node_id != node_id or process.is_running:
                 continue
-            try:
-                shutil.rmtree(process.folder)
-            except OSError as error:
-                message = f"cannot remove {error.filename}: {error.strerror}"
-                hint = f"remove {process.folder} by hand"
-                raise CliError("E_HOME", message, Exit.USAGE, hint=hint) from error
+            _remove_folder(process.folder)
+
+
+def _remove_folder(folder: Path) -> None:
+    """Raises CliError."""
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        return  # it went with the folder that it was in
+    except OSError as error:
+        message = f"cannot remove {error.filename}: {error.strerror}"
+        hint = f"remove {folder} by hand"
+        raise CliError("E_HOME", message, Exit.USAGE, hint=hint) from error

@@ -10,6 +10,7 @@ from node.config import ConfigError, SnapshotSettings, save_cluster
 from raftctl.cluster.directory import Cluster, changing
 from raftctl.cluster.members import names
 from raftctl.cluster.observation import survey
+from raftctl.cluster.processes import is_paused
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.memberdocs import (
@@ -157,6 +158,9 @@ def tell_nodes(cluster: Cluster, wanted: SnapshotSettings) -> dict[str, str]:
 
     untold: dict[str, str] = {}
     for node_id in _running(cluster):
+        if is_paused(cluster.processes[node_id].find()):
+            untold[f"n{node_id}"] = "it is paused"
+            continue
         try:
             with Admin(cluster.address, node_id, SEND_SECONDS_MAX) as admin:
                 admin.set_compaction(wanted.entries, wanted.bytes_max, wanted.tail)

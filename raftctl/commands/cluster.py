@@ -235,19 +235,30 @@ def doctor(
     context: typer.Context,
     fix: Annotated[bool, typer.Option("--fix", help="Mend what can be mended.")] = False,
 ) -> int:
-    """Check the environment, the ports and stale pid files."""
+    """Say what is wrong, why there is no leader, and what to type next.
+
+    Looks at the environment, the clusters' files and ports, and asks every node. Exit 7 for what is
+    wrong; what may become so is a warning.
+    """
     from raftctl.cluster.checkup import examine
     from raftctl.documents import Doctor
 
     settings = _settings(context)
-    findings = examine(settings, fix)
+    with settings.output.patience("looking at everything"):
+        findings = examine(settings, fix)
     ok = all(finding.ok for finding in findings)
     sign = settings.output.sign
+    marks = {
+        "ok": sign("✓", "ok"),
+        "info": sign("·", "--"),
+        "warning": sign("!", "!!"),
+        "error": sign("✗", "no"),
+    }
 
     def lines() -> list[str]:
         shown = []
         for finding in findings:
-            mark = sign("✓", "ok") if finding.ok else sign("✗", "no")
+            mark = marks[finding.severity]
             shown.append(f"{mark} {finding.check:10} {finding.message}")
             if finding.hint:
                 shown.append(f"{'':{len(mark) + 11}} hint: {finding.hint}")

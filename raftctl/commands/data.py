@@ -45,10 +45,24 @@ def add_to(app: typer.Typer) -> None:
     add(propose, "propose hello --timeout 10s", "propose - < file")
 
 
+ReadAt = Annotated[
+    str | None, typer.Option("--at", help="Ask that node alone.", autocompletion=completion.nodes)
+]
+WriteAt = Annotated[
+    str | None,
+    typer.Option(
+        "--at",
+        help="Ask that node alone, which hands it to the leader.",
+        autocompletion=completion.nodes,
+    ),
+]
+
+
 def put(
     context: typer.Context,
     key: Key,
     value: Annotated[str, typer.Argument(help="The value; - reads it from stdin.")],
+    at: WriteAt = None,
 ) -> None:
     """Set a key. Returns once a majority has it on disk and the leader applied it."""
     from node.machines import kv
@@ -58,7 +72,7 @@ def put(
     cluster = kv_cluster(settings)
     command = kv.put(checked_key(key), value_bytes(cluster, value))
     with client_of(settings, cluster) as client:
-        applied = client.propose(command)
+        applied = client.propose(command, at=_one_node(cluster, at))
     document = Put(key, applied.index, applied.term)
     settings.output.show(document, lambda: [f"ok  index {applied.index} term {applied.term}"])
 
@@ -69,9 +83,7 @@ def get(
     read: Annotated[
         str, typer.Option(help="linearizable, lease or stale.", autocompletion=completion.reads)
     ] = "linearizable",
-    at: Annotated[
-        str | None, typer.Option(help="Ask that node alone.", autocompletion=completion.nodes)
-    ] = None,
+    at: ReadAt = None,
 ) -> None:
     """Read a key; exit 9 when there is none.
 
@@ -87,7 +99,7 @@ def get(
     query = kv.get(checked_key(key))
     if read not in ("linearizable", "lease", "stale"):
         raise usage(f"--read {read}", "linearizable, lease or stale")
-    where = None if at is None else node_at(cluster, at)
+    where = _one_node(cluster, at)
     with client_of(settings, cluster) as client:
         try:
             answer = client.read(query, read, where)  # type: ignore[arg-type]
@@ -120,7 +132,7 @@ def _age(age_ms: int | None) -> str:
     return f"at most {age_ms} ms old"
 
 
-def delete(context: typer.Context, key: Key) -> None:
+def delete(context: typer.Context, key: Key, at: WriteAt = None) -> None:
     """Delete a key; exit 9 when there is none."""
     from node.machines import kv
     from raftctl.documents import Del
@@ -129,7 +141,7 @@ def delete(context: typer.Context, key: Key) -> None:
     cluster = kv_cluster(settings)
     command = kv.delete(checked_key(key))
     with client_of(settings, cluster) as client:
-        applied = client.propose(command)
+        applied = client.propose(command, at=_one_node(cluster, at))
     existed = bool(kv.decode_result(applied.result))
     document = Del(key, existed, applied.index, applied.term)
     if not existed:
@@ -145,6 +157,7 @@ def cas(
     absent: Annotated[
         bool, typer.Option("--absent", help="It has to be absent; OLD is ignored.")
     ] = False,
+    at: WriteAt = None,
 ) -> None:
     """Set a key if it has a certain value, else exit 6."""
     from node.machines import kv
@@ -155,7 +168,7 @@ def cas(
     expected = None if absent else old.encode("utf-8", "surrogateescape")
     command = kv.cas(checked_key(key), expected, value_bytes(cluster, new))
     with client_of(settings, cluster) as client:
-        applied = client.propose(command)
+        applied = client.propose(command, at=_one_node(cluster, at))
     swapped, current = kv.decode_result(applied.result)
     if not swapped:
         raise _not_swapped(key, current)
@@ -260,6 +273,7 @@ def watch(
 def propose(
     context: typer.Context,
     command: Annotated[str, typer.Argument(metavar="BYTES", help="Text; - reads stdin.")],
+    at: WriteAt = None,
 ) -> None:
     """Give a command to a state machine of your own."""
     from raftctl.cluster.directory import find_cluster
@@ -269,10 +283,14 @@ def propose(
     cluster = running(find_cluster(settings))
     body = value_bytes(cluster, command)
     with client_of(settings, cluster) as client:
-        applied = client.propose(body)
+        applied = client.propose(body, at=_one_node(cluster, at))
     text, binary = _as_text(applied.result)
     document = Propose(applied.index, applied.term, text, binary)
     settings.output.show(document, lambda: [text or binary or "ok"])
+
+
+def _one_node(cluster: "Cluster", at: str | None) -> int | None:
+    return None if at is None else node_at(cluster, at)
 
 
 def _no_key(key: str) -> CliError:

@@ -1,10 +1,10 @@
-"""transfer, log show, events: Raft itself."""
+"""transfer, events: Raft itself."""
 
 import time
 from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,25 +14,20 @@ from raftctl.exit_codes import Exit
 from raftctl.selectors import voters_of
 from raftctl.settings import Settings
 from raftctl.values import seconds, usage
-from raftctl.verbs import group, section
+from raftctl.verbs import section
 
 if TYPE_CHECKING:
-    from node.client.admin import Admin
     from node.client.errors import ClientError
     from node.wire.messages import Happened
     from raftctl.documents import Event, Status
 
 TRANSFER_SECONDS = 30.0
-LOG_LIMIT = 50
-LOG_PAGE = 500  # entries of an answer, which a node makes in between its own work
 
 
 def add_to(app: typer.Typer) -> None:
     add = section(app, "Raft")
     add(transfer, "transfer n2", "transfer")
     add(events, "events -f", "events --node n1 --since 5m -o jsonl")
-    log = group(app, "log", "Raft", "Look into a node's log.")
-    section(log, "Raft")(log_show, "log show leader --from 1 --to 20", name="show")
 
 
 def transfer(
@@ -143,85 +138,6 @@ def _not_handed_over(leader: int, successor: int, error: "ClientError") -> CliEr
     if error.code in ("not_leader", "no_leader"):
         error = NoLeaderError(error.code, f"n{leader} leads no longer: {error.message}")
     return from_client_error(error)
-
-
-def log_show(
-    context: typer.Context,
-    selector: Annotated[
-        str,
-        typer.Argument(
-            metavar="SEL", help="Whose log: n1, leader.", autocompletion=completion.nodes
-        ),
-    ],
-    first: Annotated[int | None, typer.Option("--from", min=0, help="From this index.")] = None,
-    last: Annotated[int, typer.Option("--to", min=0, help="To this index; 0: the end.")] = 0,
-    term: Annotated[int | None, typer.Option(min=0, help="Only entries of this term.")] = None,
-) -> None:
-    """Show entries of one node's own log, committed or not.
-
-    The last 50, or all of a range, of a term, or of both.
-    """
-    from node.client.admin import Admin
-    from raftctl.cluster.directory import find_cluster
-    from raftctl.cluster.observation import observe
-    from raftctl.documents import Log
-    from raftctl.output import table
-    from raftctl.selectors import resolve
-
-    settings: Settings = context.obj
-    cluster = find_cluster(settings)
-    chosen = resolve([selector], observe(cluster))
-    if len(chosen) != 1:
-        raise usage(f"{selector} means {len(chosen)} nodes", "name one")
-    with Admin(cluster.address, chosen[0], settings.timeout or 5.0) as admin:
-        start = first or 1
-        if first is None and not last and term is None:
-            start = max(admin.read_log(1, 1, 1)["last_index"] - LOG_LIMIT + 1, 1)
-        seen, found = _read(admin, start, last, term)
-    entries = [_entry(each, seen) for each in found]
-    document = Log(
-        f"n{chosen[0]}", seen["first_index"], seen["last_index"], seen["commit_index"], entries
-    )
-    header = ("INDEX", "TERM", "KIND", "STATE", "BYTES", "DATA")
-    rows = [(e.index, e.term, e.kind, e.state, e.bytes, e.preview) for e in entries]
-    settings.output.show(document, lambda: table(header, rows) if rows else ["no such entries"])
-
-
-def _read(
-    admin: "Admin", start: int, last: int, term: int | None
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Entries `start`..`last`, 0 is the end, of `term`; before them where the log stands."""
-    found: list[dict[str, Any]] = []
-    while True:
-        seen = admin.read_log(start, last, LOG_PAGE)
-        # What comes in meanwhile is left out: it might never end.
-        last = min(last or seen["last_index"], seen["last_index"])
-        page = seen["entries"]
-        found += [each for each in page if term in (None, each["term"])]
-        if not page or page[-1]["index"] >= last:
-            return seen, found
-        start = page[-1]["index"] + 1
-
-
-def _entry(values: dict[str, Any], seen: dict[str, Any]) -> "Any":  # noqa: ANN401
-    from raftctl.documents import LogEntry
-
-    index = values["index"]
-    state = "uncommitted"
-    if index <= seen["last_applied"]:
-        state = "applied"
-    elif index <= seen["commit_index"]:
-        state = "committed"
-    return LogEntry(
-        index,
-        values["term"],
-        values["kind"],
-        state,
-        values["bytes"],
-        values.get("client"),
-        values.get("sequence"),
-        values.get("preview"),
-    )
 
 
 def events(

@@ -31,7 +31,13 @@ PRINTED_BY = {
     "get": "get", "del": "del", "cas": "cas", "scan": "scan", "change": "watch -o jsonl",
     "propose": "propose", "transfer": "transfer", "event": "events -o jsonl", "log": "log show",
     "bench": "bench", "config": "config show, config validate", "written": "config init",
-    "kinds": "schema", "version": "version", "error": "any verb that fails, on stderr",
+    "members": "members ls", "snapshots": "snapshot ls", "snapshot-take": "snapshot take",
+    "member-change": "members add, members promote, members demote, members remove, "
+    "members replace",
+    "snapshot-inspect": "snapshot inspect", "snapshot-auto": "snapshot auto",
+    "log-diff": "log diff", "log-verify": "log verify", "recover": "recover",
+    "restore": "snapshot restore", "kinds": "schema", "version": "version",
+    "error": "any verb that fails, on stderr",
 }  # fmt: skip
 
 

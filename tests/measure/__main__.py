@@ -14,6 +14,7 @@ from tests.measure.durability import durability
 from tests.measure.failover import failover
 from tests.measure.firstline import firstline
 from tests.measure.longlived import catchup, snapshots, space
+from tests.measure.membership import membership
 from tests.measure.transfer import transfer
 
 MIB = 1024 * 1024
@@ -113,6 +114,7 @@ def main() -> int:
     what.add_parser("space").add_argument("--ops", type=int, default=1_000_000)
     what.add_parser("snapshots").add_argument("--rounds", type=int, default=30)
     what.add_parser("catchup").add_argument("--ops", type=int, default=500_000)
+    what.add_parser("membership").add_argument("--ops", type=int, default=120_000)
     sending = what.add_parser("transfer")
     sending.add_argument("--size-mib", type=int, default=200)
     sending.add_argument("--cuts", type=int, default=3)
@@ -136,6 +138,8 @@ def main() -> int:
             snapshots(options.rounds)
         case "catchup":
             catchup(options.ops)
+        case "membership":
+            return membership(options.ops)
         case "transfer":
             return transfer(options.size_mib, options.cuts)
     return 0

@@ -28,13 +28,16 @@ def documents(text: str) -> list[dict[str, object]]:
 JSON_COMMANDS = [
     "up", "up --dry-run", "up other -n 5 --dry-run", "ls", "status", "status n1", "wait leader",
     "env", "doctor", "prune --dry-run",
-    "put k v", "get k", "get k --at n2", "get k --read stale", "cas k v w", "scan", "put d 1",
-    "del d", "log show leader --from 1", "events", "events --since 5m", "logs", "logs n1 -n 1",
+    "put k v", "get k", "get k --at n2", "get k --read stale", "get k --read lease", "cas k v w",
+    "scan", "put d 1", "del d", "log show leader --from 1", "events", "events --since 5m", "logs",
+    "logs n1 -n 1",
     "config show local5", "config path", "schema", "version",
     "partition n3 --for 30s", "faults", "heal", "net --link 1:2 --latency 5ms --for 30s",
     "heal all", "pause n3", "resume n3", "kill n3", "start n3", "restart n3", "stop n3", "start n3",
     "wait ready", "transfer any-follower", "bench put --ops 200 --inflight 16",
-    "bench get --ops 200 --inflight 16",
+    "bench get --ops 200 --inflight 16", "members ls", "members promote n1", "snapshot take",
+    "snapshot ls", "snapshot auto", "log show leader", "log diff n1 n2", "log verify",
+    "log verify n1",
 ]  # fmt: skip
 
 
@@ -65,6 +68,16 @@ def test_json_of_every_command_fits_its_schema(cluster: Raftctl) -> None:
         ("put k v --timeout soon", 2, "E_USAGE"),
         ("schema nothing", 9, "E_NO_SCHEMA"),
         ("get k --at n9", 9, "E_NO_NODE"),
+        ("recover n1 -y", 6, "E_QUORUM"),
+        ("snapshot restore nothing.snap -y", 9, "E_NO_FILE"),
+        ("log show --data-dir /nowhere", 9, "E_NO_DATA"),
+        ("log show", 2, "E_USAGE"),
+        ("log diff n1 n9", 9, "E_NO_NODE"),
+        ("log diff n1 followers", 2, "E_USAGE"),
+        ("get k --read fresh", 2, "E_USAGE"),
+        ("members add n1", 6, "E_EXISTS"),
+        ("members remove n9", 9, "E_NO_NODE"),
+        ("snapshot inspect nothing.snap", 9, "E_NO_FILE"),
     ],
 )
 def test_errors_have_a_code_a_hint_and_the_documented_exit(

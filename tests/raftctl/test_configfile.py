@@ -4,7 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from node.config import NODES_MAX, TIMING_MS_MAX, VALUE_BYTES_MAX
+from node.config import (
+    NODES_MAX,
+    SNAPSHOT_BYTES_MAX,
+    SNAPSHOT_ENTRIES_MAX,
+    TIMING_MS_MAX,
+    VALUE_BYTES_MAX,
+)
 from raftctl.cluster.configfile import ClusterConfig, load_config
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
@@ -70,6 +76,9 @@ def test_presets_are_found_by_name_and_settings_win_over_them() -> None:
         f"[raft]\nheartbeat_ms = 1\nelection_timeout_ms = {TIMING_MS_MAX}\n",
         f"[limits]\nvalue_bytes_max = {VALUE_BYTES_MAX}\nframe_bytes_max = {4 * VALUE_BYTES_MAX}\n",
         "[limits]\nvalue_bytes_max = 1\n",
+        f"[snapshots]\nentries = 0\nbytes_max = {SNAPSHOT_BYTES_MAX}\ntail = 0\n",
+        f"[snapshots]\nentries = {SNAPSHOT_ENTRIES_MAX}\nbytes_max = 1024\n",
+        "[priority]\nn1 = 0\nn3 = 100\n",
     ],
 )
 def test_values_at_their_bounds_are_taken(text: str) -> None:
@@ -85,7 +94,10 @@ def test_values_at_their_bounds_are_taken(text: str) -> None:
     + [("raft", f"heartbeat_ms = {ms}") for ms in (0, -5, TIMING_MS_MAX + 1)]
     + [("raft", f"election_timeout_ms = {ms}") for ms in (0, TIMING_MS_MAX + 1)]
     + [("limits", f"value_bytes_max = {size}") for size in (0, VALUE_BYTES_MAX + 1)]
-    + [("limits", f"frame_bytes_max = {size}") for size in (0, 4 * VALUE_BYTES_MAX + 1)],
+    + [("limits", f"frame_bytes_max = {size}") for size in (0, 4 * VALUE_BYTES_MAX + 1)]
+    + [("snapshots", f"entries = {entries}") for entries in (-1, SNAPSHOT_ENTRIES_MAX + 1)]
+    + [("snapshots", f"bytes_max = {size}") for size in (0, 1023, SNAPSHOT_BYTES_MAX + 1)]
+    + [("priority", f"n2 = {priority}") for priority in (-1, 101)],
 )
 def test_value_out_of_bounds_is_named_with_its_line(table: str, line: str) -> None:
     error = refusal(f"# mine\n[{table}]\n{line}\n")
@@ -144,3 +156,26 @@ def test_override_of_no_form_is_refused(override: str) -> None:
 def test_numbers_that_no_parser_takes_are_refused() -> None:
     assert refusal(f"[cluster]\nnodes = {'9' * 5000}\n").message.startswith("my.toml: ")
     assert "whole number" in refusal("", f"cluster.nodes={'9' * 5000}").message
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("n4 = 50", "unknown key priority.n4"),
+        ("leader = 50", "unknown key priority.leader"),
+        ("n1 = 'low'", "priority.n1 has to be a whole number"),
+        ("n1 = true", "priority.n1 has to be a whole number"),
+    ],
+)
+def test_priorities_are_of_nodes_that_there_are(text: str, says: str) -> None:
+    error = refusal(f"[priority]\n{text}\n")
+    assert error.message.startswith("my.toml:2: ")
+    assert says in error.message
+
+
+def test_snapshot_settings_and_priorities_are_read_and_set() -> None:
+    loaded = load("[snapshots]\nentries = 5\n", "priority.n3=10", "snapshots.tail=7")
+    assert (loaded.snapshots.entries, loaded.snapshots.tail) == (5, 7)
+    assert loaded.priority == {"n3": 10}
+    assert loaded.given == {"snapshots", "priority"}
+    assert "did you mean bytes_max?" in refusal("[snapshots]\nbytes-max = 5\n").hint

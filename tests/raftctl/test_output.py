@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from raftctl.documents import Get, LogEntry, Node, to_json
+from raftctl.documents import Get, Node, to_json
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
+from raftctl.logdocs import LogEntry
 from raftctl.output import Output, escaped, table
 from raftctl.schemas import json_schema
 from tests.raftctl.clusters import status
@@ -52,13 +53,13 @@ def test_unknown_parts_of_an_error_are_null(capsys: pytest.CaptureFixture[str]) 
 def test_schemas_list_what_a_field_can_be() -> None:
     node = json_schema("status")["properties"]["nodes"]["items"]["properties"]
     assert node["proc"] == {"enum": ["running", "paused", "exited", "stopped", "unreachable"]}
-    roles = ["follower", "precandidate", "candidate", "leader"]
+    roles = ["follower", "precandidate", "candidate", "leader", "learner"]
     assert node["role"] == {"anyOf": [{"enum": roles}, {"type": "null"}]}
     assert json_schema("status")["properties"]["health"]["enum"][-1] == "down"
     assert json_schema("error")["properties"]["outcome"] == {"enum": ["none", "unknown"]}
-    assert json_schema("get")["properties"]["read"] == {"enum": ["linearizable", "stale"]}
+    assert json_schema("get")["properties"]["read"] == {"enum": ["linearizable", "lease", "stale"]}
     entry = json_schema("log")["properties"]["entries"]["items"]["properties"]
-    assert entry["kind"] == {"enum": ["noop", "command"]}
+    assert entry["kind"] == {"enum": ["noop", "command", "config"]}
     assert entry["state"] == {"enum": ["applied", "committed", "uncommitted"]}
 
 

@@ -6,8 +6,9 @@ import pytest
 
 from node.client.admin import Admin
 from node.client.errors import ClientError, UnreachableError
+from raftctl.commands import log as log_verbs
 from raftctl.commands import raft
-from raftctl.commands.raft import LOG_PAGE
+from raftctl.commands.log import LOG_PAGE
 from raftctl.documents import Node, Quorum, Status
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
@@ -29,7 +30,7 @@ class LongLog:
 
 
 def read(first: int, last: int, term: int | None = None) -> list[int]:
-    _, found = raft._read(cast("Admin", LongLog(3000)), first, last, term)
+    _, found = log_verbs._read(cast("Admin", LongLog(3000)), first, last, term)
     return [each["index"] for each in found]
 
 

@@ -1,0 +1,371 @@
+"""Members that come and go, on clusters of real processes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from node.client.admin import Admin
+from node.client.errors import ClientError
+from node.raft.configuration import AddLearner
+from raftctl.schemas import json_schema
+from tests.measure.commands import PROJECT, Raftctl, fresh_home
+from tests.raftctl.schema import violations
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def cluster(raftctl: Raftctl) -> Raftctl:
+    """Three voters at the beginning; each test leaves three, by whatever names."""
+    raftctl.run("up", "-n", "3")
+    raftctl.run("wait", "ready")
+    return raftctl
+
+
+@pytest.fixture
+def home() -> Iterator[Raftctl]:
+    """A home without clusters."""
+    with fresh_home() as raftctl:
+        yield raftctl
+
+
+def error_of(raftctl: Raftctl, *words: str) -> tuple[int, dict[str, Any]]:
+    done = raftctl.run(*words, "-o", "json", "-q", check=False)
+    return done.returncode, json.loads(done.stderr.splitlines()[-1])
+
+
+def change(raftctl: Raftctl, *words: str) -> dict[str, Any]:
+    """The document of a change, checked against its schema."""
+    document = raftctl.document("members", *words)
+    assert violations(document, json_schema("member-change")) == []
+    return document
+
+
+def members(raftctl: Raftctl) -> dict[str, dict[str, Any]]:
+    document = raftctl.document("members", "ls")
+    assert violations(document, json_schema("members")) == []
+    return {each["id"]: each for each in document["members"]}
+
+
+def roles(raftctl: Raftctl) -> dict[str, str]:
+    return {name: member["role"] for name, member in members(raftctl).items()}
+
+
+def folder_of(raftctl: Raftctl) -> Path:
+    return raftctl.home / "clusters" / "demo"
+
+
+def saved(raftctl: Raftctl) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((folder_of(raftctl) / "cluster.json").read_text())
+    return document
+
+
+def wait_for(condition: Callable[[], bool], what: str, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not in time: {what}"
+        time.sleep(0.05)
+
+
+# -- coming, voting, leaving -----------------------------------------------------------------------
+def test_a_new_node_votes_once_it_has_everything_and_a_removed_one_is_gone(
+    cluster: Raftctl,
+) -> None:
+    cluster.run("put", "k", "v")
+    added = change(cluster, "add")
+    assert added["configuration"]["voters"] == ["n1", "n2", "n3", "n4"]
+    assert (added["nodes"], added["undo"]) == (["n4"], "raftctl members remove n4")
+    assert cluster.run("get", "k", "--at", "n4", "--read", "stale").stdout == "v\n"
+    status = cluster.document("status")
+    assert (status["quorum"], status["health"]) == ({"have": 4, "need": 3, "voters": 4}, "ok")
+    learner = change(cluster, "add", "n7", "--learner", "--priority", "10")
+    assert (learner["nodes"], learner["configuration"]["learners"]) == (["n7"], ["n7"])
+    status = cluster.document("status")
+    assert status["quorum"] == {"have": 4, "need": 3, "voters": 4}
+    assert {row["id"]: row["role"] for row in status["nodes"]}["n7"] == "learner"
+    assert "1 learner" in cluster.run("status").stdout
+    assert error_of(cluster, "transfer", "n7")[1]["code"] == "E_NO_VOTE"
+    wait_for(lambda: members(cluster)["n7"]["caught_up"] is True, "n7 caught up")
+    assert change(cluster, "promote", "n7")["configuration"]["voters"][-1] == "n7"
+    assert change(cluster, "promote", "n7")["changed"] is False
+    # The leader is among those that go: another one leads first, and nobody notices.
+    leader = cluster.document("status")["leader"]
+    others = [name for name in roles(cluster) if name != leader]
+    removed = change(cluster, "remove", "leader", others[0])
+    assert set(removed["nodes"]) == {leader, others[0]}
+    assert set(roles(cluster)) == set(others[1:])
+    assert cluster.run("get", "k").stdout == "v\n"
+    assert saved(cluster)["next_id"] == 8
+    assert {row["id"]: row["priority"] for row in saved(cluster)["nodes"]}[7] == 10
+
+
+def test_folders_of_removed_nodes_stay_until_they_are_pruned(cluster: Raftctl) -> None:
+    gone = change(cluster, "remove", "follower")["nodes"][0]
+    change(cluster, "add")
+    database = folder_of(cluster) / gone / "raft.db"
+    assert database.exists()
+    leftover = [f for f in cluster.document("doctor")["findings"] if f["check"] == "leftover"]
+    assert any(f"demo/{gone}" in finding["message"] for finding in leftover)
+    assert f"demo/{gone}" in cluster.document("prune", "--dry-run")["folders"]
+    pruned = cluster.document("prune", "-y")
+    assert pruned["removed"] == []
+    assert f"demo/{gone}" in pruned["folders"]
+    assert not database.exists()
+    assert cluster.document("status")["health"] == "ok"
+
+
+def test_a_dead_or_wiped_node_is_replaced_by_a_new_one(cluster: Raftctl) -> None:
+    cluster.run("put", "k", "v2")
+    victim = cluster.document("status", "any-follower")["nodes"][0]["id"]
+    cluster.run("wipe", victim, "-y")
+    cluster.run("start", victim)
+    (row,) = cluster.document("status", victim)["nodes"]
+    assert row["remedy"] == f"raftctl members replace {victim}"
+    done = change(cluster, "replace", victim)
+    new = done["nodes"][0]
+    assert victim not in done["configuration"]["voters"]
+    assert new in done["configuration"]["voters"]
+    dead = cluster.document("status", "leader")["nodes"][0]["id"]
+    cluster.run("kill", dead)
+    cluster.run("wait", "leader")
+    assert len(change(cluster, "replace", dead)["configuration"]["voters"]) == 3
+    assert cluster.run("get", "k").stdout == "v2\n"
+    assert cluster.document("status")["health"] == "ok"
+
+
+def test_bad_requests_change_nothing(cluster: Raftctl) -> None:
+    before = saved(cluster)
+    voters = sorted(roles(cluster), key=lambda name: int(name[1:]))
+    for words, code, error in (
+        (("add", voters[0]), 6, "E_EXISTS"),
+        (("add", "n1"), 6, "E_EXISTS"),
+        (("add", "n99999"), 2, "E_USAGE"),
+        (("add", "boss"), 2, "E_USAGE"),
+        (("remove", "n99"), 9, "E_NO_NODE"),
+        (("remove", "all"), 6, "E_MEMBERS"),
+        (("demote", "all"), 6, "E_MEMBERS"),
+        (("remove", "lagging"), 9, "E_NO_NODE"),
+        (("replace", voters[0], voters[1]), 2, "E_USAGE"),
+        (("replace", "followers"), 2, "E_USAGE"),
+        (("promote",), 2, "E_USAGE"),
+    ):
+        found, document = error_of(cluster, "members", *words)
+        assert (found, document["code"]) == (code, error), words
+        assert document["hint"], words
+    assert saved(cluster) == before
+    assert set(roles(cluster).values()) == {"voter"}
+    count = len(before["nodes"])
+    assert cluster.run("up", "-n", str(count)).returncode == 0
+    assert "members add" in error_of(cluster, "up", "-n", "9")[1]["hint"]
+    # A file says how a cluster was made, and not with whom it goes on.
+    assert cluster.run("up", "demo", "--set", "raft.heartbeat_ms=50").returncode == 0
+
+
+def test_puts_go_on_while_a_member_joins(cluster: Raftctl) -> None:
+    command = [str(Path(sys.executable).with_name("raftctl")), "bench", "put", "--rate", "1000"]
+    command += ["--duration", "5s", "-o", "json", "-q", "--inflight", "64"]
+    with subprocess.Popen(command, env=cluster.env, stdout=subprocess.PIPE, text=True) as load:
+        wait_for(lambda: cluster.document("status")["nodes"][0]["last_index"] > 200, "the load")
+        added = change(cluster, "add")["nodes"][0]
+        assert load.stdout is not None
+        result = json.loads(load.stdout.read())
+    assert (result["errors"], result["unknown"]) == (0, 0)
+    assert result["ops"] > 1000
+    change(cluster, "remove", added)
+
+
+# -- what cannot be --------------------------------------------------------------------------------
+def test_the_last_voter_stays(home: Raftctl) -> None:
+    home.run("up", "-n", "1")
+    before = saved(home)
+    for verb in ("remove", "demote"):
+        code, error = error_of(home, "members", verb, "n1")
+        assert (code, error["code"]) == (6, "E_MEMBERS")
+    assert saved(home) == before
+    assert home.run("put", "k", "v").returncode == 0
+    # One voter of two is no majority of two: with n2 dead, n1 cannot be removed any more.
+    change(home, "add")
+    home.run("transfer", "n1")
+    change(home, "replace", "n1")
+    assert sorted(roles(home)) == ["n2", "n3"]
+
+
+def test_without_a_majority_nobody_comes_or_goes(home: Raftctl) -> None:
+    home.run("up", "-n", "3")
+    home.run("kill", "n3")
+    home.run("wait", "leader")
+    code, error = error_of(home, "members", "remove", "n2")
+    assert (code, error["code"]) == (5, "E_NO_QUORUM")
+    assert "1 of 2 voters would be alive, 2 are needed" in error["message"]
+    assert "n3" in error["hint"]
+    before = saved(home)
+    home.run("kill", "n2")
+    for words in (("add",), ("remove", "n2"), ("replace", "n2")):
+        code, error = error_of(home, "members", *words, "--timeout", "1s")
+        assert (code, error["code"]) == (5, "E_NO_LEADER"), words
+    assert saved(home) == before
+    assert sorted(each.name for each in folder_of(home).glob("n*")) == ["n1", "n2", "n3"]
+    rows = members(home)
+    assert {row["role"] for row in rows.values()} == {"voter"}
+    home.run("kill", "n1")
+    assert error_of(home, "members", "add")[0] == 3
+    assert home.run("members", "ls", check=False).returncode == 3
+
+
+def test_while_a_change_is_under_way_there_is_no_other(home: Raftctl) -> None:
+    """A leader that does not check its quorum stays one, and can commit nothing."""
+    home.run("up", "-n", "3", "--set", "raft.check_quorum=false")
+    home.run("wait", "ready")
+    before = saved(home)
+    leader = int(home.document("status")["leader"][1:])
+    home.run("pause", "followers")
+
+    def ask() -> None:
+        with Admin(home.address("demo"), leader) as admin, pytest.raises(ClientError):
+            admin.change_members([AddLearner(9, "127.0.0.1:1")])
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        wait_for(lambda: "n9" in members(home), "the change")
+        pending = home.document("members", "ls")["configuration"]
+        assert (pending["settled"], pending["learners"]) == (False, ["n9"])
+        code, error = error_of(home, "members", "add")
+        assert (code, error["code"]) == (6, "E_CHANGE_PENDING")
+        assert f"entry {pending['index']} has to be committed first" in error["message"]
+        assert saved(home)["nodes"] == before["nodes"]
+        assert not (folder_of(home) / "n4").exists()
+    finally:
+        asking.join()
+    home.run("resume", "all")
+    finding = home.document("doctor", check=False)["findings"][-1]
+    assert "n9 of demo is a member, and not in cluster.json" in finding["message"]
+    change(home, "remove", "n9")
+    assert sorted(roles(home)) == ["n1", "n2", "n3"]
+
+
+def test_a_learner_that_is_cut_off_is_not_promoted_and_one_that_comes_late_promotes_itself(
+    home: Raftctl,
+) -> None:
+    home.run("up", "-n", "1")
+    rule = {"fault": 1, "src": 1, "dst": 2, "cut": True}
+    with Admin(home.address("demo"), 1) as admin:
+        admin.set_faults([rule])
+    code, error = error_of(home, "members", "add", "--timeout", "2s")
+    assert (code, error["code"], error["outcome"]) == (4, "E_TIMEOUT", "unknown")
+    assert "undo: raftctl members remove n2" in error["hint"]
+    assert roles(home) == {"n1": "voter", "n2": "joining"}
+    assert home.document("status")["quorum"]["need"] == 1, "it does not count yet"
+    home.run("put", "k", "v")
+    code, error = error_of(home, "members", "promote", "n2")
+    assert (code, error["code"]) == (6, "E_NOT_CAUGHT_UP")
+    assert "it holds 0 of" in error["message"]
+    with Admin(home.address("demo"), 1) as admin:
+        admin.set_faults([])
+    wait_for(lambda: roles(home)["n2"] == "voter", "the promotion")
+
+
+# -- kill -9 of the command ------------------------------------------------------------------------
+def killed_at(home: Raftctl, where: str, *words: str, after: bool = False) -> None:
+    """Run a verb that ends itself with SIGKILL when it calls `where`, or `after` it has."""
+    module, _, name = where.rpartition(".")
+    code = (
+        "import importlib, os, sys\n"
+        "from raftctl import cli\n"
+        f"module = importlib.import_module({module!r})\n"
+        f"call = module.{name} if {after} else print\n"
+        f"module.{name} = lambda *args: (call(*args), os.kill(os.getpid(), 9))\n"
+        "sys.argv = ['raftctl', *sys.argv[1:]]\n"
+        "cli.main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "members", *words],
+        env=home.env, cwd=PROJECT, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
+
+
+def tidy(home: Raftctl) -> bool:
+    return bool(home.document("doctor", check=False)["ok"])
+
+
+def test_whatever_a_killed_command_leaves_can_be_finished_or_undone(home: Raftctl) -> None:
+    home.run("up", "-n", "3")
+    home.run("wait", "ready")
+    joining = "raftctl.cluster.joining"
+    # Its folder is there, and no row: it is nobody yet.
+    killed_at(home, f"{joining}.save_cluster", "add")
+    assert (folder_of(home) / "n4").exists()
+    assert home.document("status")["health"] == "ok"
+    assert home.document("prune", "--dry-run")["folders"] == ["demo/n4"]
+    # A row, and no process.
+    killed_at(home, f"{joining}.start_nodes", "add")
+    assert roles(home)["n4"] == "none"
+    assert not tidy(home)
+    (row,) = home.document("status", "n4")["nodes"]
+    assert (row["member"], row["proc"]) == ("none", "exited")
+    # A process that nobody asked to join: running the command again goes on with it.
+    killed_at(home, f"{joining}.change_members", "add")
+    (row,) = home.document("status", "n4")["nodes"]
+    assert (row["note"], row["remedy"]) == ("no member", "raftctl members remove n4")
+    assert change(home, "add")["nodes"] == ["n4"]
+    assert tidy(home)
+    # A member that its command did not wait for.
+    killed_at(home, f"{joining}.change_members", "add", after=True)
+    assert (folder_of(home) / "n5" / "joining").exists()
+    wait_for(lambda: roles(home).get("n5") == "voter", "the promotion")
+    assert error_of(home, "members", "add", "n5")[0] == 6
+    # Removed, and it runs on: running the command again stops it, and adding it again is refused.
+    killed_at(home, "raftctl.cluster.membership.retire", "remove", "n5")
+    assert roles(home)["n5"] == "none"
+    assert error_of(home, "members", "add", "n5")[1]["code"] == "E_EXISTS"
+    assert "n5" in change(home, "remove", "n5")["nodes"]
+    # A replacement that stopped half way goes on with the new one.
+    killed_at(home, "raftctl.cluster.membership.wait_until", "replace", "n1")
+    assert roles(home)["n6"] == "learner"
+    change(home, "replace", "n1", "n6")
+    assert sorted(roles(home)) == ["n2", "n3", "n4", "n6"]
+    # A newcomer that never was a member may be dropped as well.
+    killed_at(home, f"{joining}.change_members", "add")
+    change(home, "remove", "n7")
+    assert tidy(home)
+    assert not any(pid_alive(home, name) for name in ("n1", "n5", "n7"))
+
+
+def pid_alive(home: Raftctl, name: str) -> bool:
+    try:
+        pid = json.loads((folder_of(home) / name / "pid").read_text() or "{}").get("pid")
+        os.kill(pid, 0)
+    except (FileNotFoundError, ProcessLookupError, TypeError):
+        return False
+    return True
+
+
+def test_an_interrupted_add_takes_back_what_was_not_asked_for_yet(home: Raftctl) -> None:
+    home.run("up", "-n", "1")
+    before = saved(home)
+    code = (
+        "import sys\n"
+        "from raftctl import cli\n"
+        "from raftctl.cluster import joining\n"
+        "def interrupt(*args): raise KeyboardInterrupt\n"
+        "joining.wait_until_up = interrupt\n"
+        "sys.argv = ['raftctl', 'members', 'add', '-o', 'json']\n"
+        "cli.main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=home.env, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 130
+    assert "n2 was not added" in done.stderr
+    assert saved(home) == before
+    assert not (folder_of(home) / "n2").exists()

@@ -1,0 +1,315 @@
+"""recover: the nodes that are left become the cluster, all of it or nothing."""
+
+import itertools
+import shutil
+import time
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from node.client.admin import Admin
+from node.config import NodeAddress, load_cluster, read_token, save_cluster
+from node.raft.configuration import Configuration
+from node.raft.log import EntryId
+from node.raft.messages import LogEntry
+from node.raft.ready import Ready
+from node.server.run import StartError, open_stores
+from node.storage.base import CorruptionError
+from node.storage.inspection import read_database
+from node.storage.sqlite import SqliteStorage
+from raftctl.cluster.directory import Cluster
+from raftctl.cluster.nodelogs import NodeLog, read_node
+from raftctl.cluster.recovering import recover
+from raftctl.cluster.settling import settle, unsettled
+from raftctl.cluster.survivors import choose
+from raftctl.errors import CliError
+from raftctl.exit_codes import Exit
+from raftctl.schemas import json_schema
+from tests.measure.commands import Raftctl, fresh_home
+from tests.raftctl.folders import (
+    copied,
+    damage,
+    killed_at,
+    make,
+    settings_of,
+    snapshot,
+    terms,
+    write,
+)
+from tests.raftctl.schema import violations
+
+# -- whose log -------------------------------------------------------------------------------------
+
+
+def logs_of(folder: Path, *node_ids: int) -> list[NodeLog]:
+    cluster = Cluster("demo", folder)
+    return [read_node(cluster, node_id) for node_id in node_ids]
+
+
+def test_log_that_is_most_up_to_date_is_taken_and_what_others_hold_beside_it_is_named(
+    tmp_path: Path,
+) -> None:
+    folder = make(tmp_path)
+    write(folder, 1, terms(1, 1, 1, 1, 1), commit_index=2)
+    write(folder, 2, terms(1, 1, 2, 2), commit_index=1)
+    choice = choose(logs_of(folder, 1, 2))
+    assert (choice.log.name, choice.commit_index, choice.tail) == ("n2", 2, range(3, 5))
+    assert choice.term == 3
+    ((loss,),) = [choice.losses]
+    assert (loss.log.name, loss.first, loss.last) == ("n1", 3, 5)
+
+
+def test_later_last_term_does_not_cost_an_entry_that_is_known_to_be_committed(
+    tmp_path: Path,
+) -> None:
+    """A leader of term 2 wrote to n2 alone, and one of term 3 committed what it had (figure 8)."""
+    folder = make(tmp_path)
+    write(folder, 1, terms(1, 1, 1), commit_index=3, term=3)
+    write(folder, 2, terms(1, 1, 2, 2), commit_index=1)
+    choice = choose(logs_of(folder, 1, 2))
+    assert (choice.log.name, choice.commit_index, choice.term) == ("n1", 3, 4)
+    assert [(loss.first, loss.last) for loss in choice.losses] == [(3, 4)]
+
+
+def test_logs_that_contradict_each_other_in_what_is_committed_are_not_decided(
+    tmp_path: Path,
+) -> None:
+    folder = make(tmp_path)
+    write(folder, 1, terms(1, 1), commit_index=2)
+    write(folder, 2, terms(1, 2), commit_index=2)
+    with pytest.raises(CliError, match="both say that entry 2 is committed") as caught:
+        choose(logs_of(folder, 1, 2))
+    assert caught.value.exit_code == Exit.CHECK_FAILED
+
+
+# -- what is refused -------------------------------------------------------------------------------
+def refusal(home: Path, *selectors: str) -> CliError:
+    before = {path: path.read_bytes() for path in home.rglob("*.json")}
+    with pytest.raises(CliError) as caught:
+        recover(settings_of(home), list(selectors))
+    assert {path: path.read_bytes() for path in home.rglob("*.json")} == before
+    assert not unsettled(home / "clusters" / "demo")
+    assert caught.value.hint
+    return caught.value
+
+
+def test_survivor_that_is_damaged_wiped_or_a_stranger_is_refused(tmp_path: Path) -> None:
+    folder = make(tmp_path, 5)
+    for node_id in (1, 2, 3):
+        write(folder, node_id, terms(1, 1))
+    members = Configuration(frozenset({1, 2, 3}))
+    write(folder, 4, [*terms(1, 1), LogEntry(1, members)])
+    assert "n4 is no member" in refusal(tmp_path, "n4").message
+    (folder / "n2" / "raft.db").write_bytes(b"garbage" * 1000)
+    damaged = refusal(tmp_path, "n2")
+    assert (damaged.code, damaged.exit_code) == ("E_DAMAGED", Exit.CHECK_FAILED)
+    (folder / "n3" / "raft.db").unlink()
+    assert refusal(tmp_path, "n3").code == "E_NO_DATA"
+    assert refusal(tmp_path, "n9").exit_code == Exit.NOT_FOUND
+
+
+def test_survivors_that_are_a_quorum_are_told_to_start(tmp_path: Path) -> None:
+    make(tmp_path)
+    error = refusal(tmp_path, "n1", "n2")
+    assert (error.code, error.exit_code) == ("E_QUORUM", Exit.PRECONDITION)
+    assert "of the voters n1 n2 n3 there are n1 n2: 2 of 3, 2 are needed" in error.message
+    assert error.hint == "raftctl start n1 n2"
+
+
+def test_joint_configuration_is_counted_in_both_halves(tmp_path: Path) -> None:
+    folder = make(tmp_path, 5)
+    joint = Configuration(frozenset({1, 4, 5}), outgoing=frozenset({1, 2, 3}))
+    for node_id in (1, 2, 4):
+        write(folder, node_id, [LogEntry(1, joint)])
+    message = refusal(tmp_path, "n1", "n2", "n4").message
+    assert "old voters n1 n2 n3 there are n1 n2: 2 of 3" in message
+    assert "new voters n1 n4 n5 there are n1 n4: 2 of 3" in message
+    recover(settings_of(tmp_path), ["n1", "n4"])
+    assert [node.id for node in load_cluster(folder).nodes] == [1, 4]
+
+
+# -- killed at any step ----------------------------------------------------------------------------
+def prepare_loss(home: Path) -> Path:
+    """n1 and n3 are left of five; n3's log is the longer one, behind a snapshot."""
+    folder = make(home, 5)
+    for node_id in (2, 4, 5):
+        (folder / f"n{node_id}" / "raft.db").unlink()
+    write(folder, 1, terms(1, 1, 1), commit_index=2)
+    write(folder, 3, terms(1, 1, 1, 2)[2:], commit_index=3, base=EntryId(1, 2))
+    return folder
+
+
+def check_old_or_new(folder: Path, old_id: str) -> bool:
+    """Whether it is the new cluster; in between there is nothing."""
+    spec = load_cluster(folder)
+    is_new = spec.cluster_id != old_id
+    assert [node.id for node in spec.nodes] == ([1, 3] if is_new else [1, 2, 3, 4, 5])
+    assert (spec.former_ids, spec.free_id) == ((old_id,) if is_new else (), 6)
+    for node_id in (1, 3):
+        seen = read_database(folder / f"n{node_id}" / "raft.db")
+        assert (seen.cluster_id, seen.damage) == (spec.cluster_id, ())
+        stored = seen.stored
+        last = stored.base.index + len(stored.log)
+        if is_new:
+            assert (stored.base.index, last, stored.commit_index) == (2, 5, 5)
+            assert (stored.hard_state.current_term, stored.hard_state.voted_for) == (3, None)
+            members = stored.log[-1].entry
+            assert isinstance(members, Configuration)
+            assert members.voters == members.members == {1, 3}
+        else:
+            assert (stored.base.index, last) == ((0, 3) if node_id == 1 else (2, 4))
+    return is_new
+
+
+def test_recovery_that_is_killed_at_any_step_leaves_the_old_cluster_or_the_new_one(
+    tmp_path: Path,
+) -> None:
+    source = tmp_path / "source"
+    old_id = load_cluster(prepare_loss(source)).cluster_id
+    found = set[bool]()
+    for step in itertools.count(1):
+        home = copied(source, tmp_path / "home")
+        folder = home / "clusters" / "demo"
+        is_killed = killed_at(step, home, partial(recover, settings_of(home), ["1", "3"]))
+        if step % 2:  # a node that starts, or a later command, ends what was begun
+            spec = load_cluster(folder)
+            for node_id in (1, 3):
+                open_stores(folder, spec, node_id).storage.close()
+        settle(folder)
+        assert not unsettled(folder)
+        found.add(check_old_or_new(folder, old_id))
+        shutil.rmtree(home)
+        if not is_killed:
+            break
+    assert step > 30, "it was killed at all that it does"
+    assert found == {False, True}
+
+
+def test_putting_data_in_its_place_that_is_killed_at_any_step_goes_on_the_next_time(
+    tmp_path: Path,
+) -> None:
+    source = tmp_path / "source"
+    old_id = load_cluster(prepare_loss(source)).cluster_id
+    at_commit = _killed_after_the_commit(source, tmp_path)
+    for step in itertools.count(1):
+        home = copied(at_commit, tmp_path / "home")
+        folder = home / "clusters" / "demo"
+        is_killed = killed_at(step, home, partial(settle, folder))
+        settle(folder)
+        assert check_old_or_new(folder, old_id)
+        before = next((folder / "n3").glob("before-*"))
+        assert read_database(before / "raft.db").cluster_id == old_id
+        shutil.rmtree(home)
+        if not is_killed:
+            break
+    assert step > 15, "it was killed at all that it does"
+
+
+def _killed_after_the_commit(source: Path, tmp_path: Path) -> Path:
+    old_id = load_cluster(source / "clusters" / "demo").cluster_id
+    for step in itertools.count(1):
+        home = copied(source, tmp_path / f"commit{step}")
+        assert killed_at(step, home, partial(recover, settings_of(home), ["1", "3"]))
+        if load_cluster(home / "clusters" / "demo").cluster_id != old_id:
+            return home
+        shutil.rmtree(home)
+    raise AssertionError
+
+
+def test_data_that_nobody_finished_is_removed_and_never_used(tmp_path: Path) -> None:
+    folder = make(tmp_path)
+    aside = folder / "n1" / "next-0123456789abcdef"
+    shutil.copytree(folder / "n2", aside)
+    open_stores(folder, load_cluster(folder), 1).storage.close()
+    assert aside.exists(), "a node does not judge what is not its own"
+    settle(folder)
+    assert not aside.exists()
+
+
+def test_damaged_snapshot_is_found_before_anything_is_changed(tmp_path: Path) -> None:
+    folder = prepare_loss(tmp_path)
+    (path,) = (folder / "n3" / "snapshots").iterdir()
+    damage(path)
+    error = refusal(tmp_path, "n3")
+    assert (error.code, error.exit_code) == ("E_DAMAGED", Exit.CHECK_FAILED)
+
+
+def test_newer_snapshot_that_is_damaged_is_left_out_where_an_older_one_will_do(
+    tmp_path: Path,
+) -> None:
+    folder = prepare_loss(tmp_path)
+    spec = load_cluster(folder)
+    newer = snapshot(folder, 3, EntryId(1, 3))
+    with closing(SqliteStorage(folder / "n3" / "raft.db", spec.cluster_id, 3)) as storage:
+        storage.save(Ready(1, snapshot=newer))
+    damage(folder / "n3" / "snapshots" / f"{3:016}-1.snap")
+    recover(settings_of(tmp_path), ["n3"])
+    (kept,) = read_database(folder / "n3" / "raft.db").stored.snapshots
+    assert kept.id.last_entry == EntryId(1, 2)
+
+
+# -- with processes --------------------------------------------------------------------------------
+@pytest.mark.e2e
+def test_b67_survivor_goes_on_alone_and_nodes_with_old_data_do_not_come_back() -> None:
+    with fresh_home() as raftctl:
+        raftctl.run("up", "-n", "3")
+        raftctl.run("put", "a", "1")
+        raftctl.run("wait", "converged")
+        folder = raftctl.home / "clusters" / "demo"
+        refused = raftctl.run("recover", "n3", "-y", check=False)
+        assert refused.returncode == Exit.PRECONDITION
+        assert "3 of 3, 2 are needed" in refused.stderr
+        raftctl.run("kill", "n1", "n2")
+        old = raftctl.home / "clusters" / "old"
+        shutil.copytree(folder, old)
+        unasked = raftctl.run("recover", "n3", check=False)
+        assert unasked.returncode == Exit.USAGE
+        assert "the data of n1 n2 is whole" in unasked.stderr
+        done = raftctl.document("recover", "n3", "-y")
+        assert violations(done, json_schema("recover")) == []
+        assert (done["nodes"], done["gone"], done["log_of"]) == (["n3"], ["n1", "n2"], "n3")
+        assert done["former_id"] == load_cluster(old).cluster_id
+        raftctl.run("up")
+        raftctl.run("put", "b", "2")
+        assert raftctl.run("get", "a").stdout == "1\n"
+        _check_old_nodes_stay_out(raftctl, folder, old)
+        assert raftctl.run("get", "b").stdout == "2\n"
+        again = raftctl.run("recover", "n3", "-y", check=False)
+        assert (again.returncode, "1 of 1" in again.stderr) == (Exit.PRECONDITION, True)
+
+
+def _check_old_nodes_stay_out(raftctl: Raftctl, folder: Path, old: Path) -> None:
+    """By their place in the cluster, by their data, and by what they say when they connect."""
+    spec = load_cluster(folder)
+    with pytest.raises(StartError, match="cluster demo has no node n1; it has n3"):
+        open_stores(folder, spec, 1)
+    shutil.copy(folder / "cluster.json", old / "cluster.json")
+    with pytest.raises(CorruptionError, match="not the database of node 3 of this cluster"):
+        open_stores(old, spec, 3)
+    before = read_database(next((folder / "n3").glob("before-*")) / "raft.db")
+    assert before.cluster_id == spec.former_ids[-1]
+    _start_with_the_old_settings(raftctl, folder, old)
+
+
+def _start_with_the_old_settings(raftctl: Raftctl, folder: Path, old: Path) -> None:
+    """n1 and n2 as they were, with the old cluster.json, find n3 where it was."""
+    spec = load_cluster(folder)
+    port = spec.nodes[0].port
+    nodes = [NodeAddress(n, "127.0.0.1", port - 3 + n) for n in (1, 2, 3)]
+    save_cluster(old, replace(spec, name="old", cluster_id=spec.former_ids[-1], nodes=tuple(nodes)))
+    assert read_token(old) == read_token(folder)
+    for left in old.glob("n*/pid"):
+        left.unlink()
+    raftctl.run("start", "1", "2", "-c", "old")
+    status = raftctl.document("status", "-c", "demo")
+    deadline = time.monotonic() + 10
+    with Admin(raftctl.address("demo"), 3) as admin:
+        while not admin.status()["counters"].get("wrong_cluster"):
+            assert time.monotonic() < deadline, "the old nodes knock, and are refused"
+    assert status["leader"] == "n3"
+    assert raftctl.run("get", "b", "-c", "demo").stdout == "2\n"
+    raftctl.run("kill", "1", "2", "-c", "old")
+    raftctl.run("down", "old", "--purge", "-y")
