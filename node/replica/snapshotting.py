@@ -151,18 +151,18 @@ class Snapshotting:
     def _compact_to(self, index: int) -> int:
         """Up to where the log may go, behind a snapshot at `index`."""
         core, policy = self._core, self.policy
-        entries = core.entries(core.first_index, core.last_index)
         kept = size = 0
-        for _, entry in reversed(entries[: index - core.first_index + 1]):
+        for _, entry in reversed(core.entries(index - policy.tail + 1, index)):
             size += len(entry) if type(entry) is bytes else 0
-            if kept >= policy.tail or size > policy.bytes_max // 2:
+            if size > policy.bytes_max // 2:
                 break
             kept += 1
-        size = sum(len(entry) for _, entry in entries if type(entry) is bytes)
         compact_to = index - kept
-        if policy.holds_back(len(entries), size):
-            compact_to = min(compact_to, core.needed_index)
-        return compact_to
+        if core.needed_index >= compact_to:  # nobody needs more: the log is not looked through
+            return compact_to
+        entries = core.entries(core.first_index, core.last_index)
+        size = sum(len(entry) for _, entry in entries if type(entry) is bytes)
+        return core.needed_index if policy.holds_back(len(entries), size) else compact_to
 
     # -- ends --------------------------------------------------------------------------------------
     def failed(self, message: str) -> None:
