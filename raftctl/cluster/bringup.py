@@ -2,7 +2,7 @@
 
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,6 @@ from raftctl.cluster.directory import (
 from raftctl.cluster.making import Plan, link_folder, make_cluster
 from raftctl.cluster.observation import observe
 from raftctl.cluster.ports import choose_ports, saved_ports
-from raftctl.cluster.processes import NodeProcess
 from raftctl.cluster.show import node_table
 from raftctl.cluster.shutdown import take_down
 from raftctl.cluster.waiting import start_nodes, wait_for
@@ -258,9 +257,12 @@ def _stay(settings: Settings, cluster: Cluster) -> int:
 
     settings.output.note("in the foreground; Ctrl-C takes it down")
     signal.signal(signal.SIGHUP, signal.getsignal(signal.SIGTERM))  # the terminal may be closed
-    processes = list(cluster.processes.values())
+
+    def all_ended() -> bool:
+        return not any(process.is_running for process in cluster.processes_now())
+
     try:
-        for name, line in follow(processes, lambda line: True, until=lambda: _all_ended(processes)):
+        for name, line in follow(cluster.processes_now, lambda line: True, until=all_ended):
             settings.output.note(f"{name} | {line}")
     except (KeyboardInterrupt, SystemExit):
         settings.output.note("stopping")
@@ -269,7 +271,3 @@ def _stay(settings: Settings, cluster: Cluster) -> int:
             if cluster.is_ephemeral:
                 cluster.purge()
     return Exit.OK
-
-
-def _all_ended(processes: Sequence[NodeProcess]) -> bool:
-    return not any(process.is_running for process in processes)

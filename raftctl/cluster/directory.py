@@ -99,6 +99,11 @@ class Cluster:
             ids = sorted(int(folder.name[1:]) for folder in self._node_folders())
         return {node_id: NodeProcess(self.folder, node_id) for node_id in ids}
 
+    def processes_now(self) -> list[NodeProcess]:
+        """Those of the nodes that it has at this moment."""
+        self.refresh()
+        return list(self.processes.values())
+
     @property
     def leftovers(self) -> list[NodeProcess]:
         """The folders of nodes that it no longer has, or not yet. None of a damaged cluster."""

@@ -29,9 +29,11 @@ class Feed:
     """Subscriptions to the nodes of a cluster, and what has arrived from them."""
 
     def __init__(
-        self, cluster: Cluster, node_ids: Sequence[int], tell: Callable[[str], None]
+        self, cluster: Cluster, node_ids: Sequence[int] | None, tell: Callable[[str], None]
     ) -> None:
-        """`tell` gets a line for people when a node goes, and when it is back."""
+        """`node_ids` None: all nodes, whoever they are by then. `tell` gets a line for people when
+        a node goes, and when it is back.
+        """
         self._cluster = cluster
         self._node_ids = node_ids
         self._tell = tell
@@ -47,9 +49,12 @@ class Feed:
 
     def connect(self, seconds: float) -> None:
         """Subscribe to the nodes that run, and to which there is no connection."""
-        for node_id in self._node_ids:
-            pid = self._cluster.processes[node_id].find()
-            if node_id in self._links or pid is None or is_paused(pid):
+        self._cluster.refresh()
+        for node_id, process in list(self._cluster.processes.items()):
+            if node_id in self._links or (self._node_ids and node_id not in self._node_ids):
+                continue
+            pid = process.find()
+            if pid is None or is_paused(pid):
                 continue
             try:
                 until = time.monotonic() + seconds
@@ -103,9 +108,11 @@ class Feed:
 
 
 def stream(
-    cluster: Cluster, node_ids: Sequence[int], follow: bool, tell: Callable[[str], None]
+    cluster: Cluster, node_ids: Sequence[int] | None, follow: bool, tell: Callable[[str], None]
 ) -> Iterator[Item]:
-    """What the nodes have kept, oldest first; `follow`: and then what happens, for ever."""
+    """What the nodes have kept, oldest first; `follow`: and then what happens, for ever.
+    `node_ids` None: all nodes, those that come later too.
+    """
     feed = Feed(cluster, node_ids, tell)
     try:
         feed.connect(CONNECT_SECONDS)

@@ -54,17 +54,21 @@ def last_lines(
 
 
 def follow(
-    processes: Sequence[NodeProcess], accept: Accept, until: Callable[[], bool] = lambda: False
+    processes: Callable[[], Sequence[NodeProcess]],
+    accept: Accept,
+    until: Callable[[], bool] = lambda: False,
 ) -> Iterator[tuple[str, str]]:
-    """New lines as they are written, `until` there is nothing to wait for."""
-    heads = {process.name: _last_head(process) for process in processes}
-    sizes = {process.name: _size(process) for process in processes}
+    """New lines as they are written, `until` there is nothing to wait for. `processes` gives those
+    of the moment: of one that comes later all of its log is new.
+    """
+    heads = {process.name: _last_head(process) for process in processes()}
+    sizes = {process.name: _size(process) for process in processes()}
     while True:
         is_last = until()  # asked first: what was written before comes out still
         news: list[tuple[str, str, str]] = []
-        for process in processes:
+        for process in processes():
             size = _size(process)
-            if size < sizes[process.name]:
+            if size < sizes.setdefault(process.name, 0):
                 sizes[process.name], heads[process.name] = 0, ""  # it was made anew
             if size == sizes[process.name]:
                 continue
@@ -74,7 +78,7 @@ def follow(
             end = data.rfind(b"\n") + 1  # a line that is being written comes next time
             sizes[process.name] += end
             text = data[:end].decode("utf-8", "replace")
-            for head, line in _with_heads(text.splitlines(), heads[process.name]):
+            for head, line in _with_heads(text.splitlines(), heads.get(process.name, "")):
                 heads[process.name] = head
                 if _is_wanted(accept, head, line):
                     news.append((head.partition(" ")[0], process.name, line))

@@ -88,7 +88,8 @@ def members_remove(context: typer.Context, selectors: Selectors) -> None:
     """Remove nodes, dead ones too, all in one change.
 
     A leader among them hands over first. Once that is committed the nodes are stopped. Their
-    folders stay until raftctl prune; their ids are not given again.
+    folders stay until raftctl prune; their ids are not given again. Refused with exit 5 when too
+    few of the voters that stay are alive; -y does it all the same.
     """
     from raftctl.cluster import membership
 

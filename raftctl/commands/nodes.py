@@ -212,7 +212,10 @@ def logs(
     grep: Annotated[str | None, typer.Option(help="Only lines with this pattern.")] = None,
     raw: Annotated[bool, typer.Option("--raw", help="Without the node's name.")] = False,
 ) -> None:
-    """Show the nodes' logs, merged by time. Without a selector: all nodes."""
+    """Show the nodes' logs, merged by time.
+
+    Without a selector: all nodes; -f then follows those that come later too.
+    """
     from raftctl.cluster.directory import find_cluster
     from raftctl.cluster.logs import LEVELS, last_lines, make_filter, read_line
     from raftctl.cluster.logs import follow as follow_logs
@@ -234,7 +237,8 @@ def logs(
     for name, line in last_lines(processes, count, accept):
         show(name, line)
     if follow:
-        for name, line in follow_logs(processes, accept):
+        now = (lambda: processes) if selectors else cluster.processes_now
+        for name, line in follow_logs(now, accept):
             show(name, line)
 
 

@@ -171,7 +171,7 @@ def events(
         raise CliError("E_NOT_RUNNING", "none of these nodes runs", Exit.NOT_RUNNING, hint=hint)
     if left_out:
         settings.output.note(f"without {' '.join(left_out)}: not running")
-    items = stream(cluster, chosen, follow, settings.output.note)
+    items = stream(cluster, None if node == "all" else chosen, follow, settings.output.note)
     with settings.output.patience("asking the nodes for their events"):
         head = next(items, None)
     for node_id, happened in chain([] if head is None else [head], items):

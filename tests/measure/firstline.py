@@ -10,6 +10,7 @@ FIRST_SECONDS_MAX = 0.2
 COMMANDS = (
     "up -n 3", "bench put --ops 20000", "kill n1 n2", "put k v --timeout 2s",
     "wait leader --timeout 1s", "start all", "restart all", "transfer",
+    "members add", "members replace n1", "members remove n4", "snapshot take", "snapshot ls",
     "partition leader --for 3s", "wait healed", "events",
     "stop all", "up", "down --purge -y",
 )  # fmt: skip

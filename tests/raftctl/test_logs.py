@@ -75,5 +75,5 @@ def test_followed_lines_go_with_lines_of_before(process: NodeProcess) -> None:
         write(process, *(batch or []))
         return batch is None
 
-    found = follow([process], make_filter("error", None, None), until)
+    found = follow(lambda: [process], make_filter("error", None, None), until)
     assert [line for _, line in found] == [NEW_ERROR, *TRACE]
