@@ -40,10 +40,22 @@ def snapshot_saved(core: "RaftCore", snapshot: Snapshot, compact_to: int) -> boo
         return False  # of a newcomer that has not learnt yet who the members were at this entry
     assert snapshot.id.size > 0, "its bytes are what tells a follower that it has all of them"
     core.record_snapshot(snapshot)
+    if isinstance(core.role, Leader):
+        _offer_newest(core.role, snapshot)
     index = min(compact_to, snapshot.index)
     if index > core.log.base.index:
         core.log.compact(index)
     return True
+
+
+def _offer_newest(leader: Leader, newest: Snapshot) -> None:
+    """Whoever is away, and has not answered the offer of an older one, is sent this one. Who is
+    there goes on: with snapshots that follow each other quickly it would never get through one.
+    """
+    for progress in leader.progress.values():
+        transfer = progress.transfer
+        if transfer is not None and transfer.next_offset is None and not progress.is_active:
+            progress.become_snapshot(newest.id, leader.sequence)
 
 
 def needed_index(core: "RaftCore") -> int:

@@ -19,21 +19,22 @@ def transfer(size_mib: int, cuts: int) -> int:
         raftctl.run("up", "-n", "3")
         leader = int(raftctl.document("status")["leader"][1:])
         late = next(n for n in (1, 2, 3) if n != leader)
+        raftctl.run("snapshot", "auto", "--entries", "0", "--bytes", "8GiB", "--tail", "0")
         raftctl.run("kill", f"n{late}")
         with Client(raftctl.address("demo"), timeout=CALL_SECONDS) as client:
             for number in range(size_mib):
                 client.propose(kv.put(f"large-{number}", bytes([number % 256]) * (MIB - 64)))
         for node_id in {1, 2, 3} - {late}:
             with Admin(raftctl.address("demo"), node_id, CALL_SECONDS) as admin:
-                admin.set_compaction(0, 64 * MIB, 0)
-                size = admin.take_snapshot()["bytes"]
+                taken = admin.take_snapshot()
+        size = taken["bytes"]
         print(f"a snapshot of {size / MIB:.1f} MiB, n{late} needs it")
         started = time.monotonic()
         raftctl.run("start", f"n{late}")
         for cut in range(1, cuts + 1):
             at = _cut_at(raftctl, leader, late, size * cut // (cuts + 1))
             print(f"cut {cut} at {at / MIB:.1f} MiB acknowledged")
-        sent = _sent(raftctl, leader)
+        sent = _sent(raftctl, leader, taken["index"])
         share = sent["sent_bytes"] / size
         print(
             f"installed after {time.monotonic() - started:.1f} s, "
@@ -63,10 +64,11 @@ def _cut_at(raftctl: Raftctl, leader: int, late: int, offset: int) -> int:
     return acked
 
 
-def _sent(raftctl: Raftctl, leader: int) -> dict[str, Any]:
-    """What the leader tells when the follower has installed it."""
+def _sent(raftctl: Raftctl, leader: int, index: int) -> dict[str, Any]:
+    """What the leader tells when the follower has installed the snapshot at `index`."""
     with Admin(raftctl.address("demo"), leader, CALL_SECONDS, role="observer") as observer:
         for happened in observer.subscribe(history=True):
-            if happened.kind == "snapshot" and happened.data["state"] == "sent":
-                return happened.data
+            data = happened.data
+            if happened.kind == "snapshot" and (data["state"], data["index"]) == ("sent", index):
+                return data
     raise RuntimeError("the leader went away")

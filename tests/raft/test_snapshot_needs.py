@@ -4,7 +4,7 @@ import pytest
 
 from node.raft.events import SnapshotSending
 from node.raft.installing import NEEDED_PATIENCE
-from node.raft.messages import InstallSnapshot
+from node.raft.messages import InstallSnapshot, Message
 from node.raft.ready import Envelope
 from tests.raft.cluster import HEARTBEAT_US, TIMEOUT_US, Cluster
 
@@ -41,6 +41,30 @@ def test_follower_under_load_and_compaction_needs_one_snapshot_and_no_more(keep:
     assert len(leader.of_type(SnapshotSending)) == 1
     assert leader.core.progress[3].state == "replicate"
     assert leader.core.log.base.index > leader.core.last_index - 40, "and the log stays short"
+
+
+def test_node_that_was_away_is_sent_the_newest_snapshot_alone() -> None:
+    cluster = behind()
+    cluster[3].crash()
+    cluster.run(2 * TIMEOUT_US)
+    sent: list[int] = []
+    cluster.propose("y")
+    cluster.run(HEARTBEAT_US)
+    cluster[1].take_snapshot()
+    cluster.run(HEARTBEAT_US)
+    cluster.propose("z")
+    newest = cluster[1].take_snapshot()
+
+    def look(src: int, dst: int, message: Message) -> bool:
+        if isinstance(message, InstallSnapshot):
+            sent.append(message.snapshot_index)
+        return False
+
+    cluster.drop = look
+    cluster[3].restart()
+    cluster.run(4 * TIMEOUT_US)
+    assert cluster[3].values == ["x", "y", "z"]
+    assert set(sent) == {newest.index}
 
 
 def test_follower_that_fell_silent_in_mid_snapshot_does_not_hold_back_the_log_for_ever() -> None:
