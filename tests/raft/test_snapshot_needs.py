@@ -45,6 +45,9 @@ def test_follower_under_load_and_compaction_needs_one_snapshot_and_no_more(keep:
 
 def test_node_that_was_away_is_sent_the_newest_snapshot_alone() -> None:
     cluster = behind()
+    cluster.drop = lambda src, dst, message: isinstance(message, InstallSnapshot)
+    cluster.run(2 * HEARTBEAT_US)
+    assert cluster[1].core.progress[3].transfer is not None, "it was offered one"
     cluster[3].crash()
     cluster.run(2 * TIMEOUT_US)
     sent: list[int] = []
