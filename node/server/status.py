@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from node.faults import LinkPolicy
-from node.machines.base import Describable, StateMachine
+from node.machines.base import Describable
 from node.raft.configuration import Configuration
 from node.raft.messages import LogEntry
 from node.raft.progress import Progress
@@ -175,10 +175,10 @@ def _progress(progress: Progress, now: int) -> dict[str, Any]:
     return document
 
 
-def entry_document(index: int, entry: LogEntry, machine: StateMachine) -> dict[str, Any]:
+def entry_document(index: int, entry: LogEntry, machine: object) -> dict[str, Any]:
     """One entry for people: what it is, how big, and what `machine` says that it does.
 
-    Of a machine that says nothing, how the command begins.
+    Of a machine that says nothing, or of none, how the command begins.
     """
     document: dict[str, Any] = {"index": index, "term": entry.term, "kind": "noop", "bytes": 0}
     if entry.entry is None:
@@ -201,7 +201,7 @@ def entry_document(index: int, entry: LogEntry, machine: StateMachine) -> dict[s
     }
 
 
-def _described(payload: bytes, machine: StateMachine) -> str | None:
+def _described(payload: bytes, machine: object) -> str | None:
     if not isinstance(machine, Describable) or len(payload) > DESCRIBED_BYTES_MAX:
         return None
     try:

@@ -224,20 +224,11 @@ def describer_of(folder: Path) -> Describer:
     return Describer(spec.machine, spec.machine_path)
 
 
-class _Silent:
-    """A machine that describes nothing."""
-
-    def apply(self, command: bytes, index: int) -> bytes:
-        raise NotImplementedError
-
-    def query(self, query: bytes) -> bytes:
-        raise NotImplementedError
-
-
-def _machine(spec: str, path: str) -> "StateMachine":
+def _machine(spec: str, path: str) -> "StateMachine | None":
+    """None for one that cannot be made here."""
     from node.machines.loading import MachineError, load_machine
 
     try:
         return load_machine(spec, path)
     except MachineError:
-        return _Silent()
+        return None
