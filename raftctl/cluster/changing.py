@@ -96,6 +96,8 @@ def change_members(cluster: Cluster, changes: Sequence[Change], deadline: float)
             error = _final(cluster, refusal)
         now = time.monotonic()
         if error is not None and (not error.retryable or now >= begin + PATIENCE_SECONDS):
+            if in_doubt:  # this attempt was refused, an earlier one may yet be carried out
+                error.outcome = "unknown"
             raise error
         if now >= deadline:
             raise _too_late(cluster, view, in_doubt)

@@ -83,7 +83,8 @@ def _id_for(cluster: Cluster, wanted: int | None, view: View) -> int:
     unfinished = [node_id for node_id in strangers if mark_of(cluster, node_id).exists()]
     if wanted is None and unfinished:
         return unfinished[0]
-    node_id = spec.free_id if wanted is None else wanted
+    free_id = max([spec.free_id, *(member + 1 for member in view.configuration.members)])
+    node_id = free_id if wanted is None else wanted
     name = f"n{node_id}"
     if node_id in unfinished:
         return node_id

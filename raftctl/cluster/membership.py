@@ -144,6 +144,8 @@ def replace(request: Request, old_selector: str, new_id: int | None) -> None:
             raise usage(f"{old_selector} means {len(chosen)} nodes", "name one")
         (old,) = chosen
         _check_members(request, seen, [old])
+        if new_id == old:
+            raise usage(f"n{old} cannot take its own place", "name another, or none")
         if new_id in seen.view.configuration.voters:
             raise usage(f"n{new_id} votes already", f"{cluster.line} members remove n{old}")
         if new_id is not None and new_id in seen.view.configuration.learners:

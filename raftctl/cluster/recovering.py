@@ -69,20 +69,36 @@ def recover(settings: Settings, selectors: Sequence[str]) -> int:
         settings, f"make {names(survivors)} {who} the cluster {cluster.name}", cluster.name
     )
     with changing(settings, cluster.name):
+        former_id = cluster.spec.cluster_id
         cluster = find_cluster(settings, cluster.name)
+        if cluster.spec.cluster_id != former_id or set(survivors) - cluster.processes.keys():
+            raise _changed(cluster, survivors, "the cluster was made anew meanwhile")
+        # Once more while they run: a quorum may have come back, which nobody sees afterwards.
+        now = look(cluster, survivors)
+        _check_same(settings, cluster, seen, now)
         output.note(f"stopping {cluster.name}")
         take_down(cluster, settings.timeout or STOP_SECONDS)
-        again = look(cluster, survivors, seen.survivors)
-        if again.choice.id != seen.choice.id and not settings.yes:
-            raise CliError(
-                "E_CHANGED",
-                "the nodes' data changed since it was shown, nothing was done",
-                Exit.PRECONDITION,
-                hint=f"{cluster.line} recover {names(survivors)} shows it again",
-            )
+        again = look(cluster, survivors, now.survivors)
+        for warning in again.warnings:
+            if warning not in seen.warnings:
+                output.warn(warning)
+        _check_same(settings, cluster, seen, again)
         document = _do(settings, cluster, again, describer)
     _show(settings, cluster, document)
     return Exit.OK
+
+
+def _check_same(settings: Settings, cluster: Cluster, shown: Situation, now: Situation) -> None:
+    """What was confirmed is what is done; -y confirms whatever there is."""
+    news = [each for each in now.warnings if COMMITTED in each and each not in shown.warnings]
+    if not settings.yes and (now.choice.id != shown.choice.id or news):
+        what = "the nodes' data changed since it was shown, nothing was done"
+        raise _changed(cluster, sorted(shown.survivors), what)
+
+
+def _changed(cluster: Cluster, survivors: Sequence[int], what: str) -> CliError:
+    hint = f"{cluster.line} recover {names(survivors)} shows it again, {cluster.line} up starts it"
+    return CliError("E_CHANGED", what, Exit.PRECONDITION, hint=hint)
 
 
 # -- looking ---------------------------------------------------------------------------------------
@@ -110,10 +126,16 @@ def look(
     choice = choose(list(chosen.values()))
     check_members(choice.configuration, survivors)
     alive = _alive(cluster, answers)
-    check_lost(choice.configuration, survivors, alive, _leader(answers), cluster.line)
+    # The members may have changed while a survivor was away: those of the newest log count.
+    logs = [*chosen.values(), *others.values()]
+    newest = max(logs, key=lambda log: (log.last_term, log.last_index)).configuration
+    check_lost(newest, survivors, alive, _leader(answers), cluster.line)
+    for log in logs:
+        if log.configuration.has_quorum(alive):
+            check_lost(log.configuration, survivors, alive, _leader(answers), cluster.line)
     warnings += _says_more(ahead_of(choice, others.values()), choice)
-    dead = sorted(others.keys() & choice.configuration.electorate - alive.keys())
-    if dead and choice.configuration.has_quorum({*survivors, *alive, *dead}):
+    dead = sorted(others.keys() & newest.electorate - alive.keys())
+    if dead and newest.has_quorum({*survivors, *alive, *dead}):
         warnings.append(
             f"the data of {names(dead)} is whole, though not running: {cluster.line} start "
             f"{names(dead)} would bring the quorum back, and nothing would be lost"
@@ -191,11 +213,12 @@ def _says_more(losses: Sequence[Loss], choice: Choice) -> Iterator[str]:
 
 
 NOTHING_SAID = ", which nobody was promised"
+COMMITTED = "are COMMITTED"
 
 
 def _what_becomes_of(loss: Loss, choice: Choice) -> str:
     if loss.committed >= loss.first:
-        return f", of which those up to {min(loss.committed, loss.last):,} are COMMITTED"
+        return f", of which those up to {min(loss.committed, loss.last):,} {COMMITTED}"
     ends = [(log.last_term, log.last_index) for log in (loss.log, choice.log)]
     return ", which clients may have been promised" if ends[0] > ends[1] else NOTHING_SAID
 

@@ -25,6 +25,7 @@ from node.server.run import StartError, open_stores
 from node.storage.base import CorruptionError
 from node.storage.inspection import read_database
 from node.storage.sqlite import SqliteStorage
+from raftctl.cluster import recovering
 from raftctl.cluster.directory import Cluster
 from raftctl.cluster.nodelogs import NodeLog, read_node
 from raftctl.cluster.recovering import recover
@@ -145,6 +146,53 @@ def test_joint_configuration_is_counted_in_both_halves(tmp_path: Path) -> None:
     assert "new voters n1 n4 n5 there are n1 n4: 2 of 3" in message
     recover(settings_of(tmp_path), ["n1", "n4"])
     assert [node.id for node in load_cluster(folder).nodes] == [1, 4]
+
+
+def test_quorum_is_counted_among_the_members_of_the_newest_log_not_of_the_survivors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """n1 was away while n2 and n3 were replaced: n4 and n5 are a working cluster."""
+    folder = make(tmp_path, 5)
+    before, after = Configuration(frozenset({1, 2, 3})), Configuration(frozenset({1, 4, 5}))
+    write(folder, 1, [LogEntry(1, before)])
+    for node_id in (4, 5):
+        write(folder, node_id, [LogEntry(1, before), LogEntry(2, after)], commit_index=2)
+    monkeypatch.setattr(recovering, "_alive", lambda *_: {4: "running", 5: "running"})
+    monkeypatch.setattr(recovering, "take_down", never)
+    assert refusal(tmp_path, "n1").code == "E_QUORUM"
+
+
+def never(*_: object) -> None:
+    raise AssertionError("nothing may be stopped")
+
+
+def test_quorum_that_comes_back_while_the_question_stands_stops_the_recovery(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path)
+    alive: dict[int, str] = {}
+    monkeypatch.setattr(recovering, "_alive", lambda *_: alive)
+    monkeypatch.setattr(recovering, "take_down", never)
+    monkeypatch.setattr(
+        recovering, "confirm_by_name", lambda *_: alive.update({2: "running", 3: "running"})
+    )
+    assert refusal(tmp_path, "n1").code == "E_QUORUM"
+
+
+def test_cluster_that_was_made_anew_while_the_question_stood_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make(tmp_path)
+
+    def make_anew(*_: object) -> None:
+        save_cluster(folder, replace(load_cluster(folder), cluster_id="another"))
+
+    monkeypatch.setattr(recovering, "take_down", never)
+    monkeypatch.setattr(recovering, "confirm_by_name", make_anew)
+    with pytest.raises(CliError) as caught:
+        recover(settings_of(tmp_path), ["n1"])
+    assert caught.value.code == "E_CHANGED"
+    assert load_cluster(folder).cluster_id == "another"
 
 
 # -- killed at any step ----------------------------------------------------------------------------
