@@ -9,7 +9,6 @@ from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from node.machines.base import Snapshotable
 from node.raft.configuration import Configuration
 from node.raft.core import RaftCore
 from node.raft.snapshot import Snapshot, SnapshotId
@@ -64,14 +63,12 @@ class _Asked(NamedTuple):
 class Snapshotting:
     """The snapshots of one replica."""
 
-    def __init__(
-        self, core: RaftCore, outbox: Outbox, policy: CompactionPolicy, since_bytes: int = 0
-    ) -> None:
+    def __init__(self, core: RaftCore, outbox: Outbox, policy: CompactionPolicy) -> None:
         self.policy = policy
         self._core = core
         self._outbox = outbox
         self._since = 0 if core.snapshot is None else core.snapshot.index
-        self._bytes_since = since_bytes
+        self._bytes_since = 0
         self._waiting: list[_Asked] = []
         self._next_write: WriteSnapshot | None = None
         self._next_load: LoadSnapshot | None = None
@@ -190,10 +187,6 @@ class Snapshotting:
         waiting, self._waiting = self._waiting, []
         for asked in waiting:
             self._outbox.fail(asked.ticket, "stopping", message, "unknown")
-
-
-def can_snapshot(machine: object) -> bool:
-    return isinstance(machine, Snapshotable)
 
 
 def _document(snapshot: Snapshot) -> dict[str, object]:
