@@ -1,0 +1,252 @@
+"""Everything of one run: the nodes, the network between them, the clients, and who watches."""
+
+from collections.abc import Callable, Collection, Hashable, Iterable
+from typing import Any
+
+from node.faults import LinkRule
+from node.raft.configuration import Change, Configuration
+from node.raft.events import Event
+from node.replica import Replica, Ticket
+from node.replica.compaction import CompactionPolicy
+from node.sim.client import Client, Habits
+from node.sim.clock import PPM, Clock
+from node.sim.host import Host, NodeSettings
+from node.sim.kernel import Kernel
+from node.sim.network import Network
+from node.sim.options import Options
+from node.sim.streams import stream
+from node.verify.observation import Observers
+from node.wire.codec import decode
+from node.wire.messages import Document, Failure, Propose, Read, ReadMode, WireMessage
+
+MS = 1000
+SECOND = 1_000_000
+CLUSTER_ID = "sim"
+CLOCK_START_US = 1_000_000_000
+"""No clock begins at zero."""
+
+Watcher = Callable[[int, Event], None]
+
+
+class World:
+    """A cluster in virtual time. `watch_with` makes the observers, given the nodes."""
+
+    def __init__(
+        self, seed: int, options: Options, watch_with: Callable[[dict[int, Host]], Observers]
+    ) -> None:
+        self.seed = seed
+        self.options = options
+        self.kernel = Kernel()
+        self.hosts: dict[int, Host] = {}
+        self.observers = watch_with(self.hosts)
+        self.network = Network(
+            self.kernel, seed, self._deliver, options.queue_max, options.ordered
+        )
+        self._background()
+        self.listeners: list[Watcher] = []
+        """Called with each thing that a core reports, and which node's it is."""
+        self._first = Configuration(
+            frozenset(range(1, options.nodes + 1)),
+            addresses=tuple((node_id, f"n{node_id}:1") for node_id in range(1, options.nodes + 1)),
+        )
+        self._settings = _settings(options)
+        for node_id in sorted(self._first.voters):
+            self.make_node(node_id, self._first)
+        self.clients = [self._client(number) for number in range(1, options.clients + 1)]
+
+    # -- nodes -------------------------------------------------------------------------------------
+    def make_node(self, node_id: int, first: Configuration | None = None) -> Host:
+        """A new node, not started; without `first` one that is to be added."""
+        rng = stream(self.seed, "clock", node_id)
+        drift = rng.randint(-self.options.clock_ppm, self.options.clock_ppm)
+        start = CLOCK_START_US + rng.randrange(SECOND)
+        host = Host(
+            node_id,
+            self.seed,
+            self.kernel,
+            Clock(self.kernel, start, PPM + drift),
+            first or Configuration(),
+            self._settings,
+            self.observers,
+            self._send,
+            self._reply,
+            self._tell,
+        )
+        self.hosts[node_id] = host
+        return host
+
+    def start_all(self) -> None:
+        for host in list(self.hosts.values()):
+            host.start()
+        for client in self.clients:
+            client.begin_later()
+
+    def crash(self, node_id: int) -> None:
+        self.hosts[node_id].crash()
+        self._disconnect(node_id)
+
+    def stop(self, node_id: int) -> None:
+        self.hosts[node_id].stop()
+        self._disconnect(node_id)
+
+    def _disconnect(self, node_id: int) -> None:
+        for client in self.clients:
+            client.broken(node_id)
+
+    @property
+    def leader(self) -> Host | None:
+        """Who leads the latest term, of those that run."""
+        leading = [each for each in self.hosts.values() if each.is_running and each.core.is_leader]
+        return max(leading, key=lambda host: host.core.term, default=None)
+
+    @property
+    def configuration(self) -> Configuration:
+        """Of whoever knows best."""
+        known = [host for host in self.hosts.values() if host.lives]
+        best = self.leader or max(
+            known, key=lambda host: (host.core.configuration_index, host.core.commit_index)
+        )
+        return best.core.configuration
+
+    # -- frames and events -------------------------------------------------------------------------
+    def _send(self, src: int, dst: int, kind: str, frame: bytes) -> None:
+        if dst in self.hosts:
+            self.network.send(src, dst, kind, frame)
+
+    def _deliver(self, src: int, dst: int, kind: str, frame: bytes) -> None:
+        self.kernel.note(frame)
+        self.hosts[dst].deliver(frame)
+
+    def _tell(self, node_id: int, event: Event) -> None:
+        for listener in self.listeners:
+            listener(node_id, event)
+
+    # -- clients and operators ---------------------------------------------------------------------
+    def _client(self, number: int) -> Client:
+        return Client(
+            number,
+            self.seed,
+            self.kernel,
+            self.hosts.keys(),
+            _habits(self.options),
+            self.observers,
+            self._ask,
+            self._last_applied,
+        )
+
+    def _last_applied(self, node_id: int) -> int | None:
+        host = self.hosts.get(node_id)
+        return None if host is None or not host.is_up else host.last_applied
+
+    def _ask(self, node_id: int, source: Hashable, data: bytes) -> bool:
+        host = self.hosts.get(node_id)
+        if host is None or not host.is_running:
+            return False
+        message = decode(data)
+
+        def request(replica: Replica, now: int) -> None:
+            if isinstance(message, Propose):
+                ticket = Ticket(source, message.id)
+                replica.submit(ticket, message.command, now, message.here)
+            elif isinstance(message, Read):
+                ticket = Ticket(source, message.id)
+                replica.read(ticket, message.query, message.mode, message.here, now)
+
+        host.request(request)
+        return True
+
+    def _reply(self, node_id: int, source: Any, message: WireMessage) -> None:  # noqa: ANN401
+        source.receive(node_id, message)
+
+    def operate(
+        self, node_id: int, do: Callable[[Replica, Ticket, int], None], then: "Then | None" = None
+    ) -> None:
+        """Ask a node for something as an operator does; `then` hears what came of it."""
+        ticket = Ticket(_Operator(then), 1)
+        self.hosts[node_id].request(lambda replica, now: do(replica, ticket, now))
+
+    def change_members(
+        self, node_id: int, changes: Collection[Change], then: "Then | None" = None
+    ) -> None:
+        self.operate(
+            node_id,
+            lambda replica, ticket, now: replica.change_membership(ticket, changes, now),
+            then,
+        )
+
+    # -- faults ------------------------------------------------------------------------------------
+    def _background(self) -> None:
+        options = self.options
+        self.network.set_background(
+            LinkRule(
+                0,
+                0,
+                0,
+                latency_ms=options.latency_ms,
+                jitter_ms=options.jitter_ms,
+                drop=options.drop,
+                duplicate=options.duplicate,
+                reorder=options.reorder,
+            )
+        )
+
+    def calm(self) -> None:
+        """All faults end, and the network becomes a good one."""
+        self.network.set_rules(())
+        options = self.options
+        self.network.set_background(
+            LinkRule(0, 0, 0, latency_ms=options.latency_ms, jitter_ms=options.jitter_ms)
+        )
+
+    def set_rules(self, rules: Iterable[LinkRule]) -> None:
+        self.network.set_rules(rules)
+
+
+Then = Callable[[int, Document | Failure], None]
+
+
+class _Operator:
+    """Who asked for one thing."""
+
+    def __init__(self, then: Then | None) -> None:
+        self._then = then
+
+    def receive(self, node_id: int, message: WireMessage) -> None:
+        assert isinstance(message, Document | Failure)
+        if self._then is not None:
+            self._then(node_id, message)
+
+
+def _settings(options: Options) -> NodeSettings:
+    return NodeSettings(
+        cluster_id=CLUSTER_ID,
+        election_timeout_us=options.election_timeout_ms * MS,
+        heartbeat_us=options.heartbeat_ms * MS,
+        pre_vote=options.pre_vote,
+        check_quorum=options.check_quorum,
+        append_entries_max=options.append_entries_max,
+        inflight_max=options.inflight_max,
+        snapshot_chunk_bytes=options.snapshot_chunk_bytes,
+        compaction=CompactionPolicy(options.snapshot_entries, 1 << 40, options.snapshot_tail),
+        disk_us=(round(options.disk_ms_min * MS), round(options.disk_ms_max * MS)),
+        snapshot_us=(0, options.snapshot_ms_max * MS),
+    )
+
+
+def _habits(options: Options) -> Habits:
+    gap_us = SECOND * max(options.clients, 1) // options.rate
+    modes: list[tuple[ReadMode, int]] = [("linearizable", 4)]
+    if options.lease_reads:
+        modes.append(("lease", 4))
+    if options.stale_reads:
+        modes.append(("stale", 2))
+    return Habits(
+        keys=options.keys,
+        gap_us=(gap_us // 2, gap_us * 3 // 2),
+        timeout_us=options.timeout_ms * MS,
+        latency_us=(20, 200),
+        loss=options.client_loss,
+        weights=(("put", 4), ("get", 4), ("cas", 2), ("delete", 1)),
+        modes=tuple(modes),
+        elsewhere=options.follower_reads,
+    )
