@@ -1,0 +1,154 @@
+"""One run from its beginning to its verdict: faults first, then the cluster has to get well."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from node.scenario.scenario import Scenario
+from node.scenario.schedule import End, Fire, Schedule
+from node.sim.acting import Actor, Fault
+from node.sim.coverage import Coverage
+from node.sim.host import Host
+from node.sim.liveness import get_well
+from node.sim.options import Options, changed
+from node.sim.trace import Line, Trace
+from node.sim.world import World
+from node.verify.observation import Observers, Violation
+
+Verdict = Literal["ok", "failed", "inconclusive"]
+
+
+@dataclass(slots=True)
+class Result:
+    """What came of a run. `invariant` and `text` say what was violated, `why` why there is no
+    verdict. `at_us` is when, in virtual microseconds.
+    """
+
+    seed: int
+    verdict: Verdict
+    digest: str
+    events: int
+    at_us: int
+    invariant: str = ""
+    text: str = ""
+    why: str = ""
+    coverage: Counter[str] = field(default_factory=Counter)
+    by_kind: Counter[str] = field(default_factory=Counter)
+    operations: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+
+
+Invariants = Callable[[dict[int, Host]], Iterable[object]]
+
+
+def simulate(
+    scenario: Scenario,
+    invariants: Invariants,
+    trace: Callable[[Line], None] | None = None,
+) -> Result:
+    """Run it. `trace` gets a line for each thing that happens. Raises OptionError."""
+    return Simulation(scenario, invariants, trace).run()
+
+
+class Simulation:
+    """A world and the scenario that is carried out in it."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        invariants: Invariants,
+        trace: Callable[[Line], None] | None = None,
+    ) -> None:
+        self.scenario = scenario
+        self.coverage = Coverage()
+        options = options_of(scenario)
+
+        def watch_with(hosts: dict[int, Host]) -> Observers:
+            return Observers([*invariants(hosts), self.coverage])
+
+        self.world = World(scenario.seed, options, watch_with)
+        self.trace = Trace(lambda: self.world.kernel.now, trace or _nowhere)
+        if trace is not None:
+            self.world.listeners.append(self.trace.tell)
+        self.world.listeners.append(self.coverage.tell)
+        self.actor = Actor(self.world, self.trace, self.coverage)
+        self._schedule = Schedule(scenario)
+        self._faults: dict[int, Fault | None] = {}
+
+    def run(self) -> Result:
+        try:
+            self.world.start_all()
+            self._carry_out()
+            self.trace.note("all faults end")
+            why = get_well(self.world)
+            if why is None:
+                for look in self.world.observers.finished:
+                    look(self.world.hosts)
+                why = "nothing was asked of it" if not self._operations()["ok"] else None
+        except Violation as violation:
+            self.trace.note("VIOLATION", violation.node_id or 0, what=str(violation))
+            result = self._result("failed")
+            result.invariant, result.text = violation.invariant, str(violation)
+            return result
+        except (AssertionError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+            result = self._result("failed")
+            result.invariant = "no_exceptions"
+            result.text = f"{type(error).__name__}: {error}"
+            self.trace.note("EXCEPTION", what=result.text)
+            return result
+        result = self._result("ok" if why is None else "inconclusive")
+        result.why = why or ""
+        return result
+
+    def _carry_out(self) -> None:
+        kernel, schedule = self.world.kernel, self._schedule
+        end = self.scenario.duration_us
+        while (at := schedule.next_at) is not None and at < end:
+            kernel.run(at)
+            for due in schedule.due(kernel.now):
+                match due:
+                    case Fire(step=step, number=number):
+                        self._faults[number] = self.actor.do(step.action, step.name)
+                    case End(number=number):
+                        fault = self._faults.pop(number, None)
+                        if fault is not None:
+                            self.actor.end(fault)
+        kernel.run(end)
+
+    def _operations(self) -> Counter[str]:
+        counts: Counter[str] = Counter()
+        for client in self.world.clients:
+            counts.update(client.counts)
+        return counts
+
+    def _result(self, verdict: Verdict) -> Result:
+        kernel = self.world.kernel
+        return Result(
+            self.scenario.seed,
+            verdict,
+            kernel.digest,
+            kernel.events,
+            kernel.now,
+            coverage=self.coverage.counts,
+            by_kind=Counter(dict(kernel.by_kind)),
+            operations=self._operations(),
+        )
+
+
+def options_of(scenario: Scenario) -> Options:
+    """The world that the scenario asks for. Raises OptionError."""
+    workload = scenario.workload
+    options = Options(
+        nodes=scenario.nodes,
+        clients=workload.clients,
+        rate=workload.rate_per_s,
+        keys=workload.keys,
+        duration_ms=scenario.duration_us // 1000,
+        timeout_ms=workload.timeout_us // 1000,
+    )
+    return changed(options, scenario.sim)
+
+
+def _nowhere(line: Line) -> None:
+    """Nobody reads."""
