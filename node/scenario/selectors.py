@@ -39,14 +39,17 @@ def resolve(selectors: Sequence[str], scene: Scene, rng: random.Random | None = 
     """
     if not selectors:
         raise SelectorError("which nodes?", "name them: n1 n2, leader, followers, all")
-    return _Resolution(scene, rng).words(selectors, ())
+    return _Resolution(scene, rng).words(selectors)
 
 
 def resolve_group(
     text: str, scene: Scene, others: Sequence[int] = (), rng: random.Random | None = None
 ) -> list[int]:
-    """One group, separated by commas; `rest` is all but `others` and what stands before it."""
-    return _Resolution(scene, rng).words([text], others)
+    """One group, separated by commas; `rest` is all but `others` and what stands before it.
+
+    `any` and its like are rather none of the others.
+    """
+    return _Resolution(scene, rng, others).words([text])
 
 
 def _tokens(texts: Sequence[str]) -> list[str]:
@@ -64,11 +67,12 @@ def _tokens(texts: Sequence[str]) -> list[str]:
 class _Resolution:
     scene: Scene
     rng: random.Random | None
+    others: Sequence[int] = ()
 
-    def words(self, texts: Sequence[str], others: Sequence[int]) -> list[int]:
+    def words(self, texts: Sequence[str]) -> list[int]:
         chosen: list[int] = []
         for token in _tokens(texts):
-            for node_id in self._token(token, [*others, *chosen]):
+            for node_id in self._token(token, [*self.others, *chosen]):
                 if node_id not in chosen:
                     chosen.append(node_id)
         return chosen
@@ -128,6 +132,7 @@ class _Resolution:
         """One of them, with a vote if there is one: a wiped node holds little, and cannot lead."""
         if not ids:
             raise NoSuchNodeError(f"there is no {what}")
+        ids = [node_id for node_id in ids if node_id not in self.others] or ids
         voting = set(self.scene.voters).difference(self.scene.wiped)
         preferred = [node_id for node_id in ids if node_id in voting] or ids
         return [preferred[0] if self.rng is None else self.rng.choice(preferred)]
