@@ -6,6 +6,7 @@ from functools import partial
 
 from node.faults import LinkRule
 from node.raft.configuration import AddLearner, Change, Configuration, Demote, Promote, Remove
+from node.raft.errors import ConfigurationError
 from node.replica import Replica, Ticket
 from node.scenario import actions
 from node.scenario.actions import Action
@@ -303,7 +304,20 @@ class Actor:
             actions.MembersDemote: Demote,
             actions.MembersRemove: Remove,
         }
-        self._try([kinds[type(action)](node_id) for node_id in ids])
+        changes: list[Change] = [kinds[type(action)](node_id) for node_id in ids]
+        self._check_quorum_stays(changes)
+        self._try(changes)
+
+    def _check_quorum_stays(self, changes: list[Change]) -> None:
+        """As `raftctl members` does: who is left has to be able to go on."""
+        configuration = self._world.configuration
+        lost = {host.id for host in self._world.hosts.values() if host.is_wiped or host.is_broken}
+        try:
+            target = configuration.changed(changes)
+        except ConfigurationError as error:
+            raise ScenarioError(str(error)) from error
+        if not target.has_quorum(target.electorate - lost):
+            raise ScenarioError("no quorum of those that are left has its disks")
 
     def _try(self, changes: list[Change]) -> None:
         """Until it is done, refused for good, or an operator has had enough."""
@@ -322,19 +336,27 @@ class Actor:
             return
 
         def then(node_id: int, answer: Document | Failure) -> None:
-            if isinstance(answer, Failure) and answer.code not in NO_SUCH_MEMBER:
+            what = ", ".join(map(_change_text, changes))
+            if isinstance(answer, Document):
+                self._trace.note("changed", node_id, what=what)
+                self._retire(changes)
+            elif answer.code in NO_SUCH_MEMBER:
+                self._trace.note("refused", node_id, what=what, why=answer.message)
+            else:
                 again = partial(self._attempt, changes, deadline)
                 world.kernel.after(RETRY_MS * MS, "fault", again)
-            else:
-                is_done = isinstance(answer, Document)
-                what = ", ".join(map(_change_text, changes))
-                why = {} if isinstance(answer, Document) else {"why": answer.message}
-                self._trace.note("changed" if is_done else "refused", node_id, what=what, **why)
 
         def change(replica: Replica, ticket: Ticket, now: int) -> None:
             replica.change_membership(ticket, changes, now)
 
         world.operate(leader.id, change, then)
+
+    def _retire(self, changes: list[Change]) -> None:
+        """Who was removed is stopped, or is forgotten about and goes on."""
+        for change in changes:
+            if isinstance(change, Remove) and self._random.random() < 0.5:
+                host = self._world.hosts[change.id]
+                self._world.kernel.after(RETRY_MS * MS, "fault", self._down, host, True)
 
 
 def _is_partition(fault: Fault) -> bool:

@@ -1,7 +1,7 @@
 """One run from its beginning to its verdict: faults first, then the cluster has to get well."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -14,6 +14,7 @@ from node.sim.liveness import get_well
 from node.sim.options import Options, changed
 from node.sim.trace import Line, Trace
 from node.sim.world import World
+from node.verify.invariants import every
 from node.verify.observation import Observers, Violation
 
 Verdict = Literal["ok", "failed", "inconclusive"]
@@ -39,16 +40,16 @@ class Result:
     faults: Counter[str] = field(default_factory=Counter)
 
 
-Invariants = Callable[[dict[int, Host]], Iterable[object]]
+Invariants = Callable[[dict[int, Host]], Observers]
 
 
 def simulate(
     scenario: Scenario,
-    invariants: Invariants,
     trace: Callable[[Line], None] | None = None,
+    invariants: Invariants = every,
 ) -> Result:
     """Run it. `trace` gets a line for each thing that happens. Raises OptionError."""
-    return Simulation(scenario, invariants, trace).run()
+    return Simulation(scenario, trace, invariants).run()
 
 
 class Simulation:
@@ -57,15 +58,15 @@ class Simulation:
     def __init__(
         self,
         scenario: Scenario,
-        invariants: Invariants,
         trace: Callable[[Line], None] | None = None,
+        invariants: Invariants = every,
     ) -> None:
         self.scenario = scenario
         self.coverage = Coverage()
         options = options_of(scenario)
 
         def watch_with(hosts: dict[int, Host]) -> Observers:
-            return Observers([*invariants(hosts), self.coverage])
+            return Observers([*invariants(hosts).invariants, self.coverage])
 
         self.world = World(scenario.seed, options, watch_with)
         self.trace = Trace(lambda: self.world.kernel.now, trace or _nowhere)
@@ -108,10 +109,10 @@ class Simulation:
             kernel.run(at)
             for due in schedule.due(kernel.now):
                 match due:
-                    case Fire(step=step, number=number):
-                        self._faults[number] = self.actor.do(step.action, step.name)
-                    case End(number=number):
-                        fault = self._faults.pop(number, None)
+                    case Fire(place, step):
+                        self._faults[place] = self.actor.do(step.action, step.name)
+                    case End(place):
+                        fault = self._faults.pop(place, None)
                         if fault is not None:
                             self.actor.end(fault)
         kernel.run(end)
