@@ -1,5 +1,6 @@
 """What a scenario's lines do to a simulated cluster: the words of `node.scenario`, carried out."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -45,8 +46,8 @@ class Actor:
 
     def __init__(self, world: World, trace: Trace, coverage: Coverage) -> None:
         self.faults: dict[str, Fault] = {}
-        self.skipped = 0
-        self.done = 0
+        self.done: Counter[str] = Counter()
+        """What was carried out, by the verb of its line; `skipped` is what could not be."""
         self._world = world
         self._trace = trace
         self._coverage = coverage
@@ -84,10 +85,10 @@ class Actor:
         try:
             fault = self._do(action, name)
         except ScenarioError as error:
-            self.skipped += 1
+            self.done["skipped"] += 1
             self._trace.note("skipped", line=str(action), why=str(error))
             return None
-        self.done += 1
+        self.done[_verb(action)] += 1
         return fault
 
     def _do(self, action: Action, name: str) -> Fault | None:
@@ -357,6 +358,16 @@ class Actor:
             if isinstance(change, Remove) and self._random.random() < 0.5:
                 host = self._world.hosts[change.id]
                 self._world.kernel.after(RETRY_MS * MS, "fault", self._down, host, True)
+
+
+def _verb(action: Action) -> str:
+    """partition, disk full, members add."""
+    words = str(action).split()
+    if isinstance(action, actions.Disk):
+        return f"disk {action.kind}"
+    if isinstance(action, actions.Clock):
+        return "clock jump" if action.jump_us else "clock rate"
+    return " ".join(words[:2]) if words[0] in ("members", "snapshot") else words[0]
 
 
 def _is_partition(fault: Fault) -> bool:

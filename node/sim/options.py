@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 from node.sim.streams import stream
 
+FORMAT = 1
+"""Stands in every plan that is written. A change that makes another run of the same seed raises it.
+"""
 NODES_MAX = 9
 CLIENTS_MAX = 64
 
@@ -139,4 +142,4 @@ def _some(rng: random.Random, is_wanted: bool, most: float) -> float:
 
 def values_of(options: Options) -> dict[str, int | float | bool | str]:
     """By name, as a scenario file holds them; the inverse is `changed`."""
-    return dataclasses.asdict(options)
+    return {"format": FORMAT, **dataclasses.asdict(options)}

@@ -7,9 +7,9 @@ quiet between them, since a cluster that never gets to work never does anything 
 import random
 from collections.abc import Callable
 
+from node.faults import LinkRule
 from node.scenario import actions
 from node.scenario.actions import Action
-from node.faults import LinkRule
 from node.scenario.scenario import Scenario, Step, Workload
 from node.scenario.when import At
 from node.sim.options import Options, draw, values_of

@@ -5,13 +5,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from node.scenario.background import expand
 from node.scenario.scenario import Scenario
 from node.scenario.schedule import End, Fire, Schedule
 from node.sim.acting import Actor, Fault
 from node.sim.coverage import Coverage
 from node.sim.host import Host
+from node.sim.kernel import Kind
 from node.sim.liveness import get_well
-from node.sim.options import Options, changed
+from node.sim.options import FORMAT, OptionError, Options, changed
+from node.sim.planning import plan
+from node.sim.streams import stream
 from node.sim.trace import Line, Trace
 from node.sim.world import World
 from node.verify.invariants import every
@@ -35,7 +39,7 @@ class Result:
     text: str = ""
     why: str = ""
     coverage: Counter[str] = field(default_factory=Counter)
-    by_kind: Counter[str] = field(default_factory=Counter)
+    by_kind: Counter[Kind] = field(default_factory=Counter)
     operations: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
 
@@ -50,6 +54,11 @@ def simulate(
 ) -> Result:
     """Run it. `trace` gets a line for each thing that happens. Raises OptionError."""
     return Simulation(scenario, trace, invariants).run()
+
+
+def simulate_seed(seed: int) -> Result:
+    """The run of a seed."""
+    return simulate(plan(seed))
 
 
 class Simulation:
@@ -74,7 +83,7 @@ class Simulation:
             self.world.listeners.append(self.trace.tell)
         self.world.listeners.append(self.coverage.tell)
         self.actor = Actor(self.world, self.trace, self.coverage)
-        self._schedule = Schedule(scenario)
+        self._schedule = Schedule(expand(scenario, stream(scenario.seed, "background")))
         self._faults: dict[int, Fault | None] = {}
 
     def run(self) -> Result:
@@ -132,13 +141,20 @@ class Simulation:
             kernel.events,
             kernel.now,
             coverage=self.coverage.counts,
-            by_kind=Counter(dict(kernel.by_kind)),
+            by_kind=kernel.by_kind,
             operations=self._operations(),
+            faults=self.actor.done,
         )
 
 
 def options_of(scenario: Scenario) -> Options:
-    """The world that the scenario asks for. Raises OptionError."""
+    """The world that the scenario asks for. Raises OptionError, also for one that was written by a
+    version in which the same seed was another run.
+    """
+    sim = dict(scenario.sim)
+    made_in = sim.pop("format", FORMAT)
+    if made_in != FORMAT:
+        raise OptionError(f"format {made_in} is another version's: this one replays {FORMAT}")
     workload = scenario.workload
     options = Options(
         nodes=scenario.nodes,
@@ -148,7 +164,7 @@ def options_of(scenario: Scenario) -> Options:
         duration_ms=scenario.duration_us // 1000,
         timeout_ms=workload.timeout_us // 1000,
     )
-    return changed(options, scenario.sim)
+    return changed(options, sim)
 
 
 def _nowhere(line: Line) -> None:

@@ -21,17 +21,22 @@ class Line(NamedTuple):
 
     @property
     def text(self) -> str:
-        """   12.345678  n2    leader     term 3  votes n1,n2"""
+        """12.345678  n2    leader     term 3  votes n1,n2"""
         who = node_name(self.node) if self.node else "-"
         term = f"term {self.term}" if self.term else ""
         data = "  ".join(f"{name} {value}" for name, value in self.data.items())
         at = f"{self.time // SECOND:5}.{self.time % SECOND:06}"
-        return f"{at}  {who:4} {self.kind:10} {term:8} {data}".rstrip()
+        return f"{at}  {who:4} {self.kind:15} {term:8} {data}".rstrip()
 
     @property
     def json(self) -> str:
-        document = {"time_us": self.time, "node": node_name(self.node) if self.node else None}
-        document |= {"kind": self.kind, "term": self.term, "data": self.data}
+        document = {
+            "time_us": self.time,
+            "node": node_name(self.node) if self.node else None,
+            "kind": self.kind,
+            "term": self.term,
+            "data": self.data,
+        }
         return json.dumps(document, separators=(",", ":"))
 
 
