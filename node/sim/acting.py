@@ -201,10 +201,11 @@ class Actor:
     def _disturb(self, host: Host, action: actions.Disk | actions.Clock) -> None:
         if isinstance(action, actions.Clock):
             self._coverage.met("clock off")
-            if action.jump_us:
-                host.clock.jump(action.jump_us)
+            jump_us, rate_ppm = action.jump_us, round(action.rate * PPM)
+            if jump_us:
+                host.change_clock(lambda clock: clock.jump(jump_us))
             else:
-                host.clock.run_at(round(action.rate * PPM))
+                host.change_clock(lambda clock: clock.run_at(rate_ppm))
             return
         faults = host.disk.faults
         match action.kind:
@@ -256,7 +257,7 @@ class Actor:
                     self._up(host)  # if its disk ended it
             case actions.Clock():
                 for host in hosts:
-                    host.clock.run_at(PPM)
+                    host.change_clock(lambda clock: clock.run_at(PPM))
             case _:
                 self._set_rules()
 

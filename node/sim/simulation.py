@@ -133,7 +133,9 @@ class Simulation:
         return counts
 
     def _result(self, verdict: Verdict) -> Result:
-        kernel = self.world.kernel
+        kernel, stats = self.world.kernel, self.world.network.stats
+        self.coverage.met("message lost", stats.dropped)
+        self.coverage.met("message doubled", stats.duplicated)
         return Result(
             self.scenario.seed,
             verdict,

@@ -11,10 +11,11 @@ from node.replica.compaction import CompactionPolicy
 from node.sim.client import Client, Habits
 from node.sim.clock import PPM, Clock
 from node.sim.disk import DiskFaults
-from node.sim.host import Host, NodeSettings, Pace
+from node.sim.host import Host, NodeSettings
 from node.sim.kernel import Kernel
 from node.sim.network import Network
 from node.sim.options import Options
+from node.sim.process import Pace
 from node.sim.streams import stream
 from node.verify.observation import Observers
 from node.wire.codec import decode
@@ -200,7 +201,7 @@ class World:
         for host in self.hosts.values():
             host.disk.faults = DiskFaults()
             host.hurry()
-            host.clock.run_at(PPM)
+            host.change_clock(lambda clock: clock.run_at(PPM))
             if host.is_paused:
                 host.resume()
 
