@@ -79,6 +79,8 @@ class Client:
         """The node that the request under way is for."""
         self._answered_by: int | None = None
         self._written = 0
+        self.last: Operation | None = None
+        """What it asked last."""
         self._seen: dict[str, bytes | None] = {}
 
     def _new_session(self) -> Sequences:
@@ -122,7 +124,7 @@ class Client:
         now = self._kernel.now
         self._number = 0 if kind == "get" else self._sequences.take()
         operation = Operation(self.id, self._number, kind, key, value, expected, mode, now)
-        self._operation = operation
+        self._operation = self.last = operation
         self._call = Call(
             self._nodes,
             self._answered_by,
@@ -147,10 +149,10 @@ class Client:
             return
         self._request_id += 1
         if isinstance(step, Pause):
-            until = round(step.until * SECOND)
+            until = int(step.until * SECOND) + 1
             self._kernel.at(until, "client", self._wake, self._request_id)
             return
-        until = round(step.until * SECOND)
+        until = int(step.until * SECOND) + 1
         self._asked = step.node_id
         self._kernel.after(self._latency(), "client", self._arrive, self._request_id, step.node_id)
         self._kernel.at(until, "client", self._silent, self._request_id, step.node_id)
@@ -189,9 +191,7 @@ class Client:
     def broken(self, node_id: int) -> None:
         """The connection to a node that died is gone."""
         if self._call is not None:
-            self._kernel.after(
-                self._latency(), "client", self._broken, self._request_id, node_id
-            )
+            self._kernel.after(self._latency(), "client", self._broken, self._request_id, node_id)
 
     def _broken(self, request_id: int, node_id: int) -> None:
         if request_id == self._request_id and self._asked == node_id:

@@ -23,11 +23,16 @@ class DiskFaults:
 
     is_full: bool = False
     fails: bool = False
-    """The next flush does."""
-    is_hanging: bool = False
-    """No flush ends."""
+    """Each flush does."""
+    stall_us: int = 0
+    """What the next flush takes more than usual."""
     slow_us: int = 0
-    """What each flush takes more than usual."""
+    """What each of them takes more."""
+
+    def take_delay(self) -> int:
+        """What a flush that begins now takes more."""
+        stall_us, self.stall_us = self.stall_us, 0
+        return stall_us + self.slow_us
 
 
 class SimDisk:
@@ -80,7 +85,6 @@ class SimDisk:
         if self.faults.is_full:
             return DiskFullError("no space is left")
         if self.faults.fails:
-            self.faults.fails = False
             return StorageError("input/output error")
         saving(ready)
         self.storage.save(ready)

@@ -14,7 +14,7 @@ from node.raft.errors import RemoteProtocolError
 from node.raft.events import Event, LeaderElected, LogTruncated, SnapshotDamaged
 from node.raft.messages import Message
 from node.raft.ready import Chunk, Envelope, Ready
-from node.raft.snapshot import Snapshot, SnapshotId
+from node.raft.snapshot import Snapshot
 from node.replica import Replica
 from node.replica.compaction import CompactionPolicy
 from node.replica.snapshotting import Job, LoadSnapshot
@@ -53,14 +53,21 @@ class NodeSettings:
     heartbeat_us: int
     pre_vote: bool
     check_quorum: bool
-    append_entries_max: int
+    append_bytes_max: int
     inflight_max: int
     snapshot_chunk_bytes: int
     compaction: CompactionPolicy
+    pace: "Pace"
+
+
+@dataclass(slots=True)
+class Pace:
+    """How long things take, at least and at most, in microseconds; it may change in a run."""
+
     disk_us: tuple[int, int]
-    """What a flush takes, at least and at most."""
+    """A flush."""
     snapshot_us: tuple[int, int]
-    """What it takes to write a snapshot, or to load one."""
+    """To write a snapshot, or to load one."""
 
 
 class Host:
@@ -168,7 +175,7 @@ class Host:
             heartbeat_us=settings.heartbeat_us,
             pre_vote=settings.pre_vote,
             check_quorum=settings.check_quorum,
-            append_entries_max=settings.append_entries_max,
+            append_bytes_max=settings.append_bytes_max,
             inflight_max=settings.inflight_max,
             snapshot_chunk_bytes=settings.snapshot_chunk_bytes,
             snapshot_window_bytes=4 * settings.snapshot_chunk_bytes,
@@ -265,9 +272,8 @@ class Host:
         """Do all that there is to do now."""
         replica = self.replica
         self._take_in(replica, self.clock.now())
-        while self.is_running:
-            self._look_at_disk()
-            if not self.is_running:
+        while True:
+            if not self._look_at_disk():
                 return
             self._look_at_snapshots()
             if self._writing is None and (ready := replica.ready()) is not None:
@@ -336,7 +342,8 @@ class Host:
     def _flush(self, ready: Ready) -> None:
         self.disk.begin(ready)
         self._began_at = self.clock.now()
-        delay = self._disk_random.randint(*self._settings.disk_us) + self.disk.faults.slow_us
+        delay = self._disk_random.randint(*self._settings.pace.disk_us)
+        delay += self.disk.faults.take_delay()
         self._kernel.after(delay, "disk", self._flushed, self.lives, ready.seq)
 
     def _flushed(self, life: int, seq: int) -> None:
@@ -344,7 +351,7 @@ class Host:
         writing = self._writing
         if life != self.lives or not self.is_running or writing is None or writing.seq != seq:
             return
-        if self.disk.under_way is None or self.disk.faults.is_hanging:
+        if self.disk.under_way is None:
             return
         snapshot_error = self.disk.put_received(writing)
         error = self.disk.end(self._saving)
@@ -358,9 +365,8 @@ class Host:
         if not self.is_paused:
             self.turn()
 
-    def unhang(self) -> None:
-        """The disk goes on."""
-        self.disk.faults.is_hanging = False
+    def hurry(self) -> None:
+        """The flush under way ends now, however long it was to take."""
         if self.is_running and self._writing is not None and self.disk.under_way is not None:
             self._kernel.after(0, "disk", self._flushed, self.lives, self._writing.seq)
 
@@ -368,10 +374,11 @@ class Host:
         for look in self._observers.saving:
             look(self, ready)
 
-    def _look_at_disk(self) -> None:
+    def _look_at_disk(self) -> bool:
+        """What became of the flush under way. False: the disk failed, and the node with it."""
         writing = self._writing
         if writing is None:
-            return
+            return True
         now = self.clock.now()
         outcome, self._outcome = self._outcome, False
         if outcome is True:
@@ -388,6 +395,7 @@ class Host:
             for look in self._observers.disk_failed:
                 look(self)
             self.crash()
+            return False
         elif self._retry_at is not None:
             if now >= self._retry_at:
                 self._retry_at = None
@@ -395,6 +403,7 @@ class Host:
         elif now >= self._stalls_at:
             self._is_stalled = True
             self.replica.disk_stalls(now)
+        return True
 
     @property
     def _stalls_at(self) -> int:
@@ -409,7 +418,7 @@ class Host:
             self.disk.snapshots.keep(self.replica.kept_snapshots)
         if self._job is None and (job := self.replica.take_job()) is not None:
             self._job = job
-            delay = self._disk_random.randint(*self._settings.snapshot_us)
+            delay = self._disk_random.randint(*self._settings.pace.snapshot_us)
             self._kernel.after(delay, "snapshot", self._job_done, self.lives, job)
 
     def _job_done(self, life: int, job: Job) -> None:

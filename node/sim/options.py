@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 from node.sim.streams import stream
 
+FORMAT = 1
+"""Stands in every plan that is written. A change that makes another run of the same seed raises it.
+"""
 NODES_MAX = 9
 CLIENTS_MAX = 64
 
@@ -39,7 +42,8 @@ class Options:
     stale_reads: bool = False
     follower_reads: float = 0.1
     """How often a client asks one node, whoever leads."""
-    append_entries_max: int = 64
+    append_bytes_max: int = 1 << 20
+    """Of one append, which holds at least one entry."""
     inflight_max: int = 64
     snapshot_entries: int = 100
     """0: none is taken."""
@@ -110,7 +114,7 @@ def draw(seed: int) -> Options:
         lease_reads=lease_reads,
         stale_reads=rng.random() < 0.3,
         follower_reads=rng.choice([0.0, 0.1, 0.5]),
-        append_entries_max=rng.choice([1, 2, 8, 64]),
+        append_bytes_max=rng.choice([1, 200, 1000, 1 << 20]),
         inflight_max=rng.choice([1, 2, 8, 64]),
         snapshot_entries=0 if rng.random() < 0.15 else rng.randint(20, 300),
         snapshot_tail=rng.choice([0, 0, 5, 20, 100]),
@@ -134,3 +138,8 @@ def _some(rng: random.Random, is_wanted: bool, most: float) -> float:
     """From 0 to `most`, small values more often."""
     value = rng.random() ** 2 * most
     return value if is_wanted else 0.0
+
+
+def values_of(options: Options) -> dict[str, int | float | bool | str]:
+    """By name, as a scenario file holds them; the inverse is `changed`."""
+    return {"format": FORMAT, **dataclasses.asdict(options)}

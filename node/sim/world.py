@@ -1,6 +1,6 @@
 """Everything of one run: the nodes, the network between them, the clients, and who watches."""
 
-from collections.abc import Callable, Collection, Hashable, Iterable
+from collections.abc import Callable, Collection, Hashable
 from typing import Any
 
 from node.faults import LinkRule
@@ -10,7 +10,8 @@ from node.replica import Replica, Ticket
 from node.replica.compaction import CompactionPolicy
 from node.sim.client import Client, Habits
 from node.sim.clock import PPM, Clock
-from node.sim.host import Host, NodeSettings
+from node.sim.disk import DiskFaults
+from node.sim.host import Host, NodeSettings, Pace
 from node.sim.kernel import Kernel
 from node.sim.network import Network
 from node.sim.options import Options
@@ -24,6 +25,9 @@ SECOND = 1_000_000
 CLUSTER_ID = "sim"
 CLOCK_START_US = 1_000_000_000
 """No clock begins at zero."""
+
+CALM_LATENCY_MS = 0.2
+CALM_DISK_US = (50, 200)
 
 Watcher = Callable[[int, Event], None]
 
@@ -39,9 +43,7 @@ class World:
         self.kernel = Kernel()
         self.hosts: dict[int, Host] = {}
         self.observers = watch_with(self.hosts)
-        self.network = Network(
-            self.kernel, seed, self._deliver, options.queue_max, options.ordered
-        )
+        self.network = Network(self.kernel, seed, self._deliver, options.queue_max, options.ordered)
         self._background()
         self.listeners: list[Watcher] = []
         """Called with each thing that a core reports, and which node's it is."""
@@ -52,7 +54,7 @@ class World:
         self._settings = _settings(options)
         for node_id in sorted(self._first.voters):
             self.make_node(node_id, self._first)
-        self.clients = [self._client(number) for number in range(1, options.clients + 1)]
+        self.clients = [self.make_client(number) for number in range(1, options.clients + 1)]
 
     # -- nodes -------------------------------------------------------------------------------------
     def make_node(self, node_id: int, first: Configuration | None = None) -> Host:
@@ -122,7 +124,7 @@ class World:
             listener(node_id, event)
 
     # -- clients and operators ---------------------------------------------------------------------
-    def _client(self, number: int) -> Client:
+    def make_client(self, number: int) -> Client:
         return Client(
             number,
             self.seed,
@@ -191,15 +193,16 @@ class World:
         )
 
     def calm(self) -> None:
-        """All faults end, and the network becomes a good one."""
+        """All faults end, and network and disks become good ones. Who is down stays down."""
         self.network.set_rules(())
-        options = self.options
-        self.network.set_background(
-            LinkRule(0, 0, 0, latency_ms=options.latency_ms, jitter_ms=options.jitter_ms)
-        )
-
-    def set_rules(self, rules: Iterable[LinkRule]) -> None:
-        self.network.set_rules(rules)
+        self.network.set_background(LinkRule(0, 0, 0, latency_ms=CALM_LATENCY_MS))
+        self._settings.pace.disk_us = self._settings.pace.snapshot_us = CALM_DISK_US
+        for host in self.hosts.values():
+            host.disk.faults = DiskFaults()
+            host.hurry()
+            host.clock.run_at(PPM)
+            if host.is_paused:
+                host.resume()
 
 
 Then = Callable[[int, Document | Failure], None]
@@ -224,12 +227,14 @@ def _settings(options: Options) -> NodeSettings:
         heartbeat_us=options.heartbeat_ms * MS,
         pre_vote=options.pre_vote,
         check_quorum=options.check_quorum,
-        append_entries_max=options.append_entries_max,
+        append_bytes_max=options.append_bytes_max,
         inflight_max=options.inflight_max,
         snapshot_chunk_bytes=options.snapshot_chunk_bytes,
         compaction=CompactionPolicy(options.snapshot_entries, 1 << 40, options.snapshot_tail),
-        disk_us=(round(options.disk_ms_min * MS), round(options.disk_ms_max * MS)),
-        snapshot_us=(0, options.snapshot_ms_max * MS),
+        pace=Pace(
+            (round(options.disk_ms_min * MS), round(options.disk_ms_max * MS)),
+            (0, options.snapshot_ms_max * MS),
+        ),
     )
 
 

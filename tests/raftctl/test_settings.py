@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from node.scenario.tomllines import line_of
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.settings import Settings, make_settings
-from raftctl.tomllines import line_of
 
 
 @pytest.fixture

@@ -2,10 +2,11 @@
 
 import re
 import tomllib
+from collections import Counter
 
 _PART = r"""(?:"[^"\n]*"|'[^'\n]*'|[A-Za-z0-9_-]+)"""
 _KEY = rf"{_PART}(?:[ \t]*\.[ \t]*{_PART})*"
-_HEADER = re.compile(rf"\s*\[\[?[ \t]*({_KEY})[ \t]*\]")
+_HEADER = re.compile(rf"\s*\[(\[?)[ \t]*({_KEY})[ \t]*\]")
 _ASSIGNMENT = re.compile(rf"\s*({_KEY})[ \t]*=[ \t]*")
 _INLINE = re.compile(rf"[{{,][ \t]*({_KEY})[ \t]*=")
 
@@ -13,12 +14,19 @@ Path = tuple[str, ...]
 
 
 def line_of(text: str, key: str) -> int | None:
-    """The line of a dotted key or table, from 1; None where it cannot be found."""
+    """The line of a dotted key or table, from 1; None where it cannot be found.
+
+    In `step.2.when`, 2 is the third `[[step]]`.
+    """
     wanted = tuple(key.split("."))
     table: Path = ()
+    seen: Counter[Path] = Counter()
     for number, line in enumerate(text.splitlines(), 1):
         if header := _HEADER.match(line):
-            table = _parts(header[1])
+            table = _parts(header[2])
+            if header[1]:
+                seen[table] += 1
+                table = (*table, str(seen[table] - 1))
             found = [table]
         elif assignment := _ASSIGNMENT.match(line):
             path = table + _parts(assignment[1])

@@ -1,0 +1,171 @@
+"""One run from its beginning to its verdict: faults first, then the cluster has to get well."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from node.scenario.background import expand
+from node.scenario.scenario import Scenario
+from node.scenario.schedule import End, Fire, Schedule
+from node.sim.acting import Actor, Fault
+from node.sim.coverage import Coverage
+from node.sim.host import Host
+from node.sim.kernel import Kind
+from node.sim.liveness import get_well
+from node.sim.options import FORMAT, OptionError, Options, changed
+from node.sim.planning import plan
+from node.sim.streams import stream
+from node.sim.trace import Line, Trace
+from node.sim.world import World
+from node.verify.invariants import every
+from node.verify.observation import Observers, Violation
+
+Verdict = Literal["ok", "failed", "inconclusive"]
+
+
+@dataclass(slots=True)
+class Result:
+    """What came of a run. `invariant` and `text` say what was violated, `why` why there is no
+    verdict. `at_us` is when, in virtual microseconds.
+    """
+
+    seed: int
+    verdict: Verdict
+    digest: str
+    events: int
+    at_us: int
+    invariant: str = ""
+    text: str = ""
+    why: str = ""
+    coverage: Counter[str] = field(default_factory=Counter)
+    by_kind: Counter[Kind] = field(default_factory=Counter)
+    operations: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+
+
+Invariants = Callable[[dict[int, Host]], Observers]
+
+
+def simulate(
+    scenario: Scenario,
+    trace: Callable[[Line], None] | None = None,
+    invariants: Invariants = every,
+) -> Result:
+    """Run it. `trace` gets a line for each thing that happens. Raises OptionError."""
+    return Simulation(scenario, trace, invariants).run()
+
+
+def simulate_seed(seed: int) -> Result:
+    """The run of a seed."""
+    return simulate(plan(seed))
+
+
+class Simulation:
+    """A world and the scenario that is carried out in it."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        trace: Callable[[Line], None] | None = None,
+        invariants: Invariants = every,
+    ) -> None:
+        self.scenario = scenario
+        self.coverage = Coverage()
+        options = options_of(scenario)
+
+        def watch_with(hosts: dict[int, Host]) -> Observers:
+            return Observers([*invariants(hosts).invariants, self.coverage])
+
+        self.world = World(scenario.seed, options, watch_with)
+        self.trace = Trace(lambda: self.world.kernel.now, trace or _nowhere)
+        if trace is not None:
+            self.world.listeners.append(self.trace.tell)
+        self.world.listeners.append(self.coverage.tell)
+        self.actor = Actor(self.world, self.trace, self.coverage)
+        self._schedule = Schedule(expand(scenario, stream(scenario.seed, "background")))
+        self._faults: dict[int, Fault | None] = {}
+
+    def run(self) -> Result:
+        try:
+            self.world.start_all()
+            self._carry_out()
+            self.trace.note("all faults end")
+            why = get_well(self.world)
+            if why is None:
+                for look in self.world.observers.finished:
+                    look(self.world.hosts)
+                why = "nothing was asked of it" if not self._operations()["ok"] else None
+        except Violation as violation:
+            self.trace.note("VIOLATION", violation.node_id or 0, what=str(violation))
+            result = self._result("failed")
+            result.invariant, result.text = violation.invariant, str(violation)
+            return result
+        except (AssertionError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+            result = self._result("failed")
+            result.invariant = "no_exceptions"
+            result.text = f"{type(error).__name__}: {error}"
+            self.trace.note("EXCEPTION", what=result.text)
+            return result
+        result = self._result("ok" if why is None else "inconclusive")
+        result.why = why or ""
+        return result
+
+    def _carry_out(self) -> None:
+        kernel, schedule = self.world.kernel, self._schedule
+        end = self.scenario.duration_us
+        while (at := schedule.next_at) is not None and at < end:
+            kernel.run(at)
+            for due in schedule.due(kernel.now):
+                match due:
+                    case Fire(place, step):
+                        self._faults[place] = self.actor.do(step.action, step.name)
+                    case End(place):
+                        fault = self._faults.pop(place, None)
+                        if fault is not None:
+                            self.actor.end(fault)
+        kernel.run(end)
+
+    def _operations(self) -> Counter[str]:
+        counts: Counter[str] = Counter()
+        for client in self.world.clients:
+            counts.update(client.counts)
+        return counts
+
+    def _result(self, verdict: Verdict) -> Result:
+        kernel = self.world.kernel
+        return Result(
+            self.scenario.seed,
+            verdict,
+            kernel.digest,
+            kernel.events,
+            kernel.now,
+            coverage=self.coverage.counts,
+            by_kind=kernel.by_kind,
+            operations=self._operations(),
+            faults=self.actor.done,
+        )
+
+
+def options_of(scenario: Scenario) -> Options:
+    """The world that the scenario asks for. Raises OptionError, also for one that was written by a
+    version in which the same seed was another run.
+    """
+    sim = dict(scenario.sim)
+    made_in = sim.pop("format", FORMAT)
+    if made_in != FORMAT:
+        raise OptionError(f"format {made_in} is another version's: this one replays {FORMAT}")
+    workload = scenario.workload
+    options = Options(
+        nodes=scenario.nodes,
+        clients=workload.clients,
+        rate=workload.rate_per_s,
+        keys=workload.keys,
+        duration_ms=scenario.duration_us // 1000,
+        timeout_ms=workload.timeout_us // 1000,
+    )
+    return changed(options, sim)
+
+
+def _nowhere(line: Line) -> None:
+    """Nobody reads."""
