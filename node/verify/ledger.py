@@ -99,6 +99,20 @@ class Ledger:
                 return placed.configuration
         return None
 
+    def first_difference(self, first_index: int, entries: Sequence[LogEntry]) -> int | None:
+        """The lowest index at which another entry than one of `entries` is committed."""
+        skipped = max(self.base + 1 - first_index, 0)
+        at = first_index + skipped - self.base - 1
+        terms, hashes = self._terms, self._hashes
+        for term, payload in entries[skipped:] if skipped else entries:
+            if at >= len(terms):
+                return None
+            found = crc32(payload) if type(payload) is bytes else hash_of(payload)
+            if terms[at] != term or hashes[at] != found:
+                return self.base + 1 + at
+            at += 1
+        return None
+
     # -- what happens ------------------------------------------------------------------------------
     def founded(self, configuration: Configuration) -> None:
         """The members that the cluster was made with."""
