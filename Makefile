@@ -3,6 +3,8 @@
 
 PYTHON ?= python3
 PYTEST_ARGS ?=
+# Of `make mutants`: how many processes.
+JOBS ?= 2
 UV_VERSION := 0.13.9
 
 VENV := .venv
@@ -28,7 +30,7 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test lint types unit e2e docs format lock clean stale
+.PHONY: help setup demo test lint types unit e2e mutants docs format lock clean stale
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -57,6 +59,9 @@ unit: $(STAMP) ## the tests that start no node processes
 
 e2e: $(STAMP) ## the tests with real node processes
 	@$(BIN)/python -m pytest -m e2e $(PYTEST_ARGS)
+
+mutants: $(STAMP) ## plant known bugs one at a time: the simulator has to find each
+	@$(BIN)/python -m tests.mutants.gate --jobs $(JOBS)
 
 docs: $(DOCS_STAMP) ## the documentation, as build/site; a warning is an error
 	@echo "docs: mkdocs build --strict"

@@ -18,9 +18,15 @@ from node.client.session import Call, Pause, Sequences
 from node.machines import kv
 from node.sim.kernel import Kernel
 from node.sim.streams import stream
-from node.verify.observation import Kind, Observers, Operation
+from node.verify.observation import Kind, Observers, Operation, Violation
 from node.wire.codec import decode, encode
-from node.wire.envelope import ApplyError, SessionExpiredError, read_result, seal
+from node.wire.envelope import (
+    ApplyError,
+    EnvelopeError,
+    SessionExpiredError,
+    read_result,
+    seal,
+)
 from node.wire.messages import Answer, Applied, Failure, Propose, Read, ReadMode, WireMessage
 
 SECOND = 1_000_000
@@ -249,6 +255,9 @@ class Client:
             self._go_on()
         except ApplyError as error:
             raise AssertionError(f"a legal command was refused: {error}") from error
+        except EnvelopeError as error:
+            text = f"acknowledges entry {message.index} to client {self.id} with {error}"
+            raise Violation("client_oracle", node_id, text) from error
         else:
             self._end("ok", node_id, message.index, kv.decode_result(body))
 
