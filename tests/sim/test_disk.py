@@ -1,6 +1,7 @@
 """What a simulated disk keeps: all that was promised, and of a batch all or nothing."""
 
 import random
+from functools import partial
 
 import pytest
 
@@ -18,6 +19,10 @@ def disk() -> SimDisk:
 def batch(seq: int, first_index: int, term: int, count: int = 1) -> Ready:
     entries = [LogEntry(term, b"%d" % index) for index in range(first_index, first_index + count)]
     return Ready(seq, HardState(term, 1), first_index=first_index, entries=entries)
+
+
+def _note(told: list[int], ready: Ready) -> None:
+    told.append(ready.seq)
 
 
 def ignore(ready: Ready) -> None:
@@ -45,7 +50,7 @@ def test_b31_crash_in_a_flush_leaves_all_of_the_batch_or_nothing() -> None:
         one.end(ignore)
         told = list[int]()
         one.begin(batch(2, 3, 2, 2))
-        one.crash(random.Random(number), lambda ready, told=told: told.append(ready.seq))
+        one.crash(random.Random(number), partial(_note, told))
         stored = one.load()
         left.add((len(stored.log), stored.hard_state.current_term, tuple(told)))
     assert left == {(2, 1, ()), (4, 2, (2,))}
