@@ -14,12 +14,10 @@ class DurableTermsAndVotes:
     lost its disk goes back to nothing, and is bound by nothing.
     """
 
-    __slots__ = ("_known", "_terms")
+    __slots__ = ("_known",)
 
     def __init__(self, members: Members, facts: Facts) -> None:
         self._known: dict[int, HardState] = {}
-        self._terms: dict[int, int] = {}
-        """By node: the term that it was in when its last turn ended."""
 
     def saving(self, member: Member, ready: Ready) -> None:
         if ready.hard_state is not None:
@@ -37,15 +35,6 @@ class DurableTermsAndVotes:
         if known is not None and not member.is_wiped:
             self._check(member, known, stored.hard_state, "comes up with")
         self._known[member.id] = stored.hard_state
-        self._terms.pop(member.id, None)
-
-    def turned(self, member: Member) -> None:
-        term = member.core.term
-        before = self._terms.get(member.id, term)
-        if term < before:
-            text = f"goes back from term {before} to term {term}"
-            raise Violation("durable_terms_and_votes", member.id, text)
-        self._terms[member.id] = term
 
     def _check(self, member: Member, old: HardState, new: HardState, how: str) -> None:
         if new.current_term < old.current_term:
