@@ -47,6 +47,8 @@ class Habits:
     modes: tuple[tuple[ReadMode, int], ...]
     elsewhere: float
     """How often an operation is asked of one node, whoever leads."""
+    astray: float
+    """How often just anybody is asked first."""
 
 
 class Client:
@@ -116,8 +118,11 @@ class Client:
         key = f"k{rng.randrange(habits.keys)}"
         only = None
         if rng.random() < habits.elsewhere:
-            only = sorted(self._nodes)[rng.randrange(len(self._nodes))]
+            only = self._anybody()
         self.invoke(kind, key, mode, only)
+
+    def _anybody(self) -> int:
+        return sorted(self._nodes)[self.random.randrange(len(self._nodes))]
 
     def invoke(self, kind: Kind, key: str, mode: ReadMode, only: int | None = None) -> Operation:
         """Start this very operation; `only`: ask that node alone."""
@@ -135,7 +140,7 @@ class Client:
         self._operation = self.last = operation
         self._call = Call(
             self._nodes,
-            self._answered_by,
+            self._anybody() if self.random.random() < self._habits.astray else self._answered_by,
             now / SECOND,
             self._habits.timeout_us / SECOND,
             only,
