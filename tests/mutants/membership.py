@@ -41,7 +41,7 @@ def configuration_not_rolled_back() -> None:
     rewrite(RaftLog._truncate, "self._forget_configurations(from_index)", "pass")
 
 
-@mutant("etcd #10563, #11038", "one_change_at_a_time", "gets_well")
+@mutant("etcd #10563, #11038", "leaders_are_voters")
 def removed_leader_goes_on() -> None:
     """A leader that is no voter any more goes on leading."""
     rewrite(membership.maybe_advance, "core.id not in configuration.voters", "False")
