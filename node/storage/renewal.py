@@ -152,6 +152,10 @@ def adopt(home: Path, cluster_id: str) -> bool:
     if not cluster_id.isalnum() or not aside.is_dir():
         return False
     before = before_folder(home, cluster_id)
+    with _disk_errors(home.parent):
+        # Whoever wrote cluster.json may have ended before this. If the power took the new name and
+        # left what follows, it would be the old cluster without its data.
+        flush_folder(home.parent)
     with _disk_errors(home):
         if (aside / SNAPSHOTS).exists():  # nothing of the new data is in its place yet
             _put_away(home, before)
