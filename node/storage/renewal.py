@@ -12,8 +12,8 @@ What a node had before stays in `before-<id>`, until the next time, in case some
 
 import errno
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +24,8 @@ from node.raft.messages import LogEntry
 from node.raft.ready import HardState, Ready
 from node.raft.snapshot import Snapshot, SnapshotId
 from node.storage.base import DiskFullError, StorageError
-from node.storage.snapshots import SnapshotFiles, open_snapshot
+from node.storage.snapshot_format import SnapshotReader
+from node.storage.snapshots import SnapshotFiles
 from node.storage.sqlite import SqliteStorage
 
 DATABASE = "raft.db"
@@ -38,9 +39,11 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 @dataclass(frozen=True, slots=True)
 class SnapshotSource:
-    """A snapshot file, and which it has to be: of that cluster, and these bytes."""
+    """A snapshot, and which it has to be: of that cluster, and these bytes. `open` begins to read
+    it, each time anew.
+    """
 
-    path: Path
+    open: Callable[[], AbstractContextManager[SnapshotReader]]
     cluster_id: str
     id: SnapshotId
 
@@ -77,6 +80,13 @@ def data_folder(home: Path, cluster_id: str) -> Path:
     """Where the data of this life lies: in its place, or still aside."""
     aside = next_folder(home, cluster_id)
     return aside if (aside / DATABASE).exists() else home
+
+
+def snapshots_folder(data: Path) -> Path:
+    """Where the snapshots of this data lie: they come into their place before the database does."""
+    if data.name.startswith(_ASIDE) and not (data / SNAPSHOTS).exists():
+        return data.parent / SNAPSHOTS
+    return data / SNAPSHOTS
 
 
 def leftovers(home: Path) -> list[Path]:
@@ -116,7 +126,7 @@ def _copied(beginning: Beginning, store: SnapshotFiles) -> Snapshot | None:
     source = beginning.snapshot
     if source is None:
         return None
-    with open_snapshot(source.path) as reader:
+    with source.open() as reader:
         parts = reader.parts_of(source.cluster_id, source.id)
         return store.write(source.id.index, source.id.term, beginning.members, parts)
 

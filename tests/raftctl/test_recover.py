@@ -1,33 +1,43 @@
 """recover: the nodes that are left become the cluster, all of it or nothing."""
 
-import itertools
+import errno
 import json
 import os
 import pty
 import shutil
 import subprocess
 import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from node.client.admin import Admin
-from node.config import NodeAddress, load_cluster, read_token, save_cluster
+from node.config import (
+    ClusterSpec,
+    ConfigError,
+    NodeAddress,
+    flush_folder,
+    load_cluster,
+    read_token,
+    save_cluster,
+)
 from node.raft.configuration import Configuration
 from node.raft.log import EntryId
 from node.raft.messages import LogEntry
 from node.raft.ready import Ready
 from node.server.run import StartError, open_stores
-from node.storage.base import CorruptionError
+from node.storage import renewal
+from node.storage.base import CorruptionError, DiskFullError, StorageError
 from node.storage.inspection import read_database
 from node.storage.sqlite import SqliteStorage
-from raftctl.cluster import recovering
+from raftctl.cluster import processes, recovering, renewing, shutdown
 from raftctl.cluster.directory import Cluster
-from raftctl.cluster.nodelogs import NodeLog, read_node
+from raftctl.cluster.nodelogs import NodeLog, damage_of, read_node
+from raftctl.cluster.processes import NodeProcess
 from raftctl.cluster.recovering import recover
 from raftctl.cluster.settling import settle, unsettled
 from raftctl.cluster.survivors import check_lost, choose
@@ -36,10 +46,13 @@ from raftctl.exit_codes import Exit
 from raftctl.schemas import json_schema
 from tests.measure.commands import RAFTCTL, Raftctl, fresh_home
 from tests.raftctl.folders import (
-    copied,
     damage,
-    killed_at,
+    end_what_was_begun,
+    failing_with,
+    full,
+    killed_at_each_step,
     make,
+    never,
     settings_of,
     snapshot,
     terms,
@@ -61,7 +74,7 @@ def test_log_that_is_most_up_to_date_is_taken_and_what_others_hold_beside_it_is_
     folder = make(tmp_path)
     write(folder, 1, terms(1, 1, 1, 1, 1), commit_index=2)
     write(folder, 2, terms(1, 1, 2, 2), commit_index=1)
-    choice = choose(logs_of(folder, 1, 2))
+    choice = choose(logs_of(folder, 1, 2), "raftctl")
     assert (choice.log.name, choice.commit_index, choice.tail) == ("n2", 2, range(3, 5))
     assert choice.term == 3
     ((loss,),) = [choice.losses]
@@ -75,7 +88,7 @@ def test_later_last_term_does_not_cost_an_entry_that_is_known_to_be_committed(
     folder = make(tmp_path)
     write(folder, 1, terms(1, 1, 1), commit_index=3, term=3)
     write(folder, 2, terms(1, 1, 2, 2), commit_index=1)
-    choice = choose(logs_of(folder, 1, 2))
+    choice = choose(logs_of(folder, 1, 2), "raftctl")
     assert (choice.log.name, choice.commit_index, choice.term) == ("n1", 3, 4)
     assert [(loss.first, loss.last) for loss in choice.losses] == [(3, 4)]
 
@@ -87,7 +100,7 @@ def test_logs_that_contradict_each_other_in_what_is_committed_are_not_decided(
     write(folder, 1, terms(1, 1), commit_index=2)
     write(folder, 2, terms(1, 2), commit_index=2)
     with pytest.raises(CliError, match="both say that entry 2 is committed") as caught:
-        choose(logs_of(folder, 1, 2))
+        choose(logs_of(folder, 1, 2), "raftctl")
     assert caught.value.exit_code == Exit.CHECK_FAILED
 
 
@@ -158,12 +171,8 @@ def test_quorum_is_counted_among_the_members_of_the_newest_log_not_of_the_surviv
     for node_id in (4, 5):
         write(folder, node_id, [LogEntry(1, before), LogEntry(2, after)], commit_index=2)
     monkeypatch.setattr(recovering, "_alive", lambda *_: {4: "running", 5: "running"})
-    monkeypatch.setattr(recovering, "take_down", never)
+    monkeypatch.setattr(recovering, "stopped", never)
     assert refusal(tmp_path, "n1").code == "E_QUORUM"
-
-
-def never(*_: object) -> None:
-    raise AssertionError("nothing may be stopped")
 
 
 def test_quorum_that_comes_back_while_the_question_stands_stops_the_recovery(
@@ -172,7 +181,7 @@ def test_quorum_that_comes_back_while_the_question_stands_stops_the_recovery(
     make(tmp_path)
     alive: dict[int, str] = {}
     monkeypatch.setattr(recovering, "_alive", lambda *_: alive)
-    monkeypatch.setattr(recovering, "take_down", never)
+    monkeypatch.setattr(recovering, "stopped", never)
     monkeypatch.setattr(
         recovering, "confirm_by_name", lambda *_: alive.update({2: "running", 3: "running"})
     )
@@ -187,7 +196,7 @@ def test_cluster_that_was_made_anew_while_the_question_stood_is_left_alone(
     def make_anew(*_: object) -> None:
         save_cluster(folder, replace(load_cluster(folder), cluster_id="another"))
 
-    monkeypatch.setattr(recovering, "take_down", never)
+    monkeypatch.setattr(recovering, "stopped", never)
     monkeypatch.setattr(recovering, "confirm_by_name", make_anew)
     with pytest.raises(CliError) as caught:
         recover(settings_of(tmp_path), ["n1"])
@@ -229,57 +238,56 @@ def check_old_or_new(folder: Path, old_id: str) -> bool:
 
 
 def test_recovery_that_is_killed_at_any_step_leaves_the_old_cluster_or_the_new_one(
-    tmp_path: Path,
+    memory_path: Path,
 ) -> None:
-    source = tmp_path / "source"
+    source = memory_path / "source"
     old_id = load_cluster(prepare_loss(source)).cluster_id
     found = set[bool]()
-    for step in itertools.count(1):
-        home = copied(source, tmp_path / "home")
-        folder = home / "clusters" / "demo"
-        is_killed = killed_at(step, home, partial(recover, settings_of(home), ["1", "3"]))
-        if step % 2:  # a node that starts, or a later command, ends what was begun
-            spec = load_cluster(folder)
-            for node_id in (1, 3):
-                open_stores(folder, spec, node_id).storage.close()
-        settle(folder)
-        assert not unsettled(folder)
+
+    def command(home: Path) -> None:
+        recover(settings_of(home), ["1", "3"])
+
+    for step, folder in killed_at_each_step(source, memory_path / "home", command):
+        end_what_was_begun(folder, starting=(1, 3) if step % 2 else ())
         found.add(check_old_or_new(folder, old_id))
-        shutil.rmtree(home)
-        if not is_killed:
-            break
     assert step > 30, "it was killed at all that it does"
     assert found == {False, True}
 
 
 def test_putting_data_in_its_place_that_is_killed_at_any_step_goes_on_the_next_time(
-    tmp_path: Path,
+    memory_path: Path,
 ) -> None:
-    source = tmp_path / "source"
-    old_id = load_cluster(prepare_loss(source)).cluster_id
-    at_commit = _killed_after_the_commit(source, tmp_path)
-    for step in itertools.count(1):
-        home = copied(at_commit, tmp_path / "home")
-        folder = home / "clusters" / "demo"
-        is_killed = killed_at(step, home, partial(settle, folder))
+    at_commit, old_id = killed_after_the_commit(memory_path)
+
+    def command(home: Path) -> None:
+        settle(home / "clusters" / "demo")
+
+    steps = []
+    for step, folder in killed_at_each_step(at_commit, memory_path / "home", command):
+        steps.append(step)
+        (log,) = logs_of(folder, 3)
+        (kept,) = log.stored.snapshots
+        assert damage_of(log, kept) is None, "on its way it is not lost"
         settle(folder)
         assert check_old_or_new(folder, old_id)
         before = next((folder / "n3").glob("before-*"))
         assert read_database(before / "raft.db").cluster_id == old_id
-        shutil.rmtree(home)
-        if not is_killed:
-            break
-    assert step > 15, "it was killed at all that it does"
+    assert len(steps) > 15, "it was killed at all that it does"
 
 
-def _killed_after_the_commit(source: Path, tmp_path: Path) -> Path:
-    old_id = load_cluster(source / "clusters" / "demo").cluster_id
-    for step in itertools.count(1):
-        home = copied(source, tmp_path / f"commit{step}")
-        assert killed_at(step, home, partial(recover, settings_of(home), ["1", "3"]))
-        if load_cluster(home / "clusters" / "demo").cluster_id != old_id:
-            return home
-        shutil.rmtree(home)
+def killed_after_the_commit(path: Path) -> tuple[Path, str]:
+    """A home whose new cluster has its data still aside, and the id that it had."""
+    source = path / "source"
+    old_id = load_cluster(prepare_loss(source)).cluster_id
+
+    def command(home: Path) -> None:
+        recover(settings_of(home), ["1", "3"])
+
+    for _, folder in killed_at_each_step(source, path / "attempt", command):
+        if load_cluster(folder).cluster_id != old_id:
+            kept = path / "at_commit"
+            (path / "attempt").rename(kept)
+            return kept, old_id
     raise AssertionError
 
 
@@ -313,6 +321,151 @@ def test_newer_snapshot_that_is_damaged_is_left_out_where_an_older_one_will_do(
     recover(settings_of(tmp_path), ["n3"])
     (kept,) = read_database(folder / "n3" / "raft.db").stored.snapshots
     assert kept.id.last_entry == EntryId(1, 2)
+
+
+def cut_off_from(folder: Path) -> Callable[[Path], None]:
+    """A `flush_folder` that fails there and nowhere else."""
+
+    def flush(path: Path) -> None:
+        if path == folder:
+            raise OSError(errno.EIO, "Input/output error", str(path))
+        flush_folder(path)
+
+    return flush
+
+
+def test_no_data_comes_into_its_place_before_the_name_of_the_new_life_is_durable(
+    memory_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The power would take the name, and leave an old cluster without its data."""
+    at_commit, old_id = killed_after_the_commit(memory_path)
+    folder = at_commit / "clusters" / "demo"
+    monkeypatch.setattr(renewal, "flush_folder", cut_off_from(folder))
+    with pytest.raises(StorageError):
+        open_stores(folder, load_cluster(folder), 1)
+    with pytest.raises(CliError, match="cannot put the data of n1 in its place"):
+        settle(folder)
+    for node_id in (1, 3):
+        assert read_database(folder / f"n{node_id}" / "raft.db").cluster_id == old_id
+    monkeypatch.undo()
+    settle(folder)
+    assert check_old_or_new(folder, old_id)
+
+
+def test_flush_that_fails_after_the_name_is_changed_leaves_the_rest_to_the_next_command(
+    memory_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = prepare_loss(memory_path)
+    old_id = load_cluster(folder).cluster_id
+    monkeypatch.setattr("node.config.flush_folder", cut_off_from(folder))
+    with pytest.raises(CliError) as caught:
+        recover(settings_of(memory_path), ["1", "3"])
+    assert "demo is made anew, and not all of its data is in its place yet" in caught.value.message
+    assert caught.value.hint == "raftctl up does the rest"
+    assert unsettled(folder) == [1, 3]
+    monkeypatch.undo()
+    settle(folder)
+    assert check_old_or_new(folder, old_id)
+
+
+def test_new_data_is_kept_when_nobody_can_tell_whose_it_is(
+    memory_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = prepare_loss(memory_path)
+    old_id = load_cluster(folder).cluster_id
+
+    def unreadable(_: Path) -> ClusterSpec:
+        raise ConfigError("cannot read cluster.json")
+
+    monkeypatch.setattr("node.config.flush_folder", cut_off_from(folder))
+    monkeypatch.setattr(renewing, "load_cluster", unreadable)
+    with pytest.raises(CliError):
+        recover(settings_of(memory_path), ["1", "3"])
+    monkeypatch.undo()
+    settle(folder)
+    assert check_old_or_new(folder, old_id)
+
+
+def test_error_after_the_stop_says_that_the_cluster_is_stopped_and_how_it_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = prepare_loss(tmp_path)
+    old_id = load_cluster(folder).cluster_id
+    told = [
+        (DiskFullError("no space is left"), "E_NO_SPACE", Exit.PRECONDITION),
+        (CorruptionError("it is damaged"), "E_DAMAGED", Exit.CHECK_FAILED),
+        (OSError(errno.EIO, "Input/output error"), "E_IO", Exit.UNEXPECTED),
+        (KeyboardInterrupt(), "E_INTERRUPTED", Exit.INTERRUPTED),
+        (SystemExit(143), "E_INTERRUPTED", Exit.TERMINATED),
+    ]
+    for failure, code, exit_code in told:
+        monkeypatch.setattr(renewing, "prepare", failing_with(failure))
+        with pytest.raises(CliError) as caught:
+            recover(settings_of(tmp_path), ["1", "3"])
+        assert (caught.value.code, caught.value.exit_code) == (code, exit_code)
+        assert "demo is as it was" in caught.value.message
+        assert caught.value.message.endswith("; demo is stopped")
+        assert caught.value.hint.endswith("raftctl up starts it")
+        assert load_cluster(folder).cluster_id == old_id
+
+
+def test_cluster_that_does_not_stop_is_said_to_be_on_its_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare_loss(tmp_path)
+    slow = CliError("E_TIMEOUT", "n1 does not stop", Exit.TIMED_OUT, hint="raftctl kill n1")
+    monkeypatch.setattr(shutdown, "take_down", failing_with(slow))
+    with pytest.raises(CliError) as caught:
+        recover(settings_of(tmp_path), ["1", "3"])
+    assert caught.value.message == "n1 does not stop; demo is being stopped"
+    assert caught.value.hint == "raftctl kill n1; raftctl up starts it"
+
+
+def test_snapshot_that_rots_while_the_question_stands_is_found_before_the_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = prepare_loss(tmp_path)
+    (path,) = (folder / "n3" / "snapshots").iterdir()
+    monkeypatch.setattr(recovering, "stopped", never)
+    monkeypatch.setattr(recovering, "confirm_by_name", lambda *_: damage(path))
+    assert refusal(tmp_path, "n3").code == "E_DAMAGED"
+
+
+def test_disk_that_fills_while_the_question_stands_is_found_before_the_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare_loss(tmp_path)
+    monkeypatch.setattr(recovering, "stopped", never)
+    monkeypatch.setattr(
+        recovering, "confirm_by_name", lambda *_: monkeypatch.setattr(shutil, "disk_usage", full)
+    )
+    error = refusal(tmp_path, "n3")
+    assert (error.code, error.exit_code) == ("E_NO_SPACE", Exit.PRECONDITION)
+
+
+def test_node_that_goes_cannot_start_while_the_cluster_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would find others of the old cluster, and they might be a majority of it."""
+    folder = prepare_loss(tmp_path)
+    monkeypatch.setattr(processes, "PID_SECONDS_MAX", 0.01)
+    with NodeProcess(folder, 2).hold():
+        error = refusal(tmp_path, "1", "3")
+    assert error.code == "E_RUNNING"
+    assert "n2 runs already" in error.message
+    assert "demo is stopped" in error.message
+
+
+def test_id_that_only_a_log_knows_is_not_given_again(tmp_path: Path) -> None:
+    """n7 came and went, by a command that knew another cluster.json."""
+    folder = make(tmp_path)
+    added = Configuration(frozenset({1, 2, 3}), frozenset({7}))
+    removed = Configuration(frozenset({1, 2, 3}))
+    write(folder, 1, terms(1, 1))
+    write(folder, 2, [*terms(1, 1), LogEntry(1, added), LogEntry(1, removed)])
+    (folder / "n3" / "raft.db").unlink()
+    recover(settings_of(tmp_path), ["1"])
+    assert load_cluster(folder).free_id == 8
 
 
 # -- with processes --------------------------------------------------------------------------------
