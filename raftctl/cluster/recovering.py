@@ -10,6 +10,7 @@ from node.storage.renewal import Beginning, SnapshotSource, before_folder
 from node.storage.snapshots import open_snapshot
 from raftctl.cluster.comparing import counted
 from raftctl.cluster.directory import Cluster, changing, find_cluster
+from raftctl.cluster.members import view_of
 from raftctl.cluster.nodelogs import Describer, NodeLog, damage_of, read_node
 from raftctl.cluster.observation import observe, survey
 from raftctl.cluster.processes import is_paused
@@ -129,14 +130,14 @@ def look(
     for node_id, log in (before or {}).items():
         chosen[node_id] = _knowing(chosen[node_id], log)
     others: dict[int, NodeLog] = {}
-    known_ids = frozenset[int]().union(*(log.known_ids for log in chosen.values()))
+    found = list(chosen.values())
     warnings: list[str] = []
     for node_id in cluster.processes.keys() - set(survivors):
         try:
             log = read_node(cluster, node_id, answers[node_id])
         except CliError:
             continue  # it is lost, which is why all this is done
-        known_ids |= log.known_ids
+        found.append(log)
         if not log.damage:
             others[node_id] = log
     choice = choose(list(chosen.values()), cluster.line)
@@ -146,9 +147,12 @@ def look(
     logs = [*chosen.values(), *others.values()]
     newest = max(logs, key=lambda log: (log.last_term, log.last_index)).configuration
     check_lost(newest, survivors, alive, _leader(answers), cluster.line)
-    for log in logs:
-        if log.configuration.has_quorum(alive):
-            check_lost(log.configuration, survivors, alive, _leader(answers), cluster.line)
+    # Whoever knows of members that are alive, and enough, is right: damaged, or just by its word.
+    view = view_of(answers, cluster.spec)
+    told = [log.configuration for log in found]
+    for configuration in told if view.index is None else [*told, view.configuration]:
+        if configuration.has_quorum(alive):
+            check_lost(configuration, survivors, alive, _leader(answers), cluster.line)
     warnings += _says_more(ahead_of(choice, others.values()), choice)
     dead = sorted(others.keys() & newest.electorate - alive.keys())
     if dead and newest.has_quorum({*survivors, *alive, *dead}):
@@ -156,6 +160,7 @@ def look(
             f"the data of {names(dead)} is whole, though not running: {cluster.line} start "
             f"{names(dead)} would bring the quorum back, and nothing would be lost"
         )
+    known_ids = frozenset[int]().union(*(log.known_ids for log in found))
     return Situation(choice, chosen, alive, known_ids, warnings)
 
 

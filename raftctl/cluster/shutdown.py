@@ -35,13 +35,22 @@ def stopped(cluster: Cluster, timeout: float) -> Iterator[None]:
 
     Raises CliError.
     """
-    state = f"{cluster.name} is being stopped"
+    is_down = False
     try:
         take_down(cluster, timeout)
-        state = f"{cluster.name} is stopped"
+        is_down = True
         yield
     except (CliError, OSError, KeyboardInterrupt, SystemExit) as error:
+        state = _state(cluster) if is_down else f"{cluster.name} is being stopped"
         raise _with_state(as_cli_error(error), state, f"{cluster.line} up") from error
+
+
+def _state(cluster: Cluster) -> str:
+    running = [process.name for process in cluster.processes.values() if process.is_running]
+    if not running:
+        return f"{cluster.name} is stopped"
+    # Somebody outside, such as systemd, starts what ends.
+    return f"without {' '.join(running)} {cluster.name} is stopped"
 
 
 def as_cli_error(error: CliError | OSError | KeyboardInterrupt | SystemExit) -> CliError:

@@ -2,16 +2,13 @@
 
 import errno
 import json
-import os
-import pty
 import shutil
-import subprocess
+import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -44,7 +41,8 @@ from raftctl.cluster.survivors import check_lost, choose
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.schemas import json_schema
-from tests.measure.commands import RAFTCTL, Raftctl, fresh_home
+from tests.measure.commands import Raftctl, fresh_home
+from tests.raftctl.clusters import typed
 from tests.raftctl.folders import (
     damage,
     end_what_was_begun,
@@ -53,6 +51,7 @@ from tests.raftctl.folders import (
     killed_at_each_step,
     make,
     never,
+    put,
     settings_of,
     snapshot,
     terms,
@@ -170,6 +169,23 @@ def test_quorum_is_counted_among_the_members_of_the_newest_log_not_of_the_surviv
     write(folder, 1, [LogEntry(1, before)])
     for node_id in (4, 5):
         write(folder, node_id, [LogEntry(1, before), LogEntry(2, after)], commit_index=2)
+    monkeypatch.setattr(recovering, "_alive", lambda *_: {4: "running", 5: "running"})
+    monkeypatch.setattr(recovering, "stopped", never)
+    assert refusal(tmp_path, "n1").code == "E_QUORUM"
+
+
+def test_damage_in_logs_of_a_quorum_that_runs_does_not_make_it_a_lost_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make(tmp_path, 5)
+    before, after = Configuration(frozenset({1, 2, 3})), Configuration(frozenset({1, 4, 5}))
+    write(folder, 1, [LogEntry(1, before)])
+    for node_id in (4, 5):
+        entries = [LogEntry(1, before), LogEntry(2, after), LogEntry(2, put("rotten"))]
+        write(folder, node_id, entries, commit_index=2)
+        with closing(sqlite3.connect(folder / f"n{node_id}" / "raft.db")) as db:
+            db.execute("UPDATE log SET crc = crc + 1 WHERE idx = 3")
+            db.commit()
     monkeypatch.setattr(recovering, "_alive", lambda *_: {4: "running", 5: "running"})
     monkeypatch.setattr(recovering, "stopped", never)
     assert refusal(tmp_path, "n1").code == "E_QUORUM"
@@ -453,7 +469,7 @@ def test_node_that_goes_cannot_start_while_the_cluster_is_made_anew(
         error = refusal(tmp_path, "1", "3")
     assert error.code == "E_RUNNING"
     assert "n2 runs already" in error.message
-    assert "demo is stopped" in error.message
+    assert "without n2 demo is stopped" in error.message
 
 
 def test_id_that_only_a_log_knows_is_not_given_again(tmp_path: Path) -> None:
@@ -485,7 +501,10 @@ def test_b67_survivor_goes_on_alone_and_nodes_with_old_data_do_not_come_back() -
         unasked = raftctl.run("recover", "n3", check=False)
         assert unasked.returncode == Exit.USAGE
         assert "the data of n1 n2 is whole" in unasked.stderr
-        done = _recover_as_people_do(raftctl, "n3")
+        refused = typed(raftctl, "yes", "recover", "n3")
+        assert refused.returncode == Exit.USAGE
+        assert "nothing done" in refused.stderr
+        done = json.loads(typed(raftctl, "demo", "recover", "n3", "-o", "json").stdout)
         assert done["tail"]["count"] == 0, "it knew all of it to be committed while it ran"
         assert violations(done, json_schema("recover")) == []
         assert (done["nodes"], done["gone"], done["log_of"]) == (["n3"], ["n1", "n2"], "n3")
@@ -497,21 +516,6 @@ def test_b67_survivor_goes_on_alone_and_nodes_with_old_data_do_not_come_back() -
         assert raftctl.run("get", "b").stdout == "2\n"
         again = raftctl.run("recover", "n3", "-y", check=False)
         assert (again.returncode, "1 of 1" in again.stderr) == (Exit.PRECONDITION, True)
-
-
-def _recover_as_people_do(raftctl: Raftctl, node: str) -> dict[str, Any]:
-    """At a terminal, where the name has to be typed."""
-    master, slave = pty.openpty()
-    words = [str(RAFTCTL), "recover", node, "-o", "json"]
-    os.write(master, b"yes\n")
-    refused = subprocess.run(words, stdin=slave, env=raftctl.env, capture_output=True, text=True)
-    assert refused.returncode == Exit.USAGE
-    assert "nothing done" in refused.stderr
-    os.write(master, b"demo\n")
-    done = subprocess.run(words, stdin=slave, env=raftctl.env, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    document: dict[str, Any] = json.loads(done.stdout)
-    return document
 
 
 def _check_old_nodes_stay_out(raftctl: Raftctl, folder: Path, old: Path) -> None:

@@ -1,6 +1,7 @@
 """snapshot restore: the whole cluster goes back to a file, all of it or nothing."""
 
 import itertools
+import json
 import os
 import shutil
 import sqlite3
@@ -31,6 +32,7 @@ from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.schemas import json_schema
 from tests.measure.commands import Raftctl, fresh_home
+from tests.raftctl.clusters import typed
 from tests.raftctl.folders import (
     append,
     damage,
@@ -469,7 +471,9 @@ def test_cluster_is_what_it_was_when_the_snapshot_was_taken() -> None:
             taken = admin.take_snapshot()
         raftctl.run("put", "b", "2")
         file = next((raftctl.home / "clusters" / "demo").glob("n*/snapshots/*.snap"))
-        done = raftctl.document("snapshot", "restore", str(file), "-y")
+        asked = typed(raftctl, "demo", "snapshot", "restore", str(file), "-o", "json")
+        assert asked.returncode == 0, "that another leads after the stop changes nothing"
+        done = json.loads(asked.stdout)
         assert violations(done, json_schema("restore")) == []
         assert (done["snapshot_index"], done["nodes"]) == (taken["index"], ["n1", "n2", "n3"])
         assert done["undone"] >= 1
