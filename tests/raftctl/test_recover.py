@@ -68,9 +68,9 @@ def logs_of(folder: Path, *node_ids: int) -> list[NodeLog]:
 
 
 def test_log_that_is_most_up_to_date_is_taken_and_what_others_hold_beside_it_is_named(
-    tmp_path: Path,
+    memory_path: Path,
 ) -> None:
-    folder = make(tmp_path)
+    folder = make(memory_path)
     write(folder, 1, terms(1, 1, 1, 1, 1), commit_index=2)
     write(folder, 2, terms(1, 1, 2, 2), commit_index=1)
     choice = choose(logs_of(folder, 1, 2), "raftctl")
@@ -81,10 +81,10 @@ def test_log_that_is_most_up_to_date_is_taken_and_what_others_hold_beside_it_is_
 
 
 def test_later_last_term_does_not_cost_an_entry_that_is_known_to_be_committed(
-    tmp_path: Path,
+    memory_path: Path,
 ) -> None:
     """A leader of term 2 wrote to n2 alone, and one of term 3 committed what it had (figure 8)."""
-    folder = make(tmp_path)
+    folder = make(memory_path)
     write(folder, 1, terms(1, 1, 1), commit_index=3, term=3)
     write(folder, 2, terms(1, 1, 2, 2), commit_index=1)
     choice = choose(logs_of(folder, 1, 2), "raftctl")
@@ -93,9 +93,9 @@ def test_later_last_term_does_not_cost_an_entry_that_is_known_to_be_committed(
 
 
 def test_logs_that_contradict_each_other_in_what_is_committed_are_not_decided(
-    tmp_path: Path,
+    memory_path: Path,
 ) -> None:
-    folder = make(tmp_path)
+    folder = make(memory_path)
     write(folder, 1, terms(1, 1), commit_index=2)
     write(folder, 2, terms(1, 2), commit_index=2)
     with pytest.raises(CliError, match="both say that entry 2 is committed") as caught:
@@ -114,24 +114,24 @@ def refusal(home: Path, *selectors: str) -> CliError:
     return caught.value
 
 
-def test_survivor_that_is_damaged_wiped_or_a_stranger_is_refused(tmp_path: Path) -> None:
-    folder = make(tmp_path, 5)
+def test_survivor_that_is_damaged_wiped_or_a_stranger_is_refused(memory_path: Path) -> None:
+    folder = make(memory_path, 5)
     for node_id in (1, 2, 3):
         write(folder, node_id, terms(1, 1))
     members = Configuration(frozenset({1, 2, 3}))
     write(folder, 4, [*terms(1, 1), LogEntry(1, members)])
-    assert "n4 is no member" in refusal(tmp_path, "n4").message
+    assert "n4 is no member" in refusal(memory_path, "n4").message
     (folder / "n2" / "raft.db").write_bytes(b"garbage" * 1000)
-    damaged = refusal(tmp_path, "n2")
+    damaged = refusal(memory_path, "n2")
     assert (damaged.code, damaged.exit_code) == ("E_DAMAGED", Exit.CHECK_FAILED)
     (folder / "n3" / "raft.db").unlink()
-    assert refusal(tmp_path, "n3").code == "E_NO_DATA"
-    assert refusal(tmp_path, "n9").exit_code == Exit.NOT_FOUND
+    assert refusal(memory_path, "n3").code == "E_NO_DATA"
+    assert refusal(memory_path, "n9").exit_code == Exit.NOT_FOUND
 
 
-def test_survivors_that_are_a_quorum_are_told_to_start(tmp_path: Path) -> None:
-    make(tmp_path)
-    error = refusal(tmp_path, "n1", "n2")
+def test_survivors_that_are_a_quorum_are_told_to_start(memory_path: Path) -> None:
+    make(memory_path)
+    error = refusal(memory_path, "n1", "n2")
     assert (error.code, error.exit_code) == ("E_QUORUM", Exit.PRECONDITION)
     assert "of the voters n1 n2 n3 there are n1 n2: 2 of 3, 2 are needed" in error.message
     assert error.hint == "raftctl start n1 n2"
@@ -148,36 +148,36 @@ def test_leader_that_does_not_know_yet_that_it_is_alone_is_no_quorum() -> None:
     assert caught.value.hint == "raftctl resume n2"
 
 
-def test_joint_configuration_is_counted_in_both_halves(tmp_path: Path) -> None:
-    folder = make(tmp_path, 5)
+def test_joint_configuration_is_counted_in_both_halves(memory_path: Path) -> None:
+    folder = make(memory_path, 5)
     joint = Configuration(frozenset({1, 4, 5}), outgoing=frozenset({1, 2, 3}))
     for node_id in (1, 2, 4):
         write(folder, node_id, [LogEntry(1, joint)])
-    message = refusal(tmp_path, "n1", "n2", "n4").message
+    message = refusal(memory_path, "n1", "n2", "n4").message
     assert "old voters n1 n2 n3 there are n1 n2: 2 of 3" in message
     assert "new voters n1 n4 n5 there are n1 n4: 2 of 3" in message
-    recover(settings_of(tmp_path), ["n1", "n4"])
+    recover(settings_of(memory_path), ["n1", "n4"])
     assert [node.id for node in load_cluster(folder).nodes] == [1, 4]
 
 
 def test_quorum_is_counted_among_the_members_of_the_newest_log_not_of_the_survivors(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    memory_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """n1 was away while n2 and n3 were replaced: n4 and n5 are a working cluster."""
-    folder = make(tmp_path, 5)
+    folder = make(memory_path, 5)
     before, after = Configuration(frozenset({1, 2, 3})), Configuration(frozenset({1, 4, 5}))
     write(folder, 1, [LogEntry(1, before)])
     for node_id in (4, 5):
         write(folder, node_id, [LogEntry(1, before), LogEntry(2, after)], commit_index=2)
     monkeypatch.setattr(recovering, "_alive", lambda *_: {4: "running", 5: "running"})
     monkeypatch.setattr(recovering, "stopped", never)
-    assert refusal(tmp_path, "n1").code == "E_QUORUM"
+    assert refusal(memory_path, "n1").code == "E_QUORUM"
 
 
 def test_damage_in_logs_of_a_quorum_that_runs_does_not_make_it_a_lost_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    memory_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = make(tmp_path, 5)
+    folder = make(memory_path, 5)
     before, after = Configuration(frozenset({1, 2, 3})), Configuration(frozenset({1, 4, 5}))
     write(folder, 1, [LogEntry(1, before)])
     for node_id in (4, 5):
@@ -188,26 +188,26 @@ def test_damage_in_logs_of_a_quorum_that_runs_does_not_make_it_a_lost_one(
             db.commit()
     monkeypatch.setattr(recovering, "_alive", lambda *_: {4: "running", 5: "running"})
     monkeypatch.setattr(recovering, "stopped", never)
-    assert refusal(tmp_path, "n1").code == "E_QUORUM"
+    assert refusal(memory_path, "n1").code == "E_QUORUM"
 
 
 def test_quorum_that_comes_back_while_the_question_stands_stops_the_recovery(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    memory_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make(tmp_path)
+    make(memory_path)
     alive: dict[int, str] = {}
     monkeypatch.setattr(recovering, "_alive", lambda *_: alive)
     monkeypatch.setattr(recovering, "stopped", never)
     monkeypatch.setattr(
         recovering, "confirm_by_name", lambda *_: alive.update({2: "running", 3: "running"})
     )
-    assert refusal(tmp_path, "n1").code == "E_QUORUM"
+    assert refusal(memory_path, "n1").code == "E_QUORUM"
 
 
 def test_cluster_that_was_made_anew_while_the_question_stood_is_left_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    memory_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = make(tmp_path)
+    folder = make(memory_path)
 
     def make_anew(*_: object) -> None:
         save_cluster(folder, replace(load_cluster(folder), cluster_id="another"))
@@ -215,7 +215,7 @@ def test_cluster_that_was_made_anew_while_the_question_stood_is_left_alone(
     monkeypatch.setattr(recovering, "stopped", never)
     monkeypatch.setattr(recovering, "confirm_by_name", make_anew)
     with pytest.raises(CliError) as caught:
-        recover(settings_of(tmp_path), ["n1"])
+        recover(settings_of(memory_path), ["n1"])
     assert caught.value.code == "E_CHANGED"
     assert load_cluster(folder).cluster_id == "another"
 
@@ -307,8 +307,8 @@ def killed_after_the_commit(path: Path) -> tuple[Path, str]:
     raise AssertionError
 
 
-def test_data_that_nobody_finished_is_removed_and_never_used(tmp_path: Path) -> None:
-    folder = make(tmp_path)
+def test_data_that_nobody_finished_is_removed_and_never_used(memory_path: Path) -> None:
+    folder = make(memory_path)
     aside = folder / "n1" / "next-0123456789abcdef"
     shutil.copytree(folder / "n2", aside)
     open_stores(folder, load_cluster(folder), 1).storage.close()
@@ -317,24 +317,24 @@ def test_data_that_nobody_finished_is_removed_and_never_used(tmp_path: Path) -> 
     assert not aside.exists()
 
 
-def test_damaged_snapshot_is_found_before_anything_is_changed(tmp_path: Path) -> None:
-    folder = prepare_loss(tmp_path)
+def test_damaged_snapshot_is_found_before_anything_is_changed(memory_path: Path) -> None:
+    folder = prepare_loss(memory_path)
     (path,) = (folder / "n3" / "snapshots").iterdir()
     damage(path)
-    error = refusal(tmp_path, "n3")
+    error = refusal(memory_path, "n3")
     assert (error.code, error.exit_code) == ("E_DAMAGED", Exit.CHECK_FAILED)
 
 
 def test_newer_snapshot_that_is_damaged_is_left_out_where_an_older_one_will_do(
-    tmp_path: Path,
+    memory_path: Path,
 ) -> None:
-    folder = prepare_loss(tmp_path)
+    folder = prepare_loss(memory_path)
     spec = load_cluster(folder)
     newer = snapshot(folder, 3, EntryId(1, 3))
     with closing(SqliteStorage(folder / "n3" / "raft.db", spec.cluster_id, 3)) as storage:
         storage.save(Ready(1, snapshot=newer))
     damage(folder / "n3" / "snapshots" / f"{3:016}-1.snap")
-    recover(settings_of(tmp_path), ["n3"])
+    recover(settings_of(memory_path), ["n3"])
     (kept,) = read_database(folder / "n3" / "raft.db").stored.snapshots
     assert kept.id.last_entry == EntryId(1, 2)
 
@@ -403,9 +403,9 @@ def test_new_data_is_kept_when_nobody_can_tell_whose_it_is(
 
 
 def test_error_after_the_stop_says_that_the_cluster_is_stopped_and_how_it_starts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    memory_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = prepare_loss(tmp_path)
+    folder = prepare_loss(memory_path)
     old_id = load_cluster(folder).cluster_id
     told = [
         (DiskFullError("no space is left"), "E_NO_SPACE", Exit.PRECONDITION),
@@ -417,7 +417,7 @@ def test_error_after_the_stop_says_that_the_cluster_is_stopped_and_how_it_starts
     for failure, code, exit_code in told:
         monkeypatch.setattr(renewing, "prepare", failing_with(failure))
         with pytest.raises(CliError) as caught:
-            recover(settings_of(tmp_path), ["1", "3"])
+            recover(settings_of(memory_path), ["1", "3"])
         assert (caught.value.code, caught.value.exit_code) == (code, exit_code)
         assert "demo is as it was" in caught.value.message
         assert caught.value.message.endswith("; demo is stopped")
@@ -426,61 +426,61 @@ def test_error_after_the_stop_says_that_the_cluster_is_stopped_and_how_it_starts
 
 
 def test_cluster_that_does_not_stop_is_said_to_be_on_its_way(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    memory_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    prepare_loss(tmp_path)
+    prepare_loss(memory_path)
     slow = CliError("E_TIMEOUT", "n1 does not stop", Exit.TIMED_OUT, hint="raftctl kill n1")
     monkeypatch.setattr(shutdown, "take_down", failing_with(slow))
     with pytest.raises(CliError) as caught:
-        recover(settings_of(tmp_path), ["1", "3"])
+        recover(settings_of(memory_path), ["1", "3"])
     assert caught.value.message == "n1 does not stop; demo is being stopped"
     assert caught.value.hint == "raftctl kill n1; raftctl up starts it"
 
 
 def test_snapshot_that_rots_while_the_question_stands_is_found_before_the_stop(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    memory_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = prepare_loss(tmp_path)
+    folder = prepare_loss(memory_path)
     (path,) = (folder / "n3" / "snapshots").iterdir()
     monkeypatch.setattr(recovering, "stopped", never)
     monkeypatch.setattr(recovering, "confirm_by_name", lambda *_: damage(path))
-    assert refusal(tmp_path, "n3").code == "E_DAMAGED"
+    assert refusal(memory_path, "n3").code == "E_DAMAGED"
 
 
 def test_disk_that_fills_while_the_question_stands_is_found_before_the_stop(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    memory_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    prepare_loss(tmp_path)
+    prepare_loss(memory_path)
     monkeypatch.setattr(recovering, "stopped", never)
     monkeypatch.setattr(
         recovering, "confirm_by_name", lambda *_: monkeypatch.setattr(shutil, "disk_usage", full)
     )
-    error = refusal(tmp_path, "n3")
+    error = refusal(memory_path, "n3")
     assert (error.code, error.exit_code) == ("E_NO_SPACE", Exit.PRECONDITION)
 
 
 def test_node_that_goes_cannot_start_while_the_cluster_is_made_anew(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    memory_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It would find others of the old cluster, and they might be a majority of it."""
-    folder = prepare_loss(tmp_path)
+    folder = prepare_loss(memory_path)
     monkeypatch.setattr(processes, "PID_SECONDS_MAX", 0.01)
     with NodeProcess(folder, 2).hold():
-        error = refusal(tmp_path, "1", "3")
+        error = refusal(memory_path, "1", "3")
     assert error.code == "E_RUNNING"
     assert "n2 runs already" in error.message
     assert "without n2 demo is stopped" in error.message
 
 
-def test_id_that_only_a_log_knows_is_not_given_again(tmp_path: Path) -> None:
+def test_id_that_only_a_log_knows_is_not_given_again(memory_path: Path) -> None:
     """n7 came and went, by a command that knew another cluster.json."""
-    folder = make(tmp_path)
+    folder = make(memory_path)
     added = Configuration(frozenset({1, 2, 3}), frozenset({7}))
     removed = Configuration(frozenset({1, 2, 3}))
     write(folder, 1, terms(1, 1))
     write(folder, 2, [*terms(1, 1), LogEntry(1, added), LogEntry(1, removed)])
     (folder / "n3" / "raft.db").unlink()
-    recover(settings_of(tmp_path), ["1"])
+    recover(settings_of(memory_path), ["1"])
     assert load_cluster(folder).free_id == 8
 
 

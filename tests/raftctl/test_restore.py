@@ -97,49 +97,49 @@ def check_restored(folder: Path, old_id: str) -> None:
     assert len(digests) == 1, "a snapshot is the same on all nodes"
 
 
-def test_all_nodes_go_back_to_the_snapshot_under_a_new_id(tmp_path: Path) -> None:
-    folder, file = prepare(tmp_path)
+def test_all_nodes_go_back_to_the_snapshot_under_a_new_id(memory_path: Path) -> None:
+    folder, file = prepare(memory_path)
     old_id = load_cluster(folder).cluster_id
-    restore(settings_of(tmp_path), file)
+    restore(settings_of(memory_path), file)
     check_restored(folder, old_id)
 
 
 def test_file_of_another_cluster_is_refused_and_one_of_an_earlier_life_is_not(
-    tmp_path: Path,
+    memory_path: Path,
 ) -> None:
-    folder, file = prepare(tmp_path)
+    folder, file = prepare(memory_path)
     spec = load_cluster(folder)
     save_cluster(folder, replace(spec, cluster_id="0" * 16))
-    error = refusal(tmp_path, file)
+    error = refusal(memory_path, file)
     assert (error.code, error.exit_code) == ("E_WRONG_CLUSTER", Exit.PRECONDITION)
     assert spec.cluster_id in error.message
     save_cluster(folder, spec)
-    kept = Path(shutil.copy(file, tmp_path / "kept.snap"))
-    restore(settings_of(tmp_path), file)
+    kept = Path(shutil.copy(file, memory_path / "kept.snap"))
+    restore(settings_of(memory_path), file)
     between = load_cluster(folder).cluster_id
-    restore(settings_of(tmp_path), kept)
+    restore(settings_of(memory_path), kept)
     assert load_cluster(folder).former_ids == (spec.cluster_id, between)
 
 
-def test_file_that_is_damaged_missing_or_makes_no_machine_is_refused(tmp_path: Path) -> None:
-    folder, file = prepare(tmp_path)
-    assert refusal(tmp_path, tmp_path / "no.snap").exit_code == Exit.NOT_FOUND
+def test_file_that_is_damaged_missing_or_makes_no_machine_is_refused(memory_path: Path) -> None:
+    folder, file = prepare(memory_path)
+    assert refusal(memory_path, memory_path / "no.snap").exit_code == Exit.NOT_FOUND
     spec = load_cluster(folder)
     save_cluster(folder, replace(spec, machine="tests.measure.machines:AppendLog"))
-    assert refusal(tmp_path, file).code == "E_DAMAGED"
+    assert refusal(memory_path, file).code == "E_DAMAGED"
     save_cluster(folder, spec)
     for spoil in (damage, lambda path: os.truncate(path, 40), lambda path: path.write_bytes(b"")):
-        spoilt = Path(shutil.copy(file, tmp_path / "spoilt.snap"))
+        spoilt = Path(shutil.copy(file, memory_path / "spoilt.snap"))
         spoil(spoilt)
-        error = refusal(tmp_path, spoilt)
+        error = refusal(memory_path, spoilt)
         assert (error.code, error.exit_code) == ("E_DAMAGED", Exit.CHECK_FAILED)
 
 
 def test_it_says_what_is_undone_and_asks(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    memory_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    _, file = prepare(tmp_path)
-    settings = settings_of(tmp_path, yes=False)
+    _, file = prepare(memory_path)
+    settings = settings_of(memory_path, yes=False)
     settings.output.quiet = False
     with pytest.raises(CliError) as caught:
         restore(settings, file)
@@ -150,15 +150,15 @@ def test_it_says_what_is_undone_and_asks(
 
 
 def test_nodes_that_are_lost_or_damaged_come_back_and_learners_stay_learners(
-    tmp_path: Path,
+    memory_path: Path,
 ) -> None:
-    folder, file = prepare(tmp_path)
+    folder, file = prepare(memory_path)
     old_id = load_cluster(folder).cluster_id
     (folder / "n2" / "raft.db").unlink()
     (folder / "n3" / "raft.db").write_bytes(b"garbage" * 100)
-    restore(settings_of(tmp_path), file)
+    restore(settings_of(memory_path), file)
     check_restored(folder, old_id)
-    learning = tmp_path / "learning"
+    learning = memory_path / "learning"
     folder = make(learning)
     members = Configuration(frozenset({1, 2}), frozenset({3}))
     write(folder, 1, [*terms(1, 1, 1), LogEntry(2, members)], term=4)
@@ -198,10 +198,10 @@ def removal(home: Path) -> tuple[Path, Path]:
 
 
 def test_node_that_was_removed_does_not_come_back_though_its_row_was_left(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    memory_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder, file = removal(tmp_path)
-    settings = settings_of(tmp_path)
+    folder, file = removal(memory_path)
+    settings = settings_of(memory_path)
     settings.output.quiet = False
     restore(settings, file)
     told = capsys.readouterr().err
@@ -214,8 +214,8 @@ def test_node_that_was_removed_does_not_come_back_though_its_row_was_left(
     assert (folder / "n4" / "raft.db").exists()
 
 
-def test_damaged_log_does_not_say_who_is_a_member_where_a_whole_one_does(tmp_path: Path) -> None:
-    folder, file = removal(tmp_path)
+def test_damaged_log_does_not_say_who_is_a_member_where_a_whole_one_does(memory_path: Path) -> None:
+    folder, file = removal(memory_path)
     spec = load_cluster(folder)
     # n3 has more than the others, and what it has of the members is from the beginning.
     append(folder, 3, *terms(4, 4, 4, 4))
@@ -225,17 +225,17 @@ def test_damaged_log_does_not_say_who_is_a_member_where_a_whole_one_does(tmp_pat
     with closing(sqlite3.connect(folder / "n3" / "raft.db")) as db:
         db.execute("UPDATE snapshot SET crc = crc + 1")
         db.commit()
-    restore(settings_of(tmp_path), file)
+    restore(settings_of(memory_path), file)
     assert [node.id for node in load_cluster(folder).nodes] == [1, 2, 3]
 
 
 def test_member_without_a_row_gets_no_place_and_its_id_is_not_given_again(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    memory_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder, file = prepare(tmp_path)
+    folder, file = prepare(memory_path)
     members = Configuration(frozenset({1, 2, 3, 8}))
     append(folder, 2, LogEntry(4, members))
-    settings = settings_of(tmp_path)
+    settings = settings_of(memory_path)
     settings.output.quiet = False
     restore(settings, file)
     told = capsys.readouterr().err
@@ -243,8 +243,8 @@ def test_member_without_a_row_gets_no_place_and_its_id_is_not_given_again(
     assert load_cluster(folder).free_id == 9
 
 
-def test_newcomer_that_knows_of_no_members_does_not_say_who_is_one(tmp_path: Path) -> None:
-    folder, file = removal(tmp_path)
+def test_newcomer_that_knows_of_no_members_does_not_say_who_is_one(memory_path: Path) -> None:
+    folder, file = removal(memory_path)
     cluster_id = load_cluster(folder).cluster_id
     (folder / "n4" / "raft.db").unlink()
     SqliteStorage.create(folder / "n4" / "raft.db", cluster_id, 4, first=Configuration())
@@ -270,19 +270,19 @@ def while_it_stands(
 
 
 def test_file_that_a_node_removes_while_the_question_stands_is_gone_back_to(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    memory_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, file = prepare(tmp_path)
+    folder, file = prepare(memory_path)
     old_id = load_cluster(folder).cluster_id
     while_it_stands(monkeypatch, file.unlink, is_stopped=True)
-    restore(settings_of(tmp_path, yes=False), file)
+    restore(settings_of(memory_path, yes=False), file)
     check_restored(folder, old_id)
 
 
 def test_file_that_is_replaced_while_the_question_stands_is_not_used(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    memory_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, file = prepare(tmp_path)
+    folder, file = prepare(memory_path)
     shown = describe_snapshot(file).part_count
 
     def replaced() -> None:
@@ -290,82 +290,82 @@ def test_file_that_is_replaced_while_the_question_stands_is_not_used(
         assert describe_snapshot(file).part_count > shown
 
     while_it_stands(monkeypatch, replaced, is_stopped=True)
-    restore(settings_of(tmp_path, yes=False), file)
+    restore(settings_of(memory_path, yes=False), file)
     found = describe_snapshot(folder / "n2" / "snapshots" / file.name)
     assert (found.damage, found.part_count) == (None, shown)
 
 
 def test_file_that_is_overwritten_while_the_question_stands_stops_the_restore(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    memory_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, file = prepare(tmp_path)
-    other = tmp_path / "other"
+    folder, file = prepare(memory_path)
+    other = memory_path / "other"
     snapshot(make(other), 1, EntryId(2, 4), keys=4)
     text = (other / "clusters" / "demo" / "n1" / "snapshots" / file.name).read_bytes()
     spec = load_cluster(folder)
     former = load_cluster(other / "clusters" / "demo").cluster_id
     save_cluster(folder, replace(spec, former_ids=(former,)))
     while_it_stands(monkeypatch, lambda: file.write_bytes(text))
-    error = refusal(tmp_path, file, yes=False, changed={file.name})
+    error = refusal(memory_path, file, yes=False, changed={file.name})
     assert (error.code, error.exit_code) == ("E_CHANGED", Exit.PRECONDITION)
     while_it_stands(monkeypatch, lambda: damage(file))
-    error = refusal(tmp_path, file, yes=False, changed={file.name})
+    error = refusal(memory_path, file, yes=False, changed={file.name})
     assert error.code == "E_DAMAGED"
 
 
 def test_entry_that_comes_while_the_question_stands_stops_the_restore(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    memory_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, file = prepare(tmp_path)
+    folder, file = prepare(memory_path)
     while_it_stands(monkeypatch, lambda: append(folder, 2, LogEntry(4, put("b"))))
-    error = refusal(tmp_path, file, yes=False, changed={"raft.db"})
+    error = refusal(memory_path, file, yes=False, changed={"raft.db"})
     assert (error.code, error.exit_code) == ("E_CHANGED", Exit.PRECONDITION)
     assert "raftctl down" in error.hint
     members = Configuration(frozenset({1, 2}))
     while_it_stands(monkeypatch, lambda: append(folder, 2, LogEntry(4, members)))
-    assert refusal(tmp_path, file, yes=False, changed={"raft.db"}).code == "E_CHANGED"
+    assert refusal(memory_path, file, yes=False, changed={"raft.db"}).code == "E_CHANGED"
     monkeypatch.undo()
     # Another leader's no-op changes nothing for anybody.
     while_it_stands(monkeypatch, lambda: append(folder, 2, LogEntry(4, None)), is_stopped=True)
-    restore(settings_of(tmp_path, yes=False), file)
+    restore(settings_of(memory_path, yes=False), file)
     assert load_cluster(folder).former_ids
 
 
 def test_entry_that_comes_before_the_stop_leaves_the_cluster_stopped_and_says_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    memory_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, file = prepare(tmp_path)
+    folder, file = prepare(memory_path)
     while_it_stands(monkeypatch, lambda: None, is_stopped=True)
     more = LogEntry(4, put("b"))
     monkeypatch.setattr(shutdown, "take_down", lambda *_: append(folder, 2, more))
-    error = refusal(tmp_path, file, yes=False, changed={"raft.db"})
+    error = refusal(memory_path, file, yes=False, changed={"raft.db"})
     assert error.code == "E_CHANGED"
     assert error.message.endswith("nothing was done; demo is stopped")
     assert error.hint.endswith("raftctl up starts it")
 
 
 def test_disk_that_fills_while_the_question_stands_is_found_before_the_stop(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    memory_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, file = prepare(tmp_path)
+    _, file = prepare(memory_path)
     while_it_stands(monkeypatch, lambda: monkeypatch.setattr(shutil, "disk_usage", full))
-    assert refusal(tmp_path, file).code == "E_NO_SPACE"
+    assert refusal(memory_path, file).code == "E_NO_SPACE"
 
 
 def test_cluster_that_was_made_anew_while_the_question_stood_is_left_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    memory_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, file = prepare(tmp_path)
-    kept = Path(shutil.copy(file, tmp_path / "kept.snap"))
+    folder, file = prepare(memory_path)
+    kept = Path(shutil.copy(file, memory_path / "kept.snap"))
 
     def make_anew() -> None:
         monkeypatch.undo()
-        restore(settings_of(tmp_path), kept)
+        restore(settings_of(memory_path), kept)
         monkeypatch.setattr(restoring, "stopped", never)
 
     while_it_stands(monkeypatch, make_anew, is_stopped=True)
     with pytest.raises(CliError) as caught:
-        restore(settings_of(tmp_path, yes=False), kept)
+        restore(settings_of(memory_path, yes=False), kept)
     assert caught.value.code == "E_CHANGED"
     assert len(load_cluster(folder).former_ids) == 1
 
@@ -398,19 +398,19 @@ def test_restore_that_is_killed_at_any_step_leaves_the_old_state_or_the_new_one(
 
 
 def test_snapshot_that_is_larger_than_the_free_disk_is_refused_before_anything_is_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    memory_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, file = prepare(tmp_path)
+    _, file = prepare(memory_path)
     monkeypatch.setattr(shutil, "disk_usage", full)
-    error = refusal(tmp_path, file)
+    error = refusal(memory_path, file)
     assert (error.code, error.exit_code) == ("E_NO_SPACE", Exit.PRECONDITION)
     assert "97.7 KiB are free" in error.message
 
 
 def test_what_a_killed_restore_left_does_not_take_the_room_of_the_next(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    memory_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, file = prepare(tmp_path)
+    folder, file = prepare(memory_path)
     old_id = load_cluster(folder).cluster_id
     left = folder / "n2" / "next-0123456789abcdef"
     shutil.copytree(folder / "n1", left)
@@ -418,7 +418,7 @@ def test_what_a_killed_restore_left_does_not_take_the_room_of_the_next(
     monkeypatch.setattr(
         shutil, "disk_usage", lambda path: full(path) if left.exists() else real(path)
     )
-    restore(settings_of(tmp_path), file)
+    restore(settings_of(memory_path), file)
     check_restored(folder, old_id)
 
 
