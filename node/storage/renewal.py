@@ -107,7 +107,9 @@ def prepare(home: Path, node_id: int, beginning: Beginning) -> None:
     store = SnapshotFiles(aside / SNAPSHOTS, beginning.cluster_id)
     snapshot = _copied(beginning, store)
     path = aside / DATABASE
-    SqliteStorage.create(path, beginning.cluster_id, node_id, beginning.members)
+    # As for a newcomer: the log says who the members are. A learner is none that a cluster is made
+    # with, and would not start.
+    SqliteStorage.create(path, beginning.cluster_id, node_id, first=Configuration())
     with closing(SqliteStorage(path, beginning.cluster_id, node_id)) as storage:
         for batch in _batches(beginning, snapshot):
             storage.save(batch)

@@ -14,11 +14,13 @@ from pathlib import Path
 import pytest
 
 from node.client.admin import Admin
-from node.config import load_cluster, save_cluster
+from node.config import load_cluster, read_token, save_cluster
+from node.machines.kv import KvMachine
 from node.raft.configuration import Configuration
 from node.raft.log import EntryId
 from node.raft.messages import LogEntry
 from node.raft.ready import Ready
+from node.server.run import assemble, open_stores
 from node.storage.inspection import read_database
 from node.storage.snapshots import describe_snapshot
 from node.storage.sqlite import SqliteStorage
@@ -149,7 +151,7 @@ def test_it_says_what_is_undone_and_asks(
     assert "afterwards: voters n1 n2 n3" in told
 
 
-def test_nodes_that_are_lost_or_damaged_come_back_and_learners_stay_learners(
+def test_nodes_that_are_lost_or_damaged_come_back(
     memory_path: Path,
 ) -> None:
     folder, file = prepare(memory_path)
@@ -158,14 +160,23 @@ def test_nodes_that_are_lost_or_damaged_come_back_and_learners_stay_learners(
     (folder / "n3" / "raft.db").write_bytes(b"garbage" * 100)
     restore(settings_of(memory_path), file)
     check_restored(folder, old_id)
-    learning = memory_path / "learning"
-    folder = make(learning)
+
+
+def test_cluster_with_learners_starts_after_a_restore(memory_path: Path) -> None:
+    folder = make(memory_path)
     members = Configuration(frozenset({1, 2}), frozenset({3}))
     write(folder, 1, [*terms(1, 1, 1), LogEntry(2, members)], term=4)
     snapshot(folder, 1, EntryId(2, 4))
-    restore(settings_of(learning), folder / "n1" / "snapshots" / f"{4:016}-2.snap")
-    (only,) = read_database(folder / "n3" / "raft.db").stored.log
-    assert (only.entry.voters, only.entry.learners) == ({1, 2}, {3})
+    restore(settings_of(memory_path), folder / "n1" / "snapshots" / f"{4:016}-2.snap")
+    spec = load_cluster(folder)
+    for node in spec.nodes:
+        stores = open_stores(folder, spec, node.id)
+        started = assemble(folder, spec, read_token(folder), node.id, stores, KvMachine)
+        stores.storage.close()
+        configuration = started.driver.replica.core.configuration
+        assert configuration.voters == {1, 2}
+        assert configuration.learners == {3}
+        assert dict(configuration.addresses).keys() == {1, 2, 3}
 
 
 # -- who has a place afterwards --------------------------------------------------------------------
