@@ -104,10 +104,7 @@ def renew(
     command completes it.
     """
     with contextlib.ExitStack() as held:
-        for node_id, process in cluster.processes.items():
-            # Those that go as well: two of them might be a majority of what they remember.
-            if process.folder.exists() or node_id in {node.id for node in after.nodes}:
-                held.enter_context(process.hold())
+        _hold_all(cluster, after, held)
         try:
             for node in after.nodes:
                 say(f"writing the new data of {node.name}")
@@ -123,6 +120,20 @@ def renew(
                 told = _not_renewed if is_old else _half_done
                 raise told(cluster, error) from error
             raise
+
+
+def _hold_all(cluster: Cluster, after: ClusterSpec, held: contextlib.ExitStack) -> None:
+    """Also those that go: two of them might be a majority of what they remember. Raises CliError
+    for one that runs.
+    """
+    staying = {node.id for node in after.nodes}
+    for node_id, process in cluster.processes.items():
+        if node_id in staying:
+            held.enter_context(process.hold())
+            continue
+        with contextlib.suppress(OSError):  # its disk is gone too, and it cannot start
+            if process.folder.exists():
+                held.enter_context(process.hold())
 
 
 def _id_of(cluster: Cluster) -> str | None:

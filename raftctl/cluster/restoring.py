@@ -1,5 +1,6 @@
 """`raftctl snapshot restore`: the whole cluster goes back to the state in a snapshot."""
 
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -106,7 +107,7 @@ def _check_same(
     """What was confirmed is what is done; -y confirms whatever there is."""
     if settings.yes or shown == (cluster.spec.cluster_id, source.id, now.id):
         return
-    line = f"{cluster.line} snapshot restore {source.path}"
+    line = f"{cluster.line} snapshot restore {shlex.quote(str(source.path))}"
     raise CliError(
         "E_CHANGED",
         f"{source.path} or what the nodes hold changed since it was shown, nothing was done",

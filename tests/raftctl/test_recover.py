@@ -472,6 +472,14 @@ def test_node_that_goes_cannot_start_while_the_cluster_is_made_anew(
     assert "without n2 demo is stopped" in error.message
 
 
+def test_folder_of_a_lost_node_that_cannot_be_used_is_no_obstacle(memory_path: Path) -> None:
+    folder = prepare_loss(memory_path)
+    (folder / "n2" / "pid").unlink(missing_ok=True)
+    (folder / "n2" / "pid").mkdir()
+    recover(settings_of(memory_path), ["1", "3"])
+    assert [node.id for node in load_cluster(folder).nodes] == [1, 3]
+
+
 def test_id_that_only_a_log_knows_is_not_given_again(memory_path: Path) -> None:
     """n7 came and went, by a command that knew another cluster.json."""
     folder = make(memory_path)
