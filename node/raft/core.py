@@ -488,6 +488,10 @@ class RaftCore:
         heard = self._leader_heard_at
         return heard is not None and now < heard + self.config.election_timeout_us
 
+    def promised_leader(self, now: int) -> bool:
+        """Whether a leader may count on this node to elect no other yet; see `leases`."""
+        return self.config.check_quorum and self.hears_leader(now)
+
     def heard_leader(self, leader_id: int, now: int) -> None:
         """A valid message of this term's leader: wait for it again, a full timeout."""
         assert isinstance(self._role, Follower), "candidates have stepped down by now"
