@@ -287,7 +287,8 @@ class RaftCore:
 
     def forward(self, proposal_id: int, entry: Any) -> None:  # noqa: ANN401 - of the host's own type
         """Hand `entry` to the leader, which may take it. That it did shows when it is committed;
-        that it did not, in a ProposalRefused with `proposal_id`, unless that is lost.
+        that it did not, in a ProposalRefused with `proposal_id`, unless that is lost. Even then it
+        may have taken another copy of the message.
 
         Raises NotLeaderError, with None, when no other node is known to lead.
         """
