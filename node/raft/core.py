@@ -310,6 +310,11 @@ class RaftCore:
         """For how long, at most, this node may have missed what its leader did; None: unknown."""
         return leases.age_us(self, now)
 
+    @property
+    def best_successor(self) -> int | None:
+        """Whom a leader would hand over to best; None on any other node, or without such a one."""
+        return transfer.best_successor(self)
+
     def transfer_leadership(self, target_id: int, now: int) -> None:
         """Hand leadership to `target_id`; see `transfer.transfer_leadership`."""
         transfer.transfer_leadership(self, target_id, now)
@@ -325,7 +330,7 @@ class RaftCore:
         """
         self._gives_way_until = now + GIVE_WAY_TIMEOUTS * self.config.election_timeout_us
         if isinstance(self._role, Leader):
-            transfer.name_successor(self, self._role)
+            transfer.name_successor(self)
         self.step_down(now, why)
 
     # -- snapshots ---------------------------------------------------------------------------------

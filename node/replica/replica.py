@@ -170,7 +170,8 @@ class Replica:
         self._queries.read(ticket, query, mode, here, now)
 
     def transfer(self, ticket: Ticket, target: int, now: int) -> None:
-        """Hand leadership over; `target` 0 takes the voter that holds most of the log.
+        """Hand leadership over; `target` 0 takes the voter that holds most of the log, of several
+        the one that was heard last.
 
         The reply is a Document once the target leads, or a Failure.
         """
