@@ -327,7 +327,11 @@ class RaftCore:
     def give_way(self, now: int, why: str) -> None:
         """Stop leading in favour of whoever holds most, and let others be elected first for a
         while: for a host that may not be up to it, whose disk hangs. It votes and follows as ever.
+
+        The only voter goes on: it would never be elected if it gave up while its vote is written.
         """
+        if self.configuration.electorate == {self.id}:
+            return
         self._gives_way_until = now + GIVE_WAY_TIMEOUTS * self.config.election_timeout_us
         if isinstance(self._role, Leader):
             transfer.name_successor(self)

@@ -212,9 +212,13 @@ class Replica:
         self._give_up_proposals("leadership_lost", "this node's disk is full")
 
     def disk_stalls(self, now: int) -> None:
-        """The disk may never take the Ready under way: give way, and let nobody wait for it."""
+        """The disk may never take the Ready under way: give way, and let nobody wait for it.
+
+        There is no other way than that disk for the only voter, which goes on leading.
+        """
         self.core.give_way(now, "the disk stalls")
-        self._give_up_proposals("leadership_lost", "this node's disk stalls")
+        if not self.core.is_leader:
+            self._give_up_proposals("leadership_lost", "this node's disk stalls")
 
     def stop(self) -> None:
         """Answer everything that waits, before the node goes."""

@@ -374,6 +374,30 @@ def test_b34_full_disk_refuses_writes_until_there_is_space() -> None:
     assert result_of(driven.submit(3, command(7, 1, b"x"))) == b"did x"
 
 
+def test_b40_only_voter_goes_on_however_long_its_disk_takes() -> None:
+    """There is nobody in favour of whom it could give way."""
+    driven = Driven()
+    replica = driven.replica
+    for _ in range(10):
+        driven.now = max(driven.now, replica.next_deadline)
+        replica.tick(driven.now)
+        if replica.core.is_leader and driven.replies == {}:
+            replica.submit(Ticket("c", 1), command(7, 1, b"x"), driven.now)
+        ready = replica.ready()
+        if ready is None:
+            continue
+        replica.apply(ready)
+        if ready.must_sync:
+            driven.now += 5 * replica.core.config.election_timeout_us
+            replica.tick(driven.now)
+            replica.disk_stalls(driven.now)
+            replica.take_prompt()
+        replica.synced(ready, driven.now)
+        driven.collect()
+    assert replica.core.term == 1
+    assert result_of(driven.replies[1]) == b"did x"
+
+
 def test_b63_write_that_the_others_committed_does_not_wait_for_space_on_a_full_disk() -> None:
     driven = leader_of_three()
     driven.acknowledge()
