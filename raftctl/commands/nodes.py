@@ -254,7 +254,6 @@ def serve(
     from node.server.run import run_node
     from raftctl.cluster.directory import Cluster
     from raftctl.cluster.ports import check_port
-    from raftctl.cluster.processes import write_pid
     from raftctl.errors import CliError
 
     settings: Settings = context.obj
@@ -268,6 +267,5 @@ def serve(
     with cluster.processes[node_id].claim() as lock:
         address = cluster.spec.address_of(node_id)
         check_port(address.port, address.host)
-        write_pid(lock, os.getpid())
         settings.output.note(f"serving n{node_id} of {folder}; Ctrl-C stops it")
-        return run_node(folder, node_id)
+        return run_node(folder, node_id, os.dup(lock))  # whoever closes last gives it back
