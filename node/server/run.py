@@ -78,8 +78,7 @@ def run_node(folder: Path, node_id: int, lock: int | None = None) -> int:
     with ExitStack() as held:
         try:
             spec = load_cluster(folder)
-            _check_is_node(spec, node_id)
-            held.callback(os.close, _own(folder / node_name(node_id), lock))
+            held.callback(os.close, _own(_home(folder, spec, node_id), lock))
             stores = open_stores(folder, spec, node_id)
             new_machine = partial(load_machine, spec.machine, spec.machine_path)
             node = assemble(folder, spec, read_token(folder), node_id, stores, new_machine)
@@ -117,10 +116,10 @@ def _own(home: Path, inherited: int | None) -> int:
     return lock
 
 
-def _check_is_node(spec: ClusterSpec, node_id: int) -> None:
-    """Raises StartError."""
+def _home(folder: Path, spec: ClusterSpec, node_id: int) -> Path:
+    """The folder of one of the cluster's nodes. Raises StartError."""
     try:
-        spec.address_of(node_id)
+        return folder / spec.address_of(node_id).name
     except KeyError:
         names = ", ".join(node.name for node in spec.nodes)
         raise StartError(f"cluster {spec.name} has no node n{node_id}; it has {names}") from None
@@ -162,8 +161,8 @@ class Stores(NamedTuple):
 
 
 def open_stores(folder: Path, spec: ClusterSpec, node_id: int) -> Stores:
-    """Raises StorageError."""
-    home = folder / node_name(node_id)
+    """Raises StartError, StorageError."""
+    home = _home(folder, spec, node_id)
     adopt(home, spec.cluster_id)  # what a command that was killed had prepared for this life
     try:
         storage = SqliteStorage(home / "raft.db", spec.cluster_id, node_id)
