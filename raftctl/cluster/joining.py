@@ -56,7 +56,7 @@ def join(
     Raises CliError, and leaves nothing behind then, unless the node may become a member yet.
     """
     view = wait_for_leader(cluster, deadline)
-    node_id = _id_for(cluster, newcomer.id, view)
+    node_id = id_for(cluster, newcomer.id, view)
     with _undone_on_error(cluster, node_id) as attempt:
         node = _make(settings, cluster, newcomer, node_id)
         if cluster.processes[node_id].find() is None:
@@ -76,8 +76,12 @@ def mark_of(cluster: Cluster, node_id: int) -> Path:
     return cluster.folder / f"n{node_id}" / MARK
 
 
-def _id_for(cluster: Cluster, wanted: int | None, view: View) -> int:
-    """The id of the new node. Raises CliError for one that is taken, or that was given before."""
+def id_for(cluster: Cluster, wanted: int | None, view: View) -> int:
+    """The id of the new node: `wanted`, or the next one. No id is given twice, nor that of a member
+    whose row another host has.
+
+    Raises CliError for one that is taken, or that was given before.
+    """
     spec, line = cluster.spec, cluster.line
     strangers = [node.id for node in spec.nodes if view.role_of(node.id) == "none"]
     unfinished = [node_id for node_id in strangers if mark_of(cluster, node_id).exists()]
@@ -92,8 +96,8 @@ def _id_for(cluster: Cluster, wanted: int | None, view: View) -> int:
         raise _not_new(name, "is a member already", f"{line} members ls")
     if node_id in strangers:
         raise _not_new(name, "was removed, and no id comes back", f"{line} members remove {name}")
-    if 1 <= node_id < spec.free_id:
-        hint = f"{line} members add takes n{spec.free_id}"
+    if 1 <= node_id < free_id:
+        hint = f"{line} members add takes n{free_id}"
         raise _not_new(name, "was given before, and no id comes back", hint)
     if not 1 <= node_id <= NODE_ID_MAX or len(spec.nodes) >= NODES_MAX:
         limit = f"ids go from 1 to {NODE_ID_MAX}, and a cluster has at most {NODES_MAX} nodes"
