@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from node.raft.configuration import AddLearner, Change, Configuration, Demote, Promote, Remove
 from raftctl.cluster.directory import Cluster
-from raftctl.cluster.members import View, view_of
+from raftctl.cluster.members import View, named, view_of
 from raftctl.cluster.observation import survey
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
@@ -138,7 +138,7 @@ def _final(cluster: Cluster, refusal: "ClientError") -> CliError | None:
     match refusal.code:
         case "bad_change" | "bad_request":
             return CliError(
-                "E_MEMBERS", refusal.message, Exit.PRECONDITION, hint=f"{line} members ls"
+                "E_MEMBERS", named(refusal.message), Exit.PRECONDITION, hint=f"{line} members ls"
             )
         case "change_pending":
             return CliError(
@@ -151,7 +151,7 @@ def _final(cluster: Cluster, refusal: "ClientError") -> CliError | None:
         case "not_caught_up":
             return CliError(
                 "E_NOT_CAUGHT_UP",
-                f"n{refusal.message}",
+                named(refusal.message),
                 Exit.PRECONDITION,
                 hint=f"{line} members ls shows how far it is",
                 retryable=True,

@@ -57,6 +57,7 @@ def join(
     """
     view = wait_for_leader(cluster, deadline)
     node_id = id_for(cluster, newcomer.id, view)
+    _check_nobody_runs(cluster, node_id)
     with _undone_on_error(cluster, node_id) as attempt:
         node = _make(settings, cluster, newcomer, node_id)
         if cluster.processes[node_id].find() is None:
@@ -110,6 +111,14 @@ def _not_new(name: str, why: str, hint: str) -> CliError:
     return CliError("E_EXISTS", f"{name} {why}", Exit.PRECONDITION, hint=hint, details=details)
 
 
+def _check_nobody_runs(cluster: Cluster, node_id: int) -> None:
+    """Raises CliError for a process in a folder without a row: nobody knows whose it is."""
+    process = NodeProcess(cluster.folder, node_id)
+    if node_id not in cluster.processes and process.is_running:
+        why = f"has a process already, in {process.folder}"
+        raise _not_new(process.name, why, f"{cluster.line} doctor")
+
+
 def _make(settings: Settings, cluster: Cluster, newcomer: Newcomer, node_id: int) -> NodeAddress:
     """Its folder with an empty database, and then its row; or what is there of it already."""
     from node.storage.sqlite import SqliteStorage
@@ -125,8 +134,6 @@ def _make(settings: Settings, cluster: Cluster, newcomer: Newcomer, node_id: int
     node = NodeAddress(node_id, HOST, port, newcomer.priority)
     output.note(f"adding {node.name} to {cluster.name}")
     folder = cluster.folder / node.name
-    if NodeProcess(cluster.folder, node_id).is_running:
-        raise _not_new(node.name, f"has a process already, in {folder}", f"{cluster.line} doctor")
     try:
         shutil.rmtree(folder, ignore_errors=True)  # an interrupted command's, and nobody's yet
         folder.mkdir(mode=0o700)
@@ -166,11 +173,12 @@ def _undone_on_error(cluster: Cluster, node_id: int) -> Iterator[_Attempt]:
         if isinstance(error, KeyboardInterrupt | SystemExit):
             message = f"interrupted: n{node_id} was not added"
             hint = f"{cluster.line} members add"
-            raise CliError("E_INTERRUPTED", message, _exit_of(error), hint=hint) from error
+            raise CliError("E_INTERRUPTED", message, exit_of(error), hint=hint) from error
         raise
 
 
-def _exit_of(error: BaseException) -> Exit:
+def exit_of(error: BaseException) -> Exit:
+    """The exit code of a command that was interrupted."""
     return Exit.INTERRUPTED if isinstance(error, KeyboardInterrupt) else Exit.TERMINATED
 
 
@@ -178,7 +186,7 @@ def _in_doubt(cluster: Cluster, name: str, error: BaseException) -> CliError:
     if isinstance(error, CliError):
         code, why, exit_code = error.code, error.message, error.exit_code
     else:
-        code, why, exit_code = "E_INTERRUPTED", "interrupted", _exit_of(error)
+        code, why, exit_code = "E_INTERRUPTED", "interrupted", exit_of(error)
     return CliError(
         code,
         f"{why}; {name} may be a member, or become one",
@@ -220,11 +228,20 @@ def wait_until(
             hint = f"{cluster.line} members ls"
             raise CliError("E_NO_NODE", message, Exit.NOT_FOUND, hint=hint)
         if process.find() is None:
-            raise ended_early(cluster, process)
+            raise _ended(cluster, process)
         if time.monotonic() >= deadline:
             return None
         output.progress(_how_far(view, node_id))
         time.sleep(POLL_SECONDS)
+
+
+def _ended(cluster: Cluster, process: NodeProcess) -> CliError:
+    """It is a member by now, and goes on where it stopped."""
+    error = ended_early(cluster, process, "while it caught up")
+    line, name = cluster.line, process.name
+    error.hint = f"{line} start {name} lets it go on; undo: {line} members remove {name}"
+    error.outcome = "unknown"
+    return error
 
 
 def _how_far(view: View, node_id: int) -> str:
