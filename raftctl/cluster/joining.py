@@ -223,11 +223,14 @@ def wait_until(
         if is_done(view):
             return view
         process = cluster.processes.get(node_id)
-        if process is None:
+        has_ended = process is None or process.find() is None
+        # Who removes a node stops it first, and drops its row then.
+        is_member = view.leader is None or view.role_of(node_id) != "none"
+        if process is None or (has_ended and not is_member):
             message = f"n{node_id} was removed meanwhile"
             hint = f"{cluster.line} members ls"
             raise CliError("E_NO_NODE", message, Exit.NOT_FOUND, hint=hint)
-        if process.find() is None:
+        if has_ended:
             raise _ended(cluster, process)
         if time.monotonic() >= deadline:
             return None

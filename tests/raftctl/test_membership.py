@@ -147,6 +147,18 @@ def test_a_newcomer_that_ends_is_a_member_all_the_same(
     assert "raftctl start n3 lets it go on" in caught.value.hint
 
 
+def test_a_newcomer_that_another_command_removes_is_none_that_could_go_on(
+    cluster: Cluster, request_of: Request, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is stopped before its row goes."""
+    without = View(Configuration(V3 - {3}), 9, 1, is_committed=True)
+    monkeypatch.setattr(joining, "look", lambda *_: without)
+    for node_id in (3, 4):
+        with pytest.raises(CliError, match=f"n{node_id} was removed meanwhile") as caught:
+            wait_until(cluster, request_of.output, node_id, lambda _: False, 1e12)
+        assert caught.value.exit_code == Exit.NOT_FOUND
+
+
 INTERRUPTS = (
     (KeyboardInterrupt(), Exit.INTERRUPTED),
     (SystemExit(128 + signal.SIGTERM), Exit.TERMINATED),
