@@ -300,16 +300,19 @@ class Replica:
         return counts
 
     def snapshot_loaded(self, state: State) -> bool:
-        """Take on the state that came from the leader. False if this node got as far without it."""
+        """Take on the state that came from the leader. False if this node got as far without it.
+
+        What nobody uses any more is in `state` afterwards, to be dismantled on another thread.
+        """
         self.snapshots.load_ended()
         snapshot = state.snapshot
         assert snapshot is not None, "it was loaded from one"
         if not self.core.install_snapshot(snapshot):
             return False
-        self._state.take_on(state)
-        self.snapshots.installed(state)
+        self._state.change_places(state)
+        self.snapshots.installed(self._state)
         text = "this node was given a state that may hold the command's effect, without its result"
-        for ticket in self._proposals.pop_up_to(state.index):
+        for ticket in self._proposals.pop_up_to(self.last_applied):
             self._outbox.fail(ticket, "leadership_lost", text, "unknown")
         self._forwarded.fail_all("leadership_lost", text)
         self._queries.answer_confirmed()
