@@ -335,22 +335,29 @@ def _answers(node: Node, peer: int, progress: Progress) -> bool:
     return link is not None and link.is_connected and progress.acked_sequence > 0
 
 
-async def _hand_over(node: Node) -> None:
+def _successor(node: Node) -> int | None:
+    """Of the voters that answer the one that holds most; None: none does, or this is no leader."""
     core = node.driver.replica.core
-    active = {
-        peer: progress.match_index
+    able = [
+        peer
         for peer, progress in core.progress.items()
         if peer in core.configuration.voters and _answers(node, peer, progress)
-    }
-    if not active:
+    ]
+    return max(able, key=lambda peer: core.progress[peer].match_index, default=None)
+
+
+async def _hand_over(node: Node) -> None:
+    if _successor(node) is None:
         return
-    target = max(active, key=lambda peer: active[peer])
+    core = node.driver.replica.core
+    over = trio.Event()
 
     def transfer(now: int) -> None:
-        if core.is_leader:
-            core.transfer_leadership(target, now)
-
-    over = trio.Event()
+        successor = _successor(node)  # again: messages of this very turn may have taken its vote
+        if successor is None:
+            over.set()
+        else:
+            core.transfer_leadership(successor, now)
 
     def look(happened: Happened) -> None:
         if not core.is_leader:
