@@ -64,18 +64,22 @@ def expand(scenario: Scenario, rng: random.Random) -> Scenario:
         return scenario
     harms = _harms_of_steps(scenario, plan)
     minority = _minority(scenario)
+    harmed = {action: voters_harmed(action, scenario.nodes) for action, _ in plan.faults}
     steps: list[Step] = []
     now_us = plan.from_us + _draw(plan.every, rng)
     while now_us + plan.lasts.least_us <= plan.to_us:
         lasts_us = min(_draw(plan.lasts, rng), plan.to_us - now_us)
-        fitting: list[tuple[Step, _Harm, int]] = []
+        harms = [each for each in harms if each.to_us > now_us]
+        fitting: list[tuple[Step, _Harm]] = []
+        weights: list[int] = []
         for action, weight in plan.faults:
             step = Step(At(now_us), action, lasts_us=lasts_us if ending(action) else None)
-            harm = _harm(scenario, plan, step, Window(now_us, now_us))
+            harm = _harm(scenario, plan, step, Window(now_us, now_us), harmed[action])
             if _fits(plan, harm, harms, minority):
-                fitting.append((step, harm, weight))
+                fitting.append((step, harm))
+                weights.append(weight)
         if fitting:
-            (chosen,) = rng.choices(fitting, [weight for _, _, weight in fitting])
+            (chosen,) = rng.choices(fitting, weights)
             steps.append(chosen[0])
             harms.append(chosen[1])
         now_us += _draw(plan.every, rng)
@@ -151,13 +155,13 @@ def _minority(scenario: Scenario) -> int:
 
 def _harms_of_steps(scenario: Scenario, plan: RandomFaults) -> list[_Harm]:
     return [
-        _harm(scenario, plan, step, window)
+        _harm(scenario, plan, step, window, voters_harmed(step.action, scenario.nodes))
         for step, window in zip(scenario.steps, windows(scenario), strict=True)
         if not isinstance(step.action, MembersDemote | MembersRemove)  # in `_minority`
     ]
 
 
-def _harm(scenario: Scenario, plan: RandomFaults, step: Step, window: Window) -> _Harm:
+def _harm(scenario: Scenario, plan: RandomFaults, step: Step, window: Window, voters: int) -> _Harm:
     action, lasts_us = step.action, step.lasts_us
     match action:
         case Disk(kind="stall"):
@@ -167,7 +171,6 @@ def _harm(scenario: Scenario, plan: RandomFaults, step: Step, window: Window) ->
     to_us = scenario.duration_us
     if window.latest_us is not None and lasts_us is not None:
         to_us = window.latest_us + lasts_us
-    voters = voters_harmed(action, scenario.nodes)
     return _Harm(window.earliest_us, to_us, voters, isinstance(action, Partition))
 
 

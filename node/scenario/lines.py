@@ -54,11 +54,11 @@ def parse_line(text: str) -> Line:
     if verb in _GROUPS:
         second, rest = verb_of(rest)
         verb = f"{verb} {second}"
-    if verb not in _VERBS:
-        near = difflib.get_close_matches(verb, _VERBS, n=1, cutoff=0.6)
-        hint = f"did you mean {near[0]}?" if near else f"one of: {', '.join(_VERBS)}"
+    if verb not in VERBS:
+        near = difflib.get_close_matches(verb, VERBS, n=1, cutoff=0.6)
+        hint = f"did you mean {near[0]}?" if near else f"one of: {', '.join(VERBS)}"
         raise ScenarioError(f"{verb} is nothing that a scenario does", hint)
-    grammar = _VERBS[verb]
+    grammar = VERBS[verb]
     given = read_options(rest, grammar.options)
     action = grammar.read(given)
     name = given.text("--as", "")
@@ -249,31 +249,31 @@ def _at_most(given: Given, count: int) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Verb:
+class Verb:
     read: Callable[[Given], Action]
     options: Mapping[str, Kind]
 
 
 _FAULT: Mapping[str, Kind] = {"--for": "value", "--as": "value"}
 _GROUPS = ("members", "snapshot")
-_VERBS = {
-    "start": _Verb(_on_nodes(actions.Start), {}),
-    "stop": _Verb(_on_nodes(actions.Stop), {}),
-    "kill": _Verb(_kill, {"--signal": "value"}),
-    "restart": _Verb(_restart, {"--stagger": "value"}),
-    "pause": _Verb(_on_nodes(actions.Pause), {}),
-    "resume": _Verb(_on_nodes(actions.Resume), {}),
-    "wipe": _Verb(_on_nodes(actions.Wipe), {}),
-    "disk": _Verb(_disk, {**_DISK, **_FAULT}),
-    "clock": _Verb(_clock, {"--rate": "value", "--jump": "value", **_FAULT}),
-    "partition": _Verb(
+VERBS = {
+    "start": Verb(_on_nodes(actions.Start), {}),
+    "stop": Verb(_on_nodes(actions.Stop), {}),
+    "kill": Verb(_kill, {"--signal": "value"}),
+    "restart": Verb(_restart, {"--stagger": "value"}),
+    "pause": Verb(_on_nodes(actions.Pause), {}),
+    "resume": Verb(_on_nodes(actions.Resume), {}),
+    "wipe": Verb(_on_nodes(actions.Wipe), {}),
+    "disk": Verb(_disk, {**_DISK, **_FAULT}),
+    "clock": Verb(_clock, {"--rate": "value", "--jump": "value", **_FAULT}),
+    "partition": Verb(
         _partition,
         {
             "--halves": "flag", "--ring": "flag", "--bridge": "value", "--one-way": "values",
             **_FAULT,
         },
     ),
-    "net": _Verb(
+    "net": Verb(
         _net,
         {
             "--link": "values", "--latency": "value", "--drop": "value", "--dup": "value",
@@ -281,12 +281,12 @@ _VERBS = {
             **_FAULT,
         },
     ),
-    "heal": _Verb(_heal, {}),
-    "transfer": _Verb(_transfer, {}),
-    "members add": _Verb(_members_add, {"--learner": "flag", "--priority": "value"}),
-    "members promote": _Verb(_on_nodes(actions.MembersPromote), {}),
-    "members demote": _Verb(_on_nodes(actions.MembersDemote), {}),
-    "members remove": _Verb(_on_nodes(actions.MembersRemove), {}),
-    "members replace": _Verb(_members_replace, {}),
-    "snapshot take": _Verb(_snapshot, {}),
+    "heal": Verb(_heal, {}),
+    "transfer": Verb(_transfer, {}),
+    "members add": Verb(_members_add, {"--learner": "flag", "--priority": "value"}),
+    "members promote": Verb(_on_nodes(actions.MembersPromote), {}),
+    "members demote": Verb(_on_nodes(actions.MembersDemote), {}),
+    "members remove": Verb(_on_nodes(actions.MembersRemove), {}),
+    "members replace": Verb(_members_replace, {}),
+    "snapshot take": Verb(_snapshot, {}),
 }  # fmt: skip

@@ -1,7 +1,6 @@
 """Quantities as people write them, and back: 10s, 200ms, 5%, 64kB/s."""
 
 import re
-from decimal import Decimal
 
 from node.scenario.errors import ScenarioError
 
@@ -45,7 +44,7 @@ def duration_text(duration_us: int) -> str:
     for unit, name in ((3_600_000_000, "h"), (60_000_000, "m"), (1_000_000, "s")):
         if duration_us % unit == 0 and (duration_us or name == "s"):
             return f"{duration_us // unit}{name}"
-    return f"{_plain(Decimal(duration_us) / 1000)}ms"
+    return f"{_plain(duration_us / 1000, 3)}ms"
 
 
 def is_bare(text: str) -> bool:
@@ -71,13 +70,13 @@ def probability(text: str) -> float:
 
 def share_text(share: float) -> str:
     """A share from 0 to 1 that `probability` reads back: 5%, or 0.05 where that is exact."""
-    percent = f"{_plain(Decimal(repr(share)) * 100)}%"
+    percent = f"{_plain(share * 100, 10)}%"
     return percent if probability(percent) == share else number_text(share)
 
 
 def number_text(value: float) -> str:
-    """A number without an exponent."""
-    return _plain(Decimal(repr(value)))
+    """A number without an exponent, and with at most twelve decimals."""
+    return _plain(value, 12)
 
 
 def latency(text: str) -> tuple[float, float]:
@@ -114,6 +113,6 @@ def size_bytes(text: str) -> int:
     return round(float(found[1]) * _BYTES[found[2]])
 
 
-def _plain(value: Decimal) -> str:
-    text = f"{value:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+def _plain(value: float, decimals: int) -> str:
+    text = f"{value:.{decimals}f}"
+    return text.rstrip("0").rstrip(".")

@@ -1,11 +1,14 @@
 """Which nodes a line means: n1 n2, leader, followers, minority, not:leader, all, ..."""
 
-import random
 import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from node.scenario.errors import LeaderlessError, NoSuchNodeError, SelectorError
+
+if TYPE_CHECKING:
+    import random  # no command that selects nodes should pay for it
 
 WORDS = (
     "leader", "follower", "followers", "any", "any-follower", "minority", "majority", "lagging",
@@ -30,7 +33,9 @@ class Scene:
     name: str = "the cluster"
 
 
-def resolve(selectors: Sequence[str], scene: Scene, rng: random.Random | None = None) -> list[int]:
+def resolve(
+    selectors: Sequence[str], scene: Scene, rng: "random.Random | None" = None
+) -> list[int]:
     """The nodes' ids, each once, in the order of asking. Nothing given is an error, never all.
 
     What was asked for may be nobody: `lagging` where no node lags. `any` and its like are the first
@@ -43,7 +48,7 @@ def resolve(selectors: Sequence[str], scene: Scene, rng: random.Random | None = 
 
 
 def resolve_group(
-    text: str, scene: Scene, others: Sequence[int] = (), rng: random.Random | None = None
+    text: str, scene: Scene, others: Sequence[int] = (), rng: "random.Random | None" = None
 ) -> list[int]:
     """One group, separated by commas; `rest` is all but `others` and what stands before it.
 
@@ -66,7 +71,7 @@ def _tokens(texts: Sequence[str]) -> list[str]:
 @dataclass(frozen=True, slots=True)
 class _Resolution:
     scene: Scene
-    rng: random.Random | None
+    rng: "random.Random | None"
     others: Sequence[int] = ()
 
     def words(self, texts: Sequence[str]) -> list[int]:

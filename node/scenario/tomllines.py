@@ -21,7 +21,11 @@ def line_of(text: str, key: str) -> int | None:
     wanted = tuple(key.split("."))
     table: Path = ()
     seen: Counter[Path] = Counter()
+    closing = ""
     for number, line in enumerate(text.splitlines(), 1):
+        if closing:  # inside of a text of several lines nothing is a key
+            closing = "" if closing in line else closing
+            continue
         if header := _HEADER.match(line):
             table = _parts(header[2])
             if header[1]:
@@ -31,6 +35,7 @@ def line_of(text: str, key: str) -> int | None:
         elif assignment := _ASSIGNMENT.match(line):
             path = table + _parts(assignment[1])
             found = [path]
+            closing = _left_open(line[assignment.end() :])
             if line.startswith("{", assignment.end()):
                 found += [path + _parts(each) for each in _INLINE.findall(line, assignment.end())]
         else:
@@ -38,6 +43,13 @@ def line_of(text: str, key: str) -> int | None:
         if any(path[: len(wanted)] == wanted for path in found):
             return number
     return None
+
+
+def _left_open(value: str) -> str:
+    """The quotes that a text of several lines ends with, when this value begins one."""
+    quotes = value[:3]
+    is_open = quotes in ('"""', "'''") and quotes not in value[3:]
+    return quotes if is_open else ""
 
 
 def _parts(key: str) -> Path:

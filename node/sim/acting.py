@@ -186,25 +186,28 @@ class Actor:
 
     def _wipe(self, hosts: Sequence[Host]) -> None:
         """No more than a minority, as the algorithm cannot do without promises that are kept."""
-        configuration = self._world.configuration
-        lost = {host.id for host in self._world.hosts.values() if host.is_wiped or host.is_broken}
         for host in hosts:
-            whole = configuration.electorate - lost - {host.id}
-            if not configuration.has_quorum(whole):
+            if not self._world.has_quorum(self._whole - {host.id}):
                 raise ScenarioError(f"without n{host.id} no quorum has its disks")
             self._down(host, is_clean=False)
             host.wipe()
-            lost.add(host.id)
             self._up(host)
             self._coverage.met("node wiped")
+
+    @property
+    def _whole(self) -> set[int]:
+        """Those with a disk."""
+        hosts = self._world.hosts.values()
+        return {host.id for host in hosts if not (host.is_wiped or host.is_broken)}
 
     def _disturb(self, host: Host, action: actions.Disk | actions.Clock) -> None:
         if isinstance(action, actions.Clock):
             self._coverage.met("clock off")
-            if action.jump_us:
-                host.clock.jump(action.jump_us)
+            jump_us, rate_ppm = action.jump_us, round(action.rate * PPM)
+            if jump_us:
+                host.change_clock(lambda clock: clock.jump(jump_us))
             else:
-                host.clock.run_at(round(action.rate * PPM))
+                host.change_clock(lambda clock: clock.run_at(rate_ppm))
             return
         faults = host.disk.faults
         match action.kind:
@@ -256,7 +259,7 @@ class Actor:
                     self._up(host)  # if its disk ended it
             case actions.Clock():
                 for host in hosts:
-                    host.clock.run_at(PPM)
+                    host.change_clock(lambda clock: clock.run_at(PPM))
             case _:
                 self._set_rules()
 
@@ -312,12 +315,11 @@ class Actor:
     def _check_quorum_stays(self, changes: list[Change]) -> None:
         """As `raftctl members` does: who is left has to be able to go on."""
         configuration = self._world.configuration
-        lost = {host.id for host in self._world.hosts.values() if host.is_wiped or host.is_broken}
         try:
             target = configuration.changed(changes)
         except ConfigurationError as error:
             raise ScenarioError(str(error)) from error
-        if not target.has_quorum(target.electorate - lost):
+        if not target.has_quorum(self._whole):
             raise ScenarioError("no quorum of those that are left has its disks")
 
     def _try(self, changes: list[Change]) -> None:

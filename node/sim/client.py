@@ -123,7 +123,9 @@ class Client:
             expected = self._seen.get(key)
         now = self._kernel.now
         self._number = 0 if kind == "get" else self._sequences.take()
-        operation = Operation(self.id, self._number, kind, key, value, expected, mode, now)
+        operation = Operation(
+            self.id, self._number, kind, key, value, expected, mode, now, asked=only
+        )
         self._operation = self.last = operation
         self._call = Call(
             self._nodes,
@@ -181,6 +183,7 @@ class Client:
             command = seal(self._sequences.header(self._number), _command(operation))
             request = Propose(request_id, command, call.is_for_one)
             call.sent()
+        operation.attempts += 1
         if self.random.random() >= self._habits.loss:
             self._ask(node_id, self, encode(request))
 

@@ -62,7 +62,7 @@ class Coverage:
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
-        self._leaders: dict[int, int] = {}
+        self._leader, self._leader_term = 0, 0
         self._candidates: dict[int, set[int]] = {}
         self._configurations: dict[int, ConfigurationChanged] = {}
 
@@ -78,8 +78,9 @@ class Coverage:
         """Something that a core reports."""
         match event:
             case LeaderElected(term=term):
-                self.met("re-election" if self._leaders else "election")
-                self._leaders[term] = node_id
+                self.met("re-election" if self._leader else "election")
+                if term > self._leader_term:
+                    self._leader, self._leader_term = node_id, term
             case RoleChanged(role="candidate", term=term):
                 rivals = self._candidates.setdefault(term, set())
                 rivals.add(node_id)
@@ -87,7 +88,7 @@ class Coverage:
                     self.met("split vote")
                 self._candidates = {t: who for t, who in self._candidates.items() if t >= term - 4}
             case RoleChanged(role="follower", term=term):
-                if self._leaders and self._leaders.get(max(self._leaders)) == node_id:
+                if self._leader == node_id:
                     self.met("leader deposed")
             case LogTruncated():
                 self.met("log truncated")
@@ -117,8 +118,7 @@ class Coverage:
             self.met("member added")
         if old - new:
             self.met("member removed")
-            leader = self._leaders.get(max(self._leaders, default=0))
-            if leader in old - new:
+            if self._leader in old - new:
                 self.met("leader removed")
 
     # -- happenings --------------------------------------------------------------------------------
@@ -136,10 +136,18 @@ class Coverage:
         if operation.outcome == "unknown":
             self.met("outcome unknown")
         elif operation.outcome == "ok":
-            if operation.kind == "get" and operation.mode != "linearizable":
-                self.met(f"{operation.mode} read")
-            elif operation.kind == "cas" and not operation.result[0]:
-                self.met("refused compare-and-set")
+            self._succeeded(operation)
+
+    def _succeeded(self, operation: Operation) -> None:
+        is_read = operation.kind == "get"
+        if operation.asked is not None and operation.asked != self._leader:
+            self.met("follower read" if is_read else "forwarded write")
+        if is_read and operation.mode != "linearizable":
+            self.met(f"{operation.mode} read")
+        elif operation.kind == "cas" and not operation.result[0]:
+            self.met("refused compare-and-set")
+        if operation.attempts > 1 and not is_read:
+            self.met("write retried")
 
 
 def total(runs: Iterable[Counter[str]]) -> Counter[str]:

@@ -6,10 +6,8 @@ same state, and serve a new write and a read of it. Where no quorum has a disk t
 can go on, and the run says so instead of failing.
 """
 
-from collections.abc import Collection
 from itertools import count
 
-from node.raft.configuration import Configuration
 from node.sim.client import Client
 from node.sim.host import Host
 from node.sim.streams import stream
@@ -45,26 +43,20 @@ def get_well(world: World) -> str | None:
 
 
 def _core_of(world: World) -> frozenset[int] | None:
-    """Who comes back: a quorum by everybody's idea of who the members are."""
+    """Who comes back: a quorum, whichever configuration turns out to be in force."""
     able = [host for host in world.hosts.values() if host.lives and not host.is_wiped]
     for host in able:
         if not host.is_running and not host.is_broken:
             host.start()
     whole = {host.id for host in able if host.is_running}
-    ideas = [host.core.configuration for host in able if host.is_running]
-    if not _is_quorum(whole, ideas):
+    if not world.has_quorum(whole):
         return None
     rng = stream(world.seed, "core")
     core = set(whole)
     for node_id in rng.sample(sorted(whole), len(whole)):
-        if rng.random() < 0.5 and _is_quorum(core - {node_id}, ideas):
+        if rng.random() < 0.5 and world.has_quorum(core - {node_id}):
             core.discard(node_id)
     return frozenset(core)
-
-
-def _is_quorum(present: Collection[int], ideas: Collection[Configuration]) -> bool:
-    voting = [idea for idea in ideas if idea.voters]
-    return bool(voting) and all(idea.has_quorum(present) for idea in voting)
 
 
 def _wait(world: World, core: frozenset[int]) -> None:

@@ -29,8 +29,11 @@ def plan(seed: int) -> Scenario:
     kinds = [kind for kind in KINDS if rng.random() < 0.5]
     steps = []
     at = rng.randrange(2 * SECOND)
-    while kinds and at < options.duration_ms * MS:
+    end = options.duration_ms * MS
+    while kinds and at < end:
         action, lasts_us = rng.choice(kinds)(rng, options)
+        if lasts_us is not None:
+            lasts_us = min(lasts_us, end - at)
         steps.append(Step(At(at), action, "", lasts_us))
         at += _gap(rng)
     return Scenario(

@@ -178,10 +178,19 @@ def with_options(scenario: Scenario, options: Mapping[str, Option]) -> Scenario:
 
 
 def with_duration(scenario: Scenario, duration_us: int) -> Scenario:
+    """The same, ended then, and no step after it or beyond."""
     sim = {**scenario.sim}
     if "duration_ms" in sim:
         sim["duration_ms"] = duration_us // MS
-    return replace(scenario, duration_us=duration_us, sim=sim)
+    steps = tuple(_within(step, duration_us) for step in scenario.steps if _at(step) < duration_us)
+    return replace(scenario, duration_us=duration_us, steps=steps, sim=sim)
+
+
+def _within(step: Step, duration_us: int) -> Step:
+    left_us = duration_us - _at(step)
+    if step.lasts_us is None or step.lasts_us <= left_us:
+        return step
+    return replace(step, lasts_us=left_us)
 
 
 def _with_nodes(scenario: Scenario, nodes: int) -> Scenario:

@@ -15,6 +15,7 @@ from node.sim.kernel import Kind
 from node.sim.liveness import get_well
 from node.sim.options import FORMAT, OptionError, Options, changed
 from node.sim.planning import plan
+from node.sim.progress import Progress
 from node.sim.streams import stream
 from node.sim.trace import Line, Trace
 from node.sim.world import World
@@ -74,8 +75,10 @@ class Simulation:
         self.coverage = Coverage()
         options = options_of(scenario)
 
+        self.progress = Progress(options)
+
         def watch_with(hosts: dict[int, Host]) -> Observers:
-            return Observers([*invariants(hosts).invariants, self.coverage])
+            return Observers([*invariants(hosts).invariants, self.coverage, self.progress])
 
         self.world = World(scenario.seed, options, watch_with)
         self.trace = Trace(lambda: self.world.kernel.now, trace or _nowhere)
@@ -89,7 +92,9 @@ class Simulation:
     def run(self) -> Result:
         try:
             self.world.start_all()
+            self.progress.begin(self.world, self.actor)
             self._carry_out()
+            self.progress.end()
             self.trace.note("all faults end")
             why = get_well(self.world)
             if why is None:
@@ -133,7 +138,9 @@ class Simulation:
         return counts
 
     def _result(self, verdict: Verdict) -> Result:
-        kernel = self.world.kernel
+        kernel, stats = self.world.kernel, self.world.network.stats
+        self.coverage.met("message lost", stats.dropped)
+        self.coverage.met("message doubled", stats.duplicated)
         return Result(
             self.scenario.seed,
             verdict,

@@ -11,10 +11,11 @@ from node.replica.compaction import CompactionPolicy
 from node.sim.client import Client, Habits
 from node.sim.clock import PPM, Clock
 from node.sim.disk import DiskFaults
-from node.sim.host import Host, NodeSettings, Pace
+from node.sim.host import Host, NodeSettings
 from node.sim.kernel import Kernel
 from node.sim.network import Network
 from node.sim.options import Options
+from node.sim.process import Pace
 from node.sim.streams import stream
 from node.verify.observation import Observers
 from node.wire.codec import decode
@@ -104,11 +105,26 @@ class World:
     @property
     def configuration(self) -> Configuration:
         """Of whoever knows best."""
-        known = [host for host in self.hosts.values() if host.lives]
-        best = self.leader or max(
-            known, key=lambda host: (host.core.configuration_index, host.core.commit_index)
+        return self._best.core.configuration
+
+    @property
+    def _best(self) -> Host:
+        known = [host for host in self.hosts.values() if host.lives and not host.is_wiped]
+        return self.leader or max(
+            known, key=lambda host: (host.core.log.last_term, host.core.last_index)
         )
-        return best.core.configuration
+
+    def has_quorum(self, present: Collection[int]) -> bool:
+        """Whether these can go on: by the last committed configuration, and by each that follows it
+        in somebody's log and may be committed yet.
+        """
+        lived = [host for host in self.hosts.values() if host.lives]
+        committed = max(host.core.commit_index for host in lived)
+        ideas = [self._best.core.log.configuration_at(committed)]
+        ideas += [
+            host.core.configuration for host in lived if host.core.configuration_index > committed
+        ]
+        return all(idea.has_quorum(present) for idea in ideas)
 
     # -- frames and events -------------------------------------------------------------------------
     def _send(self, src: int, dst: int, kind: str, frame: bytes) -> None:
@@ -200,7 +216,7 @@ class World:
         for host in self.hosts.values():
             host.disk.faults = DiskFaults()
             host.hurry()
-            host.clock.run_at(PPM)
+            host.change_clock(lambda clock: clock.run_at(PPM))
             if host.is_paused:
                 host.resume()
 

@@ -100,6 +100,10 @@ class Operation:
     """ok: of a get the value or None, of a put or delete whether the key existed, of a cas
     [whether it did, the value now].
     """
+    asked: int | None = None
+    """The one node that had to see to it; None: whoever can."""
+    attempts: int = 0
+    """How often it was sent."""
 
 
 HAPPENINGS = (
