@@ -149,7 +149,7 @@ def test_faults_survive_a_restart_of_the_node_and_expire_by_themselves() -> None
     with fresh_home() as raftctl:
         raftctl.run("up", "-n", "3")
         raftctl.run("wait", "ready")
-        raftctl.run("partition", "n3", "--for", "4s")
+        raftctl.run("partition", "n3", "--for", "6s")
         raftctl.run("kill", "n3")
         raftctl.run("start", "n3")
         status = raftctl.document("status")
