@@ -287,7 +287,8 @@ class RaftCore:
 
     def forward(self, proposal_id: int, entry: Any) -> None:  # noqa: ANN401 - of the host's own type
         """Hand `entry` to the leader, which may take it. That it did shows when it is committed;
-        that it did not, in a ProposalRefused with `proposal_id`, unless that is lost.
+        that it did not, in a ProposalRefused with `proposal_id`, unless that is lost. Even then it
+        may have taken another copy of the message.
 
         Raises NotLeaderError, with None, when no other node is known to lead.
         """
@@ -309,6 +310,11 @@ class RaftCore:
         """For how long, at most, this node may have missed what its leader did; None: unknown."""
         return leases.age_us(self, now)
 
+    @property
+    def best_successor(self) -> int | None:
+        """Whom a leader would hand over to best; None on any other node, or without such a one."""
+        return transfer.best_successor(self)
+
     def transfer_leadership(self, target_id: int, now: int) -> None:
         """Hand leadership to `target_id`; see `transfer.transfer_leadership`."""
         transfer.transfer_leadership(self, target_id, now)
@@ -321,10 +327,14 @@ class RaftCore:
     def give_way(self, now: int, why: str) -> None:
         """Stop leading in favour of whoever holds most, and let others be elected first for a
         while: for a host that may not be up to it, whose disk hangs. It votes and follows as ever.
+
+        The only voter goes on: it would never be elected if it gave up while its vote is written.
         """
+        if self.configuration.electorate == {self.id}:
+            return
         self._gives_way_until = now + GIVE_WAY_TIMEOUTS * self.config.election_timeout_us
         if isinstance(self._role, Leader):
-            transfer.name_successor(self, self._role)
+            transfer.name_successor(self)
         self.step_down(now, why)
 
     # -- snapshots ---------------------------------------------------------------------------------
@@ -487,6 +497,10 @@ class RaftCore:
             return True
         heard = self._leader_heard_at
         return heard is not None and now < heard + self.config.election_timeout_us
+
+    def promised_leader(self, now: int) -> bool:
+        """Whether a leader may count on this node to elect no other yet; see `leases`."""
+        return self.config.check_quorum and self.hears_leader(now)
 
     def heard_leader(self, leader_id: int, now: int) -> None:
         """A valid message of this term's leader: wait for it again, a full timeout."""

@@ -72,11 +72,12 @@ class Forwarded:
             self._outbox.reply(ticket, Applied(ticket.id, index, term, result))
 
     def refused(self, proposal_id: int) -> None:
-        """The leader did not take it."""
+        """The leader did not take it; what came of other copies of the message nobody knows."""
         for key, waiting in self._waiting.items():
             if waiting.proposal_id == proposal_id:
                 del self._waiting[key]
-                self._outbox.fail(waiting.ticket, "busy", "the leader does not take it now")
+                text = "the leader does not take it now"
+                self._outbox.fail(waiting.ticket, "busy", text, "unknown")
                 return
 
     def look(self) -> None:

@@ -60,14 +60,12 @@ class Operations:
 
     # -- asked for ---------------------------------------------------------------------------------
     def transfer(self, ticket: Ticket, target: int, now: int) -> None:
-        """Hand leadership over; `target` 0 takes the voter that holds most of the log."""
+        """Hand leadership over; `target` 0 takes whoever fits best."""
         core = self._core
         if self._transfer is not None:
             self._outbox.fail(ticket, "transferring", "another transfer is under way")
             return
-        voters = core.configuration.voters & core.progress.keys()
-        if target == 0 and voters:
-            target = max(voters, key=lambda peer: (core.progress[peer].match_index, -peer))
+        target = target or core.best_successor or 0
         try:
             core.transfer_leadership(target, now)
         except NotLeaderError as error:
