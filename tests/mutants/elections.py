@@ -2,6 +2,7 @@
 
 from node.raft import election, gate, quorum
 from node.raft.core import RaftCore
+from tests.mutants import needs
 from tests.mutants.planting import mutant, rewrite
 
 
@@ -49,13 +50,13 @@ def quorum_off_by_one() -> None:
     rewrite(quorum.majority, "voter_count // 2 + 1", "(voter_count + 1) // 2")
 
 
-@mutant("PySyncObj", "gets_well")
+@mutant("PySyncObj", "gets_well", shows_in=needs.one_node)
 def single_node_never_elected() -> None:
     """Votes are counted when an answer arrives, and a cluster of one gets none."""
     rewrite(election.count_own_vote, "_count_votes(core, core.role, now)", "pass")
 
 
-@mutant("the thesis, 4.2.3, left out", "linearizable_reads_are_fresh")
+@mutant("the thesis, 4.2.3, left out", "linearizable_reads_are_fresh", shows_in=needs.leases)
 def no_stickiness() -> None:
     """Who hears a leader votes for another one all the same, while that leader counts on it for its
     lease.
@@ -64,7 +65,7 @@ def no_stickiness() -> None:
     rewrite(election.handle_pre_vote, "not core.hears_leader(now)", "True")
 
 
-@mutant("tikv #964", "linearizable_reads_are_fresh")
+@mutant("tikv #964", "linearizable_reads_are_fresh", shows_in=needs.leases)
 def no_stickiness_after_a_restart() -> None:
     """Who restarts has forgotten the leader that it heard, and helps to elect another one at once,
     while that leader counts on it for its lease.

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 
-from node.sim.simulation import simulate_seed
+from node.sim.planning import plan
+from node.sim.simulation import simulate
 from tests.mutants.catalogue import MUTANTS
-from tests.mutants.page import PAGE, Row, page
+from tests.mutants.page import PAGE, Row, page, rows_of
 from tests.mutants.planting import planted
 
 SEEDS_MAX = 200
@@ -46,9 +47,12 @@ class Hunt:
 def hunt(name: str, seeds: Sequence[int] = range(1, SEEDS_MAX + 1)) -> Hunt:
     """Seeds in order, until one fails."""
     began = time.process_time()
-    with planted(name):
+    with planted(name) as mutant:
         for seed in seeds:
-            result = simulate_seed(seed)
+            scenario = plan(seed)
+            if not mutant.shows_in(scenario):
+                continue
+            result = simulate(scenario)
             if result.verdict == "failed":
                 cpu_s = time.process_time() - began
                 return Hunt(name, seed, result.invariant, result.text, result.at_us, cpu_s)
@@ -67,7 +71,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help="which; else all of them")
     parser.add_argument("--jobs", type=int, default=1, help="mutants at a time")
     parser.add_argument("--seeds", type=int, default=SEEDS_MAX, help="at most, for each")
-    parser.add_argument("--rewrite", action="store_true", help=f"make {PAGE.name} of all")
+    parser.add_argument("--rewrite", action="store_true", help=f"note them in {PAGE.name}")
     parser.add_argument("--verbose", action="store_true", help="say what was violated")
     options = parser.parse_args(arguments)
     names = options.names or list(MUTANTS)
@@ -82,9 +86,11 @@ def main(arguments: list[str]) -> int:
             print(f"    {each.text}", flush=True)
     bad = [each.name for each in found.values() if not each.is_right]
     print(f"{len(found) - len(bad)} of {len(found)} caught")
-    if options.rewrite and not options.names and not bad:
-        rows = [_row(found[name]) for name in MUTANTS]
-        PAGE.write_text(page(rows), encoding="utf-8")
+    if options.rewrite:
+        rows = {row.name: row for row in rows_of(PAGE.read_text(encoding="utf-8"))}
+        rows.update((name, _row(each)) for name, each in found.items() if each.is_right)
+        kept = [rows[name] for name in MUTANTS if name in rows]
+        PAGE.write_text(page(kept), encoding="utf-8")
     return 1 if bad else 0
 
 

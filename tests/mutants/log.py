@@ -74,7 +74,11 @@ def window_never_reopens() -> None:
     rewrite(Progress.matched, "while self.inflight and", "while not self and")
 
 
-@mutant("etcd, async_storage_writes_append_aba_race", "persist_before_reply")
+@mutant(
+    "etcd, async_storage_writes_append_aba_race",
+    "persist_before_reply",
+    "commit_needs_a_durable_quorum",
+)
 def stale_write_vouches_for_new_entries() -> None:
     """A write that ends vouches for all entries, also for those that took the place of the written
     ones meanwhile.

@@ -7,13 +7,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import CodeType, FunctionType
 
+from node.scenario.scenario import Scenario
+
 Plant = Callable[[], None]
+Shows = Callable[[Scenario], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
     """One bug. `about` is what goes wrong, `seen_in` where others had it; `caught_by` are the
-    invariants whose finding says what is wrong.
+    invariants whose finding says what is wrong. Runs that it does not `shows_in` cannot meet it.
     """
 
     name: str
@@ -21,6 +24,7 @@ class Mutant:
     about: str
     seen_in: str
     caught_by: tuple[str, ...]
+    shows_in: Shows
     plant: Plant
 
 
@@ -32,14 +36,18 @@ _sources: dict[FunctionType, str] = {}
 _originals: dict[FunctionType, CodeType] = {}
 
 
-def mutant(seen_in: str, *caught_by: str) -> Callable[[Plant], Plant]:
+def anywhere(scenario: Scenario) -> bool:
+    return True
+
+
+def mutant(seen_in: str, *caught_by: str, shows_in: Shows = anywhere) -> Callable[[Plant], Plant]:
     """A function that plants the bug that its docstring tells of."""
 
     def register(plant: Plant) -> Plant:
         name, theme = plant.__name__, plant.__module__.rpartition(".")[2]
         assert name not in MUTANTS, f"{name} is there twice"
         about = " ".join((plant.__doc__ or "").split())
-        MUTANTS[name] = Mutant(name, theme, about, seen_in, caught_by, plant)
+        MUTANTS[name] = Mutant(name, theme, about, seen_in, caught_by, shows_in, plant)
         return plant
 
     return register

@@ -3,6 +3,7 @@
 from node.raft import leases, reading, transfer
 from node.raft.reads import LeaderReads
 from node.replica.queries import Queries
+from tests.mutants import needs
 from tests.mutants.planting import mutant, rewrite
 
 FRESH = ("linearizable_reads_are_fresh", "client_oracle")
@@ -36,31 +37,27 @@ def read_served_before_applied() -> None:
     rewrite(Queries.finish, "self._confirmed.add(read.read_index,", "self._confirmed.add(0,")
 
 
-@mutant("sofa-jraft #26, nebula #2723", *FRESH)
+@mutant("sofa-jraft #26, nebula #2723", *FRESH, shows_in=needs.leases)
 def stale_lease_read() -> None:
     """A lease lasts until somebody takes the leader's place."""
     rewrite(leases.lease_index, " or now >= confirmed_at + lasts_us", "")
 
 
-@mutant("yugabyte #16", *FRESH)
-def lease_counted_from_the_answer() -> None:
-    """A lease is counted from the answers that give it, not from when they were asked for."""
-    rewrite(
-        leases._confirmed_at,
-        "return leader.rounds[0].began_at",
-        "heard = {m: p.heard_at or 0 for m, p in leader.progress.items()}\n"
-        "    heard[core.id] = max(heard.values(), default=leader.rounds[0].began_at)\n"
-        "    return core.configuration.reached(heard)",
-    )
+@mutant("yugabyte #16", *FRESH, shows_in=needs.leases)
+def lease_from_any_follower() -> None:
+    """The answer of one follower gives a lease, where it takes a majority."""
+    newest = "max((p.acked_sequence for p in leader.progress.values()), default=1 << 60)"
+    for function in (leases._confirmed_at, leases._forget_old):
+        rewrite(function, "reading.acked_by_quorum(core, leader)", newest)
 
 
-@mutant("etcd, lease reads and MoveLeader", *FRESH)
+@mutant("etcd, lease reads and MoveLeader", *FRESH, shows_in=needs.leases)
 def lease_survives_transfer() -> None:
     """A leader that told another node to campaign goes on under its lease."""
     rewrite(transfer.maybe_hand_over, "leader.may_lease = False", "pass")
 
 
-@mutant("sofa-jraft #26", *FRESH)
+@mutant("sofa-jraft #26", *FRESH, shows_in=needs.leases)
 def lease_not_checked_again() -> None:
     """What was read under a lease is handed out though the lease has ended meanwhile."""
     rewrite(
