@@ -1,6 +1,6 @@
 """Bugs of elections: who votes, how often, and how votes are counted."""
 
-from node.raft import election, gate, quorum
+from node.raft import election, quorum
 from node.raft.core import RaftCore
 from tests.mutants import needs
 from tests.mutants.planting import mutant, rewrite
@@ -10,9 +10,9 @@ from tests.mutants.planting import mutant, rewrite
 def vote_twice_in_a_term() -> None:
     """A follower gives its vote to whoever asks, also a second time in a term."""
     rewrite(
-        election.handle_vote,
-        "core.voted_for in (None, message.candidate_id)",
-        "(core.voted_for in (None, message.candidate_id) or isinstance(core.role, Follower))",
+        election._may_vote,
+        "core.voted_for == message.candidate_id",
+        "core.voted_for == message.candidate_id or isinstance(core.role, Follower)",
     )
 
 
@@ -61,7 +61,7 @@ def no_stickiness() -> None:
     """Who hears a leader votes for another one all the same, while that leader counts on it for its
     lease.
     """
-    rewrite(gate._ignores, "core.hears_leader(now)", "False")
+    rewrite(RaftCore.promised_leader, "self.hears_leader(now)", "False")
     rewrite(election.handle_pre_vote, "not core.hears_leader(now)", "True")
 
 
@@ -75,3 +75,11 @@ def no_stickiness_after_a_restart() -> None:
         "now + config.election_timeout_us if initial.current_term else now",
         "now",
     )
+
+
+@mutant("raftctl itself, before its first release", "linearizable_reads_are_fresh", shows_in=needs.leases)
+def promise_ends_with_the_term() -> None:
+    """Who hears a leader and learns of a later term from some other message votes in that one,
+    while that leader counts on it for its lease.
+    """
+    rewrite(election._may_vote, "not core.promised_leader(now)", "True")
