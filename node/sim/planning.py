@@ -60,7 +60,7 @@ def _gap(rng: random.Random, options: Options) -> int:
 def _lasting(rng: random.Random, options: Options) -> int:
     """Shorter than an election, or longer than several."""
     timeout_us = options.election_timeout_ms * MS
-    return round(timeout_us * rng.choice([0.2, 1, 3, 10]) * (0.5 + rng.random()))
+    return round(timeout_us * rng.choice([0.2, 1, 3, 3, 10]) * (0.5 + rng.random()))
 
 
 def _who(rng: random.Random) -> tuple[str, ...]:
@@ -105,7 +105,10 @@ def _partition(rng: random.Random, options: Options) -> tuple[Action, int | None
                 link = "not:leader:leader"
             return actions.Partition(one_way=(link,)), lasts_us
         case _:
-            group = rng.choice(["leader", "any-follower", "leader,any-follower", "minority"])
+            groups = ["leader", "leader", "any-follower", "minority"]
+            if options.nodes >= 5:
+                groups += ["leader,any-follower"] * 2
+            group = rng.choice(groups)
             return actions.Partition((group,)), lasts_us
 
 
