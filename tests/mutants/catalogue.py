@@ -1,4 +1,4 @@
-"""All mutants: importing this registers them."""
+"""All mutants, in order."""
 
 from tests.mutants import (
     commit,
@@ -10,8 +10,14 @@ from tests.mutants import (
     sessions,
     snapshots,
 )
-from tests.mutants.planting import MUTANTS
+from tests.mutants.planting import Mutant, registered
 
 THEMES = (elections, log, commit, durability, reads, snapshots, sessions, membership)
 
-__all__ = ["MUTANTS", "THEMES"]
+MUTANTS: dict[str, Mutant] = {
+    name: each
+    for theme in THEMES
+    for name, each in registered.items()
+    if each.plant.__module__ == theme.__name__
+}
+"""By name, theme by theme."""

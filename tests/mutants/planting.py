@@ -28,8 +28,8 @@ class Mutant:
     plant: Plant
 
 
-MUTANTS: dict[str, Mutant] = {}
-"""By name, in the order of the files. `tests.mutants.catalogue` fills it."""
+registered: dict[str, Mutant] = {}
+"""By name. `tests.mutants.catalogue` has all of them."""
 
 _sources: dict[FunctionType, str] = {}
 """Of functions that are not as they were written."""
@@ -45,9 +45,9 @@ def mutant(seen_in: str, *caught_by: str, shows_in: Shows = anywhere) -> Callabl
 
     def register(plant: Plant) -> Plant:
         name, theme = plant.__name__, plant.__module__.rpartition(".")[2]
-        assert name not in MUTANTS, f"{name} is there twice"
+        assert name not in registered, f"{name} is there twice"
         about = " ".join((plant.__doc__ or "").split())
-        MUTANTS[name] = Mutant(name, theme, about, seen_in, caught_by, shows_in, plant)
+        registered[name] = Mutant(name, theme, about, seen_in, caught_by, shows_in, plant)
         return plant
 
     return register
@@ -84,7 +84,7 @@ def restore() -> None:
 @contextmanager
 def planted(name: str) -> Iterator[Mutant]:
     """The mutant of that name is there as long as this lasts."""
-    found = MUTANTS[name]
+    found = registered[name]
     try:
         found.plant()
         yield found
