@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 PYTEST_ARGS ?=
+SEEDS ?= 1..2000
 UV_VERSION := 0.13.9
 
 VENV := .venv
@@ -28,10 +29,10 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test lint types unit e2e docs format lock clean stale
+.PHONY: help setup demo test lint types unit e2e sim-long docs format lock clean stale
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
 
 setup: $(STAMP) ## create .venv and install the pinned packages and raftctl
 	@echo "setup: $(VENV) is ready"
@@ -57,6 +58,9 @@ unit: $(STAMP) ## the tests that start no node processes
 
 e2e: $(STAMP) ## the tests with real node processes
 	@$(BIN)/python -m pytest -m e2e $(PYTEST_ARGS)
+
+sim-long: $(STAMP) ## 2,000 simulated seeds (SEEDS=1..2000): none fails, every situation is met
+	@$(BIN)/raftctl sim run --seeds $(SEEDS) --meet-all
 
 docs: $(DOCS_STAMP) ## the documentation, as build/site; a warning is an error
 	@echo "docs: mkdocs build --strict"
