@@ -54,6 +54,8 @@ class Restore:
     """Whether the snapshot was taken before the cluster was made anew an earlier time."""
     nodes: list[str]
     learners: list[str]
+    gone: list[str]
+    """Who has no place any more: it was no member, or a member that cluster.json did not have."""
     term: int
     last_index: int
     undone: int | None

@@ -43,6 +43,9 @@ class Snapshotable(Protocol):
         the parts of it as they are asked for. That happens in another thread, while commands go on
         being applied. The same state gives the same parts on every node, so nothing may depend on
         the order of a set, on memory addresses, or on what was restored and what was applied.
+
+        All parts are asked for, whatever becomes of them. A machine of some hundred thousand items
+        does well to keep them in a `node.machines.ordered.OrderedMap`, whose copy takes no time.
         """
         ...
 
@@ -51,6 +54,24 @@ class Snapshotable(Protocol):
 
         Called once, on a new machine, before anything else, in whatever thread. Whatever it raises
         makes the snapshot count as damaged, and the machine is thrown away.
+        """
+        ...
+
+
+@runtime_checkable
+class Dismantlable(Protocol):
+    """A large machine that can be dropped in pieces.
+
+    A node drops its machine when its leader sends it a snapshot. A dict of a million items takes a
+    tenth of a second for that, in which nothing else runs, whichever thread does it. Any other
+    machine is dropped at once.
+    """
+
+    def dismantle(self) -> Iterator[None]:
+        """Let go of some thousand objects with each step; others get their turn in between.
+
+        Called once, in another thread, on a machine that nobody asks any more. A snapshot of it may
+        still be under way, so containers that one shares are left as they are.
         """
         ...
 

@@ -4,16 +4,15 @@ Commands and queries are CBOR arrays, a word and its arguments; the functions he
 `decode_result` reads every answer. Keys are text, in the order of their code points, values bytes.
 """
 
-from bisect import bisect_left, insort
 from codecs import getincrementaldecoder
 from collections import deque
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import Any
 
 import cbor2
 
 from node.machines.base import HistoryLostError
+from node.machines.ordered import OrderedMap
 from node.wire.cbor import CborError, load_plain
 
 DEPTH_MAX = 1  # a command is an array of plain values
@@ -29,6 +28,7 @@ PART_BYTES = 64 * 1024
 """A part of a snapshot ends after the item that reaches this size."""
 ITEM_OVERHEAD_BYTES = 16  # so that no part has more elements than may be read
 DESCRIBED_MAX = 32  # characters of a key, bytes of a value
+_INDEX_BYTES = 8
 
 
 class BadCommandError(Exception):
@@ -83,9 +83,12 @@ class KvMachine:
     def __init__(
         self, changes_max: int = CHANGES_MAX, changes_bytes_max: int = CHANGES_BYTES_MAX
     ) -> None:
-        self._values: dict[str, tuple[bytes, int]] = {}
-        self._keys: list[str] = []  # sorted
+        self._items: OrderedMap[bytes] = OrderedMap()
+        """The index of the entry that wrote it, then the value: in one, as a pair is something
+        that the garbage collector looks at, a million times.
+        """
         self._changes: deque[tuple[int, str, bytes | None]] = deque()
+        """What changed at an index: a key, and its item or None for a deletion."""
         self._changes_max = changes_max
         self._changes_bytes_max = changes_bytes_max
         self._changes_bytes = 0
@@ -105,79 +108,75 @@ class KvMachine:
     def _compare_and_set(
         self, key: str, old: bytes | None, new: bytes | None, index: int
     ) -> list[Any]:
-        current = self._values[key][0] if key in self._values else None
+        item = self._items.get(key)
+        current = None if item is None else _value(item)
         if current != old:
             return [False, current]
         if new is not None:
             self._set(key, new, index)
-        elif key in self._values:
+        elif item is not None:
             self._remove(key, index)
         return [True, new]
 
     def _set(self, key: str, value: bytes, index: int) -> bool:
-        existed = key in self._values
-        if not existed:
-            insort(self._keys, key)
-        self._values[key] = (value, index)
-        self._note(index, key, value)
+        item = _item(value, index)
+        existed = self._items.put(key, item)
+        self._note(index, key, item)
         return existed
 
     def _remove(self, key: str, index: int) -> bool:
-        if key not in self._values:
-            return False
-        del self._values[key]
-        del self._keys[bisect_left(self._keys, key)]
-        self._note(index, key, None)
-        return True
+        existed = self._items.remove(key)
+        if existed:
+            self._note(index, key, None)
+        return existed
 
-    def _note(self, index: int, key: str, value: bytes | None) -> None:
-        self._changes.append((index, key, value))
-        self._changes_bytes += _change_bytes(key, value)
-        while (
-            len(self._changes) > self._changes_max or self._changes_bytes > self._changes_bytes_max
-        ):
-            forgotten, key, value = self._changes.popleft()
-            self._changes_bytes -= _change_bytes(key, value)
-            self._forgotten_through = forgotten
+    def _note(self, index: int, key: str, item: bytes | None) -> None:
+        changes = self._changes
+        changes.append((index, key, item))
+        self._changes_bytes += len(key) + len(item or b"")
+        while len(changes) > self._changes_max or self._changes_bytes > self._changes_bytes_max:
+            self._forgotten_through, key, item = changes.popleft()
+            self._changes_bytes -= len(key) + len(item or b"")
 
     def snapshot(self) -> Iterator[bytes]:
-        return _parts(list(self._keys), dict(self._values))
+        return _parts(self._items.capture())
 
     def restore(self, parts: Iterator[bytes], index: int) -> None:
+        before = ""
         for part in parts:
             for key, value, written_at in load_plain(part, DEPTH_MAX + 1):
-                self._keys.append(_checked(key))
-                self._values[key] = (value, written_at)
-        if any(a >= b for a, b in pairwise(self._keys)):
-            raise ValueError("its keys are not in order")
+                if key <= before:
+                    raise ValueError("its keys are not in order")
+                self._items.put(_checked(key), _item(value, written_at))
+                before = key
         self._forgotten_through = index
+
+    def dismantle(self) -> Iterator[None]:
+        return self._items.dismantle()
 
     def query(self, query: bytes) -> bytes:
         match _words(query):
             case ["get", str(key)]:
-                found = self._values.get(key)
-                return cbor2.dumps(None if found is None else list(found))
+                item = self._items.get(key)
+                return cbor2.dumps(None if item is None else [_value(item), _index(item)])
             case ["scan", str(prefix), int(limit), str() | None as after]:
                 return cbor2.dumps(self._scan(prefix, min(limit, SCAN_MAX), after))
             case _:
                 raise BadCommandError
 
     def _scan(self, prefix: str, limit: int, after: str | None) -> list[list[Any]]:
-        position = bisect_left(self._keys, max(prefix, after or ""))
         found: list[list[Any]] = []
         size = 0
-        while position < len(self._keys) and len(found) < limit:
-            key = self._keys[position]
-            position += 1
-            if not key.startswith(prefix):
+        for key, item in self._items.items(max(prefix, after or "")):
+            if len(found) >= limit or not key.startswith(prefix):
                 break
             if key == after:
                 continue
-            value, index = self._values[key]
+            value = _value(item)
             size += len(key.encode()) + len(value)
             if found and size > SCAN_BYTES_MAX:
                 break
-            found.append([key, value, index])
+            found.append([key, value, _index(item)])
         return found
 
     def describe(self, command: bytes) -> str:
@@ -200,22 +199,22 @@ class KvMachine:
         if since < self._forgotten_through:
             raise HistoryLostError(f"changes up to entry {self._forgotten_through} are not kept")
         newer: list[bytes] = []
-        for change in reversed(self._changes):  # the newest are asked for most
-            if change[0] <= since:
+        for index, key, item in reversed(self._changes):  # the newest are asked for most
+            if index <= since:
                 break
-            if change[1].startswith(prefix):
-                newer.append(cbor2.dumps(list(change)))
+            if key.startswith(prefix):
+                newer.append(cbor2.dumps([index, key, None if item is None else _value(item)]))
         newer.reverse()
         return newer
 
 
-def _parts(keys: list[str], values: dict[str, tuple[bytes, int]]) -> Iterator[bytes]:
+def _parts(found: Iterator[tuple[str, bytes]]) -> Iterator[bytes]:
     """The items in the order of their keys, as arrays of [key, value, index]."""
     items: list[list[Any]] = []
     size = 0
-    for key in keys:
-        value, index = values[key]
-        items.append([key, value, index])
+    for key, item in found:
+        value = _value(item)
+        items.append([key, value, _index(item)])
         size += ITEM_OVERHEAD_BYTES + len(key) + len(value)
         if size >= PART_BYTES:
             yield cbor2.dumps(items)
@@ -224,8 +223,16 @@ def _parts(keys: list[str], values: dict[str, tuple[bytes, int]]) -> Iterator[by
         yield cbor2.dumps(items)
 
 
-def _change_bytes(key: str, value: bytes | None) -> int:
-    return len(key) + len(value or b"")
+def _item(value: bytes, index: int) -> bytes:
+    return index.to_bytes(_INDEX_BYTES, "big") + value
+
+
+def _value(item: bytes) -> bytes:
+    return item[_INDEX_BYTES:]
+
+
+def _index(item: bytes) -> int:
+    return int.from_bytes(item[:_INDEX_BYTES], "big")
 
 
 def _words(data: bytes) -> list[Any]:

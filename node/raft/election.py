@@ -109,12 +109,23 @@ def _count_pre_votes(core: "RaftCore", role: PreCandidate, now: int) -> None:
 def handle_vote(core: "RaftCore", message: RequestVote, now: int) -> None:
     if not core.voting:
         return
-    granted = core.voted_for in (None, message.candidate_id) and core.log.is_up_to_date(
+    granted = _may_vote(core, message, now) and core.log.is_up_to_date(
         message.last_log_index, message.last_log_term
     )
     if granted:
         _grant(core, message.candidate_id, now)
     core.send_after_sync(message.candidate_id, RequestVoteResponse(core.term, core.id, granted))
+
+
+def _may_vote(core: "RaftCore", message: RequestVote, now: int) -> bool:
+    """Whether the vote of this term is the candidate's, or may be.
+
+    What a leader of an earlier term was promised holds in this one as well, which this node may
+    have learnt of from another message than the request: the gate would have ignored that.
+    """
+    if core.voted_for is not None:
+        return core.voted_for == message.candidate_id
+    return message.leadership_transfer or not core.promised_leader(now)
 
 
 def _grant(core: "RaftCore", candidate_id: int, now: int) -> None:

@@ -88,8 +88,7 @@ def _ignores(core: "RaftCore", message: Message, now: int) -> bool:
     return (
         isinstance(message, RequestVote)
         and not message.leadership_transfer
-        and core.config.check_quorum
-        and core.hears_leader(now)
+        and core.promised_leader(now)
     )
 
 

@@ -124,5 +124,5 @@ def _leave(core: "RaftCore", leader: Leader, now: int) -> None:
     for progress in leader.progress.values():
         progress.heartbeat_due = True
     replication.send_heartbeats(core, leader)
-    transfer.name_successor(core, leader)
+    transfer.name_successor(core)
     core.become_follower(core.term, None, now, "no voter any more")

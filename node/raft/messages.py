@@ -195,7 +195,9 @@ class ForwardProposal:
 
 @dataclass(frozen=True, slots=True)
 class ProposalRefused:
-    """The entry of a ForwardProposal was not appended, and will not be."""
+    """A ForwardProposal was not taken. That holds for this copy of it: networks duplicate, and
+    another one may have been taken before, or may be yet.
+    """
 
     term: int
     responder_id: int

@@ -53,12 +53,24 @@ def _timeout_now(core: "RaftCore") -> TimeoutNow:
     return TimeoutNow(core.term, core.id)
 
 
-def name_successor(core: "RaftCore", leader: Leader) -> None:
-    """A leader that goes for good tells the voter that holds most to campaign at once."""
-    match = {member: progress.match_index for member, progress in leader.progress.items()}
-    voters = core.configuration.voters & match.keys()
-    if voters:
-        core.send(max(voters, key=lambda voter: (match[voter], -voter)), _timeout_now(core))
+def best_successor(core: "RaftCore") -> int | None:
+    """The voter that holds most of the log; of several the one that was heard last, since in a
+    quiet cluster those that died hold as much. None: there is no other voter, or no leader.
+    """
+    progress = core.progress
+
+    def fitness(voter: int) -> tuple[int, int, int]:
+        heard_at = progress[voter].heard_at
+        return progress[voter].match_index, -1 if heard_at is None else heard_at, -voter
+
+    return max(core.configuration.voters & progress.keys(), key=fitness, default=None)
+
+
+def name_successor(core: "RaftCore") -> None:
+    """A leader that goes for good tells the one that fits best to campaign at once."""
+    successor = best_successor(core)
+    if successor is not None:
+        core.send(successor, _timeout_now(core))
 
 
 def end_transfer(core: "RaftCore", leader: Leader, ok: bool) -> None:

@@ -55,19 +55,19 @@ class Operations:
 
     @property
     def next_deadline(self) -> int | None:
-        waiting = [each.deadline for each in (self._transfer, self._change) if each is not None]
-        return min(waiting, default=None)
+        transfer, change = self._transfer, self._change
+        if transfer is None:
+            return None if change is None else change.deadline
+        return transfer.deadline if change is None else min(transfer.deadline, change.deadline)
 
     # -- asked for ---------------------------------------------------------------------------------
     def transfer(self, ticket: Ticket, target: int, now: int) -> None:
-        """Hand leadership over; `target` 0 takes the voter that holds most of the log."""
+        """Hand leadership over; `target` 0 takes whoever fits best."""
         core = self._core
         if self._transfer is not None:
             self._outbox.fail(ticket, "transferring", "another transfer is under way")
             return
-        voters = core.configuration.voters & core.progress.keys()
-        if target == 0 and voters:
-            target = max(voters, key=lambda peer: (core.progress[peer].match_index, -peer))
+        target = target or core.best_successor or 0
         try:
             core.transfer_leadership(target, now)
         except NotLeaderError as error:

@@ -170,7 +170,8 @@ class Replica:
         self._queries.read(ticket, query, mode, here, now)
 
     def transfer(self, ticket: Ticket, target: int, now: int) -> None:
-        """Hand leadership over; `target` 0 takes the voter that holds most of the log.
+        """Hand leadership over; `target` 0 takes the voter that holds most of the log, of several
+        the one that was heard last.
 
         The reply is a Document once the target leads, or a Failure.
         """
@@ -203,21 +204,26 @@ class Replica:
         self.snapshots.forget(source)
 
     def disk_full(self, now: int) -> None:
-        """The disk took nothing of the Ready under way: no writes until it does (`synced`)."""
+        """The disk took nothing of the Ready under way: no writes until it does (`synced`), which
+        may take hours. Nothing is applied before that, whatever the others have committed.
+        """
         self.is_disk_full = True
         self.core.step_down(now, "the disk is full")
+        self._give_up_proposals("leadership_lost", "this node's disk is full")
 
     def disk_stalls(self, now: int) -> None:
-        """The disk may never take the Ready under way: give way, and let nobody wait for it."""
+        """The disk may never take the Ready under way: give way, and let nobody wait for it.
+
+        There is no other way than that disk for the only voter, which goes on leading.
+        """
         self.core.give_way(now, "the disk stalls")
-        for ticket in self._proposals.pop_above(0):
-            self._outbox.fail(ticket, "leadership_lost", "this node's disk stalls", "unknown")
+        if not self.core.is_leader:
+            self._give_up_proposals("leadership_lost", "this node's disk stalls")
 
     def stop(self) -> None:
         """Answer everything that waits, before the node goes."""
         message = "the node is stopping"
-        for ticket in self._proposals.pop_above(0):
-            self._outbox.fail(ticket, "stopping", message, "unknown")
+        self._give_up_proposals("stopping", message)
         self._queries.stop(message)
         self._operations.stop(message)
         self._forwarded.fail_all("stopping", message)
@@ -272,6 +278,10 @@ class Replica:
         for ticket in self._proposals.pop_above(self.core.commit_index):
             self._outbox.fail(ticket, "leadership_lost", "this node leads no longer", "unknown")
 
+    def _give_up_proposals(self, code: str, message: str) -> None:
+        for ticket in self._proposals.pop_above(0):
+            self._outbox.fail(ticket, code, message, "unknown")
+
     def take_replies(self, now: int) -> list[tuple[Hashable, WireMessage]]:
         """The replies since the last call: to whom, and what. `now` is the time of this call."""
         self._queries.hand_out(now)
@@ -290,16 +300,19 @@ class Replica:
         return counts
 
     def snapshot_loaded(self, state: State) -> bool:
-        """Take on the state that came from the leader. False if this node got as far without it."""
+        """Take on the state that came from the leader. False if this node got as far without it.
+
+        What nobody uses any more is in `state` afterwards, to be dismantled on another thread.
+        """
         self.snapshots.load_ended()
         snapshot = state.snapshot
         assert snapshot is not None, "it was loaded from one"
         if not self.core.install_snapshot(snapshot):
             return False
-        self._state.take_on(state)
-        self.snapshots.installed(state)
+        self._state.change_places(state)
+        self.snapshots.installed(self._state)
         text = "this node was given a state that may hold the command's effect, without its result"
-        for ticket in self._proposals.pop_up_to(state.index):
+        for ticket in self._proposals.pop_up_to(self.last_applied):
             self._outbox.fail(ticket, "leadership_lost", text, "unknown")
         self._forwarded.fail_all("leadership_lost", text)
         self._queries.answer_confirmed()

@@ -15,7 +15,7 @@ command: all its commands have higher indices, so if its session was evicted, th
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cbor2
 
@@ -39,7 +39,9 @@ ITEM_BYTES = 32
 ROW_DEPTH = 5
 
 Row = tuple[int, int, int, list[tuple[int, bytes]]]
-"""A session as a snapshot holds it: client, last index, acked_below, results by sequence."""
+"""A session as a snapshot holds it: client, last index, acked_below, results by sequence; a part
+holds some of the results.
+"""
 
 
 @dataclass(slots=True)
@@ -50,6 +52,11 @@ class Session:
     results: dict[int, bytes] = field(default_factory=dict)
     """By sequence, at and above `acked_below`."""
     results_bytes: int = 0
+    is_shared: bool = False
+    """Whether a snapshot may hold it: then it stays as it is, and its next use makes a copy."""
+
+    def copy(self) -> "Session":
+        return replace(self, results=self.results.copy(), is_shared=False)
 
     def acknowledge(self, acked_below: int) -> None:
         """The client has the results of all lower sequences."""
@@ -94,6 +101,8 @@ class Sessions:
                 return EXPIRED_RESULT
             session = self._open(header.client_id, index)
         else:
+            if session.is_shared:
+                session = self._sessions[header.client_id] = session.copy()
             self._sessions.move_to_end(header.client_id)
             session.last_index = index
         before = session.results_bytes
@@ -133,12 +142,13 @@ class Sessions:
         self.evicted_through = max(self.evicted_through, evicted.last_index)
 
     def snapshot(self) -> Iterator[bytes]:
-        """The sessions as they are now, in parts, which may be taken while others are applied."""
-        rows: list[Row] = [
-            (client_id, session.last_index, session.acked_below, list(session.results.items()))
-            for client_id, session in self._sessions.items()
-        ]
-        return _parts(self.evicted_through, rows)
+        """The sessions as they are now, in parts, which may be taken while others are applied.
+
+        It takes no longer for many results: there may be thousands for each of the sessions.
+        """
+        for session in self._sessions.values():
+            session.is_shared = True
+        return _parts(self.evicted_through, list(reversed(self._sessions.items())))
 
     def restore(self, parts: Iterable[bytes]) -> None:
         """Take on what `snapshot` gave, on new sessions. Raises ValueError for anything else."""
@@ -152,20 +162,31 @@ class Sessions:
                 session.results_bytes += size
                 self._bytes += size
 
+    def dismantle(self) -> Iterator[None]:
+        """Let go of everything, a session with each step. It is of no use afterwards."""
+        while self._sessions:
+            self._sessions.popitem()
+            yield
 
-def _parts(evicted_through: int, rows: list[Row]) -> Iterator[bytes]:
-    """Arrays of what was evicted and some rows; one with many results is spread over several."""
+
+def _parts(evicted_through: int, sessions: list[tuple[int, Session]]) -> Iterator[bytes]:
+    """Arrays of what was evicted and some rows; one with many results is spread over several.
+
+    The last of `sessions` comes first, and each is let go of when it is through.
+    """
     part: list[Row] = []
     size = 0
-    for client_id, last_index, acked_below, results in rows:
+    while sessions:
+        client_id, session = sessions.pop()
         some: list[tuple[int, bytes]] = []
-        part.append((client_id, last_index, acked_below, some))
-        for sequence, result in results:
+        part.append((client_id, session.last_index, session.acked_below, some))
+        for sequence, result in session.results.items():
             some.append((sequence, result))
             size += ITEM_BYTES + len(result)
             if size >= PART_BYTES:
                 yield cbor2.dumps((evicted_through, part))
                 some = []
-                part, size = [(client_id, last_index, acked_below, some)], 0
+                part = [(client_id, session.last_index, session.acked_below, some)]
+                size = 0
         size += ITEM_BYTES
     yield cbor2.dumps((evicted_through, part))

@@ -5,9 +5,11 @@ jobs: plain functions over what nobody else touches, which the host runs on a th
 at a time. The replica hears of the result in its own turn, and only then does anything change.
 """
 
-from collections.abc import Callable, Hashable, Iterator
+from collections import deque
+from collections.abc import Hashable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 from node.raft.configuration import Configuration
 from node.raft.core import RaftCore
@@ -15,12 +17,17 @@ from node.raft.snapshot import Snapshot, SnapshotId
 from node.replica.compaction import CompactionPolicy
 from node.replica.outbox import Outbox
 from node.replica.pending import Ticket
-from node.replica.state import NewMachine, State, restore
+from node.replica.state import NewMachine, State, empty, fill
 from node.storage.base import SnapshotStore
 from node.wire.messages import Document
 
-Pace = Callable[[Iterator[bytes]], Iterator[bytes]]
-"""Gives the same parts, and leaves others time between them."""
+Step = TypeVar("Step")
+
+
+class Pace(Protocol):
+    def __call__(self, steps: Iterator[Step], /) -> Iterator[Step]:
+        """The same steps, with time for others between them."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +41,12 @@ class WriteSnapshot:
 
     def run(self, store: SnapshotStore, pace: Pace) -> Snapshot:
         """Raises StorageError, and what the machine's `snapshot` raises."""
-        return store.write(self.index, self.term, self.configuration, pace(self.parts))
+        try:
+            return store.write(self.index, self.term, self.configuration, pace(self.parts))
+        finally:
+            # Parts let go of the state as they are taken. What a failure left would go at once.
+            with suppress(Exception):  # the machine is the user's
+                deque(pace(self.parts), maxlen=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +60,22 @@ class LoadSnapshot:
     def run(self, store: SnapshotStore, pace: Pace) -> State:
         """Raises StorageError, CorruptionError among them."""
         received = store.receive(self.snapshot)
-        parts = pace(store.load(self.snapshot))
-        return restore(received, parts, self.new_machine, self.sessions_max)
+        state = empty(self.new_machine, self.sessions_max)
+        try:
+            fill(state, received, pace(store.load(self.snapshot)))
+        except Exception:
+            dismantle(state, pace)
+            raise
+        return state
 
 
 Job = WriteSnapshot | LoadSnapshot
+
+
+def dismantle(state: State, pace: Pace) -> None:
+    """Let go of a state that nobody uses; to be run where jobs are."""
+    with suppress(Exception):  # the machine is the user's, and goes in any case
+        deque(pace(state.dismantle()), maxlen=0)
 
 
 class _Asked(NamedTuple):

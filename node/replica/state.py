@@ -6,7 +6,7 @@ A part begins with a byte that says whose it is; the sessions' parts come first.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from node.machines.base import Snapshotable, StateMachine
+from node.machines.base import Dismantlable, Snapshotable, StateMachine
 from node.raft.snapshot import Snapshot
 from node.replica.sessions import SESSIONS_MAX, Sessions
 from node.storage.base import CorruptionError, SnapshotStore
@@ -27,10 +27,21 @@ class State:
     snapshot: Snapshot | None = None
     """What they were restored from."""
 
-    def take_on(self, other: "State") -> None:
-        """Become what `other` is, which is further."""
-        self.machine, self.sessions = other.machine, other.sessions
-        self.index, self.snapshot = other.index, other.snapshot
+    def change_places(self, other: "State") -> None:
+        """Become what `other` is, which is further, and leave it what this was."""
+        self.machine, other.machine = other.machine, self.machine
+        self.sessions, other.sessions = other.sessions, self.sessions
+        self.index, other.index = other.index, self.index
+        self.snapshot, other.snapshot = other.snapshot, self.snapshot
+
+    def dismantle(self) -> Iterator[None]:
+        """Let go of what nobody uses any more, in pieces, as far as the machine can.
+
+        What the machine raises ends it: the rest is dropped at once.
+        """
+        yield from self.sessions.dismantle()
+        if isinstance(self.machine, Dismantlable):
+            yield from self.machine.dismantle()
 
 
 def capture(machine: Snapshotable, sessions: Sessions) -> Iterator[bytes]:
@@ -72,12 +83,19 @@ def restore(
 
     Raises CorruptionError for parts that make no state, and what `parts` raises.
     """
-    machine, sessions = new_machine(), Sessions(sessions_max)
+    state = empty(new_machine, sessions_max)
+    fill(state, snapshot, parts)
+    return state
+
+
+def fill(state: State, snapshot: Snapshot, parts: Iterator[bytes]) -> None:
+    """Make an empty state that of `snapshot`. Raises as `restore`; it is of no use then."""
+    machine = state.machine
     if not isinstance(machine, Snapshotable):
         raise CorruptionError(f"a {type(machine).__name__} cannot be restored from a snapshot")
     rest = _Rest(parts)
     try:
-        sessions.restore(rest.of(_SESSIONS))
+        state.sessions.restore(rest.of(_SESSIONS))
         machine.restore(rest.of(_MACHINE), snapshot.index)
     except CorruptionError:
         raise
@@ -89,7 +107,7 @@ def restore(
         ) from error
     if not rest.is_at_end:
         raise CorruptionError(f"the snapshot at {snapshot.index} was not read to its end")
-    return State(machine, sessions, snapshot.index, snapshot)
+    state.index, state.snapshot = snapshot.index, snapshot
 
 
 class _Rest:

@@ -11,8 +11,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m node.server", description=__doc__)
     parser.add_argument("--cluster", type=Path, required=True, help="the cluster's folder")
     parser.add_argument("--id", type=int, required=True, help="which node of it, as a number")
+    lock = "the descriptor of the node's lock, from whoever starts it; none: it takes the lock"
+    parser.add_argument("--lock", type=int, help=lock)
     options = parser.parse_args()
-    return run_node(options.cluster, options.id)
+    return run_node(options.cluster, options.id, options.lock)
 
 
 if __name__ == "__main__":

@@ -288,6 +288,7 @@ class Driver:
                 self._snapshot_written(result)
             elif isinstance(result, State):
                 self._snapshot_loaded(result)
+                snapshotter.dismantle(result)
             elif not isinstance(result, Exception):
                 raise TypeError(f"{result!r} is no result")
             elif isinstance(job, LoadSnapshot):

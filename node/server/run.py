@@ -6,10 +6,12 @@ promised anything, so it follows without voting or acknowledging, and says what 
 
 import gc
 import json
+import os
 import resource
 import signal
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import astuple
 from functools import partial
 from pathlib import Path
@@ -31,6 +33,7 @@ from node.server.driver import Driver, now_us, seeded_rng
 from node.server.eventhub import EventHub
 from node.server.journal import Folded, log
 from node.server.node import Node
+from node.server.ownership import OwnedError, PidFile, write_pid
 from node.server.sessions import Session
 from node.server.status import Status
 from node.server.watches import Watches
@@ -61,36 +64,66 @@ class StartError(Exception):
     """The node cannot start; the message says why and what to do."""
 
 
-def run_node(folder: Path, node_id: int) -> int:
+_CANNOT_START = (
+    ConfigError, MachineError, StorageError, OwnedError, StartError, ValueError, OSError
+)  # fmt: skip
+
+
+def run_node(folder: Path, node_id: int, lock: int | None = None) -> int:
     """Run node `node_id` of the cluster in `folder` until SIGTERM or SIGINT. Returns the exit code.
 
     0 after a clean stop, 1 when the node could not start or go on, with one clear last line on
-    stderr.
+    stderr. `lock` is the descriptor of its `pid` file, when whoever starts it holds the lock
+    (`node.server.ownership`); it is this function's then, and is closed.
     """
-    try:
-        spec = load_cluster(folder)
-        stores = open_stores(folder, spec, node_id)
-        new_machine = partial(load_machine, spec.machine, spec.machine_path)
-        node = assemble(folder, spec, read_token(folder), node_id, stores, new_machine)
-        load_faults(folder, node)
-    except (ConfigError, MachineError, StorageError, StartError, ValueError, OSError) as error:
-        log("error", "cannot start", node=node_name(node_id), why=str(error))
-        return 1
-    _allow_files()
-    try:
-        trio.run(_serve, node, stores.is_wiped)
-    except (StartError, BaseExceptionGroup) as error:
-        cause = _first(error)
-        text = _last_words(cause)
-        if text is None:
-            raise
-        log("error", text, node=node_name(node_id), why=str(cause) or type(cause).__name__)
-        return 1
-    finally:
-        if not node.driver.is_saving:
-            stores.storage.close()
+    with ExitStack() as held:
+        try:
+            spec = load_cluster(folder)
+            held.callback(os.close, _own(_home(folder, spec, node_id), lock))
+            stores = open_stores(folder, spec, node_id)
+            new_machine = partial(load_machine, spec.machine, spec.machine_path)
+            node = assemble(folder, spec, read_token(folder), node_id, stores, new_machine)
+            load_faults(folder, node)
+        except _CANNOT_START as error:
+            log("error", "cannot start", node=node_name(node_id), why=str(error))
+            return 1
+        _allow_files()
+        try:
+            trio.run(_serve, node, stores.is_wiped)
+        except (StartError, BaseExceptionGroup) as error:
+            cause = _first(error)
+            text = _last_words(cause)
+            if text is None:
+                raise
+            log("error", text, node=node_name(node_id), why=str(cause) or type(cause).__name__)
+            return 1
+        finally:
+            if node.driver.is_saving:
+                held.pop_all()  # its disk works yet: nobody else has the data while this one lives
+            else:
+                stores.storage.close()
     log("info", "stopped", node=node_name(node_id))
     return 0
+
+
+def _own(home: Path, inherited: int | None) -> int:
+    """Give the descriptor of the node's lock, with this process written down as who has it.
+
+    Raises OwnedError, OSError.
+    """
+    file = PidFile(home)
+    lock = file.claim() if inherited is None else file.inherit(inherited)
+    write_pid(lock, os.getpid())  # a starter that was killed has not done so
+    return lock
+
+
+def _home(folder: Path, spec: ClusterSpec, node_id: int) -> Path:
+    """The folder of one of the cluster's nodes. Raises StartError."""
+    try:
+        return folder / spec.address_of(node_id).name
+    except KeyError:
+        names = ", ".join(node.name for node in spec.nodes)
+        raise StartError(f"cluster {spec.name} has no node n{node_id}; it has {names}") from None
 
 
 def _last_words(cause: BaseException) -> str | None:
@@ -130,12 +163,7 @@ class Stores(NamedTuple):
 
 def open_stores(folder: Path, spec: ClusterSpec, node_id: int) -> Stores:
     """Raises StartError, StorageError."""
-    try:
-        spec.address_of(node_id)
-    except KeyError:
-        names = ", ".join(node.name for node in spec.nodes)
-        raise StartError(f"cluster {spec.name} has no node n{node_id}; it has {names}") from None
-    home = folder / node_name(node_id)
+    home = _home(folder, spec, node_id)
     adopt(home, spec.cluster_id)  # what a command that was killed had prepared for this life
     try:
         storage = SqliteStorage(home / "raft.db", spec.cluster_id, node_id)
@@ -308,22 +336,29 @@ def _answers(node: Node, peer: int, progress: Progress) -> bool:
     return link is not None and link.is_connected and progress.acked_sequence > 0
 
 
-async def _hand_over(node: Node) -> None:
+def _successor(node: Node) -> int | None:
+    """Of the voters that answer the one that holds most; None: none does, or this is no leader."""
     core = node.driver.replica.core
-    active = {
-        peer: progress.match_index
+    able = [
+        peer
         for peer, progress in core.progress.items()
         if peer in core.configuration.voters and _answers(node, peer, progress)
-    }
-    if not active:
+    ]
+    return max(able, key=lambda peer: core.progress[peer].match_index, default=None)
+
+
+async def _hand_over(node: Node) -> None:
+    if _successor(node) is None:
         return
-    target = max(active, key=lambda peer: active[peer])
+    core = node.driver.replica.core
+    over = trio.Event()
 
     def transfer(now: int) -> None:
-        if core.is_leader:
-            core.transfer_leadership(target, now)
-
-    over = trio.Event()
+        successor = _successor(node)  # again: messages of this very turn may have taken its vote
+        if successor is None:
+            over.set()
+        else:
+            core.transfer_leadership(successor, now)
 
     def look(happened: Happened) -> None:
         if not core.is_leader:

@@ -10,12 +10,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Self
+from typing import Self, TypeVar
 
 import trio
 
 from node.raft.snapshot import Snapshot, SnapshotId
-from node.replica.snapshotting import Job
+from node.replica.snapshotting import Job, dismantle
 from node.replica.state import State
 from node.storage.base import SnapshotStore, StorageError
 
@@ -24,13 +24,15 @@ REST_SECONDS = 0.002
 """After each burst: about a third of a processor goes into a snapshot."""
 
 Result = Snapshot | State | StorageError | Exception
+Step = TypeVar("Step")
+Work = Job | State | frozenset[SnapshotId]
 
 
-def paced(parts: Iterator[bytes]) -> Iterator[bytes]:
-    """The same parts, with a rest whenever they took a burst's time."""
+def paced(steps: Iterator[Step], /) -> Iterator[Step]:
+    """The same steps, with a rest whenever they took a burst's time."""
     began = time.monotonic()
-    for part in parts:
-        yield part
+    for step in steps:
+        yield step
         if time.monotonic() - began >= BURST_SECONDS:
             time.sleep(REST_SECONDS)
             began = time.monotonic()
@@ -42,7 +44,7 @@ class Snapshotter:
     def __init__(self, store: SnapshotStore, wake: Callable[[], None]) -> None:
         self._store = store
         self._wake = wake
-        self._work: queue.SimpleQueue[Job | frozenset[SnapshotId] | None] = queue.SimpleQueue()
+        self._work: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
         self._results: queue.SimpleQueue[tuple[Job, Result]] = queue.SimpleQueue()
         self._token = trio.lowlevel.current_trio_token()
         # What was not finished is begun again by the next life of the node, hence the daemon.
@@ -62,6 +64,10 @@ class Snapshotter:
         """Remove all snapshots but these, in time."""
         self._work.put(snapshots)
 
+    def dismantle(self, state: State) -> None:
+        """Let go of `state`, which nobody uses any more, in time."""
+        self._work.put(state)
+
     def take_result(self) -> tuple[Job, Result] | None:
         """A job that is through, and what came of it; an exception where nothing did."""
         with suppress(queue.Empty):
@@ -70,10 +76,16 @@ class Snapshotter:
 
     def _run(self) -> None:
         while (work := self._work.get()) is not None:
-            if isinstance(work, frozenset):
-                with suppress(StorageError):  # what stays is in nobody's way, and goes next time
-                    self._store.keep(work)
-                continue
+            self._do(work)
+            del work  # the last trace of a large state, maybe: it must not stay until more comes
+
+    def _do(self, work: Work) -> None:
+        if isinstance(work, State):
+            dismantle(work, paced)
+        elif isinstance(work, frozenset):
+            with suppress(StorageError):  # what stays is in nobody's way, and goes next time
+                self._store.keep(work)
+        else:
             self._results.put((work, self._result_of(work)))
             with suppress(trio.RunFinishedError):
                 self._token.run_sync_soon(self._wake)

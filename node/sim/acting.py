@@ -48,6 +48,7 @@ class Actor:
         self.faults: dict[str, Fault] = {}
         self.done: Counter[str] = Counter()
         """What was carried out, by the verb of its line; `skipped` is what could not be."""
+        self._is_over = False
         self._world = world
         self._trace = trace
         self._coverage = coverage
@@ -78,6 +79,10 @@ class Actor:
     def _rows(self, configuration: Configuration) -> frozenset[int]:
         """Who belongs to the cluster, as an operator sees it."""
         return configuration.members or frozenset(self._world.hosts)
+
+    def stop(self) -> None:
+        """Operators begin nothing any more."""
+        self._is_over = True
 
     # -- doing -------------------------------------------------------------------------------------
     def do(self, action: Action, name: str = "") -> Fault | None:
@@ -329,6 +334,8 @@ class Actor:
 
     def _attempt(self, changes: list[Change], deadline: int) -> None:
         world = self._world
+        if self._is_over:
+            return
         if world.kernel.now >= deadline:
             self._trace.note("given up", what=", ".join(map(_change_text, changes)))
             return
@@ -359,7 +366,11 @@ class Actor:
         for change in changes:
             if isinstance(change, Remove) and self._random.random() < 0.5:
                 host = self._world.hosts[change.id]
-                self._world.kernel.after(RETRY_MS * MS, "fault", self._down, host, True)
+                self._world.kernel.after(RETRY_MS * MS, "fault", self._shut, host)
+
+    def _shut(self, host: Host) -> None:
+        if not self._is_over:
+            self._down(host, is_clean=True)
 
 
 def _verb(action: Action) -> str:

@@ -88,12 +88,12 @@ def _has_read(probe: Client) -> bool:
 def _missing(world: World, core: frozenset[int]) -> str | None:
     """What is not well yet."""
     hosts: list[Host] = [world.hosts[node_id] for node_id in sorted(core)]
-    down = [host.id for host in hosts if not host.is_up]
+    down = [f"n{host.id}" for host in hosts if not host.is_up]
     if down:
-        return f"{down} are not up"
+        return f"{' '.join(down)} do not run"
     leaders = [host.id for host in hosts if host.core.is_leader]
     if len(leaders) != 1:
-        return f"leaders: {leaders}"
+        return f"leaders are {leaders}"
     leader = world.hosts[leaders[0]]
     members = leader.core.configuration
     if members.is_joint or members.promotable & core:

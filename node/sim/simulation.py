@@ -95,6 +95,7 @@ class Simulation:
             self.progress.begin(self.world, self.actor)
             self._carry_out()
             self.progress.end()
+            self.actor.stop()
             self.trace.note("all faults end")
             why = get_well(self.world)
             if why is None:

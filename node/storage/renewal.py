@@ -12,8 +12,8 @@ What a node had before stays in `before-<id>`, until the next time, in case some
 
 import errno
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +24,8 @@ from node.raft.messages import LogEntry
 from node.raft.ready import HardState, Ready
 from node.raft.snapshot import Snapshot, SnapshotId
 from node.storage.base import DiskFullError, StorageError
-from node.storage.snapshots import SnapshotFiles, open_snapshot
+from node.storage.snapshot_format import SnapshotReader
+from node.storage.snapshots import SnapshotFiles
 from node.storage.sqlite import SqliteStorage
 
 DATABASE = "raft.db"
@@ -38,9 +39,11 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 @dataclass(frozen=True, slots=True)
 class SnapshotSource:
-    """A snapshot file, and which it has to be: of that cluster, and these bytes."""
+    """A snapshot, and which it has to be: of that cluster, and these bytes. `open` begins to read
+    it, each time anew.
+    """
 
-    path: Path
+    open: Callable[[], AbstractContextManager[SnapshotReader]]
     cluster_id: str
     id: SnapshotId
 
@@ -79,6 +82,13 @@ def data_folder(home: Path, cluster_id: str) -> Path:
     return aside if (aside / DATABASE).exists() else home
 
 
+def snapshots_folder(data: Path) -> Path:
+    """Where the snapshots of this data lie: they come into their place before the database does."""
+    if data.name.startswith(_ASIDE) and not (data / SNAPSHOTS).exists():
+        return data.parent / SNAPSHOTS
+    return data / SNAPSHOTS
+
+
 def leftovers(home: Path) -> list[Path]:
     """What was written aside, for whatever life."""
     return sorted(home.glob(f"{_ASIDE}*"))
@@ -97,7 +107,9 @@ def prepare(home: Path, node_id: int, beginning: Beginning) -> None:
     store = SnapshotFiles(aside / SNAPSHOTS, beginning.cluster_id)
     snapshot = _copied(beginning, store)
     path = aside / DATABASE
-    SqliteStorage.create(path, beginning.cluster_id, node_id, beginning.members)
+    # As for a newcomer: the log says who the members are. A learner is none that a cluster is made
+    # with, and would not start.
+    SqliteStorage.create(path, beginning.cluster_id, node_id, first=Configuration())
     with closing(SqliteStorage(path, beginning.cluster_id, node_id)) as storage:
         for batch in _batches(beginning, snapshot):
             storage.save(batch)
@@ -116,7 +128,7 @@ def _copied(beginning: Beginning, store: SnapshotFiles) -> Snapshot | None:
     source = beginning.snapshot
     if source is None:
         return None
-    with open_snapshot(source.path) as reader:
+    with source.open() as reader:
         parts = reader.parts_of(source.cluster_id, source.id)
         return store.write(source.id.index, source.id.term, beginning.members, parts)
 
@@ -152,6 +164,10 @@ def adopt(home: Path, cluster_id: str) -> bool:
     if not cluster_id.isalnum() or not aside.is_dir():
         return False
     before = before_folder(home, cluster_id)
+    with _disk_errors(home.parent):
+        # Whoever wrote cluster.json may have ended before this. If the power took the new name and
+        # left what follows, it would be the old cluster without its data.
+        flush_folder(home.parent)
     with _disk_errors(home):
         if (aside / SNAPSHOTS).exists():  # nothing of the new data is in its place yet
             _put_away(home, before)

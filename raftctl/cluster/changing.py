@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from node.raft.configuration import AddLearner, Change, Configuration, Demote, Promote, Remove
 from raftctl.cluster.directory import Cluster
-from raftctl.cluster.members import View, view_of
+from raftctl.cluster.members import View, named, view_of
 from raftctl.cluster.observation import survey
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
@@ -78,29 +78,38 @@ def _reflects(configuration: Configuration, change: Change) -> bool:
 def change_members(cluster: Cluster, changes: Sequence[Change], deadline: float) -> View:
     """Have the leader make one change of all of these. Gives who belongs to the cluster then.
 
+    A refusal that may pass is put up with for a while, from the first one in a row on. Any refusal
+    counts only if the members are not what was asked for by then: they may have become so.
+
     Raises CliError: exit 6 for a change that cannot be, 5 without a leader, 4 when it was not done
     by then (monotonic seconds). `outcome` says whether it may be done yet.
     """
-    begin = time.monotonic()
     in_doubt = False
+    error: CliError | None = None
+    refused_since = 0.0
     while True:
         view = look(cluster)
-        error: CliError | None = None
         if view.leader is not None and view.is_settled and reflects(view.configuration, changes):
             return view
-        if view.leader is not None and (view.is_settled or not in_doubt):
-            refusal = _ask(cluster, view.leader, changes, deadline)
-            if refusal is None:
-                continue  # done: the view says so
-            in_doubt = in_doubt or refusal.code in _IN_DOUBT
-            error = _final(cluster, refusal)
         now = time.monotonic()
-        if error is not None and (not error.retryable or now >= begin + PATIENCE_SECONDS):
+        patient_until = min(refused_since + PATIENCE_SECONDS, deadline)
+        if error is not None and (not error.retryable or now >= patient_until):
             if in_doubt:  # this attempt was refused, an earlier one may yet be carried out
                 error.outcome = "unknown"
             raise error
         if now >= deadline:
             raise _too_late(cluster, view, in_doubt)
+        was_refused, error = error is not None, None
+        if view.leader is not None and (view.is_settled or not in_doubt):
+            left = [each for each in changes if not _reflects(view.configuration, each)]
+            # None: somebody else makes the same change now. The leader says so.
+            refusal = _ask(cluster, view.leader, left or changes, deadline)
+            in_doubt = in_doubt or refusal is None or refusal.code in _IN_DOUBT
+            if refusal is None:
+                continue  # done: the view says so
+            error = _final(cluster, refusal)
+            if not was_refused:
+                refused_since = time.monotonic()
         time.sleep(POLL_SECONDS)
 
 
@@ -129,7 +138,7 @@ def _final(cluster: Cluster, refusal: "ClientError") -> CliError | None:
     match refusal.code:
         case "bad_change" | "bad_request":
             return CliError(
-                "E_MEMBERS", refusal.message, Exit.PRECONDITION, hint=f"{line} members ls"
+                "E_MEMBERS", named(refusal.message), Exit.PRECONDITION, hint=f"{line} members ls"
             )
         case "change_pending":
             return CliError(
@@ -142,7 +151,7 @@ def _final(cluster: Cluster, refusal: "ClientError") -> CliError | None:
         case "not_caught_up":
             return CliError(
                 "E_NOT_CAUGHT_UP",
-                f"n{refusal.message}",
+                named(refusal.message),
                 Exit.PRECONDITION,
                 hint=f"{line} members ls shows how far it is",
                 retryable=True,

@@ -56,7 +56,8 @@ def join(
     Raises CliError, and leaves nothing behind then, unless the node may become a member yet.
     """
     view = wait_for_leader(cluster, deadline)
-    node_id = _id_for(cluster, newcomer.id, view)
+    node_id = id_for(cluster, newcomer.id, view)
+    _check_nobody_runs(cluster, node_id)
     with _undone_on_error(cluster, node_id) as attempt:
         node = _make(settings, cluster, newcomer, node_id)
         if cluster.processes[node_id].find() is None:
@@ -76,8 +77,12 @@ def mark_of(cluster: Cluster, node_id: int) -> Path:
     return cluster.folder / f"n{node_id}" / MARK
 
 
-def _id_for(cluster: Cluster, wanted: int | None, view: View) -> int:
-    """The id of the new node. Raises CliError for one that is taken, or that was given before."""
+def id_for(cluster: Cluster, wanted: int | None, view: View) -> int:
+    """The id of the new node: `wanted`, or the next one. No id is given twice, nor that of a member
+    whose row another host has.
+
+    Raises CliError for one that is taken, or that was given before.
+    """
     spec, line = cluster.spec, cluster.line
     strangers = [node.id for node in spec.nodes if view.role_of(node.id) == "none"]
     unfinished = [node_id for node_id in strangers if mark_of(cluster, node_id).exists()]
@@ -92,8 +97,8 @@ def _id_for(cluster: Cluster, wanted: int | None, view: View) -> int:
         raise _not_new(name, "is a member already", f"{line} members ls")
     if node_id in strangers:
         raise _not_new(name, "was removed, and no id comes back", f"{line} members remove {name}")
-    if 1 <= node_id < spec.free_id:
-        hint = f"{line} members add takes n{spec.free_id}"
+    if 1 <= node_id < free_id:
+        hint = f"{line} members add takes n{free_id}"
         raise _not_new(name, "was given before, and no id comes back", hint)
     if not 1 <= node_id <= NODE_ID_MAX or len(spec.nodes) >= NODES_MAX:
         limit = f"ids go from 1 to {NODE_ID_MAX}, and a cluster has at most {NODES_MAX} nodes"
@@ -104,6 +109,14 @@ def _id_for(cluster: Cluster, wanted: int | None, view: View) -> int:
 def _not_new(name: str, why: str, hint: str) -> CliError:
     details = {"node": name}
     return CliError("E_EXISTS", f"{name} {why}", Exit.PRECONDITION, hint=hint, details=details)
+
+
+def _check_nobody_runs(cluster: Cluster, node_id: int) -> None:
+    """Raises CliError for a process in a folder without a row: nobody knows whose it is."""
+    process = NodeProcess(cluster.folder, node_id)
+    if node_id not in cluster.processes and process.is_running:
+        why = f"has a process already, in {process.folder}"
+        raise _not_new(process.name, why, f"{cluster.line} doctor")
 
 
 def _make(settings: Settings, cluster: Cluster, newcomer: Newcomer, node_id: int) -> NodeAddress:
@@ -121,8 +134,6 @@ def _make(settings: Settings, cluster: Cluster, newcomer: Newcomer, node_id: int
     node = NodeAddress(node_id, HOST, port, newcomer.priority)
     output.note(f"adding {node.name} to {cluster.name}")
     folder = cluster.folder / node.name
-    if NodeProcess(cluster.folder, node_id).is_running:
-        raise _not_new(node.name, f"has a process already, in {folder}", f"{cluster.line} doctor")
     try:
         shutil.rmtree(folder, ignore_errors=True)  # an interrupted command's, and nobody's yet
         folder.mkdir(mode=0o700)
@@ -162,11 +173,12 @@ def _undone_on_error(cluster: Cluster, node_id: int) -> Iterator[_Attempt]:
         if isinstance(error, KeyboardInterrupt | SystemExit):
             message = f"interrupted: n{node_id} was not added"
             hint = f"{cluster.line} members add"
-            raise CliError("E_INTERRUPTED", message, _exit_of(error), hint=hint) from error
+            raise CliError("E_INTERRUPTED", message, exit_of(error), hint=hint) from error
         raise
 
 
-def _exit_of(error: BaseException) -> Exit:
+def exit_of(error: BaseException) -> Exit:
+    """The exit code of a command that was interrupted."""
     return Exit.INTERRUPTED if isinstance(error, KeyboardInterrupt) else Exit.TERMINATED
 
 
@@ -174,7 +186,7 @@ def _in_doubt(cluster: Cluster, name: str, error: BaseException) -> CliError:
     if isinstance(error, CliError):
         code, why, exit_code = error.code, error.message, error.exit_code
     else:
-        code, why, exit_code = "E_INTERRUPTED", "interrupted", _exit_of(error)
+        code, why, exit_code = "E_INTERRUPTED", "interrupted", exit_of(error)
     return CliError(
         code,
         f"{why}; {name} may be a member, or become one",
@@ -211,16 +223,28 @@ def wait_until(
         if is_done(view):
             return view
         process = cluster.processes.get(node_id)
-        if process is None:
+        has_ended = process is None or process.find() is None
+        # Who removes a node stops it first, and drops its row then.
+        is_member = view.leader is None or view.role_of(node_id) != "none"
+        if process is None or (has_ended and not is_member):
             message = f"n{node_id} was removed meanwhile"
             hint = f"{cluster.line} members ls"
             raise CliError("E_NO_NODE", message, Exit.NOT_FOUND, hint=hint)
-        if process.find() is None:
-            raise ended_early(cluster, process)
+        if has_ended:
+            raise _ended(cluster, process)
         if time.monotonic() >= deadline:
             return None
         output.progress(_how_far(view, node_id))
         time.sleep(POLL_SECONDS)
+
+
+def _ended(cluster: Cluster, process: NodeProcess) -> CliError:
+    """It is a member by now, and goes on where it stopped."""
+    error = ended_early(cluster, process, "while it caught up")
+    line, name = cluster.line, process.name
+    error.hint = f"{line} start {name} lets it go on; undo: {line} members remove {name}"
+    error.outcome = "unknown"
+    return error
 
 
 def _how_far(view: View, node_id: int) -> str:

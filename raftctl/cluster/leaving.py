@@ -11,7 +11,7 @@ from node.raft.configuration import Change, Configuration
 from node.raft.errors import ConfigurationError
 from raftctl.cluster.changing import POLL_SECONDS, look, no_leader
 from raftctl.cluster.directory import Cluster
-from raftctl.cluster.members import View, count, names
+from raftctl.cluster.members import View, count, named, names
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.output import Output
@@ -35,7 +35,7 @@ def target_of(cluster: Cluster, view: View, changes: Sequence[Change]) -> Config
     except ConfigurationError as error:
         raise CliError(
             "E_MEMBERS",
-            f"{error}; the members of {cluster.name} are as they were",
+            f"{named(str(error))}; the members of {cluster.name} are as they were",
             Exit.PRECONDITION,
             hint=f"{cluster.line} members ls",
         ) from error
@@ -77,6 +77,11 @@ def hand_over(
 
     give_up_at = min(deadline, time.monotonic() + SUCCESSOR_SECONDS)
     while view.leader is None or view.leader in leaving:
+        nobody_stays = not view.configuration.electorate.difference(leaving)
+        if time.monotonic() >= give_up_at or (view.leader is not None and nobody_stays):
+            if view.leader is None:
+                raise no_leader(cluster)
+            return
         able = _able_to_lead(view, leaving)
         if view.leader is not None and able:
             successor = max(able, key=lambda node_id: (able[node_id], -node_id))
@@ -86,10 +91,6 @@ def hand_over(
                 Admin(cluster.address, view.leader, SUCCESSOR_SECONDS) as admin,
             ):
                 admin.transfer(successor)
-        elif time.monotonic() >= give_up_at:
-            if view.leader is None:
-                raise no_leader(cluster)
-            return
         time.sleep(POLL_SECONDS)
         view = look(cluster)
 

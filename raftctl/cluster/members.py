@@ -60,6 +60,11 @@ def names(node_ids: Collection[int]) -> list[str]:
     return [f"n{node_id}" for node_id in sorted(node_ids)]
 
 
+def named(text: str) -> str:
+    """What the core says about a member, which it knows by number: `4 is not a learner`."""
+    return f"n{text}" if text[:1].isdigit() else text
+
+
 def view_of(answers: Mapping[int, object], spec: ClusterSpec) -> View:
     """What the status documents among `answers` say."""
     documents = [each for each in answers.values() if isinstance(each, dict)]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from node.raft.configuration import Change, Demote, Promote, Remove
 from raftctl.cluster.changing import change_members, wait_for_leader
 from raftctl.cluster.directory import Cluster, changing
-from raftctl.cluster.joining import Newcomer, join, mark_of, wait_until
+from raftctl.cluster.joining import Newcomer, exit_of, join, mark_of, wait_until
 from raftctl.cluster.leaving import arithmetic, hand_over, retire, target_of
 from raftctl.cluster.memberlist import strangers
 from raftctl.cluster.members import View, count, names, view_of
@@ -57,12 +57,13 @@ class Seen:
         rows = self.status.nodes
         return {int(row.id[1:]) for row in rows if row.proc == "running" and row.voting}
 
-    def choose(self, selectors: Sequence[str]) -> list[int]:
+    def choose(self, cluster: Cluster, selectors: Sequence[str]) -> list[int]:
         """Raises CliError when nobody is meant."""
         chosen = resolve(selectors, self.status)
         if not chosen:
             message = f"{' '.join(selectors)}: there is no such node now"
-            raise CliError("E_NO_NODE", message, Exit.NOT_FOUND, hint="raftctl members ls")
+            hint = f"{cluster.line} members ls"
+            raise CliError("E_NO_NODE", message, Exit.NOT_FOUND, hint=hint)
         return chosen
 
 
@@ -72,12 +73,45 @@ def _changing(request: Request) -> Iterator[Seen]:
     cluster = request.cluster
     with changing(request.settings, cluster.name):
         with request.output.patience("asking for the leader"):
-            wait_for_leader(cluster, request.deadline)
-            answers = survey(cluster)
+            seen = _see(request)
+        with _said_when_interrupted(
+            f"the members of {cluster.name} may have changed, or may yet",
+            f"{cluster.line} members ls; the same command again goes on",
+        ):
+            yield seen
+
+
+def _see(request: Request) -> Seen:
+    """By the word of a leader: who does not lead may not know yet that somebody is a member, and
+    what is no member is stopped without asking anybody.
+    """
+    cluster = request.cluster
+    while True:
+        wait_for_leader(cluster, request.deadline)
+        answers = survey(cluster)
         view = view_of(answers, cluster.spec)
-        status = status_of(cluster, answers)
-        status.nodes += strangers(cluster, view)
-        yield Seen(view, status)
+        if view.leader is not None:
+            break
+    status = status_of(cluster, answers)
+    status.nodes += strangers(cluster, view)
+    return Seen(view, status)
+
+
+@contextmanager
+def _said_when_interrupted(what: str, hint: str, node: str | None = None) -> Iterator[None]:
+    """Whoever interrupts a change hears what may have become of it."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit) as error:
+        details = {} if node is None else {"node": node}
+        raise CliError(
+            "E_INTERRUPTED",
+            f"interrupted: {what}",
+            exit_of(error),
+            hint=hint,
+            outcome="unknown",
+            details=details,
+        ) from error
 
 
 # -- verbs -----------------------------------------------------------------------------------------
@@ -93,14 +127,20 @@ def add(request: Request, newcomer: Newcomer) -> None:
     def votes(view: View) -> bool:
         return view.is_settled and node.id in view.configuration.voters
 
-    view = wait_until(cluster, output, node.id, votes, request.deadline)
+    undo = f"undo: {cluster.line} members remove {node.name}"
+    with _said_when_interrupted(
+        f"{node.name} is a member, and gets its vote by itself once it has caught up",
+        f"{cluster.line} members ls; {undo}",
+        node.name,
+    ):
+        view = wait_until(cluster, output, node.id, votes, request.deadline)
     if view is None:
         raise CliError(
             "E_TIMEOUT",
             f"{node.name} has not caught up within {request.timeout:g}s: it is a learner now, and "
             "gets its vote by itself once it has",
             Exit.TIMED_OUT,
-            hint=f"{cluster.line} members ls; undo: {cluster.line} members remove {node.name}",
+            hint=f"{cluster.line} members ls; {undo}",
             outcome="unknown",
             details={"node": node.name},
         )
@@ -110,7 +150,7 @@ def add(request: Request, newcomer: Newcomer) -> None:
 
 def promote(request: Request, selectors: Sequence[str]) -> None:
     with _changing(request) as seen:
-        chosen = seen.choose(selectors)
+        chosen = seen.choose(request.cluster, selectors)
         _check_members(request, seen, chosen)
         learners = [n for n in chosen if n not in seen.view.configuration.voters]
         _change(request, "promote", chosen, seen, [Promote(n) for n in learners], "demote")
@@ -118,7 +158,7 @@ def promote(request: Request, selectors: Sequence[str]) -> None:
 
 def demote(request: Request, selectors: Sequence[str]) -> None:
     with _changing(request) as seen:
-        chosen = seen.choose(selectors)
+        chosen = seen.choose(request.cluster, selectors)
         _check_members(request, seen, chosen)
         voters = [n for n in chosen if n in seen.view.configuration.voters]
         _change(request, "demote", chosen, seen, [Demote(n) for n in voters], "promote")
@@ -127,7 +167,7 @@ def demote(request: Request, selectors: Sequence[str]) -> None:
 def remove(request: Request, selectors: Sequence[str]) -> None:
     cluster = request.cluster
     with _changing(request) as seen:
-        chosen = seen.choose(selectors)
+        chosen = seen.choose(request.cluster, selectors)
         changes = [Remove(n) for n in chosen if n in seen.view.configuration.members]
         view, warning = _carry_out(request, seen, changes)
         request.output.done(f"{_list(chosen)} removed")
@@ -139,7 +179,7 @@ def remove(request: Request, selectors: Sequence[str]) -> None:
 def replace(request: Request, old_selector: str, new_id: int | None) -> None:
     cluster, output = request.cluster, request.output
     with _changing(request) as seen:
-        chosen = seen.choose([old_selector])
+        chosen = seen.choose(cluster, [old_selector])
         if len(chosen) != 1:
             raise usage(f"{old_selector} means {len(chosen)} nodes", "name one")
         (old,) = chosen
@@ -156,14 +196,19 @@ def replace(request: Request, old_selector: str, new_id: int | None) -> None:
             new = join(request.settings, cluster, newcomer, request.deadline)[0].id
 
     def has_caught_up(view: View) -> bool:
-        return view.is_settled and view.progress.get(new, {}).get("caught_up") is True
+        votes = new in view.configuration.voters  # one that was to get its vote by itself
+        return view.is_settled and (votes or view.progress.get(new, {}).get("caught_up") is True)
 
     while True:
-        if wait_until(cluster, output, new, has_caught_up, request.deadline) is None:
-            raise _replaced_later(request, old, new)
+        later = _replaced_later(request, old, new)
+        with _said_when_interrupted(f"n{new} is a learner now", later.hint, f"n{new}"):
+            if wait_until(cluster, output, new, has_caught_up, request.deadline) is None:
+                raise later
         with _changing(request) as seen:
+            _check_members(request, seen, [old, new])
             changes: list[Change] = [Remove(old)]
-            if old in seen.view.configuration.electorate:
+            members = seen.view.configuration
+            if old in members.electorate and new not in members.voters:
                 changes.append(Promote(new))
             try:
                 view, warning = _carry_out(request, seen, changes)

@@ -12,7 +12,7 @@ from node.raft.log import EntryId
 from node.raft.messages import LogEntry
 from node.raft.snapshot import Snapshot
 from node.storage.base import CorruptionError, FormatVersionError, StorageError, Stored
-from node.storage.renewal import DATABASE, SNAPSHOTS, data_folder
+from node.storage.renewal import DATABASE, data_folder, snapshots_folder
 from raftctl.cluster.directory import Cluster
 from raftctl.errors import CliError, from_os_error
 from raftctl.exit_codes import Exit
@@ -87,8 +87,17 @@ class NodeLog:
             return self.stored.snapshots[0].configuration
         return self.stored.first
 
+    @property
+    def known_ids(self) -> frozenset[int]:
+        """Whose log it is, and all that it knows to have been members: these ids were given."""
+        found = [self.stored.first, *(each.configuration for each in self.stored.snapshots)]
+        for _, entry in self.stored.log:
+            if isinstance(entry, Configuration):
+                found.append(entry)
+        return frozenset({self.node_id}).union(*(each.members for each in found))
+
     def snapshot_path(self, index: int, term: int) -> Path:
-        return self.folder / SNAPSHOTS / f"{index:016}-{term}.snap"
+        return snapshots_folder(self.folder) / f"{index:016}-{term}.snap"
 
 
 def read_node(cluster: Cluster, node_id: int, answer: object = None) -> NodeLog:

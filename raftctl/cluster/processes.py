@@ -1,33 +1,31 @@
 """The processes of nodes: started, found again, ended.
 
-A running node holds a lock on the file `pid` in its folder. Whoever starts it takes the lock first
-and leaves it to the child, so there is no moment in which a node runs unseen; the kernel drops it
-with the process, however that ends. So neither a reused pid nor a clock that was set can be taken
-for a node, and nobody starts a second process over the same database.
+A running node holds a lock on the file `pid` in its folder: `node.server.ownership` says how.
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import IO
+from typing import TYPE_CHECKING
 
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
+
+if TYPE_CHECKING:
+    from node.server.ownership import PidFile
 
 LOG_TAIL_BYTES_MAX = 8 * 1024 * 1024
 LOG_BYTES_MAX = 16 * 1024 * 1024
 """A longer log is put aside, as node.log.1, when its node starts."""
 POLL_SECONDS = 0.005
-PID_SECONDS_MAX = 0.5
-"""How long whoever starts a node may take to write down its pid."""
 
 
 def is_paused(pid: int | None) -> bool:
@@ -55,7 +53,6 @@ class NodeProcess:
         self.node_id = node_id
         self.folder = cluster_folder / f"n{node_id}"
         self._cluster_folder = cluster_folder
-        self._pid_path = self.folder / "pid"
         self._stray: int | None = None
         self._log_start = 0
 
@@ -67,88 +64,66 @@ class NodeProcess:
     def log_path(self) -> Path:
         return self.folder / "node.log"
 
+    @cached_property
+    def _pid_file(self) -> "PidFile":
+        from node.server.ownership import PidFile
+
+        return PidFile(self.folder)
+
     # -- finding it --------------------------------------------------------------------------------
     def find(self) -> int | None:
         """The pid of the running process; None when there is none."""
-        deadline = time.monotonic() + PID_SECONDS_MAX
-        while self._is_locked():
-            pid = self._saved_pid()
-            if pid is not None:
-                return pid
-            if time.monotonic() >= deadline:
-                break  # it runs, but somebody spoilt the file
-            time.sleep(POLL_SECONDS)
-        return self._stray if self._stray is not None and _exists(self._stray) else None
+        pid = self._pid_file.find()
+        if pid is None and self._stray is not None and _exists(self._stray):
+            return self._stray
+        return pid
 
     @property
     def is_running(self) -> bool:
         """Whether there is a process, even if nobody knows its pid."""
-        return self._is_locked() or self.find() is not None
+        return self._pid_file.is_locked or self.find() is not None
 
     def adopt(self, pid: int) -> None:
         """A process that answers for this node, though its folder knows nothing of it."""
         self._stray = pid
 
-    def _is_locked(self) -> bool:
-        try:
-            with self._pid_path.open("rb") as file:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-        return False
-
-    def _saved_pid(self) -> int | None:
-        try:
-            return int(json.loads(self._pid_path.read_bytes())["pid"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-
     @property
     def has_stale_pid(self) -> bool:
         """Whether the pid of a process that is gone is still written down."""
-        return self._saved_pid() is not None and not self._is_locked()
+        return self._pid_file.saved_pid() is not None and not self._pid_file.is_locked
 
     def forget_stale_pid(self) -> None:
-        if not self._is_locked():
-            with contextlib.suppress(OSError):
-                os.truncate(self._pid_path, 0)
+        self._pid_file.forget()
 
     # -- starting it -------------------------------------------------------------------------------
     @contextlib.contextmanager
-    def claim(self) -> Iterator[IO[bytes]]:
-        """Hold the node's lock, and give its file. Raises CliError when the node runs already."""
-        with self.hold() as file:
-            (self.folder / "ended").unlink(missing_ok=True)
-            yield file
+    def claim(self) -> Iterator[int]:
+        """Hold the node's lock, and give its descriptor, to start the node with.
+
+        Raises CliError when the node runs already.
+        """
+        with self._held(self._pid_file.claim) as lock:
+            yield lock
 
     @contextlib.contextmanager
-    def hold(self) -> Iterator[IO[bytes]]:
+    def hold(self) -> Iterator[None]:
         """As `claim`, for whoever wants nothing but that it does not run meanwhile."""
-        self.folder.mkdir(mode=0o700, exist_ok=True)
-        descriptor = os.open(self._pid_path, os.O_RDWR | os.O_CREAT, 0o600)
-        with os.fdopen(descriptor, "r+b") as file:
-            self._lock(file)
-            file.truncate(0)
-            yield file
+        with self._held(self._pid_file.take):
+            yield
 
-    def _lock(self, file: IO[bytes]) -> None:
-        """Others that only look hold the lock for an instant: try for as long as they might."""
-        deadline = time.monotonic() + PID_SECONDS_MAX
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except BlockingIOError:
-                if time.monotonic() >= deadline:
-                    raise CliError(
-                        "E_RUNNING",
-                        f"{self.name} runs already, as pid {self._saved_pid() or 'unknown'}",
-                        Exit.PRECONDITION,
-                        hint=f"raftctl stop {self.name}",
-                    ) from None
-            time.sleep(POLL_SECONDS)
+    @contextlib.contextmanager
+    def _held(self, take: Callable[[], int]) -> Iterator[int]:
+        from node.server.ownership import OwnedError
+
+        try:
+            lock = take()
+        except OwnedError as error:
+            hint = f"raftctl stop {self.name}"
+            raise CliError("E_RUNNING", str(error), Exit.PRECONDITION, hint=hint) from None
+        try:
+            yield lock
+        finally:
+            os.close(lock)
 
     def start(self, detach: bool = True) -> subprocess.Popen[bytes]:
         """Start the node. Detached: in a session of its own, with nothing of the terminal.
@@ -159,6 +134,7 @@ class NodeProcess:
             # -P: a folder that somebody happens to be in must not hide modules from a node.
             command = [sys.executable, "-P", "-m", "node.server"]
             command += ["--cluster", str(self._cluster_folder), "--id", str(self.node_id)]
+            command += ["--lock", str(lock)]
             self._rotate_log()
             descriptor = os.open(self.log_path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
             try:
@@ -170,7 +146,7 @@ class NodeProcess:
                         stdout=descriptor,
                         stderr=descriptor,
                         start_new_session=detach,
-                        pass_fds=[lock.fileno()],  # the lock is the child's from here on
+                        pass_fds=[lock],  # the lock is the child's from here on
                     )
                     _write_pid_of(child, lock)
             finally:
@@ -209,7 +185,7 @@ class NodeProcess:
     def wait_until_gone(self, pid: int, timeout: float) -> None:
         """Raises CliError when it stays for `timeout` seconds."""
         deadline = time.monotonic() + timeout
-        while self._is_locked() or (pid == self._stray and _exists(pid)):
+        while self._pid_file.is_locked or (pid == self._stray and _exists(pid)):
             if time.monotonic() >= deadline:
                 raise CliError(
                     "E_TIMEOUT",
@@ -232,12 +208,12 @@ class NodeProcess:
         """Remember that it was ended on purpose. On a full disk that is forgotten, and no harm."""
         document = json.dumps({"how": how, "at": time.time()})
         with contextlib.suppress(OSError):
-            (self.folder / "ended").write_text(document, encoding="utf-8")
+            self._pid_file.ended_path.write_text(document, encoding="utf-8")
 
     def ended(self) -> Ended | None:
         """How it was ended on purpose; None for a node that ended by itself, or never ran."""
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            saved = json.loads((self.folder / "ended").read_text(encoding="utf-8"))
+            saved = json.loads(self._pid_file.ended_path.read_text(encoding="utf-8"))
             return Ended(str(saved["how"]), float(saved["at"]))
         return None
 
@@ -272,19 +248,15 @@ def _signals_deferred() -> Iterator[None]:
             signal.raise_signal(received[0])
 
 
-def _write_pid_of(child: subprocess.Popen[bytes], lock: IO[bytes]) -> None:
+def _write_pid_of(child: subprocess.Popen[bytes], lock: int) -> None:
+    from node.server.ownership import write_pid
+
     try:
         write_pid(lock, child.pid)
     except BaseException:  # nobody would find it again
         child.kill()
         child.wait()
         raise
-
-
-def write_pid(lock: IO[bytes], pid: int) -> None:
-    """Say in a claimed file whose lock it is now."""
-    lock.write(json.dumps({"pid": pid}).encode())
-    lock.flush()
 
 
 def _exists(pid: int) -> bool:

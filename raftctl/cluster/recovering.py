@@ -2,17 +2,27 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from node.client.survey import Survey
 from node.raft.messages import LogEntry
 from node.storage.renewal import Beginning, SnapshotSource, before_folder
+from node.storage.snapshots import open_snapshot
 from raftctl.cluster.comparing import counted
 from raftctl.cluster.directory import Cluster, changing, find_cluster
+from raftctl.cluster.members import view_of
 from raftctl.cluster.nodelogs import Describer, NodeLog, damage_of, read_node
 from raftctl.cluster.observation import observe, survey
 from raftctl.cluster.processes import is_paused
-from raftctl.cluster.renewing import check_space, configuration_of, new_id, next_life, renew
-from raftctl.cluster.shutdown import take_down
+from raftctl.cluster.renewing import (
+    check_space,
+    configuration_of,
+    new_id,
+    next_life,
+    renew,
+    settled_cluster,
+)
+from raftctl.cluster.shutdown import stopped
 from raftctl.cluster.survivors import (
     Choice,
     Loss,
@@ -37,18 +47,21 @@ SHOWN_ENTRIES = 20
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What was found: the choice, the survivors' logs, what the others' processes do."""
+    """What was found: the choice, the survivors' logs, what the others' processes do, and all ids
+    that any log knows.
+    """
 
     choice: Choice
     survivors: dict[int, NodeLog]
     alive: dict[int, str]
+    known_ids: frozenset[int]
     warnings: list[str] = field(default_factory=list)
 
 
 def recover(settings: Settings, selectors: Sequence[str]) -> int:
     """Look, tell, ask, and do it. Gives the exit code."""
     output = settings.output
-    cluster = find_cluster(settings)
+    cluster = settled_cluster(settings)
     with output.patience("reading the nodes' data"):
         survivors = sorted(resolve(selectors, observe(cluster)))
         if not survivors:
@@ -59,6 +72,7 @@ def recover(settings: Settings, selectors: Sequence[str]) -> int:
                 hint=f"{cluster.line} status",
             )
         seen = look(cluster, survivors)
+        _check_possible(cluster, seen)
     describer = Describer.of(cluster)
     for line in report(cluster, seen, describer):
         output.note(line)
@@ -76,14 +90,15 @@ def recover(settings: Settings, selectors: Sequence[str]) -> int:
         # Once more while they run: a quorum may have come back, which nobody sees afterwards.
         now = look(cluster, survivors)
         _check_same(settings, cluster, seen, now)
+        _check_possible(cluster, now)
         output.note(f"stopping {cluster.name}")
-        take_down(cluster, settings.timeout or STOP_SECONDS)
-        again = look(cluster, survivors, now.survivors)
-        for warning in again.warnings:
-            if warning not in seen.warnings:
-                output.warn(warning)
-        _check_same(settings, cluster, seen, again)
-        document = _do(settings, cluster, again, describer)
+        with stopped(cluster, settings.timeout or STOP_SECONDS):
+            again = look(cluster, survivors, now.survivors)
+            for warning in again.warnings:
+                if warning not in seen.warnings:
+                    output.warn(warning)
+            _check_same(settings, cluster, seen, again)
+            document = _do(settings, cluster, again, describer)
     _show(settings, cluster, document)
     return Exit.OK
 
@@ -97,7 +112,7 @@ def _check_same(settings: Settings, cluster: Cluster, shown: Situation, now: Sit
 
 
 def _changed(cluster: Cluster, survivors: Sequence[int], what: str) -> CliError:
-    hint = f"{cluster.line} recover {names(survivors)} shows it again, {cluster.line} up starts it"
+    hint = f"{cluster.line} recover {names(survivors)} shows it again"
     return CliError("E_CHANGED", what, Exit.PRECONDITION, hint=hint)
 
 
@@ -115,24 +130,29 @@ def look(
     for node_id, log in (before or {}).items():
         chosen[node_id] = _knowing(chosen[node_id], log)
     others: dict[int, NodeLog] = {}
+    found = list(chosen.values())
     warnings: list[str] = []
     for node_id in cluster.processes.keys() - set(survivors):
         try:
             log = read_node(cluster, node_id, answers[node_id])
         except CliError:
             continue  # it is lost, which is why all this is done
+        found.append(log)
         if not log.damage:
             others[node_id] = log
-    choice = choose(list(chosen.values()))
+    choice = choose(list(chosen.values()), cluster.line)
     check_members(choice.configuration, survivors)
     alive = _alive(cluster, answers)
     # The members may have changed while a survivor was away: those of the newest log count.
     logs = [*chosen.values(), *others.values()]
     newest = max(logs, key=lambda log: (log.last_term, log.last_index)).configuration
     check_lost(newest, survivors, alive, _leader(answers), cluster.line)
-    for log in logs:
-        if log.configuration.has_quorum(alive):
-            check_lost(log.configuration, survivors, alive, _leader(answers), cluster.line)
+    # Whoever knows of members that are alive, and enough, is right: damaged, or just by its word.
+    view = view_of(answers, cluster.spec)
+    told = [log.configuration for log in found]
+    for configuration in told if view.index is None else [*told, view.configuration]:
+        if configuration.has_quorum(alive):
+            check_lost(configuration, survivors, alive, _leader(answers), cluster.line)
     warnings += _says_more(ahead_of(choice, others.values()), choice)
     dead = sorted(others.keys() & newest.electorate - alive.keys())
     if dead and newest.has_quorum({*survivors, *alive, *dead}):
@@ -140,7 +160,8 @@ def look(
             f"the data of {names(dead)} is whole, though not running: {cluster.line} start "
             f"{names(dead)} would bring the quorum back, and nothing would be lost"
         )
-    return Situation(choice, chosen, alive, warnings)
+    known_ids = frozenset[int]().union(*(log.known_ids for log in found))
+    return Situation(choice, chosen, alive, known_ids, warnings)
 
 
 def _knowing(log: NodeLog, before: NodeLog) -> NodeLog:
@@ -279,17 +300,28 @@ def _entry_lines(tail: Tail) -> list[str]:
 
 
 # -- doing -----------------------------------------------------------------------------------------
+def _check_possible(cluster: Cluster, seen: Situation) -> None:
+    """Raises CliError for what is in the way of the new data. Best found while the nodes run."""
+    check_space(cluster, _beginning(cluster, seen), len(seen.survivors))
+
+
+def _beginning(cluster: Cluster, seen: Situation, cluster_id: str = "") -> Beginning:
+    """Raises CliError when the log that is taken has no snapshot that it needs."""
+    choice = seen.choice
+    log = choice.log
+    members = configuration_of([n for n in cluster.spec.nodes if n.id in seen.survivors])
+    entries = [*log.stored.log, LogEntry(choice.term, members)]
+    snapshot = _snapshot_of(cluster, log)
+    return Beginning(cluster_id, members, choice.term, log.base, entries, snapshot)
+
+
 def _do(settings: Settings, cluster: Cluster, seen: Situation, describer: Describer) -> Recover:
     before = cluster.spec
     choice = seen.choice
     log = choice.log
     nodes = [node for node in before.nodes if node.id in seen.survivors]
-    after = next_life(before, new_id(), nodes)
-    members = configuration_of(nodes)
-    entries = [*log.stored.log, LogEntry(choice.term, members)]
-    beginning = Beginning(
-        after.cluster_id, members, choice.term, log.base, entries, _snapshot_of(log)
-    )
+    after = next_life(before, new_id(), nodes, seen.known_ids)
+    beginning = _beginning(cluster, seen, after.cluster_id)
     check_space(cluster, beginning, len(nodes))
     renew(cluster, after, beginning, settings.output.note)
     return Recover(
@@ -310,12 +342,12 @@ def _do(settings: Settings, cluster: Cluster, seen: Situation, describer: Descri
     )
 
 
-def _snapshot_of(log: NodeLog) -> SnapshotSource | None:
+def _snapshot_of(cluster: Cluster, log: NodeLog) -> SnapshotSource | None:
     """The newest of a log's snapshots that is whole. Raises CliError if one is needed, and none."""
     damages = []
     for snapshot in log.stored.snapshots:
         path = log.snapshot_path(snapshot.id.index, snapshot.id.term)
-        source = SnapshotSource(path, log.cluster_id, snapshot.id)
+        source = SnapshotSource(partial(open_snapshot, path), log.cluster_id, snapshot.id)
         damage = damage_of(log, snapshot)
         if damage is None:
             return source
@@ -325,7 +357,7 @@ def _snapshot_of(log: NodeLog) -> SnapshotSource | None:
             "E_DAMAGED",
             f"{log.name} has no snapshot for what is in front of its log: {'; '.join(damages)}",
             Exit.CHECK_FAILED,
-            hint="choose another node, or raftctl snapshot restore FILE",
+            hint=f"choose another node, or {cluster.line} snapshot restore FILE",
         )
     return None
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from node.config import (
     FORMER_IDS_MAX,
+    NODE_ID_MAX,
     ClusterSpec,
     ConfigError,
     NodeAddress,
@@ -18,9 +19,12 @@ from node.config import (
 from node.raft.configuration import Configuration
 from node.storage.base import CorruptionError, DiskFullError, StorageError
 from node.storage.renewal import Beginning, adopt, discard, prepare
-from raftctl.cluster.directory import Cluster
-from raftctl.errors import CliError, from_os_error
+from raftctl.cluster.directory import Cluster, changing, find_cluster
+from raftctl.cluster.settling import unsettled
+from raftctl.cluster.shutdown import as_cli_error
+from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
+from raftctl.settings import Settings
 from raftctl.values import size_text
 
 ENTRY_OVERHEAD_BYTES = 64
@@ -33,14 +37,30 @@ def new_id() -> str:
     return secrets.token_hex(8)
 
 
-def next_life(spec: ClusterSpec, cluster_id: str, nodes: Iterable[NodeAddress]) -> ClusterSpec:
-    """The cluster as it is afterwards. Ids that were given once are not given again."""
+def settled_cluster(settings: Settings) -> Cluster:
+    """The cluster, with what a command that was killed had begun brought to its end: its data is
+    on its way, or takes the room that this command needs. Raises CliError.
+    """
+    cluster = find_cluster(settings)
+    if unsettled(cluster.folder):
+        with changing(settings, cluster.name):
+            pass  # whoever comes to hold the lock settles it
+        cluster = find_cluster(settings, cluster.name)
+    return cluster
+
+
+def next_life(
+    spec: ClusterSpec, cluster_id: str, nodes: Iterable[NodeAddress], known_ids: Iterable[int]
+) -> ClusterSpec:
+    """The cluster as it is afterwards. Ids that were given once are not given again; `known_ids`
+    are those that the logs know, also of members that had no row here.
+    """
     former = (*spec.former_ids, spec.cluster_id)[-FORMER_IDS_MAX:]
     return replace(
         spec,
         cluster_id=cluster_id,
         nodes=tuple(nodes),
-        next_id=spec.free_id,
+        next_id=max([spec.free_id, *(min(known, NODE_ID_MAX) + 1 for known in known_ids)]),
         former_ids=former,
     )
 
@@ -84,35 +104,43 @@ def renew(
     command completes it.
     """
     with contextlib.ExitStack() as held:
-        for node in after.nodes:
-            held.enter_context(cluster.processes[node.id].hold())
+        _hold_all(cluster, after, held)
         try:
             for node in after.nodes:
                 say(f"writing the new data of {node.name}")
                 prepare(cluster.processes[node.id].folder, node.id, beginning)
             save_cluster(cluster.folder, after)  # from here on it is the cluster
-        except BaseException as error:
-            if not _is(cluster, after.cluster_id):
-                _discard(cluster, after)
-                if isinstance(error, OSError | StorageError):
-                    raise _not_renewed(cluster, error) from error
-            raise
-        try:
             for node in after.nodes:
                 adopt(cluster.processes[node.id].folder, after.cluster_id)
-        except StorageError as error:
-            raise CliError(
-                "E_IO",
-                f"{cluster.name} is made anew, and its data not yet in its place: {error}",
-                Exit.UNEXPECTED,
-                hint=f"mend that; {cluster.line} up does the rest",
-            ) from error
+        except BaseException as error:
+            is_old = _id_of(cluster) == cluster.spec.cluster_id
+            if is_old:
+                _discard(cluster, after)
+            if isinstance(error, OSError | StorageError | KeyboardInterrupt | SystemExit):
+                told = _not_renewed if is_old else _half_done
+                raise told(cluster, error) from error
+            raise
 
 
-def _is(cluster: Cluster, cluster_id: str) -> bool:
+def _hold_all(cluster: Cluster, after: ClusterSpec, held: contextlib.ExitStack) -> None:
+    """Also those that go: two of them might be a majority of what they remember. Raises CliError
+    for one that runs.
+    """
+    staying = {node.id for node in after.nodes}
+    for node_id, process in cluster.processes.items():
+        if node_id in staying:
+            held.enter_context(process.hold())
+            continue
+        with contextlib.suppress(OSError):  # its disk is gone too, and it cannot start
+            if process.folder.exists():
+                held.enter_context(process.hold())
+
+
+def _id_of(cluster: Cluster) -> str | None:
+    """The id that the file names now; None when it cannot be read, and may name either."""
     with contextlib.suppress(ConfigError):
-        return load_cluster(cluster.folder).cluster_id == cluster_id
-    return False
+        return load_cluster(cluster.folder).cluster_id
+    return None
 
 
 def _discard(cluster: Cluster, after: ClusterSpec) -> None:
@@ -121,18 +149,36 @@ def _discard(cluster: Cluster, after: ClusterSpec) -> None:
             discard(cluster.processes[node.id].folder, cluster.spec.cluster_id)
 
 
-def _not_renewed(cluster: Cluster, error: OSError | StorageError) -> CliError:
-    text = f"{cluster.name} is as it was: "
-    if isinstance(error, OSError) and error.errno != errno.ENOSPC:
-        known = from_os_error(error)
-        return CliError(known.code, text + known.message, known.exit_code, hint=known.hint)
+EndedBy = OSError | StorageError | KeyboardInterrupt | SystemExit
+
+
+def _half_done(cluster: Cluster, error: EndedBy) -> CliError:
+    """There is no way back any more."""
+    what = f"{cluster.name} is made anew, and not all of its data is in its place yet"
+    hint = f"{cluster.line} up does the rest"
+    if isinstance(error, StorageError):
+        message = f"{what}: {error}"
+        return CliError("E_IO", message, Exit.UNEXPECTED, hint=f"mend that; {hint}")
+    known = as_cli_error(error)
+    return CliError(known.code, f"{known.message}: {what}", known.exit_code, hint=hint)
+
+
+def _not_renewed(cluster: Cluster, error: EndedBy) -> CliError:
+    what = f"{cluster.name} is as it was"
+    is_full = isinstance(error, DiskFullError)
+    if isinstance(error, OSError):
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    elif isinstance(error, StorageError) and not isinstance(error, CorruptionError):
+        # SQLite has other errors too for a disk without room.
+        is_full |= shutil.disk_usage(cluster.folder).free < NODE_OVERHEAD_BYTES
+    if is_full:
+        hint = f"df -h {cluster.folder}"
+        return CliError("E_NO_SPACE", f"{what}: {error}", Exit.PRECONDITION, hint=hint)
     if isinstance(error, CorruptionError):
-        return CliError(
-            "E_DAMAGED", f"{text}{error}", Exit.CHECK_FAILED, hint=f"{cluster.line} log verify"
-        )
-    hint = f"df -h {cluster.folder}"
-    # SQLite has other errors too for a disk without room.
-    is_full = shutil.disk_usage(cluster.folder).free < NODE_OVERHEAD_BYTES
-    if isinstance(error, DiskFullError) or is_full:
-        return CliError("E_NO_SPACE", f"{text}{error}", Exit.PRECONDITION, hint=hint)
-    return CliError("E_IO", f"{text}{error}", Exit.UNEXPECTED, hint=hint)
+        hint = f"{cluster.line} log verify"
+        return CliError("E_DAMAGED", f"{what}: {error}", Exit.CHECK_FAILED, hint=hint)
+    if isinstance(error, StorageError):
+        hint = f"ls -l {cluster.folder}"
+        return CliError("E_IO", f"{what}: {error}", Exit.UNEXPECTED, hint=hint)
+    known = as_cli_error(error)
+    return CliError(known.code, f"{known.message}: {what}", known.exit_code, hint=known.hint)

@@ -1,16 +1,13 @@
 """`raftctl snapshot restore`: the whole cluster goes back to the state in a snapshot."""
 
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from node.config import ClusterSpec
+from node.raft.configuration import Configuration
 from node.raft.log import EntryId
 from node.raft.messages import LogEntry
-from node.raft.snapshot import Snapshot, SnapshotId
-from node.storage.base import CorruptionError, StorageError
-from node.storage.renewal import Beginning, SnapshotSource, before_folder
-from node.storage.snapshot_format import Header
-from node.storage.snapshots import describe_snapshot, open_snapshot
+from node.storage.renewal import Beginning, before_folder
 from raftctl.cluster.comparing import counted
 from raftctl.cluster.directory import Cluster, changing, find_cluster
 from raftctl.cluster.nodelogs import NodeLog, read_node
@@ -21,10 +18,12 @@ from raftctl.cluster.renewing import (
     new_id,
     next_life,
     renew,
+    settled_cluster,
 )
-from raftctl.cluster.shutdown import take_down
+from raftctl.cluster.shutdown import stopped
+from raftctl.cluster.sourcefile import Source, check_machine, hold_file, read_source
 from raftctl.cluster.survivors import names
-from raftctl.errors import CliError, from_os_error
+from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.repairdocs import Restore
 from raftctl.settings import Settings, confirm_by_name
@@ -34,117 +33,90 @@ STOP_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """The file, and what it is."""
-
-    path: Path
-    header: Header
-    id: SnapshotId
-    is_former: bool
-    """It was taken before the cluster was made anew."""
-
-
-@dataclass(frozen=True, slots=True)
 class Situation:
-    """What the nodes hold now. `newest` is None when nothing can be read."""
+    """What the nodes hold now, and who is what afterwards. `newest` is None when nothing can be
+    read, `gone` are nodes of cluster.json and members that are none of these afterwards.
+    """
 
     newest: NodeLog | None
     term: int
+    voters: frozenset[int]
     learners: frozenset[int]
+    gone: frozenset[int]
+    known_ids: frozenset[int]
     warnings: list[str] = field(default_factory=list)
+
+    @property
+    def id(self) -> tuple[object, ...]:
+        """What has to be the same still when it is done as when it was shown. What leaders write by
+        themselves may come on top: when one stops, another begins to lead.
+        """
+        last = None if self.newest is None else _last_command(self.newest)
+        return (self.voters, self.learners, self.gone, last)
+
+
+def _last_command(log: NodeLog) -> EntryId:
+    for position in range(len(log.stored.log) - 1, -1, -1):
+        term, entry = log.stored.log[position]
+        if isinstance(entry, bytes):
+            return EntryId(term, log.first_index + position)
+    return log.base
 
 
 def restore(settings: Settings, file: Path) -> int:
     """Look, tell, ask, and do it. Gives the exit code."""
     output = settings.output
-    cluster = find_cluster(settings)
-    with output.patience(f"reading {file}"):
-        source = read_file(file, cluster.spec)
-        check_machine(source, cluster.spec)
-    with output.patience("reading the nodes' data"):
-        seen = look(cluster, source)
-        check_space(cluster, _beginning(cluster, source, seen, ""), len(cluster.spec.nodes))
-    for line in report(cluster, source, seen):
-        output.note(line)
-    for warning in seen.warnings:
-        output.warn(warning)
-    index = source.id.index
-    confirm_by_name(settings, f"take all of {cluster.name} back to entry {index:,}", cluster.name)
-    with changing(settings, cluster.name):
-        cluster = find_cluster(settings, cluster.name)
-        output.note(f"stopping {cluster.name}")
-        take_down(cluster, settings.timeout or STOP_SECONDS)
-        source = read_file(file, cluster.spec)  # a node may have removed it since
-        document = _do(settings, cluster, source, look(cluster, source))
-    names_of = " ".join(document.nodes)
-    output.done(f"{names_of}: entry {document.last_index:,} makes them the members")
-    text = f"{cluster.name} is at entry {index:,} again, as cluster {document.cluster_id}"
-    output.show(document, lambda: [f"{text}; it is stopped"])
-    kept = before_folder(cluster.folder / document.nodes[0], document.cluster_id)
-    output.note(f"what they held before lies in {kept} and the like")
-    output.note(f"Next: {cluster.line} up")
+    cluster = settled_cluster(settings)
+    with hold_file(file) as held:
+        with output.patience(f"reading {file}"):
+            source = read_source(held, cluster.spec)
+            check_machine(source, cluster.spec)
+        with output.patience("reading the nodes' data"):
+            seen = look(cluster, source)
+            check_space(cluster, _beginning(cluster, source, seen), _count(seen))
+        for line in report(cluster, source, seen):
+            output.note(line)
+        for warning in seen.warnings:
+            output.warn(warning)
+        what = f"take all of {cluster.name} back to entry {source.id.index:,}"
+        confirm_by_name(settings, what, cluster.name)
+        shown = (cluster.spec.cluster_id, source.id, seen.id)
+        with changing(settings, cluster.name):
+            cluster = find_cluster(settings, cluster.name)
+            # All that can be in the way is looked for while the nodes still run.
+            source = read_source(held, cluster.spec)
+            check_machine(source, cluster.spec)
+            now = look(cluster, source)
+            _check_same(settings, cluster, shown, source, now)
+            check_space(cluster, _beginning(cluster, source, now), _count(now))
+            output.note(f"stopping {cluster.name}")
+            with stopped(cluster, settings.timeout or STOP_SECONDS):
+                again = look(cluster, source)
+                for warning in again.warnings:
+                    if warning not in seen.warnings:
+                        output.warn(warning)
+                _check_same(settings, cluster, shown, source, again)
+                document = _do(settings, cluster, source, again)
+    _show(settings, cluster, document)
     return Exit.OK
 
 
-def read_file(file: Path, spec: ClusterSpec) -> Source:
-    """What it is, read to its end. Raises CliError for one that cannot be gone back to."""
-    if not file.is_file():
-        raise CliError(
-            "E_NO_FILE",
-            f"there is no file {file}",
-            Exit.NOT_FOUND,
-            hint="raftctl snapshot ls lists those that the nodes keep",
-        )
-    try:
-        found = describe_snapshot(file)
-    except StorageError as error:
-        raise CliError("E_IO", str(error), Exit.UNEXPECTED, hint=f"ls -l {file}") from error
-    except OSError as error:
-        raise from_os_error(error) from error
-    header = found.header
-    if header is None or found.damage is not None:
-        raise CliError(
-            "E_DAMAGED",
-            f"{file} cannot be gone back to: {found.damage}",
-            Exit.CHECK_FAILED,
-            hint="another node's file of the same entry, or an older one",
-        )
-    is_former = header.cluster_id in spec.former_ids
-    if header.cluster_id != spec.cluster_id and not is_former:
-        raise CliError(
-            "E_WRONG_CLUSTER",
-            f"{file} is of the cluster {header.cluster_id}; {spec.name} is {spec.cluster_id}"
-            + (f", and was {' '.join(spec.former_ids)}" if spec.former_ids else ""),
-            Exit.PRECONDITION,
-            hint="-c names the cluster that it is of",
-        )
-    which = SnapshotId(header.index, header.term, found.size, found.digest)
-    return Source(file, header, which, is_former)
+def _check_same(
+    settings: Settings, cluster: Cluster, shown: tuple[object, ...], source: Source, now: Situation
+) -> None:
+    """What was confirmed is what is done; -y confirms whatever there is."""
+    if settings.yes or shown == (cluster.spec.cluster_id, source.id, now.id):
+        return
+    line = f"{cluster.line} snapshot restore {shlex.quote(str(source.path))}"
+    raise CliError(
+        "E_CHANGED",
+        f"{source.path} or what the nodes hold changed since it was shown, nothing was done",
+        Exit.PRECONDITION,
+        hint=f"{line} shows it again; after {cluster.line} down nobody writes any more",
+    )
 
 
-def check_machine(source: Source, spec: ClusterSpec) -> None:
-    """Raises CliError when the cluster's machine cannot be made of it: no node would start."""
-    from node.machines.loading import MachineError, load_machine
-    from node.replica.state import restore as make_state
-
-    try:
-        with open_snapshot(source.path) as reader:
-            make_state(
-                Snapshot(source.id, source.header.configuration),
-                reader.parts_of(source.header.cluster_id, source.id),
-                lambda: load_machine(spec.machine, spec.machine_path),
-            )
-    except (CorruptionError, MachineError) as error:
-        raise CliError(
-            "E_DAMAGED",
-            f"{source.path} makes no {spec.machine}: {error}",
-            Exit.CHECK_FAILED,
-            hint="another file, or the machine's code as it was then",
-        ) from error
-    except StorageError as error:
-        raise CliError("E_IO", str(error), Exit.UNEXPECTED) from error
-
-
+# -- looking ---------------------------------------------------------------------------------------
 def look(cluster: Cluster, source: Source) -> Situation:
     """Read what the nodes hold. What cannot be read is no obstacle: this is how to get over it."""
     answers = survey(cluster)
@@ -159,21 +131,46 @@ def look(cluster: Cluster, source: Source) -> Situation:
         logs.append(log)
         if log.damage:
             warnings.append(f"{process.name} is damaged: {log.damage[0]}")
-    term = max([source.id.term, *(log.current_term for log in logs)]) + 1
-    if not logs:
-        return Situation(None, term, frozenset(), warnings)
-    newest = max(logs, key=lambda log: (log.last_term, log.last_index))
-    configuration = newest.configuration
-    learners = configuration.learners - configuration.promotable
-    if not {node.id for node in cluster.spec.nodes} - learners:
-        learners = frozenset()  # somebody has to vote
-    return Situation(newest, term, learners, warnings)
+    newest = max(logs, key=_knowledge, default=None)
+    rows = frozenset(cluster.processes)
+    configuration = Configuration() if newest is None else newest.configuration
+    voters, learners = places(rows, configuration)
+    return Situation(
+        newest,
+        max([source.id.term, *(log.current_term for log in logs)]) + 1,
+        voters,
+        learners,
+        (rows | configuration.members) - voters - learners,
+        source.header.configuration.members.union(*(log.known_ids for log in logs)),
+        warnings,
+    )
 
 
+def _knowledge(log: NodeLog) -> tuple[object, ...]:
+    """The more, the more its word counts about who is a member. A newcomer knows of none yet, and a
+    damaged log may lack the configuration in force, however far it goes.
+    """
+    return (bool(log.configuration.voters), not log.damage, log.last_term, log.last_index)
+
+
+def places(
+    rows: frozenset[int], configuration: Configuration
+) -> tuple[frozenset[int], frozenset[int]]:
+    """Who of the nodes in cluster.json votes afterwards, and who learns.
+
+    Who is no member gets no place: it was removed, and may have forgotten promises, or it never
+    came to be one. In the middle of a change whoever votes before or after it votes. Where nobody
+    is known, or nobody would vote, all do.
+    """
+    members = rows & configuration.members or rows
+    voters = members & (configuration.electorate | configuration.promotable) or members
+    return voters, members - voters
+
+
+# -- telling ---------------------------------------------------------------------------------------
 def report(cluster: Cluster, source: Source, seen: Situation) -> list[str]:
     """What is about to be done, and what it costs."""
     when = ", taken before the cluster was made anew" if source.is_former else ""
-    voters = {node.id for node in cluster.spec.nodes} - seen.learners
     lines = [
         f"{source.path}: {size_text(source.id.size)}, entry {source.id.index:,} of term "
         f"{source.id.term}{when}"
@@ -189,7 +186,14 @@ def report(cluster: Cluster, source: Source, seen: Situation) -> list[str]:
             verb = "is" if undone == 1 else "are"
             lines.append(f"{counted(undone)} {verb} undone, whatever clients were told")
     learners = f", learners {names(seen.learners)}" if seen.learners else ""
-    lines.append(f"afterwards: voters {names(voters)}{learners}, under a new cluster id")
+    lines.append(f"afterwards: voters {names(seen.voters)}{learners}, under a new cluster id")
+    rows = frozenset(cluster.processes)
+    if strangers := seen.gone & rows:
+        what = "is no member, and gets" if len(strangers) == 1 else "are no members, and get"
+        lines.append(f"{names(strangers)} {what} no place: data kept until {cluster.line} prune")
+    if missing := seen.gone - rows:
+        what = "is a member" if len(missing) == 1 else "are members"
+        lines.append(f"{names(missing)} {what} that cluster.json does not have: no place either")
     return lines
 
 
@@ -200,23 +204,32 @@ def _undone(source: Source, seen: Situation) -> int | None:
     return max(seen.newest.last_index - source.id.index, 0)
 
 
-def _beginning(cluster: Cluster, source: Source, seen: Situation, cluster_id: str) -> Beginning:
-    members = configuration_of(cluster.spec.nodes, seen.learners)
+# -- doing -----------------------------------------------------------------------------------------
+def _count(seen: Situation) -> int:
+    return len(seen.voters) + len(seen.learners)
+
+
+def _beginning(
+    cluster: Cluster, source: Source, seen: Situation, cluster_id: str = ""
+) -> Beginning:
+    nodes = [node for node in cluster.spec.nodes if node.id not in seen.gone]
+    members = configuration_of(nodes, seen.learners)
     return Beginning(
         cluster_id,
         members,
         seen.term,
         EntryId(source.id.term, source.id.index),
         [LogEntry(seen.term, members)],
-        SnapshotSource(source.path, source.header.cluster_id, source.id),
+        source.snapshot,
     )
 
 
 def _do(settings: Settings, cluster: Cluster, source: Source, seen: Situation) -> Restore:
     before = cluster.spec
-    after = next_life(before, new_id(), before.nodes)
+    nodes = [node for node in before.nodes if node.id not in seen.gone]
+    after = next_life(before, new_id(), nodes, seen.known_ids)
     beginning = _beginning(cluster, source, seen, after.cluster_id)
-    check_space(cluster, beginning, len(after.nodes))
+    check_space(cluster, beginning, len(nodes))
     renew(cluster, after, beginning, settings.output.note)
     return Restore(
         cluster=cluster.name,
@@ -228,8 +241,19 @@ def _do(settings: Settings, cluster: Cluster, source: Source, seen: Situation) -
         of_former_life=source.is_former,
         nodes=[node.name for node in after.nodes],
         learners=[f"n{node_id}" for node_id in sorted(seen.learners)],
+        gone=[f"n{node_id}" for node_id in sorted(seen.gone)],
         term=seen.term,
         last_index=beginning.last_index,
         undone=_undone(source, seen),
         warnings=seen.warnings,
     )
+
+
+def _show(settings: Settings, cluster: Cluster, done: Restore) -> None:
+    output = settings.output
+    output.done(f"{' '.join(done.nodes)}: entry {done.last_index:,} makes them the members")
+    text = f"{cluster.name} is at entry {done.snapshot_index:,} again, as cluster {done.cluster_id}"
+    output.show(done, lambda: [f"{text}; it is stopped"])
+    kept = before_folder(cluster.folder / done.nodes[0], done.cluster_id)
+    output.note(f"what they held before lies in {kept} and the like")
+    output.note(f"Next: {cluster.line} up")

@@ -55,18 +55,18 @@ class Choice:
         return (log.name, log.last_term, log.last_index, self.commit_index, losses)
 
 
-def choose(logs: Sequence[NodeLog]) -> Choice:
+def choose(logs: Sequence[NodeLog], line: str) -> Choice:
     """The most up-to-date of the survivors' logs, of those that hold all that is known to be
     committed.
 
     The last term alone does not say that: a log may end with a later one, of a leader that never
-    committed, and lack what was committed afterwards (paper 5.4.2). Raises CliError when two logs
-    contradict each other in what is committed.
+    committed, and lack what was committed afterwards (paper 5.4.2). `line`: how a command line
+    begins. Raises CliError when two logs contradict each other in what is committed.
     """
     knowing = max(logs, key=lambda log: log.commit_index)
     for log in logs:
         if log is not knowing:
-            _check_legal(knowing, log)
+            _check_legal(knowing, log, line)
     able = [log for log in logs if _holds(log, knowing)]
     best = max(
         able, key=lambda log: (log.last_term, log.last_index, log.commit_index, -log.node_id)
@@ -87,7 +87,7 @@ def _holds(log: NodeLog, knowing: NodeLog) -> bool:
     return log.last_index >= index and log.term_at(index) in (None, knowing.term_at(index))
 
 
-def _check_legal(one: NodeLog, other: NodeLog) -> None:
+def _check_legal(one: NodeLog, other: NodeLog, line: str) -> None:
     index = illegal_at(one, other)
     if index is not None:
         raise CliError(
@@ -95,7 +95,7 @@ def _check_legal(one: NodeLog, other: NodeLog) -> None:
             f"{one.name} and {other.name} contradict each other: both say that entry {index:,} is "
             "committed, and it is not the same one",
             Exit.CHECK_FAILED,
-            hint=f"raftctl log diff {one.name} {other.name} shows it; name the one to believe",
+            hint=f"{line} log diff {one.name} {other.name} shows it; name the one to believe",
         )
 
 

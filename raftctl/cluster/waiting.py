@@ -67,13 +67,13 @@ def _too_late(cluster: Cluster, status: Status, what: str, timeout: float) -> Cl
     )
 
 
-def ended_early(cluster: Cluster, process: NodeProcess) -> CliError:
+def ended_early(cluster: Cluster, process: NodeProcess, when: str = "while starting") -> CliError:
     """The error for a node that ended while it was waited for, with its last words."""
     lines = process.last_log_lines(5)
     last = "\n".join(f"  {process.name} | {line}" for line in lines)
     return CliError(
         "E_NODE_ENDED",
-        f"{process.name} ended while starting; its last lines:\n{last}",
+        f"{process.name} ended {when}; its last lines:\n{last}",
         Exit.UNEXPECTED,
         hint=f"{cluster.line} logs {process.name}",
         details={"node": process.name, "log": lines},

@@ -1,10 +1,13 @@
-"""What the data verbs take from the command line: a cluster, a key, a value, a node."""
+"""What verbs take from the command line: nodes, a cluster, a key, a value."""
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import typer
+
+from raftctl import completion
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.settings import Settings
@@ -15,6 +18,11 @@ if TYPE_CHECKING:
     from raftctl.cluster.directory import Cluster
 
 DATA_SECONDS = 5.0
+
+
+def selection(text: str, metavar: str = "[SEL...]") -> Any:  # noqa: ANN401 - as of typer.Argument
+    """An argument that says which nodes; `text` is its help."""
+    return typer.Argument(metavar=metavar, help=text, autocompletion=completion.nodes)
 
 
 def kv_cluster(settings: Settings) -> "Cluster":

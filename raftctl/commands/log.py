@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from raftctl import completion
+from raftctl.commands.arguments import selection
 from raftctl.exit_codes import Exit
 from raftctl.settings import Settings
 from raftctl.values import usage
@@ -34,12 +34,7 @@ def add_to(app: typer.Typer) -> None:
 
 def show(
     context: typer.Context,
-    selector: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[SEL]", help="Whose log: n1, leader.", autocompletion=completion.nodes
-        ),
-    ] = None,
+    selector: Annotated[str | None, selection("Whose log: n1, leader.", "[SEL]")] = None,
     first: Annotated[int | None, typer.Option("--from", min=0, help="From this index.")] = None,
     last: Annotated[int, typer.Option("--to", min=0, help="To this index; 0: the end.")] = 0,
     term: Annotated[int | None, typer.Option(min=0, help="Only entries of this term.")] = None,
@@ -153,12 +148,7 @@ def _entry(values: dict[str, Any], seen: dict[str, Any]) -> "LogEntry":
     return to_document(values, state)
 
 
-Side = Annotated[
-    str,
-    typer.Argument(
-        metavar="SEL", help="A node, or the folder of one.", autocompletion=completion.nodes
-    ),
-]
+Side = Annotated[str, selection("A node, or the folder of one.", "SEL")]
 
 
 def diff(
@@ -189,12 +179,7 @@ def diff(
 
 def verify(
     context: typer.Context,
-    selectors: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[SEL...]", help="Whose; none: all.", autocompletion=completion.nodes
-        ),
-    ] = None,
+    selectors: Annotated[list[str] | None, selection("Whose; none: all.")] = None,
     data_dir: DataDir = None,
 ) -> int:
     """Check all that nodes have on their disks: exit 7 when something is damaged.

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from raftctl import completion
+from raftctl.commands.arguments import selection
 from raftctl.exit_codes import Exit
 from raftctl.settings import Settings
 from raftctl.values import node_id as parse_node_id
@@ -14,10 +15,7 @@ if TYPE_CHECKING:
     from raftctl.cluster.membership import Request
 
 CHANGE_SECONDS = 30.0
-Selectors = Annotated[
-    list[str],
-    typer.Argument(metavar="SEL...", help="n4, lagging, leader", autocompletion=completion.nodes),
-]
+Selectors = Annotated[list[str], selection("n4, lagging, leader", "SEL...")]
 Priority = Annotated[
     int, typer.Option(min=0, max=100, help="Below 100 others are elected first, if they can be.")
 ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from raftctl import completion
+from raftctl.commands.arguments import selection
 from raftctl.exit_codes import Exit
 from raftctl.settings import Settings
 from raftctl.values import node_id as parse_node_id
@@ -22,12 +22,7 @@ if TYPE_CHECKING:
     from raftctl.cluster.processes import NodeProcess
     from raftctl.errors import CliError
 
-Selectors = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="SEL...", help="n1, leader, followers, all", autocompletion=completion.nodes
-    ),
-]
+Selectors = Annotated[list[str], selection("n1, leader, followers, all", "SEL...")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -199,12 +194,7 @@ def wipe(context: typer.Context, selectors: Selectors) -> int:
 
 def logs(
     context: typer.Context,
-    selectors: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[SEL...]", help="Whose; none: all.", autocompletion=completion.nodes
-        ),
-    ] = None,
+    selectors: Annotated[list[str] | None, selection("Whose; none: all.")] = None,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="New lines as they come.")] = False,
     count: Annotated[int, typer.Option("-n", "--lines", help="How many.")] = 100,
     since: Annotated[str | None, typer.Option(help="Not older than: 5m.")] = None,
@@ -254,7 +244,6 @@ def serve(
     from node.server.run import run_node
     from raftctl.cluster.directory import Cluster
     from raftctl.cluster.ports import check_port
-    from raftctl.cluster.processes import write_pid
     from raftctl.errors import CliError
 
     settings: Settings = context.obj
@@ -268,6 +257,5 @@ def serve(
     with cluster.processes[node_id].claim() as lock:
         address = cluster.spec.address_of(node_id)
         check_port(address.port, address.host)
-        write_pid(lock, os.getpid())
         settings.output.note(f"serving n{node_id} of {folder}; Ctrl-C stops it")
-        return run_node(folder, node_id)
+        return run_node(folder, node_id, os.dup(lock))  # whoever closes last gives it back

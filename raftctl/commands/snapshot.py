@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from raftctl import completion
+from raftctl.commands.arguments import selection
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.settings import Settings
@@ -30,12 +30,7 @@ def add_to(app: typer.Typer) -> None:
 
 def snapshot_take(
     context: typer.Context,
-    selectors: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[SEL...]", help="Whose; none: the leader's.", autocompletion=completion.nodes
-        ),
-    ] = None,
+    selectors: Annotated[list[str] | None, selection("Whose; none: the leader's.")] = None,
 ) -> int:
     """Take a snapshot now, and shorten the log of the node that took it.
 
@@ -74,12 +69,7 @@ def snapshot_take(
 
 def snapshot_ls(
     context: typer.Context,
-    selectors: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[SEL...]", help="Whose; none: all.", autocompletion=completion.nodes
-        ),
-    ] = None,
+    selectors: Annotated[list[str] | None, selection("Whose; none: all.")] = None,
 ) -> int:
     """List the snapshots that the nodes keep, of stopped nodes too."""
     from raftctl.cluster.directory import find_cluster

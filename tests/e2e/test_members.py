@@ -3,9 +3,11 @@
 import pytest
 
 from tests.measure.commands import fresh_home
-from tests.measure.membership import WRITERS, Writer
+from tests.measure.membership import Writer
 
 pytestmark = pytest.mark.e2e
+
+WRITERS = 2
 
 
 def test_all_members_are_replaced_one_after_the_other_and_no_acknowledged_write_is_lost() -> None:

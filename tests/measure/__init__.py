@@ -6,4 +6,5 @@ python -m tests.measure idle        memory and processor time of nodes that do n
 python -m tests.measure failover    kill -9 of the leader to the next accepted put
 python -m tests.measure durability  kill -9 of all nodes at once under load, retry, and read back
 python -m tests.measure throughput  durable puts per second by requests in flight
+python -m tests.measure pauses      how long a node with a million keys is held up by a snapshot
 """

@@ -15,6 +15,7 @@ from tests.measure.failover import failover
 from tests.measure.firstline import firstline
 from tests.measure.longlived import catchup, snapshots, space
 from tests.measure.membership import membership
+from tests.measure.pauses import pauses
 from tests.measure.transfer import transfer
 
 MIB = 1024 * 1024
@@ -114,6 +115,9 @@ def main() -> int:
     what.add_parser("space").add_argument("--ops", type=int, default=1_000_000)
     what.add_parser("snapshots").add_argument("--rounds", type=int, default=30)
     what.add_parser("catchup").add_argument("--ops", type=int, default=500_000)
+    holding = what.add_parser("pauses")
+    holding.add_argument("--keys", type=int, default=1_000_000)
+    holding.add_argument("--rounds", type=int, default=5)
     what.add_parser("membership").add_argument("--ops", type=int, default=120_000)
     sending = what.add_parser("transfer")
     sending.add_argument("--size-mib", type=int, default=200)
@@ -138,6 +142,8 @@ def main() -> int:
             snapshots(options.rounds)
         case "catchup":
             catchup(options.ops)
+        case "pauses":
+            return pauses(options.keys, options.rounds)
         case "membership":
             return membership(options.ops)
         case "transfer":

@@ -76,7 +76,11 @@ def folder_bytes(folder: Path) -> int:
 
 def bench(raftctl: Raftctl, ops: int, inflight: int = 256) -> float:
     """Put `ops` values of 100 bytes. Gives the rate."""
-    load = Load(put, False, inflight, 16, ops, None, None)
+    return run_load(raftctl, Load(put, False, inflight, 16, ops, None))
+
+
+def run_load(raftctl: Raftctl, load: Load) -> float:
+    """To its end. Gives the rate."""
     pipeline = Pipeline(raftctl.address("demo"), load, CALL_SECONDS)
     with closing(pipeline.run()) as progress:
         for _ in progress:

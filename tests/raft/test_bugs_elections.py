@@ -356,3 +356,17 @@ def test_election_timeouts_are_spread_over_a_whole_timeout() -> None:
     assert min(deadlines) >= TIMEOUT_US
     assert max(deadlines) < 2 * TIMEOUT_US
     assert max(deadlines) - min(deadlines) > 0.9 * TIMEOUT_US
+
+
+def test_b40_leader_that_gives_way_names_a_successor_that_is_there() -> None:
+    """Node 2 is gone, and in a quiet cluster it holds as much as node 3."""
+    cluster = Cluster(3)
+    leader = cluster.elect(1)
+    cluster.run(HEARTBEAT_US)
+    cluster[2].crash()
+    cluster.run(2 * HEARTBEAT_US)
+    matches = [progress.match_index for progress in leader.core.progress.values()]
+    assert matches == [leader.core.last_index] * 2
+    leader.core.give_way(cluster.now, "its disk hangs")
+    cluster.deliver()
+    assert [node.id for node in cluster.leaders] == [3], "it was told, and needed no timeout"

@@ -5,11 +5,13 @@ import pytest
 from node.raft.messages import (
     AppendEntriesResponse,
     LogEntry,
+    Message,
     RequestPreVote,
     RequestPreVoteResponse,
     RequestVote,
     RequestVoteResponse,
 )
+from node.raft.roles import Follower
 from tests.raft.cluster import HEARTBEAT_US, TIMEOUT_US, Cluster
 from tests.raft.solo import Solo, appends_to, log_of
 
@@ -142,6 +144,51 @@ def test_restarted_node_elects_nobody_while_a_lease_of_its_earlier_life_may_last
     answer = solo.answer(ask)
     assert isinstance(answer, RequestVoteResponse | RequestPreVoteResponse)
     assert answer.vote_granted
+
+
+def test_b60_lease_holds_against_a_candidate_whose_term_is_known_already() -> None:
+    """Node 2 looks for a leader and hears its old one again. Then it learns of the term that node 3
+    is in, from the answer to a question of its own, and only then of node 3's election.
+    """
+    cluster = Cluster(3)
+    old, follower, rival = (cluster.elect(1), cluster[2], cluster[3])
+    cluster.run(HEARTBEAT_US)
+    old.is_up = False  # it stands still
+    cluster.cut_links |= {(1, 3), (3, 1)}
+    assert isinstance(follower.core.role, Follower)
+    follower.core.role.election_deadline = rival.core.next_deadline + 10_000
+    late: list[tuple[int, Message]] = []
+
+    def is_late(src: int, dst: int, message: Message) -> bool:
+        is_answer = isinstance(message, RequestPreVoteResponse) and message.term == 2
+        if not (is_answer or isinstance(message, RequestVote)):
+            return False
+        late.append((dst, message))
+        return True
+
+    cluster.drop = is_late
+    while follower.core.role_name != "precandidate":
+        cluster.tick(1000)
+        cluster.deliver()
+    assert (rival.core.role_name, rival.core.term) == ("candidate", 2)
+    old.is_up = True
+    cluster.tick(0)
+    cluster.deliver()
+    cluster.cut(1)
+    lease = old.core.lease_index(cluster.now)
+    assert lease == old.core.commit_index, "the follower has answered, and promised"
+    cluster.drop = lambda src, dst, message: False
+    for dst, message in sorted(late, key=lambda each: isinstance(each[1], RequestVote)):
+        if dst == follower.id:
+            cluster.step(dst, message)
+            cluster.deliver()
+    assert follower.core.term == 2
+    assert not rival.core.is_leader, "it would commit what the old leader's reads do not see"
+    cluster.run(2 * TIMEOUT_US)
+    assert old.core.lease_index(cluster.now) is None
+    cluster.heal()
+    cluster.run(4 * TIMEOUT_US)
+    assert len(cluster.leaders) == 1
 
 
 def test_lease_reads_never_miss_a_write_while_leaders_are_cut_off() -> None:

@@ -1,6 +1,11 @@
-"""A cluster's status as a survey would have found it, without a cluster."""
+"""What a survey would have found, without a cluster; and somebody who types at one."""
+
+import os
+import pty
+import subprocess
 
 from raftctl.documents import Node, Quorum, Status
+from tests.measure.commands import RAFTCTL, Raftctl
 
 
 def status(size: int = 5, leader: int | None = 2, down: tuple[int, ...] = ()) -> Status:
@@ -13,3 +18,21 @@ def status(size: int = 5, leader: int | None = 2, down: tuple[int, ...] = ()) ->
         node.lag = 7 if node.id == "n4" else 0
     name = None if leader is None else f"n{leader}"
     return Status("demo", name, 1, "ok", Quorum(size - len(down), size // 2 + 1), 0, nodes)
+
+
+def typed(raftctl: Raftctl, answer: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run a command at a terminal, on which `answer` is typed."""
+    master, slave = pty.openpty()
+    try:
+        os.write(master, f"{answer}\n".encode())
+        return subprocess.run(
+            [str(RAFTCTL), *words],
+            stdin=slave,
+            env=raftctl.env,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+    finally:
+        os.close(master)
+        os.close(slave)

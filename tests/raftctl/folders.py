@@ -1,13 +1,15 @@
 """Folders of clusters that never ran, and what happens to them when a command is killed."""
 
+import itertools
 import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from node.config import Limits, RaftSettings, first_configuration, load_cluster
 from node.machines import kv
@@ -18,10 +20,12 @@ from node.raft.ready import HardState, Ready
 from node.raft.snapshot import Snapshot
 from node.replica.sessions import Sessions
 from node.replica.state import capture
+from node.server.run import open_stores
 from node.storage.snapshots import SnapshotFiles
 from node.storage.sqlite import SqliteStorage
 from node.wire.envelope import Header, seal
 from raftctl.cluster.making import Plan, make_cluster
+from raftctl.cluster.settling import settle, unsettled
 from raftctl.output import Output
 from raftctl.settings import Settings
 
@@ -69,6 +73,15 @@ def write(
     batch.entries, batch.commit_index = list(entries), commit_index
     with closing(SqliteStorage(home / "raft.db", cluster_id, node_id)) as storage:
         storage.save(batch)
+
+
+def append(folder: Path, node_id: int, *entries: LogEntry) -> None:
+    """More at the end of a node's log."""
+    cluster_id = load_cluster(folder).cluster_id
+    with closing(SqliteStorage(folder / f"n{node_id}" / "raft.db", cluster_id, node_id)) as storage:
+        stored = storage.load()
+        next_index = stored.base.index + len(stored.log) + 1
+        storage.save(Ready(1, first_index=next_index, entries=list(entries)))
 
 
 def snapshot(folder: Path, node_id: int, last: EntryId, keys: int = 3) -> Snapshot:
@@ -141,7 +154,50 @@ def _run_to_its_end_or(step: int, folder: str, command: Callable[[], object]) ->
     os._exit(0)
 
 
-def copied(source: Path, target: Path) -> Path:
-    """A home like another one."""
-    shutil.copytree(source, target)
-    return target
+def killed_at_each_step(
+    source: Path, target: Path, command: Callable[[Path], object]
+) -> Iterator[tuple[int, Path]]:
+    """Run `command` on a copy of the home `source`, killed at its first change, on a second copy
+    at its second, and so on, until it comes to its end. Gives each time which change it was and
+    the cluster's folder.
+    """
+    for step in itertools.count(1):
+        shutil.copytree(source, target)
+        is_killed = killed_at(step, target, partial(command, target))
+        yield step, target / "clusters" / "demo"
+        shutil.rmtree(target, ignore_errors=True)  # somebody may have kept it
+        if not is_killed:
+            return
+
+
+def end_what_was_begun(folder: Path, starting: Iterable[int] = ()) -> None:
+    """What a later command does, after nodes that start."""
+    spec = load_cluster(folder)
+    for node_id in starting:
+        open_stores(folder, spec, node_id).storage.close()
+    settle(folder)
+    assert not unsettled(folder)
+
+
+def never(*_: object) -> None:
+    raise AssertionError("nothing may be stopped")
+
+
+def failing_with(failure: BaseException) -> Callable[..., object]:
+    """A stand-in for a function, that raises it."""
+
+    def fail(*_: object) -> object:
+        raise failure
+
+    return fail
+
+
+class Usage(NamedTuple):
+    total: int
+    used: int
+    free: int
+
+
+def full(_: Path) -> Usage:
+    """`shutil.disk_usage` of a disk on which nothing has room."""
+    return Usage(10**9, 10**9, 100_000)

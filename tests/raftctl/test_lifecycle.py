@@ -9,12 +9,12 @@ import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import IO
 
 import pytest
 
 from node.config import write_private
-from raftctl.cluster.processes import NodeProcess, write_pid
+from node.server.ownership import write_pid
+from raftctl.cluster.processes import NodeProcess
 from tests.measure.commands import RAFTCTL, Raftctl, fresh_home
 
 pytestmark = pytest.mark.e2e
@@ -265,7 +265,7 @@ def test_start_that_cannot_be_written_down_leaves_no_process(
     def refuse(lock: object, pid: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("raftctl.cluster.processes.write_pid", refuse)
+    monkeypatch.setattr("node.server.ownership.write_pid", refuse)
     process = NodeProcess(tmp_path, 1)
     with pytest.raises(OSError, match="No space left"):
         process.start()
@@ -291,11 +291,11 @@ def test_file_that_cannot_be_written_leaves_nothing_beside_it(
 def test_start_that_is_interrupted_leaves_a_node_that_is_found_or_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(lock: IO[bytes], pid: int) -> None:
+    def interrupt(lock: int, pid: int) -> None:
         signal.raise_signal(signal.SIGINT)
         write_pid(lock, pid)
 
-    monkeypatch.setattr("raftctl.cluster.processes.write_pid", interrupt)
+    monkeypatch.setattr("node.server.ownership.write_pid", interrupt)
     process = NodeProcess(tmp_path, 1)
     with pytest.raises(KeyboardInterrupt):
         process.start()

@@ -1,5 +1,7 @@
 """Members that come and go, on clusters of real processes."""
 
+import importlib
+import io
 import json
 import os
 import signal
@@ -8,17 +10,20 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
+from unittest.mock import patch
 
 import pytest
 
 from node.client.admin import Admin
 from node.client.errors import ClientError
 from node.raft.configuration import AddLearner
+from raftctl import cli
 from raftctl.schemas import json_schema
-from tests.measure.commands import PROJECT, RAFTCTL, Raftctl, fresh_home
+from tests.measure.commands import RAFTCTL, Raftctl, fresh_home
 from tests.raftctl.schema import violations
 
 pytestmark = pytest.mark.e2e
@@ -28,7 +33,6 @@ pytestmark = pytest.mark.e2e
 def cluster(raftctl: Raftctl) -> Raftctl:
     """Three voters at the beginning; each test leaves three, by whatever names."""
     raftctl.run("up", "-n", "3")
-    raftctl.run("wait", "ready")
     return raftctl
 
 
@@ -39,22 +43,50 @@ def home() -> Iterator[Raftctl]:
         yield raftctl
 
 
-def error_of(raftctl: Raftctl, *words: str) -> tuple[int, dict[str, Any]]:
-    done = raftctl.run(*words, "-o", "json", "-q", check=False)
-    return done.returncode, json.loads(done.stderr.splitlines()[-1])
+def inside(raftctl: Raftctl, *words: str) -> tuple[int, str, str]:
+    """The exit code of a command, and what it printed. It runs in this process, which takes a
+    fraction of the time: so it must not start nodes, which would be children of this one.
+    """
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        patch.dict(os.environ, raftctl.env, clear=True),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        code = cli._run(list(words))
+    return int(code), out.getvalue(), err.getvalue()
+
+
+def document(raftctl: Raftctl, *words: str, check: bool = True) -> dict[str, Any]:
+    code, out, err = inside(raftctl, *words, "-o", "json")
+    assert code == 0 or not check, err
+    found: dict[str, Any] = json.loads(out)
+    return found
+
+
+def error_of(raftctl: Raftctl, *words: str, starts: bool = False) -> tuple[int, dict[str, Any]]:
+    """`starts`: it starts a node before it fails."""
+    words = (*words, "-o", "json", "-q")
+    if starts:
+        done = raftctl.run(*words, check=False)
+        code, err = done.returncode, done.stderr
+    else:
+        code, _, err = inside(raftctl, *words)
+    return code, json.loads(err.splitlines()[-1])
 
 
 def change(raftctl: Raftctl, *words: str) -> dict[str, Any]:
     """The document of a change, checked against its schema."""
-    document = raftctl.document("members", *words)
-    assert violations(document, json_schema("member-change")) == []
-    return document
+    starts = words[0] in ("add", "replace")
+    found = (raftctl.document if starts else partial(document, raftctl))("members", *words)
+    assert violations(found, json_schema("member-change")) == []
+    return found
 
 
 def members(raftctl: Raftctl) -> dict[str, dict[str, Any]]:
-    document = raftctl.document("members", "ls")
-    assert violations(document, json_schema("members")) == []
-    return {each["id"]: each for each in document["members"]}
+    found = document(raftctl, "members", "ls")
+    assert violations(found, json_schema("members")) == []
+    return {each["id"]: each for each in found["members"]}
 
 
 def roles(raftctl: Raftctl) -> dict[str, str]:
@@ -66,8 +98,8 @@ def folder_of(raftctl: Raftctl) -> Path:
 
 
 def saved(raftctl: Raftctl) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads((folder_of(raftctl) / "cluster.json").read_text())
-    return document
+    found: dict[str, Any] = json.loads((folder_of(raftctl) / "cluster.json").read_text())
+    return found
 
 
 def wait_for(condition: Callable[[], bool], what: str, seconds: float = 20) -> None:
@@ -110,11 +142,11 @@ def test_a_new_node_votes_once_it_has_everything_and_a_removed_one_is_gone(
     assert added["configuration"]["voters"] == ["n1", "n2", "n3", "n4"]
     assert (added["nodes"], added["undo"]) == (["n4"], "raftctl members remove n4")
     assert cluster.run("get", "k", "--at", "n4", "--read", "stale").stdout == "v\n"
-    status = cluster.document("status")
+    status = document(cluster, "status")
     assert (status["quorum"], status["health"]) == ({"have": 4, "need": 3, "voters": 4}, "ok")
     learner = change(cluster, "add", "n7", "--learner", "--priority", "10")
     assert (learner["nodes"], learner["configuration"]["learners"]) == (["n7"], ["n7"])
-    status = cluster.document("status")
+    status = document(cluster, "status")
     assert status["quorum"] == {"have": 4, "need": 3, "voters": 4}
     assert {row["id"]: row["role"] for row in status["nodes"]}["n7"] == "learner"
     assert "1 learner" in cluster.run("status").stdout
@@ -123,7 +155,7 @@ def test_a_new_node_votes_once_it_has_everything_and_a_removed_one_is_gone(
     assert change(cluster, "promote", "n7")["configuration"]["voters"][-1] == "n7"
     assert change(cluster, "promote", "n7")["changed"] is False
     # The leader is among those that go: another one leads first, and nobody notices.
-    leader = cluster.document("status")["leader"]
+    leader = document(cluster, "status")["leader"]
     others = [name for name in roles(cluster) if name != leader]
     removed = change(cluster, "remove", "leader", others[0])
     assert set(removed["nodes"]) == {leader, others[0]}
@@ -138,33 +170,33 @@ def test_folders_of_removed_nodes_stay_until_they_are_pruned(cluster: Raftctl) -
     change(cluster, "add")
     database = folder_of(cluster) / gone / "raft.db"
     assert database.exists()
-    leftover = [f for f in cluster.document("doctor")["findings"] if f["check"] == "leftover"]
+    leftover = [f for f in document(cluster, "doctor")["findings"] if f["check"] == "leftover"]
     assert any(f"demo/{gone}" in finding["message"] for finding in leftover)
-    assert f"demo/{gone}" in cluster.document("prune", "--dry-run")["folders"]
-    pruned = cluster.document("prune", "-y")
+    assert f"demo/{gone}" in document(cluster, "prune", "--dry-run")["folders"]
+    pruned = document(cluster, "prune", "-y")
     assert pruned["removed"] == []
     assert f"demo/{gone}" in pruned["folders"]
     assert not database.exists()
-    assert cluster.document("status")["health"] == "ok"
+    assert document(cluster, "status")["health"] == "ok"
 
 
 def test_a_dead_or_wiped_node_is_replaced_by_a_new_one(cluster: Raftctl) -> None:
     cluster.run("put", "k", "v2")
-    victim = cluster.document("status", "any-follower")["nodes"][0]["id"]
+    victim = document(cluster, "status", "any-follower")["nodes"][0]["id"]
     cluster.run("wipe", victim, "-y")
     cluster.run("start", victim)
-    (row,) = cluster.document("status", victim)["nodes"]
+    (row,) = document(cluster, "status", victim)["nodes"]
     assert row["remedy"] == f"raftctl members replace {victim}"
     done = change(cluster, "replace", victim)
     new = done["nodes"][0]
     assert victim not in done["configuration"]["voters"]
     assert new in done["configuration"]["voters"]
-    dead = cluster.document("status", "leader")["nodes"][0]["id"]
+    dead = document(cluster, "status", "leader")["nodes"][0]["id"]
     cluster.run("kill", dead)
     cluster.run("wait", "leader")
     assert len(change(cluster, "replace", dead)["configuration"]["voters"]) == 3
     assert cluster.run("get", "k").stdout == "v2\n"
-    assert cluster.document("status")["health"] == "ok"
+    assert document(cluster, "status")["health"] == "ok"
 
 
 def test_bad_requests_change_nothing(cluster: Raftctl) -> None:
@@ -183,9 +215,9 @@ def test_bad_requests_change_nothing(cluster: Raftctl) -> None:
         (("replace", "followers"), 2, "E_USAGE"),
         (("promote",), 2, "E_USAGE"),
     ):
-        found, document = error_of(cluster, "members", *words)
-        assert (found, document["code"]) == (code, error), words
-        assert document["hint"], words
+        exit_code, found = error_of(cluster, "members", *words)
+        assert (exit_code, found["code"]) == (code, error), words
+        assert found["hint"], words
     assert saved(cluster) == before
     assert set(roles(cluster).values()) == {"voter"}
     count = len(before["nodes"])
@@ -197,9 +229,9 @@ def test_bad_requests_change_nothing(cluster: Raftctl) -> None:
 
 def test_puts_go_on_while_a_member_joins(cluster: Raftctl) -> None:
     command = [str(RAFTCTL), "bench", "put", "--rate", "1000"]
-    command += ["--duration", "5s", "-o", "json", "-q", "--inflight", "64"]
+    command += ["--duration", "3s", "-o", "json", "-q", "--inflight", "64"]
     with subprocess.Popen(command, env=cluster.env, stdout=subprocess.PIPE, text=True) as load:
-        wait_for(lambda: cluster.document("status")["nodes"][0]["last_index"] > 200, "the load")
+        wait_for(lambda: document(cluster, "status")["nodes"][0]["last_index"] > 200, "the load")
         added = change(cluster, "add")["nodes"][0]
         assert load.stdout is not None
         result = json.loads(load.stdout.read())
@@ -234,8 +266,9 @@ def test_without_a_majority_nobody_comes_or_goes(home: Raftctl) -> None:
     assert "n3" in error["hint"]
     before = saved(home)
     home.run("kill", "n2")
+    wait_for(lambda: document(home, "status")["leader"] is None, "the end of n1's office")
     for words in (("add",), ("remove", "n2"), ("replace", "n2")):
-        code, error = error_of(home, "members", *words, "--timeout", "1s")
+        code, error = error_of(home, "members", *words, "--timeout", "300ms")
         assert (code, error["code"]) == (5, "E_NO_LEADER"), words
     assert saved(home) == before
     assert sorted(each.name for each in folder_of(home).glob("n*")) == ["n1", "n2", "n3"]
@@ -251,32 +284,33 @@ def test_while_a_change_is_under_way_there_is_no_other(home: Raftctl) -> None:
     home.run("up", "-n", "3", "--set", "raft.check_quorum=false")
     home.run("wait", "ready")
     before = saved(home)
-    leader = int(home.document("status")["leader"][1:])
+    leader = int(document(home, "status")["leader"][1:])
     home.run("pause", "followers")
 
     def ask() -> None:
-        with Admin(home.address("demo"), leader) as admin, pytest.raises(ClientError):
+        with Admin(home.address("demo"), leader) as admin, suppress(ClientError):
             admin.change_members([AddLearner(9, "127.0.0.1:1")])
 
     asking = threading.Thread(target=ask)
     asking.start()
     try:
         wait_for(lambda: "n9" in members(home), "the change")
-        pending = home.document("members", "ls")["configuration"]
+        pending = document(home, "members", "ls")["configuration"]
         assert (pending["settled"], pending["learners"]) == (False, ["n9"])
-        code, error = error_of(home, "members", "add")
+        code, error = error_of(home, "members", "add", starts=True)
         assert (code, error["code"]) == (6, "E_CHANGE_PENDING")
         assert f"entry {pending['index']} has to be committed first" in error["message"]
         assert saved(home)["nodes"] == before["nodes"]
         assert not (folder_of(home) / "n4").exists()
     finally:
+        home.run("resume", "all")
         asking.join()
-    home.run("resume", "all")
-    findings = home.document("doctor", check=False)["findings"]
+    findings = document(home, "doctor", check=False)["findings"]
     stranger = "n9 of demo is a member, and not in cluster.json"
     assert stranger in [finding["message"] for finding in findings if not finding["ok"]]
     change(home, "remove", "n9")
     assert sorted(roles(home)) == ["n1", "n2", "n3"]
+    assert saved(home)["next_id"] == 10
 
 
 def test_a_learner_that_is_cut_off_is_not_promoted_and_one_that_comes_late_promotes_itself(
@@ -286,13 +320,13 @@ def test_a_learner_that_is_cut_off_is_not_promoted_and_one_that_comes_late_promo
     rule = {"fault": 1, "src": 1, "dst": 2, "cut": True}
     with Admin(home.address("demo"), 1) as admin:
         admin.set_faults([rule])
-    code, error = error_of(home, "members", "add", "--timeout", "2s")
+    code, error = error_of(home, "members", "add", "--timeout", "4s", starts=True)
     assert (code, error["code"], error["outcome"]) == (4, "E_TIMEOUT", "unknown")
     assert "undo: raftctl members remove n2" in error["hint"]
     assert roles(home) == {"n1": "voter", "n2": "joining"}
-    assert home.document("status")["quorum"]["need"] == 1, "it does not count yet"
+    assert document(home, "status")["quorum"]["need"] == 1, "it does not count yet"
     home.run("put", "k", "v")
-    code, error = error_of(home, "members", "promote", "n2")
+    code, error = error_of(home, "members", "promote", "n2", "--timeout", "300ms")
     assert (code, error["code"]) == (6, "E_NOT_CAUGHT_UP")
     assert "it holds 0 of" in error["message"]
     with Admin(home.address("demo"), 1) as admin:
@@ -304,44 +338,48 @@ def test_a_learner_that_is_cut_off_is_not_promoted_and_one_that_comes_late_promo
 def killed_at(home: Raftctl, where: str, *words: str, after: bool = False) -> None:
     """Run a verb that ends itself with SIGKILL when it calls `where`, or `after` it has."""
     module, _, name = where.rpartition(".")
-    code = (
-        "import importlib, os, sys\n"
-        "from raftctl import cli\n"
-        f"module = importlib.import_module({module!r})\n"
-        f"call = module.{name} if {after} else print\n"
-        f"module.{name} = lambda *args: (call(*args), os.kill(os.getpid(), 9))\n"
-        "sys.argv = ['raftctl', *sys.argv[1:]]\n"
-        "cli.main()\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, "members", *words],
-        env=home.env, cwd=PROJECT, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
-    assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
+    child = os.fork()
+    if child == 0:
+        try:
+            target = importlib.import_module(module)
+            call = getattr(target, name)
+
+            def end(*args: object) -> None:
+                if after:
+                    call(*args)
+                os.kill(os.getpid(), signal.SIGKILL)
+
+            setattr(target, name, end)
+            os.environ.clear()
+            os.environ.update(home.env)
+            cli._run(["members", *words])
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == -signal.SIGKILL, where
 
 
 def tidy(home: Raftctl) -> bool:
-    return bool(home.document("doctor", check=False)["ok"])
+    return bool(document(home, "doctor", check=False)["ok"])
 
 
 def test_whatever_a_killed_command_leaves_can_be_finished_or_undone(home: Raftctl) -> None:
     home.run("up", "-n", "3")
-    home.run("wait", "ready")
     joining = "raftctl.cluster.joining"
     # Its folder is there, and no row: it is nobody yet.
     killed_at(home, f"{joining}.save_cluster", "add")
     assert (folder_of(home) / "n4").exists()
-    assert home.document("status")["health"] == "ok"
-    assert home.document("prune", "--dry-run")["folders"] == ["demo/n4"]
+    assert document(home, "status")["health"] == "ok"
+    assert document(home, "prune", "--dry-run")["folders"] == ["demo/n4"]
     # A row, and no process.
     killed_at(home, f"{joining}.start_nodes", "add")
     assert roles(home)["n4"] == "none"
     assert not tidy(home)
-    (row,) = home.document("status", "n4")["nodes"]
+    (row,) = document(home, "status", "n4")["nodes"]
     assert (row["member"], row["proc"]) == ("none", "exited")
     # A process that nobody asked to join: running the command again goes on with it.
     killed_at(home, f"{joining}.change_members", "add")
-    (row,) = home.document("status", "n4")["nodes"]
+    (row,) = document(home, "status", "n4")["nodes"]
     assert (row["note"], row["remedy"]) == ("no member", "raftctl members remove n4")
     assert change(home, "add")["nodes"] == ["n4"]
     assert tidy(home)
@@ -376,9 +414,9 @@ def pid_alive(home: Raftctl, name: str) -> bool:
     return True
 
 
-def test_an_interrupted_add_takes_back_what_was_not_asked_for_yet(home: Raftctl) -> None:
-    home.run("up", "-n", "1")
-    before = saved(home)
+def test_an_interrupted_add_takes_back_what_was_not_asked_for_yet(cluster: Raftctl) -> None:
+    before = saved(cluster)
+    name = f"n{before['next_id']}"
     code = (
         "import sys\n"
         "from raftctl import cli\n"
@@ -389,9 +427,9 @@ def test_an_interrupted_add_takes_back_what_was_not_asked_for_yet(home: Raftctl)
         "cli.main()\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], env=home.env, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", code], env=cluster.env, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 130
-    assert "n2 was not added" in done.stderr
-    assert saved(home) == before
-    assert not (folder_of(home) / "n2").exists()
+    assert f"{name} was not added" in done.stderr
+    assert saved(cluster) == before
+    assert not (folder_of(cluster) / name).exists()

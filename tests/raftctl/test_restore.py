@@ -1,38 +1,49 @@
 """snapshot restore: the whole cluster goes back to a file, all of it or nothing."""
 
 import itertools
+import json
 import os
 import shutil
+import sqlite3
 import subprocess
-from collections import namedtuple
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
+from contextlib import closing
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 from node.client.admin import Admin
-from node.config import load_cluster, save_cluster
+from node.config import load_cluster, read_token, save_cluster
+from node.machines.kv import KvMachine
 from node.raft.configuration import Configuration
 from node.raft.log import EntryId
 from node.raft.messages import LogEntry
-from node.server.run import open_stores
+from node.raft.ready import Ready
+from node.server.run import assemble, open_stores
 from node.storage.inspection import read_database
 from node.storage.snapshots import describe_snapshot
+from node.storage.sqlite import SqliteStorage
+from raftctl.cluster import restoring, shutdown
 from raftctl.cluster.directory import Cluster
 from raftctl.cluster.logcheck import check_node
-from raftctl.cluster.restoring import restore
-from raftctl.cluster.settling import settle, unsettled
+from raftctl.cluster.restoring import look, places, restore
+from raftctl.cluster.settling import unsettled
+from raftctl.cluster.sourcefile import hold_file, read_source
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.schemas import json_schema
 from tests.measure.commands import Raftctl, fresh_home
+from tests.raftctl.clusters import typed
 from tests.raftctl.folders import (
-    copied,
+    append,
     damage,
-    killed_at,
+    end_what_was_begun,
+    full,
+    killed_at_each_step,
     make,
+    never,
+    put,
     settings_of,
     snapshot,
     terms,
@@ -50,14 +61,15 @@ def prepare(home: Path, keys: int = 3) -> tuple[Path, Path]:
     return folder, folder / "n1" / "snapshots" / f"{4:016}-2.snap"
 
 
-def refusal(home: Path, file: Path, yes: bool = True) -> CliError:
+def refusal(home: Path, file: Path, yes: bool = True, changed: Collection[str] = ()) -> CliError:
+    """Why nothing is done; `changed`: what somebody else changes meanwhile."""
     before = {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
     with pytest.raises(CliError) as caught:
         restore(settings_of(home, yes), file)
     folder = home / "clusters" / "demo"
     after = {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
-    changed = {path.name for path, data in after.items() if before.get(path) != data}
-    assert changed <= {"pid", ".demo.lock"}, "the old state is intact"
+    found = {path.name for path, data in after.items() if before.get(path) != data}
+    assert found <= {"pid", ".demo.lock", *changed}, "the old state is intact"
     assert not unsettled(folder)
     assert caught.value.hint
     return caught.value
@@ -87,49 +99,49 @@ def check_restored(folder: Path, old_id: str) -> None:
     assert len(digests) == 1, "a snapshot is the same on all nodes"
 
 
-def test_all_nodes_go_back_to_the_snapshot_under_a_new_id(tmp_path: Path) -> None:
-    folder, file = prepare(tmp_path)
+def test_all_nodes_go_back_to_the_snapshot_under_a_new_id(memory_path: Path) -> None:
+    folder, file = prepare(memory_path)
     old_id = load_cluster(folder).cluster_id
-    restore(settings_of(tmp_path), file)
+    restore(settings_of(memory_path), file)
     check_restored(folder, old_id)
 
 
 def test_file_of_another_cluster_is_refused_and_one_of_an_earlier_life_is_not(
-    tmp_path: Path,
+    memory_path: Path,
 ) -> None:
-    folder, file = prepare(tmp_path)
+    folder, file = prepare(memory_path)
     spec = load_cluster(folder)
     save_cluster(folder, replace(spec, cluster_id="0" * 16))
-    error = refusal(tmp_path, file)
+    error = refusal(memory_path, file)
     assert (error.code, error.exit_code) == ("E_WRONG_CLUSTER", Exit.PRECONDITION)
     assert spec.cluster_id in error.message
     save_cluster(folder, spec)
-    kept = Path(shutil.copy(file, tmp_path / "kept.snap"))
-    restore(settings_of(tmp_path), file)
+    kept = Path(shutil.copy(file, memory_path / "kept.snap"))
+    restore(settings_of(memory_path), file)
     between = load_cluster(folder).cluster_id
-    restore(settings_of(tmp_path), kept)
+    restore(settings_of(memory_path), kept)
     assert load_cluster(folder).former_ids == (spec.cluster_id, between)
 
 
-def test_file_that_is_damaged_missing_or_makes_no_machine_is_refused(tmp_path: Path) -> None:
-    folder, file = prepare(tmp_path)
-    assert refusal(tmp_path, tmp_path / "no.snap").exit_code == Exit.NOT_FOUND
+def test_file_that_is_damaged_missing_or_makes_no_machine_is_refused(memory_path: Path) -> None:
+    folder, file = prepare(memory_path)
+    assert refusal(memory_path, memory_path / "no.snap").exit_code == Exit.NOT_FOUND
     spec = load_cluster(folder)
     save_cluster(folder, replace(spec, machine="tests.measure.machines:AppendLog"))
-    assert refusal(tmp_path, file).code == "E_DAMAGED"
+    assert refusal(memory_path, file).code == "E_DAMAGED"
     save_cluster(folder, spec)
     for spoil in (damage, lambda path: os.truncate(path, 40), lambda path: path.write_bytes(b"")):
-        spoilt = Path(shutil.copy(file, tmp_path / "spoilt.snap"))
+        spoilt = Path(shutil.copy(file, memory_path / "spoilt.snap"))
         spoil(spoilt)
-        error = refusal(tmp_path, spoilt)
+        error = refusal(memory_path, spoilt)
         assert (error.code, error.exit_code) == ("E_DAMAGED", Exit.CHECK_FAILED)
 
 
 def test_it_says_what_is_undone_and_asks(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    memory_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    _, file = prepare(tmp_path)
-    settings = settings_of(tmp_path, yes=False)
+    _, file = prepare(memory_path)
+    settings = settings_of(memory_path, yes=False)
     settings.output.quiet = False
     with pytest.raises(CliError) as caught:
         restore(settings, file)
@@ -139,67 +151,286 @@ def test_it_says_what_is_undone_and_asks(
     assert "afterwards: voters n1 n2 n3" in told
 
 
-def test_nodes_that_are_lost_or_damaged_come_back_and_learners_stay_learners(
-    tmp_path: Path,
+def test_nodes_that_are_lost_or_damaged_come_back(
+    memory_path: Path,
 ) -> None:
-    folder, file = prepare(tmp_path)
+    folder, file = prepare(memory_path)
     old_id = load_cluster(folder).cluster_id
     (folder / "n2" / "raft.db").unlink()
     (folder / "n3" / "raft.db").write_bytes(b"garbage" * 100)
-    restore(settings_of(tmp_path), file)
+    restore(settings_of(memory_path), file)
     check_restored(folder, old_id)
-    learning = tmp_path / "learning"
-    folder = make(learning)
+
+
+def test_cluster_with_learners_starts_after_a_restore(memory_path: Path) -> None:
+    folder = make(memory_path)
     members = Configuration(frozenset({1, 2}), frozenset({3}))
     write(folder, 1, [*terms(1, 1, 1), LogEntry(2, members)], term=4)
     snapshot(folder, 1, EntryId(2, 4))
-    restore(settings_of(learning), folder / "n1" / "snapshots" / f"{4:016}-2.snap")
-    (only,) = read_database(folder / "n3" / "raft.db").stored.log
-    assert (only.entry.voters, only.entry.learners) == ({1, 2}, {3})
+    restore(settings_of(memory_path), folder / "n1" / "snapshots" / f"{4:016}-2.snap")
+    spec = load_cluster(folder)
+    for node in spec.nodes:
+        stores = open_stores(folder, spec, node.id)
+        started = assemble(folder, spec, read_token(folder), node.id, stores, KvMachine)
+        stores.storage.close()
+        configuration = started.driver.replica.core.configuration
+        assert configuration.voters == {1, 2}
+        assert configuration.learners == {3}
+        assert dict(configuration.addresses).keys() == {1, 2, 3}
+
+
+# -- who has a place afterwards --------------------------------------------------------------------
+def test_places_are_those_of_the_members() -> None:
+    rows = frozenset({1, 2, 3, 4})
+    three = frozenset({1, 2, 3})
+    table = [
+        (Configuration(three), {1, 2, 3}, set()),  # n4 was removed, or is about to be added
+        (Configuration(three, frozenset({4})), {1, 2, 3}, {4}),
+        (Configuration(three, frozenset({4}), promotable=frozenset({4})), {1, 2, 3, 4}, set()),
+        (Configuration(frozenset({1, 2, 4}), outgoing=three), {1, 2, 3, 4}, set()),
+        (Configuration(frozenset({1, 2}), frozenset({3}), outgoing=three), {1, 2, 3}, set()),
+        (Configuration(frozenset({7}), frozenset({4})), {4}, set()),
+        (Configuration(frozenset({7})), {1, 2, 3, 4}, set()),
+        (Configuration(), {1, 2, 3, 4}, set()),
+    ]
+    for configuration, voters, learners in table:
+        assert tuple(map(set, places(rows, configuration))) == (voters, learners)
+
+
+def removal(home: Path) -> tuple[Path, Path]:
+    """A cluster whose n4 was removed by a command that was killed before it dropped its row."""
+    folder = make(home, 4)
+    snapshot(folder, 4, EntryId(2, 4))
+    left = LogEntry(2, Configuration(frozenset({1, 2, 3})))
+    for node_id in (1, 2, 3):
+        write(folder, node_id, [*terms(1, 1, 1, 2, 2), left], commit_index=6, term=4)
+    write(folder, 4, terms(1, 1, 1, 2), commit_index=4, term=4)
+    return folder, folder / "n4" / "snapshots" / f"{4:016}-2.snap"
+
+
+def test_node_that_was_removed_does_not_come_back_though_its_row_was_left(
+    memory_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, file = removal(memory_path)
+    settings = settings_of(memory_path)
+    settings.output.quiet = False
+    restore(settings, file)
+    told = capsys.readouterr().err
+    assert "afterwards: voters n1 n2 n3, under a new cluster id" in told
+    assert "n4 is no member, and gets no place: data kept until raftctl prune" in told
+    spec = load_cluster(folder)
+    assert ([node.id for node in spec.nodes], spec.free_id) == ([1, 2, 3], 5)
+    (only,) = read_database(folder / "n1" / "raft.db").stored.log
+    assert only.entry.members == {1, 2, 3}
+    assert (folder / "n4" / "raft.db").exists()
+
+
+def test_damaged_log_does_not_say_who_is_a_member_where_a_whole_one_does(memory_path: Path) -> None:
+    folder, file = removal(memory_path)
+    spec = load_cluster(folder)
+    # n3 has more than the others, and what it has of the members is from the beginning.
+    append(folder, 3, *terms(4, 4, 4, 4))
+    with closing(SqliteStorage(folder / "n3" / "raft.db", spec.cluster_id, 3)) as storage:
+        compacted = snapshot(folder, 3, EntryId(2, 6))
+        storage.save(Ready(1, snapshot=compacted, base=EntryId(2, 6)))
+    with closing(sqlite3.connect(folder / "n3" / "raft.db")) as db:
+        db.execute("UPDATE snapshot SET crc = crc + 1")
+        db.commit()
+    restore(settings_of(memory_path), file)
+    assert [node.id for node in load_cluster(folder).nodes] == [1, 2, 3]
+
+
+def test_member_without_a_row_gets_no_place_and_its_id_is_not_given_again(
+    memory_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, file = prepare(memory_path)
+    members = Configuration(frozenset({1, 2, 3, 8}))
+    append(folder, 2, LogEntry(4, members))
+    settings = settings_of(memory_path)
+    settings.output.quiet = False
+    restore(settings, file)
+    told = capsys.readouterr().err
+    assert "n8 is a member that cluster.json does not have: no place either" in told
+    assert load_cluster(folder).free_id == 9
+
+
+def test_newcomer_that_knows_of_no_members_does_not_say_who_is_one(memory_path: Path) -> None:
+    folder, file = removal(memory_path)
+    cluster_id = load_cluster(folder).cluster_id
+    (folder / "n4" / "raft.db").unlink()
+    SqliteStorage.create(folder / "n4" / "raft.db", cluster_id, 4, first=Configuration())
+    for node_id in (1, 2, 3):
+        with closing(sqlite3.connect(folder / f"n{node_id}" / "raft.db")) as db:
+            db.execute("UPDATE log SET crc = crc + 1 WHERE idx = 6")
+            db.commit()
+    cluster = Cluster("demo", folder)
+    with hold_file(file) as held:
+        newest = look(cluster, read_source(held, cluster.spec)).newest
+    assert newest is not None
+    assert newest.name == "n1"
+
+
+# -- while the question stands ---------------------------------------------------------------------
+def while_it_stands(
+    monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object], is_stopped: bool = False
+) -> None:
+    """What happens between what is shown and the answer; then nothing may be stopped."""
+    monkeypatch.setattr(restoring, "confirm_by_name", lambda *_: happens())
+    if not is_stopped:
+        monkeypatch.setattr(restoring, "stopped", never)
+
+
+def test_file_that_a_node_removes_while_the_question_stands_is_gone_back_to(
+    memory_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, file = prepare(memory_path)
+    old_id = load_cluster(folder).cluster_id
+    while_it_stands(monkeypatch, file.unlink, is_stopped=True)
+    restore(settings_of(memory_path, yes=False), file)
+    check_restored(folder, old_id)
+
+
+def test_file_that_is_replaced_while_the_question_stands_is_not_used(
+    memory_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, file = prepare(memory_path)
+    shown = describe_snapshot(file).part_count
+
+    def replaced() -> None:
+        snapshot(folder, 1, EntryId(2, 4), keys=4000)
+        assert describe_snapshot(file).part_count > shown
+
+    while_it_stands(monkeypatch, replaced, is_stopped=True)
+    restore(settings_of(memory_path, yes=False), file)
+    found = describe_snapshot(folder / "n2" / "snapshots" / file.name)
+    assert (found.damage, found.part_count) == (None, shown)
+
+
+def test_file_that_is_overwritten_while_the_question_stands_stops_the_restore(
+    memory_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, file = prepare(memory_path)
+    other = memory_path / "other"
+    snapshot(make(other), 1, EntryId(2, 4), keys=4)
+    text = (other / "clusters" / "demo" / "n1" / "snapshots" / file.name).read_bytes()
+    spec = load_cluster(folder)
+    former = load_cluster(other / "clusters" / "demo").cluster_id
+    save_cluster(folder, replace(spec, former_ids=(former,)))
+    while_it_stands(monkeypatch, lambda: file.write_bytes(text))
+    error = refusal(memory_path, file, yes=False, changed={file.name})
+    assert (error.code, error.exit_code) == ("E_CHANGED", Exit.PRECONDITION)
+    while_it_stands(monkeypatch, lambda: damage(file))
+    error = refusal(memory_path, file, yes=False, changed={file.name})
+    assert error.code == "E_DAMAGED"
+
+
+def test_entry_that_comes_while_the_question_stands_stops_the_restore(
+    memory_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, file = prepare(memory_path)
+    while_it_stands(monkeypatch, lambda: append(folder, 2, LogEntry(4, put("b"))))
+    error = refusal(memory_path, file, yes=False, changed={"raft.db"})
+    assert (error.code, error.exit_code) == ("E_CHANGED", Exit.PRECONDITION)
+    assert "raftctl down" in error.hint
+    members = Configuration(frozenset({1, 2}))
+    while_it_stands(monkeypatch, lambda: append(folder, 2, LogEntry(4, members)))
+    assert refusal(memory_path, file, yes=False, changed={"raft.db"}).code == "E_CHANGED"
+    monkeypatch.undo()
+    # Another leader's no-op changes nothing for anybody.
+    while_it_stands(monkeypatch, lambda: append(folder, 2, LogEntry(4, None)), is_stopped=True)
+    restore(settings_of(memory_path, yes=False), file)
+    assert load_cluster(folder).former_ids
+
+
+def test_entry_that_comes_before_the_stop_leaves_the_cluster_stopped_and_says_so(
+    memory_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, file = prepare(memory_path)
+    while_it_stands(monkeypatch, lambda: None, is_stopped=True)
+    more = LogEntry(4, put("b"))
+    monkeypatch.setattr(shutdown, "take_down", lambda *_: append(folder, 2, more))
+    error = refusal(memory_path, file, yes=False, changed={"raft.db"})
+    assert error.code == "E_CHANGED"
+    assert error.message.endswith("nothing was done; demo is stopped")
+    assert error.hint.endswith("raftctl up starts it")
+
+
+def test_disk_that_fills_while_the_question_stands_is_found_before_the_stop(
+    memory_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, file = prepare(memory_path)
+    while_it_stands(monkeypatch, lambda: monkeypatch.setattr(shutil, "disk_usage", full))
+    assert refusal(memory_path, file).code == "E_NO_SPACE"
+
+
+def test_cluster_that_was_made_anew_while_the_question_stood_is_left_alone(
+    memory_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, file = prepare(memory_path)
+    kept = Path(shutil.copy(file, memory_path / "kept.snap"))
+
+    def make_anew() -> None:
+        monkeypatch.undo()
+        restore(settings_of(memory_path), kept)
+        monkeypatch.setattr(restoring, "stopped", never)
+
+    while_it_stands(monkeypatch, make_anew, is_stopped=True)
+    with pytest.raises(CliError) as caught:
+        restore(settings_of(memory_path, yes=False), kept)
+    assert caught.value.code == "E_CHANGED"
+    assert len(load_cluster(folder).former_ids) == 1
 
 
 # -- killed, and without room ----------------------------------------------------------------------
 def test_restore_that_is_killed_at_any_step_leaves_the_old_state_or_the_new_one(
-    tmp_path: Path,
+    memory_path: Path,
 ) -> None:
-    source = tmp_path / "source"
+    source = memory_path / "source"
     folder, file = prepare(source)
-    kept = Path(shutil.copy(file, tmp_path / "kept.snap"))
+    kept = Path(shutil.copy(file, memory_path / "kept.snap"))
     old_id = load_cluster(folder).cluster_id
     found = set[bool]()
-    for step in itertools.count(1):
-        home = copied(source, tmp_path / "home")
-        folder = home / "clusters" / "demo"
-        is_killed = killed_at(step, home, partial(restore, settings_of(home), kept))
+
+    def command(home: Path) -> None:
+        restore(settings_of(home), kept)
+
+    for step, folder in killed_at_each_step(source, memory_path / "home", command):
+        end_what_was_begun(folder, starting=(1, 2, 3) if step % 2 else ())
         spec = load_cluster(folder)
-        if step % 2:
-            for node in spec.nodes:
-                open_stores(folder, spec, node.id).storage.close()
-        settle(folder)
-        assert not unsettled(folder)
         found.add(spec.cluster_id == old_id)
         if spec.cluster_id != old_id:
             check_restored(folder, old_id)
-        else:
-            for node in spec.nodes:
-                stored = read_database(folder / node.name / "raft.db").stored
-                assert (len(stored.log), stored.commit_index) == (6, 5)
-        shutil.rmtree(home)
-        if not is_killed:
-            break
+            continue
+        for node in spec.nodes:
+            stored = read_database(folder / node.name / "raft.db").stored
+            assert (len(stored.log), stored.commit_index) == (6, 5)
     assert step > 40, "it was killed at all that it does"
     assert found == {False, True}
 
 
 def test_snapshot_that_is_larger_than_the_free_disk_is_refused_before_anything_is_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    memory_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, file = prepare(tmp_path)
-    usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**9, 10**9, 100_000))
-    error = refusal(tmp_path, file)
+    _, file = prepare(memory_path)
+    monkeypatch.setattr(shutil, "disk_usage", full)
+    error = refusal(memory_path, file)
     assert (error.code, error.exit_code) == ("E_NO_SPACE", Exit.PRECONDITION)
     assert "97.7 KiB are free" in error.message
+
+
+def test_what_a_killed_restore_left_does_not_take_the_room_of_the_next(
+    memory_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, file = prepare(memory_path)
+    old_id = load_cluster(folder).cluster_id
+    left = folder / "n2" / "next-0123456789abcdef"
+    shutil.copytree(folder / "n1", left)
+    real = shutil.disk_usage
+    monkeypatch.setattr(
+        shutil, "disk_usage", lambda path: full(path) if left.exists() else real(path)
+    )
+    restore(settings_of(memory_path), file)
+    check_restored(folder, old_id)
 
 
 @pytest.fixture
@@ -251,7 +482,9 @@ def test_cluster_is_what_it_was_when_the_snapshot_was_taken() -> None:
             taken = admin.take_snapshot()
         raftctl.run("put", "b", "2")
         file = next((raftctl.home / "clusters" / "demo").glob("n*/snapshots/*.snap"))
-        done = raftctl.document("snapshot", "restore", str(file), "-y")
+        asked = typed(raftctl, "demo", "snapshot", "restore", str(file), "-o", "json")
+        assert asked.returncode == 0, "that another leads after the stop changes nothing"
+        done = json.loads(asked.stdout)
         assert violations(done, json_schema("restore")) == []
         assert (done["snapshot_index"], done["nodes"]) == (taken["index"], ["n1", "n2", "n3"])
         assert done["undone"] >= 1

@@ -63,13 +63,26 @@ def test_who_does_not_lead_refuses_what_is_forwarded_to_it() -> None:
     assert driven.sent[-2:] == [ProposalRefused(1, 1, 10), ProposalRefused(1, 1, 11)]
 
 
-def test_refused_command_had_no_effect_and_a_stranger_refusal_says_nothing() -> None:
+def test_refused_command_ends_and_a_refusal_of_another_says_nothing() -> None:
     driven = follower()
     forwarded = ask(driven, 5, command(7, 1, b"x"))
     driven.receive(ProposalRefused(1, 2, forwarded.proposal_id + 1))
     assert driven.replies == {}
     driven.receive(ProposalRefused(1, 2, forwarded.proposal_id))
-    assert failure(driven.replies[5]) == ("busy", "none")
+    assert failure(driven.replies[5])[0] == "busy"
+
+
+def test_b62_refusal_of_a_duplicate_does_not_say_that_the_command_had_no_effect() -> None:
+    driven, leader = follower(), leader_of_three()
+    forwarded = ask(driven, 5, command(7, 1, b"x"))
+    from_three = ForwardProposal(1, 3, forwarded.proposal_id, forwarded.entry)
+    leader.receive(from_three)
+    assert leader.replica.core.entries(2, 2) == [LogEntry(1, forwarded.entry)], "one copy is taken"
+    leader.replica.transfer(Ticket("c", 1), 2, leader.now)
+    leader.receive(from_three)
+    assert leader.sent[-1] == ProposalRefused(1, 1, forwarded.proposal_id), "the other is not"
+    driven.receive(ProposalRefused(1, 2, forwarded.proposal_id))
+    assert failure(driven.replies[5]) == ("busy", "unknown")
 
 
 def test_numbers_of_an_earlier_life_are_not_used_again() -> None:

@@ -2,7 +2,12 @@
 
 import pytest
 
-from node.raft.messages import AppendEntries, LogEntry, ReadIndexResponse
+from node.raft.messages import (
+    AppendEntries,
+    AppendEntriesResponse,
+    LogEntry,
+    ReadIndexResponse,
+)
 from node.replica import Ticket
 from node.wire.envelope import EXPIRED_RESULT, ApplyError, read_result
 from node.wire.messages import Answer, Applied, Failure
@@ -356,7 +361,6 @@ def test_b34_full_disk_refuses_writes_until_there_is_space() -> None:
     assert ready is not None
     driven.replica.apply(ready)
     driven.replica.disk_full(driven.now)
-    driven.replica.fail_lost_proposals()
     driven.replica.submit(Ticket("c", 2), command(7, 2, b"y"), driven.now)
     driven.collect()
     lost, refused = driven.replies[1], driven.replies[2]
@@ -368,3 +372,47 @@ def test_b34_full_disk_refuses_writes_until_there_is_space() -> None:
     driven.work()
     driven.lead()
     assert result_of(driven.submit(3, command(7, 1, b"x"))) == b"did x"
+
+
+def test_b40_only_voter_goes_on_however_long_its_disk_takes() -> None:
+    """There is nobody in favour of whom it could give way."""
+    driven = Driven()
+    replica = driven.replica
+    for _ in range(10):
+        driven.now = max(driven.now, replica.next_deadline)
+        replica.tick(driven.now)
+        if replica.core.is_leader and driven.replies == {}:
+            replica.submit(Ticket("c", 1), command(7, 1, b"x"), driven.now)
+        ready = replica.ready()
+        if ready is None:
+            continue
+        replica.apply(ready)
+        if ready.must_sync:
+            driven.now += 5 * replica.core.config.election_timeout_us
+            replica.tick(driven.now)
+            replica.disk_stalls(driven.now)
+            replica.take_prompt()
+        replica.synced(ready, driven.now)
+        driven.collect()
+    assert replica.core.term == 1
+    assert result_of(driven.replies[1]) == b"did x"
+
+
+def test_b63_write_that_the_others_committed_does_not_wait_for_space_on_a_full_disk() -> None:
+    driven = leader_of_three()
+    driven.acknowledge()
+    core = driven.replica.core
+    driven.replica.submit(Ticket("c", 1), command(7, 1, b"x"), driven.now)
+    ready = driven.replica.ready()
+    assert ready is not None
+    driven.replica.apply(ready)
+    for peer in (2, 3):
+        answer = AppendEntriesResponse(core.term, peer, True, 1, 1, match_index=core.last_index)
+        driven.replica.step(answer, driven.now)
+    assert core.commit_index == core.last_index, "they hold it, this node does not"
+    driven.replica.disk_full(driven.now)
+    driven.replica.take_prompt()
+    driven.collect()
+    reply = driven.replies[1]
+    assert isinstance(reply, Failure)
+    assert (reply.code, reply.outcome) == ("leadership_lost", "unknown")

@@ -1,6 +1,7 @@
 """Snapshots as a replica takes, keeps, restores and takes on; driven without a disk or a thread."""
 
 import random
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from node.machines.base import HistoryLostError
 from node.machines.kv import KvMachine, decode_result, get, put, watch
 from node.raft.config import CoreConfig
+from node.raft.configuration import Configuration
 from node.raft.messages import (
     AppendEntries,
     AppendEntriesResponse,
@@ -25,7 +27,7 @@ from node.replica.compaction import CompactionPolicy
 from node.replica.sessions import Sessions
 from node.replica.snapshotting import LoadSnapshot, WriteSnapshot
 from node.replica.state import State, at_boot, capture, empty
-from node.storage.base import CorruptionError
+from node.storage.base import CorruptionError, DiskFullError
 from node.storage.memory import MemorySnapshots, MemoryStorage
 from node.wire.envelope import ok_result, unseal
 from node.wire.messages import Answer, Applied, Document, Failure, WireMessage
@@ -98,8 +100,8 @@ class Keeping:
     def value(self, number: int) -> Any:
         return decode_result(self.replica.machine.query(get(f"k{number}")))
 
-    def restart(self) -> "Keeping":
-        return Keeping(storage=self.storage, snapshots=self.snapshots)
+    def restart(self, policy: CompactionPolicy = NEVER) -> "Keeping":
+        return Keeping(policy, self.storage, self.snapshots)
 
 
 def filled(count: int, policy: CompactionPolicy = NEVER) -> Keeping:
@@ -134,6 +136,22 @@ def test_bytes_of_commands_make_a_snapshot_due_and_bound_the_tail() -> None:
     assert 4 <= snapshot.index <= 6
     kept = keeping.replica.core.entries(1, snapshot.index)
     assert 1 <= len(kept) <= 2, "no more than half of it stays"
+
+
+def test_bytes_after_the_newest_snapshot_count_after_a_start_as_well() -> None:
+    """A node that was started anew takes its next one where the others do."""
+    policy = CompactionPolicy(entries=1000, bytes_max=4096, tail=1000)
+    keeping = Keeping(policy).lead()
+    for number in range(1, 8):
+        keeping.put(number, bytes(1000))
+    first = keeping.write()
+    assert first is not None
+    again = keeping.restart(policy).lead()
+    assert again.replica.take_job() is None, "three commands are less than that"
+    again.put(8, bytes(1000))
+    second = again.write()
+    assert second is not None, "it is the fourth"
+    assert second.index == again.replica.last_applied
 
 
 def test_policy_may_be_changed_while_the_node_runs() -> None:
@@ -331,6 +349,27 @@ def test_restored_machine_has_no_changes_of_the_time_before() -> None:
         machine.changes(watch("k"), 2)
 
 
+class FullShelf(MemorySnapshots):
+    """No room after the first piece."""
+
+    def write(
+        self, index: int, term: int, configuration: Configuration, parts: Iterator[bytes]
+    ) -> Snapshot:
+        next(parts)
+        raise DiskFullError("no space")
+
+
+def test_parts_of_a_snapshot_that_cannot_be_written_are_taken_nevertheless() -> None:
+    """Taking them is how the state goes in pieces."""
+    keeping = filled(3)
+    keeping.replica.take_snapshot(Ticket("c", 100))
+    job = keeping.replica.take_job()
+    assert isinstance(job, WriteSnapshot)
+    with pytest.raises(DiskFullError):
+        job.run(FullShelf("c"), lambda parts: parts)
+    assert next(job.parts, None) is None
+
+
 # -- at boot ---------------------------------------------------------------------------------------
 def damaged(snapshots: MemorySnapshots, snapshot: Snapshot) -> None:
     data = bytearray(snapshots._complete[snapshot.id])
@@ -430,6 +469,30 @@ def load(follower: Keeping, job: LoadSnapshot) -> State:
     return job.run(follower.snapshots, lambda parts: parts)
 
 
+class Fragile(KvMachine):
+    """Its `restore` fails when it has most of it, and dropping it fails as well."""
+
+    steps = 0
+
+    def restore(self, parts: Iterator[bytes], index: int) -> None:
+        super().restore(parts, index)
+        raise ZeroDivisionError
+
+    def dismantle(self) -> Iterator[None]:
+        for _ in super().dismantle():
+            type(self).steps += 1
+            yield
+        raise ZeroDivisionError
+
+
+def test_machine_that_a_snapshot_does_not_fit_is_dropped_in_pieces() -> None:
+    keeping, snapshot = snapshot_of(8)
+    follower, job = follower_of(keeping, snapshot)
+    with pytest.raises(CorruptionError, match="ZeroDivisionError"):
+        load(follower, replace(job, new_machine=Fragile))
+    assert Fragile.steps == 1
+
+
 def test_snapshot_from_the_leader_becomes_the_state_and_what_follows_is_applied_on_it() -> None:
     keeping, snapshot = snapshot_of(8)
     follower, job = follower_of(keeping, snapshot)
@@ -466,6 +529,7 @@ def test_b41_snapshot_that_was_loaded_too_late_changes_nothing() -> None:
     machine = follower.replica.machine
     assert not follower.replica.snapshot_loaded(state)
     assert follower.replica.machine is machine
+    assert state.machine is not machine, "it is what nobody uses"
 
 
 def test_b45_damaged_snapshot_from_the_leader_is_refused_and_the_state_stays() -> None:
@@ -478,6 +542,18 @@ def test_b45_damaged_snapshot_from_the_leader_is_refused_and_the_state_stays() -
     follower.work()
     assert follower.replica.last_applied == 1
     assert follower.replica.take_job() is None
+
+
+def test_what_a_snapshot_replaced_is_handed_back_to_be_dropped_elsewhere() -> None:
+    keeping, snapshot = snapshot_of(8)
+    follower, job = follower_of(keeping, snapshot)
+    state = load(follower, job)
+    old, new = follower.replica.machine, state.machine
+    assert follower.replica.snapshot_loaded(state)
+    assert follower.replica.machine is new
+    assert state.machine is old
+    deque(state.dismantle(), maxlen=0)
+    assert follower.value(8) == [b"v", 9]
 
 
 def test_snapshot_in_use_and_the_one_on_record_are_both_kept() -> None:

@@ -2,13 +2,14 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import trio
 
+from node.machines.base import StateMachine
 from node.machines.kv import KvMachine
 from node.raft.config import CoreConfig
 from node.raft.configuration import Configuration
@@ -19,13 +20,13 @@ from node.raft.ready import HardState, Ready
 from node.raft.snapshot import Snapshot, SnapshotId
 from node.replica import Replica, Ticket
 from node.replica.sessions import Sessions
-from node.replica.state import capture
+from node.replica.state import capture, empty
 from node.server.driver import Driver, now_us, seeded_rng
 from node.server.eventhub import EventHub
 from node.storage.base import DiskFullError, StorageError
 from node.storage.memory import MemorySnapshots, MemoryStorage
 from node.wire.messages import Applied, Failure, WireMessage
-from tests.replica.driven import Recorder, command, new_state
+from tests.replica.driven import Recorder, command
 
 
 class Disk(MemoryStorage):
@@ -89,7 +90,13 @@ class Caller:
 class Bench:
     """A node of one, its disk, and a caller."""
 
-    def __init__(self, log: Sequence[LogEntry] = (), voters: int = 1, **options: Any) -> None:
+    def __init__(
+        self,
+        log: Sequence[LogEntry] = (),
+        voters: int = 1,
+        new_machine: Callable[[], StateMachine] = Recorder,
+        **options: Any,
+    ) -> None:
         self._probes = count(1_000_000)
         self.disk = Disk()
         self.snapshots = Shelf("c")
@@ -103,8 +110,8 @@ class Bench:
         self.replica = Replica(
             config,
             self.disk.load(),
-            new_state(),
-            Recorder,
+            empty(new_machine),
+            new_machine,
             seeded_rng(),
             now_us(),
         )
@@ -256,6 +263,34 @@ def test_snapshot_that_the_machine_cannot_take_on_does_not_stay_on_the_disk() ->
         assert bench.replica.last_applied == 0
 
     run(scenario, lambda: Bench(voters=2))
+
+
+class Pieces(KvMachine):
+    """Notes in which thread it was dropped."""
+
+    dropped_in: ClassVar[list[str]] = []
+
+    def dismantle(self) -> Iterator[None]:
+        yield from super().dismantle()
+        self.dropped_in.append(threading.current_thread().name)
+
+
+def test_machine_that_a_snapshot_replaces_is_dropped_in_the_thread_of_the_snapshots() -> None:
+    leader = MemorySnapshots("c")
+    snapshot = leader.write(7, 1, Configuration(frozenset({1, 2})), capture(Pieces(), Sessions()))
+    which = snapshot.id
+    data = leader.read(which, 0, which.size)
+    assert data is not None
+    message = InstallSnapshot(1, 2, 7, 1, which.size, which.digest, 0, data, 1)
+
+    async def scenario(bench: Bench) -> None:
+        bench.driver.deliver(bench.caller, [message])
+        while not Pieces.dropped_in:
+            await trio.lowlevel.checkpoint()
+        assert bench.replica.last_applied == 7
+        assert Pieces.dropped_in == ["snapshots"]
+
+    run(scenario, lambda: Bench(voters=2, new_machine=Pieces))
 
 
 def test_other_tasks_have_their_turn_while_a_long_log_is_applied() -> None:

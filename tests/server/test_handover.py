@@ -3,15 +3,20 @@
 import json
 import os
 import signal
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
+import trio
+import trio.testing
 
 from node.client.admin import Admin
 from node.client.errors import UnreachableError
+from node.server.node import Node
+from node.server.run import _hand_over
 from node.wire.messages import Happened
 from tests.measure.commands import Raftctl
-
-pytestmark = pytest.mark.e2e
 
 
 def events_until_it_is_gone(raftctl: Raftctl, node: str, pid: int) -> list[Happened]:
@@ -33,6 +38,7 @@ def campaigns_for_want_of_a_leader(raftctl: Raftctl, nodes: list[str]) -> list[t
     return [(event["node"], event["seq"]) for event in events if event["node"] in nodes]
 
 
+@pytest.mark.e2e
 def test_leader_that_stops_is_followed_without_an_election_timeout(raftctl: Raftctl) -> None:
     raftctl.run("up", "-n", "3")
     raftctl.run("put", "a", "1")
@@ -53,3 +59,32 @@ def test_leader_that_stops_is_followed_without_an_election_timeout(raftctl: Raft
     assert after["term"] == before["term"] + 1
     assert campaigns_for_want_of_a_leader(raftctl, others) == timeouts
     assert raftctl.run("get", "a").stdout == "1\n"
+
+
+def test_successor_that_loses_its_vote_in_the_same_turn_does_not_end_the_node_in_an_error() -> None:
+    """The messages that a turn takes in come before what it was asked to do."""
+    peer = SimpleNamespace(match_index=3, acked_sequence=1)
+    core = SimpleNamespace(
+        is_leader=True,
+        progress={2: peer},
+        configuration=SimpleNamespace(voters={1, 2}),
+        transfer_leadership=lambda target, now: pytest.fail("it was handed to nobody's voter"),
+    )
+
+    def submit(work: list[Callable[[int], None]]) -> None:
+        core.configuration.voters = {1}
+        for request in work:
+            request(0)
+
+    node = SimpleNamespace(
+        driver=SimpleNamespace(replica=SimpleNamespace(core=core), submit=submit),
+        links={2: SimpleNamespace(is_connected=True)},
+        hub=SimpleNamespace(subscribe=lambda *arguments, history: None),
+    )
+
+    async def hand_over() -> float:
+        began = trio.current_time()
+        await _hand_over(cast(Node, node))
+        return trio.current_time() - began
+
+    assert trio.run(hand_over, clock=trio.testing.MockClock(autojump_threshold=0)) == 0

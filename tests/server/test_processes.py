@@ -1,35 +1,45 @@
 """Node processes that lose their disk, find it damaged, or find somebody else in their place."""
 
 import shutil
+import signal
 import socket
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from raftctl.cluster.processes import NodeProcess
 from tests.measure.commands import Raftctl, fresh_home
 
 pytestmark = pytest.mark.e2e
 
 
+def by_hand(folder: Path, node_id: int) -> list[str]:
+    return [sys.executable, "-m", "node.server", "--cluster", str(folder), "--id", str(node_id)]
+
+
 def serve(folder: Path, node_id: int) -> subprocess.CompletedProcess[str]:
     """Run a node that is expected to end by itself."""
-    command = [sys.executable, "-m", "node.server", "--cluster", str(folder), "--id", str(node_id)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=20)
+    return subprocess.run(by_hand(folder, node_id), capture_output=True, text=True, timeout=20)
 
 
-@pytest.fixture
-def stopped(raftctl: Raftctl, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def used(raftctl: Raftctl) -> Path:
     """The folder of a cluster that was used and stopped."""
     raftctl.run("up", "-n", "3")
     raftctl.run("put", "a", "1")
     raftctl.run("wait", "converged")
     raftctl.run("down")
-    folder = tmp_path / "copy"
-    shutil.copytree(raftctl.home / "clusters" / "demo", folder)
-    return folder
+    return raftctl.home / "clusters" / "demo"
+
+
+@pytest.fixture
+def stopped(used: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return shutil.copytree(used, tmp_path / "copy")
 
 
 def test_b32_damaged_entry_keeps_the_node_from_starting_and_is_named(stopped: Path) -> None:
@@ -57,6 +67,54 @@ def test_database_of_another_node_is_refused(stopped: Path) -> None:
     done = serve(stopped, 1)
     assert done.returncode == 1
     assert "is not the database of node 1" in done.stderr.splitlines()[-1]
+
+
+def test_of_two_by_hand_at_once_one_runs_and_commands_find_it() -> None:
+    with fresh_home() as raftctl:
+        raftctl.run("up", "-n", "1")
+        raftctl.run("stop", "n1")
+        folder = raftctl.home / "clusters" / "demo"
+        pipe = subprocess.PIPE
+        both = [subprocess.Popen(by_hand(folder, 1), stderr=pipe, text=True) for _ in range(2)]
+        with both[0], both[1]:
+            try:
+                raftctl.run("wait", "ready")
+                (row,) = raftctl.document("status")["nodes"]
+                runs, other = both if row["pid"] == both[0].pid else reversed(both)
+                assert (row["pid"], row["proc"], other.wait(20)) == (runs.pid, "running", 1)
+                assert other.stderr is not None
+                last = other.stderr.read().splitlines()[-1]
+                text = f"cannot start node=n1 why=n1 runs already, as process {runs.pid}"
+                assert last.endswith(text)
+                raftctl.run("stop", "n1")
+                assert runs.wait(20) == 0
+            finally:
+                for each in both:
+                    each.kill()
+        raftctl.run("start", "n1")
+        done = serve(folder, 1)
+        assert (done.returncode, "n1 runs already" in done.stderr) == (1, True)
+
+
+def test_a_node_whose_starter_was_killed_says_itself_which_process_it_is(stopped: Path) -> None:
+    code = (
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "from node.server import ownership\n"
+        "from raftctl.cluster.processes import NodeProcess\n"
+        "ownership.write_pid = lambda *_: os.kill(os.getpid(), 9)\n"
+        "NodeProcess(Path(sys.argv[1]), 1).start()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(stopped)], timeout=20)
+    assert done.returncode == -signal.SIGKILL
+    process = NodeProcess(stopped, 1)
+    try:
+        deadline = time.monotonic() + 20
+        while process.find() is None:
+            assert process.is_running
+            assert time.monotonic() < deadline
+    finally:
+        assert process.end(signal.SIGKILL, "killed", timeout=10)
 
 
 def test_taken_port_is_one_clear_line(stopped: Path) -> None:
@@ -91,7 +149,7 @@ def test_faults_survive_a_restart_of_the_node_and_expire_by_themselves() -> None
     with fresh_home() as raftctl:
         raftctl.run("up", "-n", "3")
         raftctl.run("wait", "ready")
-        raftctl.run("partition", "n3", "--for", "4s")
+        raftctl.run("partition", "n3", "--for", "6s")
         raftctl.run("kill", "n3")
         raftctl.run("start", "n3")
         status = raftctl.document("status")

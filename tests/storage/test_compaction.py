@@ -1,14 +1,11 @@
 """A log that begins behind a snapshot: its base moves at once, what lies behind goes slowly."""
 
 import itertools
-import os
-import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -24,25 +21,9 @@ from node.storage.base import CorruptionError, DiskFullError, Stored
 from node.storage.memory import MemoryStorage
 from node.storage.sqlite import SWEPT_BYTES_MAX, SWEPT_ENTRIES_MAX, SqliteStorage
 from tests.storage.batches import FIRST, LARGER, batch, compaction, installation, snapshot
+from tests.storage.strace import needs_strace
 
 ROOT = Path(__file__).parents[2]
-needs_strace = pytest.mark.skipif(
-    shutil.which("strace") is None and os.environ.get("CI") != "true",
-    reason="strace is not installed: apt install strace",
-)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    made = tmp_path / "raft.db"
-    SqliteStorage.create(made, "demo", 1, FIRST)
-    return made
-
-
-@pytest.fixture
-def storage(path: Path) -> Iterator[SqliteStorage]:
-    with closing(SqliteStorage(path, "demo", 1)) as opened:
-        yield opened
 
 
 def _load(path: Path) -> Stored:

@@ -2,13 +2,12 @@
 
 import itertools
 import os
-import shutil
 import signal
 import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -27,31 +26,13 @@ from node.storage.base import (
 )
 from node.storage.sqlite import SqliteStorage
 from tests.storage.batches import FIRST, LARGER, batch
+from tests.storage.strace import needs_strace
 
 ROOT = Path(__file__).parents[2]
 ENTRIES = [
     *(LogEntry(1, b"one"), LogEntry(1, None), LogEntry(2, b"three"), LogEntry(2, b"")),
     *(LogEntry(2, b"five"), LogEntry(2, LARGER)),
 ]
-
-needs_strace = pytest.mark.skipif(
-    shutil.which("strace") is None and os.environ.get("CI") != "true",
-    reason="strace is not installed: apt install strace",
-)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """A new database without entries."""
-    made = tmp_path / "n1.db"
-    SqliteStorage.create(made, "demo", 1, FIRST)
-    return made
-
-
-@pytest.fixture
-def storage(path: Path) -> Iterator[SqliteStorage]:
-    with closing(SqliteStorage(path, "demo", 1)) as opened:
-        yield opened
 
 
 @pytest.fixture
