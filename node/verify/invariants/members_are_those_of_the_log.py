@@ -5,7 +5,7 @@ from node.raft.ready import Ready
 from node.raft.snapshot import Snapshot
 from node.storage.base import Stored
 from node.verify.facts import Facts
-from node.verify.memberships import named
+from node.verify.memberships import described
 from node.verify.observation import Member, Members, Violation
 
 
@@ -43,8 +43,8 @@ class MembersAreThoseOfTheLog:
         known = self._known(placed.index)
         if known is not None and not _is_same(placed.configuration, known):
             text = (
-                f"goes by the members {named(placed.configuration)} as of entry {placed.index}; "
-                f"by the committed log they are {named(known)}"
+                f"goes by the members {described(placed.configuration)} "
+                f"as of entry {placed.index}; by the committed log they are {described(known)}"
             )
             raise Violation("members_are_those_of_the_log", member.id, text)
 
@@ -53,7 +53,8 @@ class MembersAreThoseOfTheLog:
         if known is not None and not _is_same(snapshot.configuration, known):
             text = (
                 f"has a snapshot of entry {snapshot.index} with the members "
-                f"{named(snapshot.configuration)}; by the committed log they are {named(known)}"
+                f"{described(snapshot.configuration)}; "
+                f"by the committed log they are {described(known)}"
             )
             raise Violation("members_are_those_of_the_log", member.id, text)
 
