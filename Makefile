@@ -3,7 +3,9 @@
 
 PYTHON ?= python3
 PYTEST_ARGS ?=
+# Of `make sim-long`: which; of `make mutants`: how many processes.
 SEEDS ?= 1..2000
+JOBS ?= 2
 UV_VERSION := 0.13.9
 
 VENV := .venv
@@ -29,7 +31,7 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test lint types unit e2e sim-long docs format lock clean stale
+.PHONY: help setup demo test lint types unit e2e sim-long mutants docs format lock clean stale
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -61,6 +63,9 @@ e2e: $(STAMP) ## the tests with real node processes
 
 sim-long: $(STAMP) ## 2,000 simulated seeds (SEEDS=1..2000): none fails, every situation is met
 	@$(BIN)/raftctl sim run --seeds $(SEEDS) --meet-all
+
+mutants: $(STAMP) ## plant known bugs one at a time: the simulator has to find each
+	@$(BIN)/python -m tests.mutants.gate --jobs $(JOBS)
 
 docs: $(DOCS_STAMP) ## the documentation, as build/site; a warning is an error
 	@echo "docs: mkdocs build --strict"

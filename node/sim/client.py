@@ -18,9 +18,15 @@ from node.client.session import Call, Pause, Sequences
 from node.machines import kv
 from node.sim.kernel import Kernel
 from node.sim.streams import stream
-from node.verify.observation import Kind, Observers, Operation
+from node.verify.observation import Kind, Observers, Operation, Violation
 from node.wire.codec import decode, encode
-from node.wire.envelope import ApplyError, SessionExpiredError, read_result, seal
+from node.wire.envelope import (
+    ApplyError,
+    EnvelopeError,
+    SessionExpiredError,
+    read_result,
+    seal,
+)
 from node.wire.messages import Answer, Applied, Failure, Propose, Read, ReadMode, WireMessage
 
 SECOND = 1_000_000
@@ -41,6 +47,8 @@ class Habits:
     modes: tuple[tuple[ReadMode, int], ...]
     elsewhere: float
     """How often an operation is asked of one node, whoever leads."""
+    astray: float
+    """How often just anybody is asked first."""
 
 
 class Client:
@@ -110,8 +118,11 @@ class Client:
         key = f"k{rng.randrange(habits.keys)}"
         only = None
         if rng.random() < habits.elsewhere:
-            only = sorted(self._nodes)[rng.randrange(len(self._nodes))]
+            only = self._anybody()
         self.invoke(kind, key, mode, only)
+
+    def _anybody(self) -> int:
+        return sorted(self._nodes)[self.random.randrange(len(self._nodes))]
 
     def invoke(self, kind: Kind, key: str, mode: ReadMode, only: int | None = None) -> Operation:
         """Start this very operation; `only`: ask that node alone."""
@@ -129,7 +140,7 @@ class Client:
         self._operation = self.last = operation
         self._call = Call(
             self._nodes,
-            self._answered_by,
+            self._anybody() if self.random.random() < self._habits.astray else self._answered_by,
             now / SECOND,
             self._habits.timeout_us / SECOND,
             only,
@@ -249,6 +260,9 @@ class Client:
             self._go_on()
         except ApplyError as error:
             raise AssertionError(f"a legal command was refused: {error}") from error
+        except EnvelopeError as error:
+            text = f"acknowledges entry {message.index} to client {self.id} with {error}"
+            raise Violation("client_oracle", node_id, text) from error
         else:
             self._end("ok", node_id, message.index, kv.decode_result(body))
 

@@ -53,9 +53,10 @@ class Host:
         send: Send,
         reply: Reply,
         tell: Tell,
+        flushes: Callable[[int], None],
     ) -> None:
         """`first`: the members that the cluster was made with; empty for one that is to be added.
-        `tell` hears of what the core reports.
+        `tell` hears of what the core reports, `flushes` of what is written.
         """
         self.id = node_id
         self.clock = clock
@@ -77,6 +78,7 @@ class Host:
             send,
             reply,
             tell,
+            flushes,
         )
         self._process: Process | None = None
 

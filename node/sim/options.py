@@ -42,6 +42,10 @@ class Options:
     stale_reads: bool = False
     follower_reads: float = 0.1
     """How often a client asks one node, whoever leads."""
+    astray: float = 0.0
+    """How often a client asks just anybody first, as one does that has only come."""
+    readers: float = 0.0
+    """The share of the clients that never write."""
     append_bytes_max: int = 1 << 20
     """Of one append, which holds at least one entry."""
     inflight_max: int = 64
@@ -62,6 +66,8 @@ class Options:
     """How much faster or slower than true a clock runs at most, in millionths."""
     disk_ms_min: float = 0.2
     disk_ms_max: float = 1.0
+    flush_crash: float = 0.0
+    """How often a node dies while it writes down a vote, or shortens its log, or just after."""
 
     def checked(self) -> "Options":
         """Itself. Raises OptionError for values that cannot be, or not together."""
@@ -73,7 +79,15 @@ class Options:
         for name, (least, most) in limits.items():
             if not least <= getattr(self, name) <= most:
                 raise OptionError(f"{name} has to be from {least} to {most}")
-        for name in ("drop", "duplicate", "reorder", "client_loss", "follower_reads"):
+        for name in (
+            "drop",
+            "duplicate",
+            "reorder",
+            "client_loss",
+            "follower_reads",
+            "astray",
+            "readers",
+        ):
             if not 0 <= getattr(self, name) <= 1:
                 raise OptionError(f"{name} has to be from 0 to 1")
         return self
@@ -131,6 +145,9 @@ def draw(seed: int) -> Options:
         clock_ppm=rng.choice([0, 100, 50_000]) if lease_reads else rng.choice([0, 100, 100_000]),
         disk_ms_min=disk_ms_max * rng.choice([0.1, 0.5]),
         disk_ms_max=disk_ms_max,
+        astray=rng.choice([0.0, 0.02, 0.2]),
+        readers=rng.choice([0.0, 0.3, 0.6]),
+        flush_crash=rng.choice([0.02, 0.1]) if rng.random() < 0.4 else 0.0,
     ).checked()
 
 

@@ -35,7 +35,7 @@ def plan(seed: int) -> Scenario:
         if lasts_us is not None:
             lasts_us = min(lasts_us, end - at)
         steps.append(Step(At(at), action, "", lasts_us))
-        at += _gap(rng)
+        at += _gap(rng, options)
     return Scenario(
         f"seed-{seed}",
         nodes=options.nodes,
@@ -47,10 +47,13 @@ def plan(seed: int) -> Scenario:
     )
 
 
-def _gap(rng: random.Random) -> int:
-    """Mostly soon, now and then after a quiet while."""
-    if rng.random() < 0.15:
+def _gap(rng: random.Random, options: Options) -> int:
+    """Mostly soon, now and then while the last one shows its effect, or after a quiet while."""
+    which = rng.random()
+    if which < 0.15:
         return rng.randint(2 * SECOND, 5 * SECOND)
+    if which < 0.4:
+        return rng.randrange(2 * options.election_timeout_ms * MS)
     return rng.randrange(10 * MS, 1500 * MS)
 
 

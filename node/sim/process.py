@@ -63,6 +63,8 @@ class Surroundings:
     send: Send
     reply: Reply
     tell: Tell
+    flushes: Callable[[int], None]
+    """Something else than entries is written, which takes so many microseconds."""
 
 
 class Process:
@@ -207,6 +209,9 @@ class Process:
         self._began_at = self._clock.now()
         delay = around.disk_random.randint(*around.pace.disk_us) + self._disk.faults.take_delay()
         around.kernel.after(delay, "disk", self._flushed, ready.seq)
+        rare = (ready.hard_state, ready.base, ready.truncate_from)
+        if any(each is not None for each in rare):
+            around.flushes(delay)
 
     def hurry(self) -> None:
         """The flush under way ends now, however long it was to take."""

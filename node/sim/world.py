@@ -1,6 +1,8 @@
 """Everything of one run: the nodes, the network between them, the clients, and who watches."""
 
+import random
 from collections.abc import Callable, Collection, Hashable
+from functools import partial
 from typing import Any
 
 from node.faults import LinkRule
@@ -17,7 +19,7 @@ from node.sim.network import Network
 from node.sim.options import Options
 from node.sim.process import Pace
 from node.sim.streams import stream
-from node.verify.observation import Observers
+from node.verify.observation import Kind, Observers
 from node.wire.codec import decode
 from node.wire.messages import Document, Failure, Propose, Read, ReadMode, WireMessage
 
@@ -29,6 +31,11 @@ CLOCK_START_US = 1_000_000_000
 
 CALM_LATENCY_MS = 0.2
 CALM_DISK_US = (50, 200)
+POWER_OFF_TIMEOUTS = 2
+"""A node that died in a flush comes back after at most so many election timeouts."""
+
+READS: tuple[tuple[Kind, int], ...] = (("get", 1),)
+READS_AND_WRITES: tuple[tuple[Kind, int], ...] = (("put", 4), ("get", 4), ("cas", 2), ("delete", 1))
 
 Watcher = Callable[[int, Event], None]
 
@@ -44,6 +51,7 @@ class World:
         self.kernel = Kernel()
         self.hosts: dict[int, Host] = {}
         self.observers = watch_with(self.hosts)
+        self._is_calm = False
         self.network = Network(self.kernel, seed, self._deliver, options.queue_max, options.ordered)
         self._background()
         self.listeners: list[Watcher] = []
@@ -74,6 +82,7 @@ class World:
             self._send,
             self._reply,
             self._tell,
+            partial(self._flushes, node_id, stream(self.seed, "power", node_id)),
         )
         self.hosts[node_id] = host
         return host
@@ -91,6 +100,23 @@ class World:
     def stop(self, node_id: int) -> None:
         self.hosts[node_id].stop()
         self._disconnect(node_id)
+
+    def _flushes(self, node_id: int, rng: random.Random, lasts_us: int) -> None:
+        """A node writes more than entries, and that takes so long, in microseconds."""
+        if rng.random() < self.options.flush_crash:
+            off_us = rng.randint(MS, POWER_OFF_TIMEOUTS * self.options.election_timeout_ms * MS)
+            at = rng.randint(0, 2 * lasts_us)
+            self.kernel.after(at, "fault", self._power_off, node_id, off_us)
+
+    def _power_off(self, node_id: int, lasts_us: int) -> None:
+        if not self._is_calm and self.hosts[node_id].is_running:
+            self.crash(node_id)
+            self.kernel.after(lasts_us, "fault", self._power_on, node_id)
+
+    def _power_on(self, node_id: int) -> None:
+        host = self.hosts[node_id]
+        if not (self._is_calm or host.is_running or host.is_broken):
+            host.start()
 
     def _disconnect(self, node_id: int) -> None:
         for client in self.clients:
@@ -146,7 +172,7 @@ class World:
             self.seed,
             self.kernel,
             self.hosts.keys(),
-            _habits(self.options),
+            _habits(self.options, number),
             self.observers,
             self._ask,
             self._last_applied,
@@ -210,6 +236,7 @@ class World:
 
     def calm(self) -> None:
         """All faults end, and network and disks become good ones. Who is down stays down."""
+        self._is_calm = True
         self.network.set_rules(())
         self.network.set_background(LinkRule(0, 0, 0, latency_ms=CALM_LATENCY_MS))
         self._settings.pace.disk_us = self._settings.pace.snapshot_us = CALM_DISK_US
@@ -254,7 +281,7 @@ def _settings(options: Options) -> NodeSettings:
     )
 
 
-def _habits(options: Options) -> Habits:
+def _habits(options: Options, number: int) -> Habits:
     gap_us = SECOND * max(options.clients, 1) // options.rate
     modes: list[tuple[ReadMode, int]] = [("linearizable", 4)]
     if options.lease_reads:
@@ -267,7 +294,8 @@ def _habits(options: Options) -> Habits:
         timeout_us=options.timeout_ms * MS,
         latency_us=(20, 200),
         loss=options.client_loss,
-        weights=(("put", 4), ("get", 4), ("cas", 2), ("delete", 1)),
+        weights=READS if number <= options.readers * options.clients else READS_AND_WRITES,
         modes=tuple(modes),
         elsewhere=options.follower_reads,
+        astray=options.astray,
     )

@@ -14,8 +14,12 @@ from node.raft.log import EntryId
 from node.raft.ready import HardState
 
 
-class Violation(Exception):
-    """A rule is broken: by which node, None for the cluster as a whole, and how."""
+class Violation(BaseException):
+    """A rule is broken: by which node, None for the cluster as a whole, and how.
+
+    Some are found inside of a node's machine, whose every Exception is a result for the replica, so
+    this is none.
+    """
 
     def __init__(self, invariant: str, node_id: int | None, text: str) -> None:
         who = "" if node_id is None else f"n{node_id}: "

@@ -13,6 +13,7 @@ from node.verify.invariants.entries_are_applied_in_order import EntriesAreApplie
 from node.verify.invariants.index_order import IndexOrder
 from node.verify.invariants.leader_append_only import LeaderAppendOnly
 from node.verify.invariants.leader_completeness import LeaderCompleteness
+from node.verify.invariants.leaders_are_voters import LeadersAreVoters
 from node.verify.invariants.linearizable_reads_are_fresh import LinearizableReadsAreFresh
 from node.verify.invariants.log_matching import LogMatching
 from node.verify.invariants.members_are_those_of_the_log import MembersAreThoseOfTheLog
@@ -48,6 +49,7 @@ ALL: tuple[type[Invariant], ...] = (
     SnapshotsRestoreWhatTheyHold,
     MembersAreThoseOfTheLog,
     OneChangeAtATime,
+    LeadersAreVoters,
     RecoveryHoldsWhatWasPromised,
     DurableTermsAndVotes,
     PersistBeforeReply,

@@ -1,6 +1,7 @@
 """Configurations in logs and in snapshots."""
 
 from node.raft.configuration import Configuration
+from node.raft.events import LogTruncated
 from node.raft.ready import Ready
 from node.raft.snapshot import Snapshot
 from node.storage.base import Stored
@@ -35,6 +36,20 @@ class MembersAreThoseOfTheLog:
     def turned(self, member: Member) -> None:
         if self._memberships.before is not None:
             self._check_in_force(member)
+
+    def truncated(self, member: Member, event: LogTruncated) -> None:
+        """A configuration goes with its entry."""
+        log = member.core.log
+        placed = log.configured
+        if placed.index < max(event.from_index, log.first_index):
+            return
+        there = [entry.entry for entry in log.entries(placed.index, placed.index)]
+        if there != [placed.configuration]:
+            text = (
+                f"goes by the members {named(placed.configuration)} of entry {placed.index}, "
+                f"which was truncated with all from {event.from_index} on"
+            )
+            raise Violation("members_are_those_of_the_log", member.id, text)
 
     def _check_in_force(self, member: Member) -> None:
         placed = member.core.log.configured
