@@ -77,7 +77,11 @@ def no_stickiness_after_a_restart() -> None:
     )
 
 
-@mutant("raftctl itself, before its first release", "linearizable_reads_are_fresh", shows_in=needs.leases)
+@mutant(
+    "raftctl itself, before its first release",
+    "linearizable_reads_are_fresh",
+    shows_in=needs.leases,
+)
 def promise_ends_with_the_term() -> None:
     """Who hears a leader and learns of a later term from some other message votes in that one,
     while that leader counts on it for its lease.

@@ -46,7 +46,7 @@ class MembersAreThoseOfTheLog:
         there = [entry.entry for entry in log.entries(placed.index, placed.index)]
         if there != [placed.configuration]:
             text = (
-                f"goes by the members {named(placed.configuration)} of entry {placed.index}, "
+                f"goes by the members {described(placed.configuration)} of entry {placed.index}, "
                 f"which was truncated with all from {event.from_index} on"
             )
             raise Violation("members_are_those_of_the_log", member.id, text)
