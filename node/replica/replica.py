@@ -78,6 +78,7 @@ class Replica:
         self.snapshots = Snapshotting(self.core, self._outbox, policy)
         self._proposals = Proposals()
         self._queries = Queries(self.core, state, self._outbox)
+        self._timed = (self._queries, self._operations, self._forwarded)
         self._saved_snapshot = state.snapshot
 
     @property
@@ -93,13 +94,10 @@ class Replica:
     def next_deadline(self) -> int:
         """When `tick` has something to do next, in microseconds."""
         deadline = self.core.next_deadline
-        for other in (
-            self._queries.next_deadline,
-            self._operations.next_deadline,
-            self._forwarded.next_deadline,
-        ):
-            if other is not None:
-                deadline = min(deadline, other)
+        for part in self._timed:
+            other = part.next_deadline
+            if other is not None and other < deadline:
+                deadline = other
         return deadline
 
     # -- what comes in -----------------------------------------------------------------------------

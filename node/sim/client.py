@@ -249,7 +249,8 @@ class Client:
 
     def _applied(self, message: Applied, node_id: int) -> None:
         operation = self._operation
-        assert self._call is not None and operation is not None
+        assert self._call is not None
+        assert operation is not None
         try:
             body = read_result(message.result)
         except SessionExpiredError:
