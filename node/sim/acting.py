@@ -48,6 +48,8 @@ class Actor:
         self.faults: dict[str, Fault] = {}
         self.done: Counter[str] = Counter()
         """What was carried out, by the verb of its line; `skipped` is what could not be."""
+        self.skipped: list[str] = []
+        """What could not be carried out, and why."""
         self._is_over = False
         self._world = world
         self._trace = trace
@@ -91,6 +93,7 @@ class Actor:
             fault = self._do(action, name)
         except ScenarioError as error:
             self.done["skipped"] += 1
+            self.skipped.append(f"{action}: {error}")
             self._trace.note("skipped", line=str(action), why=str(error))
             return None
         self.done[_verb(action)] += 1
@@ -119,7 +122,7 @@ class Actor:
             case _:
                 chosen = resolve(action.nodes or ("leader",), self.scene, self._random)
                 if not chosen:
-                    raise ScenarioError(f"{action} means nobody")
+                    raise ScenarioError("it means nobody now")
                 self._trace.note(action.verb, 0, nodes=_names(chosen), line=str(action))
                 hosts = [world.hosts[node_id] for node_id in chosen]
                 return self._on_nodes(action, hosts, name)

@@ -248,7 +248,9 @@ class Client:
                 self._end("ok", node_id, message.index, kv.decode_result(message.result))
 
     def _applied(self, message: Applied, node_id: int) -> None:
+        operation = self._operation
         assert self._call is not None
+        assert operation is not None
         try:
             body = read_result(message.result)
         except SessionExpiredError:
@@ -256,7 +258,7 @@ class Client:
                 self._end("unknown", node_id, 0, None)
                 return
             self._sequences = self._new_session()
-            self._number = self._sequences.take()
+            self._number = operation.sequence = self._sequences.take()
             self._go_on()
         except ApplyError as error:
             raise AssertionError(f"a legal command was refused: {error}") from error

@@ -81,6 +81,8 @@ class Host:
             flushes,
         )
         self._process: Process | None = None
+        self.core: RaftCore
+        """That of the present life, or of the last one."""
 
     # -- looking at it -----------------------------------------------------------------------------
     @property
@@ -103,10 +105,6 @@ class Host:
         return self.is_running and not self.process.is_paused
 
     @property
-    def core(self) -> RaftCore:
-        return self.process.replica.core
-
-    @property
     def last_applied(self) -> int:
         return self.process.replica.last_applied
 
@@ -127,6 +125,7 @@ class Host:
             self.is_broken = True
             return
         self._process = Process(self, replica, self.disk, self._around, self.crash)
+        self.core = replica.core
         for look in self._observers.booted:
             look(self, stored)
         self._process.turn()

@@ -43,7 +43,7 @@ def plan(seed: int) -> Scenario:
         duration_us=options.duration_ms * MS,
         workload=Workload(clients=options.clients, rate_per_s=options.rate, keys=options.keys),
         steps=tuple(steps),
-        sim=values_of(options),
+        sim={**values_of(options), "drawn": True},
     )
 
 

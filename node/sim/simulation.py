@@ -5,9 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from node.raft.events import Event, LeaderElected
 from node.scenario.background import expand
 from node.scenario.scenario import Scenario
 from node.scenario.schedule import End, Fire, Schedule
+from node.scenario.when import LEADER_CHANGE
 from node.sim.acting import Actor, Fault
 from node.sim.coverage import Coverage
 from node.sim.host import Host
@@ -84,16 +86,19 @@ class Simulation:
         self.trace = Trace(lambda: self.world.kernel.now, trace or _nowhere)
         if trace is not None:
             self.world.listeners.append(self.trace.tell)
-        self.world.listeners.append(self.coverage.tell)
+        self.world.listeners += [self.coverage.tell, self._tell]
         self.actor = Actor(self.world, self.trace, self.coverage)
         self._schedule = Schedule(expand(scenario, stream(scenario.seed, "background")))
         self._faults: dict[int, Fault | None] = {}
+        self._armed_at: int | None = None
+        self._has_led = False
 
     def run(self) -> Result:
         try:
             self.world.start_all()
             self.progress.begin(self.world, self.actor)
-            self._carry_out()
+            self._arm()
+            self.world.kernel.run(self.scenario.duration_us)
             self.progress.end()
             self.actor.stop()
             self.trace.note("all faults end")
@@ -101,7 +106,7 @@ class Simulation:
             if why is None:
                 for look in self.world.observers.finished:
                     look(self.world.hosts)
-                why = "nothing was asked of it" if not self._operations()["ok"] else None
+                why = self._why_vague()
         except Violation as violation:
             self.trace.note("VIOLATION", violation.node_id or 0, what=str(violation))
             result = self._result("failed")
@@ -117,20 +122,50 @@ class Simulation:
         result.why = why or ""
         return result
 
-    def _carry_out(self) -> None:
-        kernel, schedule = self.world.kernel, self._schedule
-        end = self.scenario.duration_us
-        while (at := schedule.next_at) is not None and at < end:
-            kernel.run(at)
-            for due in schedule.due(kernel.now):
-                match due:
-                    case Fire(place, step):
-                        self._faults[place] = self.actor.do(step.action, step.name)
-                    case End(place):
-                        fault = self._faults.pop(place, None)
-                        if fault is not None:
-                            self.actor.end(fault)
-        kernel.run(end)
+    # -- the scenario ------------------------------------------------------------------------------
+    def _arm(self) -> None:
+        """Have the kernel wake it when something is due."""
+        at = self._schedule.next_at
+        if at is None or at >= self.scenario.duration_us:
+            return
+        if self._armed_at is None or at < self._armed_at:
+            self._armed_at = at
+            self.world.kernel.at(at, "fault", self._carry_out, at)
+
+    def _carry_out(self, at: int) -> None:
+        if at != self._armed_at:
+            return  # something else came first
+        self._armed_at = None
+        for due in self._schedule.due(self.world.kernel.now):
+            match due:
+                case Fire(place, step):
+                    self._faults[place] = self.actor.do(step.action, step.name)
+                case End(place):
+                    fault = self._faults.pop(place, None)
+                    if fault is not None:
+                        self.actor.end(fault)
+        self._arm()
+
+    def _tell(self, node_id: int, event: Event) -> None:
+        """A new leader may be what a step waits for; the first one is no change."""
+        if isinstance(event, LeaderElected):
+            if self._has_led:
+                self._schedule.happened(LEADER_CHANGE, self.world.kernel.now)
+                self._arm()
+            self._has_led = True
+
+    def _why_vague(self) -> str | None:
+        """What keeps a run that went well from proving anything. The steps of a drawn plan may come
+        to nothing; those that somebody wrote have to be carried out.
+        """
+        if not self._operations()["ok"]:
+            return "nothing was asked of it, or nothing answered"
+        if self.scenario.sim.get("drawn"):
+            return None
+        if self.actor.skipped:
+            return self.actor.skipped[0]
+        never = self._schedule.never_fired
+        return f"{never[0].action} (when {never[0].when}) was never carried out" if never else None
 
     def _operations(self) -> Counter[str]:
         counts: Counter[str] = Counter()
@@ -160,6 +195,7 @@ def options_of(scenario: Scenario) -> Options:
     version in which the same seed was another run.
     """
     sim = dict(scenario.sim)
+    sim.pop("drawn", None)
     made_in = sim.pop("format", FORMAT)
     if made_in != FORMAT:
         raise OptionError(f"format {made_in} is another version's: this one replays {FORMAT}")

@@ -56,3 +56,14 @@ def named(configuration: Configuration) -> str:
     if configuration.outgoing:
         text += " (leaving " + " ".join(f"n{v}" for v in sorted(configuration.outgoing)) + ")"
     return text or "nobody"
+
+
+def described(configuration: Configuration) -> str:
+    """With its learners; a + is behind those that become voters when they have caught up."""
+    text = named(configuration)
+    if configuration.learners:
+        text += " and the learners " + " ".join(
+            f"n{learner}" + ("+" if learner in configuration.promotable else "")
+            for learner in sorted(configuration.learners)
+        )
+    return text

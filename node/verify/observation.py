@@ -101,8 +101,8 @@ class Operation:
     index: int = 0
     """The entry that did it, or the last one in the state that was read."""
     result: Any = None
-    """ok: of a get the value or None, of a put or delete whether the key existed, of a cas
-    [whether it did, the value now].
+    """ok: of a get [value, entry that wrote it] or None, of a put or delete whether the key
+    existed, of a cas [whether it did, the value now].
     """
     asked: int | None = None
     """The one node that had to see to it; None: whoever can."""

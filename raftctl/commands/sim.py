@@ -41,6 +41,9 @@ def run(
         int | None, typer.Option(min=1, max=256, help="Processes; as many as processors.")
     ] = None,
     first: Annotated[bool, typer.Option("--first", help="Stop at the first that fails.")] = False,
+    meet_all: Annotated[
+        bool, typer.Option("--meet-all", help="Exit 10 when a situation was never met.")
+    ] = False,
 ) -> int:
     """Run seeds: each is a cluster of its own, with its faults, and a verdict.
 
@@ -69,7 +72,7 @@ def run(
 
     document = run_seeds(chosen, count, tell, first)
     output.show(document, lambda: _summary(document))
-    return _verdict(document)
+    return _verdict(document, meet_all)
 
 
 def _processes(count: int) -> str:
@@ -81,7 +84,7 @@ def _bar(share: float, is_plain: bool) -> str:
     return ("#" if is_plain else "█") * full + ("." if is_plain else "░") * (20 - full)
 
 
-def _verdict(document: "SimRun") -> int:
+def _verdict(document: "SimRun", meet_all: bool) -> int:
     if document.failed:
         worst = next(each for each in document.problems if each.verdict == "failed")
         raise CliError(
@@ -99,6 +102,14 @@ def _verdict(document: "SimRun") -> int:
             f"{vague.seed}: {vague.text}",
             Exit.INCONCLUSIVE,
             hint=f"raftctl sim replay {vague.seed}",
+        )
+    never = [mark for mark, times in document.coverage.items() if not times]
+    if meet_all and never:
+        raise CliError(
+            "E_VACUOUS",
+            f"{document.seeds} seeds never met: {', '.join(never)}",
+            Exit.INCONCLUSIVE,
+            hint="more --seeds",
         )
     return Exit.OK
 

@@ -195,6 +195,15 @@ def test_a_node_that_goes_on_with_other_members() -> None:
         cluster.turns(2)
 
 
+def test_a_node_that_goes_on_with_other_learners() -> None:
+    cluster = Cluster(MembersAreThoseOfTheLog)
+    promotable = Configuration(THREE.voters, frozenset({4}), promotable=frozenset({4}))
+    cluster.settled(no_op(1), LogEntry(1, LEARNING))
+    cluster.nodes[2].core.log.reset(EntryId(1, 2), promotable)
+    with caught("members_are_those_of_the_log", r"learners n4\+ as of .* the learners n4$"):
+        cluster.turns(2)
+
+
 def change(cluster: Cluster, *configurations: Configuration, commit: int) -> None:
     """The leader appends `configurations` in one turn."""
     cluster.nodes[1].core.commit_index = commit

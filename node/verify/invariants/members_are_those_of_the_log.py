@@ -6,7 +6,7 @@ from node.raft.ready import Ready
 from node.raft.snapshot import Snapshot
 from node.storage.base import Stored
 from node.verify.facts import Facts
-from node.verify.memberships import named
+from node.verify.memberships import described
 from node.verify.observation import Member, Members, Violation
 
 
@@ -46,7 +46,7 @@ class MembersAreThoseOfTheLog:
         there = [entry.entry for entry in log.entries(placed.index, placed.index)]
         if there != [placed.configuration]:
             text = (
-                f"goes by the members {named(placed.configuration)} of entry {placed.index}, "
+                f"goes by the members {described(placed.configuration)} of entry {placed.index}, "
                 f"which was truncated with all from {event.from_index} on"
             )
             raise Violation("members_are_those_of_the_log", member.id, text)
@@ -58,8 +58,8 @@ class MembersAreThoseOfTheLog:
         known = self._known(placed.index)
         if known is not None and not _is_same(placed.configuration, known):
             text = (
-                f"goes by the members {named(placed.configuration)} as of entry {placed.index}; "
-                f"by the committed log they are {named(known)}"
+                f"goes by the members {described(placed.configuration)} "
+                f"as of entry {placed.index}; by the committed log they are {described(known)}"
             )
             raise Violation("members_are_those_of_the_log", member.id, text)
 
@@ -68,7 +68,8 @@ class MembersAreThoseOfTheLog:
         if known is not None and not _is_same(snapshot.configuration, known):
             text = (
                 f"has a snapshot of entry {snapshot.index} with the members "
-                f"{named(snapshot.configuration)}; by the committed log they are {named(known)}"
+                f"{described(snapshot.configuration)}; "
+                f"by the committed log they are {described(known)}"
             )
             raise Violation("members_are_those_of_the_log", member.id, text)
 
