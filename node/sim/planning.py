@@ -27,11 +27,12 @@ def plan(seed: int) -> Scenario:
     options = draw(seed)
     rng = stream(seed, "plan")
     kinds = [kind for kind in KINDS if rng.random() < 0.5]
+    often = [*kinds, *(kind for kind in kinds if kind is _partition)]
     steps = []
     at = rng.randrange(2 * SECOND)
     end = options.duration_ms * MS
     while kinds and at < end:
-        action, lasts_us = rng.choice(kinds)(rng, options)
+        action, lasts_us = rng.choice(often)(rng, options)
         if lasts_us is not None:
             lasts_us = min(lasts_us, end - at)
         steps.append(Step(At(at), action, "", lasts_us))

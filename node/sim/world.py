@@ -34,6 +34,7 @@ CALM_DISK_US = (50, 200)
 POWER_OFF_TIMEOUTS = 2
 """A node that died in a flush comes back after at most so many election timeouts."""
 
+READERS_ARE_FASTER = 4
 READS: tuple[tuple[Kind, int], ...] = (("get", 1),)
 READS_AND_WRITES: tuple[tuple[Kind, int], ...] = (("put", 4), ("get", 4), ("cas", 2), ("delete", 1))
 
@@ -283,6 +284,9 @@ def _settings(options: Options) -> NodeSettings:
 
 def _habits(options: Options, number: int) -> Habits:
     gap_us = SECOND * max(options.clients, 1) // options.rate
+    reads_only = number <= options.readers * options.clients
+    if reads_only:
+        gap_us //= READERS_ARE_FASTER
     modes: list[tuple[ReadMode, int]] = [("linearizable", 4)]
     if options.lease_reads:
         modes.append(("lease", 4))
@@ -294,7 +298,7 @@ def _habits(options: Options, number: int) -> Habits:
         timeout_us=options.timeout_ms * MS,
         latency_us=(20, 200),
         loss=options.client_loss,
-        weights=READS if number <= options.readers * options.clients else READS_AND_WRITES,
+        weights=READS if reads_only else READS_AND_WRITES,
         modes=tuple(modes),
         elsewhere=options.follower_reads,
         astray=options.astray,
