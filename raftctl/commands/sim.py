@@ -244,7 +244,7 @@ def shrink(
     shrunk = Shrinker(simulate, output.progress).shrink(scenario)
     if shrunk is None:
         raise CliError(
-            "E_NOTHING_TO_DO",
+            "E_NO_FAILURE",
             f"{what} does not fail, so there is nothing to make smaller",
             Exit.PRECONDITION,
             hint="raftctl sim run --seeds 1..500 looks for one that does",
