@@ -124,7 +124,7 @@ def draw(seed: int) -> Options:
         election_timeout_ms=election_timeout_ms,
         heartbeat_ms=max(1, election_timeout_ms // rng.choice([2, 3, 5, 10])),
         pre_vote=rng.random() < 0.75,
-        check_quorum=lease_reads or rng.random() < 0.6,
+        check_quorum=lease_reads or rng.random() < 0.5,
         lease_reads=lease_reads,
         stale_reads=rng.random() < 0.3,
         follower_reads=rng.choice([0.0, 0.1, 0.5]),

@@ -27,16 +27,20 @@ def plan(seed: int) -> Scenario:
     options = draw(seed)
     rng = stream(seed, "plan")
     kinds = [kind for kind in KINDS if rng.random() < 0.5]
-    often = [*kinds, *(kind for kind in kinds if kind is _partition)]
+    often = [*kinds, *(_depose for kind in kinds if kind is _partition)]
     steps = []
     at = rng.randrange(2 * SECOND)
     end = options.duration_ms * MS
-    while kinds and at < end:
-        action, lasts_us = rng.choice(often)(rng, options)
+    pace = rng.choice([1, 1, 3])
+    while often and at < end:
+        kind = rng.choice(often)
+        action, lasts_us = kind(rng, options)
+        if kind is _wipe:  # its vote is gone for good, and with a second one often the quorum
+            often = [each for each in often if each is not _wipe]
         if lasts_us is not None:
             lasts_us = min(lasts_us, end - at)
         steps.append(Step(At(at), action, "", lasts_us))
-        at += _gap(rng, options)
+        at += pace * _gap(rng, options)
     return Scenario(
         f"seed-{seed}",
         nodes=options.nodes,
@@ -111,6 +115,12 @@ def _partition(rng: random.Random, options: Options) -> tuple[Action, int | None
                 groups += ["leader,any-follower"] * 2
             group = rng.choice(groups)
             return actions.Partition((group,)), lasts_us
+
+
+def _depose(rng: random.Random, options: Options) -> tuple[Action, int | None]:
+    """The leader is cut off for so long that the others have time to elect and to go on."""
+    group = "leader,any-follower" if options.nodes >= 5 and rng.random() < 0.5 else "leader"
+    return actions.Partition((group,)), options.election_timeout_ms * rng.randint(2 * MS, 12 * MS)
 
 
 def _net(rng: random.Random, options: Options) -> tuple[Action, int | None]:

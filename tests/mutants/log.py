@@ -32,7 +32,7 @@ def conflicting_entry_kept() -> None:
     rewrite(RaftLog.merge, "if term == entry.term:", "if term is not None:")
 
 
-@mutant("the paper, 5.3, left out", "log_matching", "persist_before_reply")
+@mutant("the paper, 5.3, left out", "log_matching", "persist_before_reply", "same_state_everywhere")
 def no_prev_term_check() -> None:
     """A follower only looks whether it has an entry before the new ones, not of which term."""
     rewrite(
@@ -52,7 +52,9 @@ def ack_of_own_last_index() -> None:
     )
 
 
-@mutant("hashicorp/raft, scylladb #9965, ra #508", "committed_is_immutable")
+@mutant(
+    "hashicorp/raft, scylladb #9965, ra #508", "committed_is_immutable", "same_state_everywhere"
+)
 def commit_index_beyond_match() -> None:
     """A follower commits up to its own last entry, not up to what the append showed to be equal."""
     rewrite(

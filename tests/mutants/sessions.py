@@ -10,12 +10,6 @@ def no_dedupe_of_retries() -> None:
     rewrite(Sessions.apply, "session.results.get(header.sequence)", "None")
 
 
-@mutant("atomix #1101", "at_most_once", "client_oracle")
-def late_copy_applied_again() -> None:
-    """A late copy of a command whose client has the result already is run again."""
-    rewrite(Sessions.apply, "header.sequence < session.acked_below", "False")
-
-
 @mutant("atomix #341", "same_state_everywhere", "at_most_once", "client_oracle")
 def results_lost_in_a_restore() -> None:
     """A restored session knows its client, and none of its results."""

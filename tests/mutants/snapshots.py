@@ -111,8 +111,18 @@ def stale_snapshot_rolls_back() -> None:
         "if snapshot.index < core.log.base.index:",
     )
     rewrite(
-        installing.install, "if core.log.term_at(snapshot.index) == snapshot.id.term:", "if False:"
+        installing.handle_chunk,
+        "if message.snapshot_index <= core.commit_index:",
+        "if message.snapshot_index < core.log.base.index:",
     )
+    for function, is_held in (
+        (installing.install, "core.log.term_at(snapshot.index) == snapshot.id.term"),
+        (
+            installing.handle_chunk,
+            "core.log.term_at(message.snapshot_index) == message.snapshot_term",
+        ),
+    ):
+        rewrite(function, is_held, "False")
 
 
 @mutant("camunda #14671", "gets_well", shows_in=needs.snapshots)

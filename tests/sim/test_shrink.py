@@ -12,6 +12,7 @@ from node.sim.options import Options, values_of
 from node.sim.planning import plan
 from node.sim.shrink import Shrinker, Shrunk
 from node.sim.simulation import Result, simulate
+from tests.mutants.catalogue import MUTANTS
 from tests.mutants.planting import planted
 
 SECOND = 1_000_000
@@ -118,6 +119,7 @@ def test_planted_bug_needs_few_faults() -> None:
     """Its run begins with faults that have nothing to do with it."""
     whole = plan(1)
     early = (Step(At(1000), Kill(("any",)), "", SECOND), *whole.steps)
+    assert "vote_not_synced" in MUTANTS
     with planted("vote_not_synced"):
         found = Shrinker(simulate, lambda text: None).shrink(replace(whole, steps=early))
         assert found is not None

@@ -34,6 +34,7 @@ class Core:
     id: int
     log: RaftLog
     term: int = 0
+    voted_for: int | None = None
     commit_index: int = 0
     is_leader: bool = False
     snapshot: Snapshot | None = None
@@ -86,7 +87,8 @@ class Cluster:
             placed = Placed(snapshot.index, snapshot.configuration)
         index = 0 if snapshot is None else snapshot.index
         log = RaftLog(stored.log, stored.base, placed)
-        node.core = Core(node_id, log, stored.hard_state.current_term, index, snapshot=snapshot)
+        term, voted_for = stored.hard_state
+        node.core = Core(node_id, log, term, voted_for, index, snapshot=snapshot)
         node.last_applied = index
         node.is_running = True
         self.tell("booted", node, stored)

@@ -286,6 +286,16 @@ def test_terms_and_votes_that_go_back(state: HardState, text: str) -> None:
         cluster.saves(1, Ready(1, state))
 
 
+def test_a_start_that_forgets_the_vote() -> None:
+    cluster = Cluster(DurableTermsAndVotes)
+    cluster.enters(1, 4, 2)
+    node = cluster.nodes[1]
+    cluster.restarts(1)
+    node.core.voted_for = None
+    with caught("durable_terms_and_votes", "n1: begins in term 4 with no vote; its disk holds"):
+        cluster.tell("booted", node, node.durable.load())
+
+
 def test_a_wiped_node_is_bound_by_nothing() -> None:
     cluster = Cluster(DurableTermsAndVotes, RecoveryHoldsWhatWasPromised)
     cluster.enters(1, 2, 3)

@@ -34,6 +34,11 @@ class DurableTermsAndVotes:
         known = self._known.get(member.id)
         if known is not None and not member.is_wiped:
             self._check(member, known, stored.hard_state, "comes up with")
+        core = member.core
+        if (core.term, core.voted_for) != stored.hard_state and not member.is_wiped:
+            vote = "no vote" if core.voted_for is None else f"a vote for n{core.voted_for}"
+            text = f"begins in term {core.term} with {vote}; its disk holds {stored.hard_state}"
+            raise Violation("durable_terms_and_votes", member.id, text)
         self._known[member.id] = stored.hard_state
 
     def _check(self, member: Member, old: HardState, new: HardState, how: str) -> None:
