@@ -43,14 +43,6 @@ def stale_lease_read() -> None:
     rewrite(leases.lease_index, " or now >= confirmed_at + lasts_us", "")
 
 
-@mutant("yugabyte #16", *FRESH, shows_in=needs.leases)
-def lease_from_any_follower() -> None:
-    """The answer of one follower gives a lease, where it takes a majority."""
-    newest = "max((p.acked_sequence for p in leader.progress.values()), default=1 << 60)"
-    for function in (leases._confirmed_at, leases._forget_old):
-        rewrite(function, "reading.acked_by_quorum(core, leader)", newest)
-
-
 @mutant("etcd, lease reads and MoveLeader", *FRESH, shows_in=needs.leases)
 def lease_survives_transfer() -> None:
     """A leader that told another node to campaign goes on under its lease."""

@@ -97,34 +97,6 @@ def skip_an_entry_after_install() -> None:
     )
 
 
-@mutant(
-    "openraft #543, etcd #1763",
-    "index_order",
-    "entries_are_applied_in_order",
-    shows_in=needs.snapshots,
-)
-def stale_snapshot_rolls_back() -> None:
-    """A snapshot that is older than what the node has committed takes the place of its log."""
-    rewrite(
-        installing.install,
-        "if snapshot.index <= core.commit_index:",
-        "if snapshot.index < core.log.base.index:",
-    )
-    rewrite(
-        installing.handle_chunk,
-        "if message.snapshot_index <= core.commit_index:",
-        "if message.snapshot_index < core.log.base.index:",
-    )
-    for function, is_held in (
-        (installing.install, "core.log.term_at(snapshot.index) == snapshot.id.term"),
-        (
-            installing.handle_chunk,
-            "core.log.term_at(message.snapshot_index) == message.snapshot_term",
-        ),
-    ):
-        rewrite(function, is_held, "False")
-
-
 @mutant("camunda #14671", "gets_well", shows_in=needs.snapshots)
 def lost_chunk_not_sent_again() -> None:
     """A leader goes on with a snapshot although the follower says that a part is missing."""
