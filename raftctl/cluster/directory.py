@@ -125,8 +125,17 @@ class Cluster:
     def purge(self) -> list[str]:
         """Remove all that raftctl made, wherever the data lies. Gives the names of what stays.
 
-        Raises CliError when something cannot be removed; the cluster is still there then.
+        Raises CliError when a node runs, and nothing was removed then, or when something cannot be
+        removed; the cluster is still there then.
         """
+        with contextlib.ExitStack() as held:
+            for node_folder in self._node_folders():
+                process = NodeProcess(self.folder, int(node_folder.name[1:]))
+                with contextlib.suppress(OSError):  # a full disk is a reason to remove something
+                    held.enter_context(process.hold())
+            return self._purge()
+
+    def _purge(self) -> list[str]:
         try:
             for node_folder in self._node_folders():
                 shutil.rmtree(node_folder)
