@@ -333,9 +333,7 @@ class Replica:
         self.snapshots.failed(message)
 
     def snapshot_refused(self, which: SnapshotId | None = None) -> None:
-        """What came in of `which`, or of whatever comes in, is of no use: it is damaged, or there
-        is no room for it.
-        """
+        """What came in of `which`, or comes in at all, is damaged, or there is no room for it."""
         if which is not None:
             self.snapshots.load_ended()
         self.core.refuse_snapshot(which)
@@ -354,11 +352,9 @@ class Replica:
         is_command = type(entry) is bytes
         result = self._run(entry, index, term) if is_command else b""
         self._state.index = index
-        machine = self._state.machine
-        if self.snapshots.applied(index, len(entry) if is_command else 0) and isinstance(
-            machine, Snapshotable
-        ):
-            self._capture(machine)
+        is_due = self.snapshots.applied(index, len(entry) if is_command else 0)
+        if is_due and isinstance(self.machine, Snapshotable):
+            self._capture(self.machine)
         proposal = self._proposals.pop(index)
         if proposal is None:
             return

@@ -78,8 +78,9 @@ def run_node(folder: Path, node_id: int, lock: int | None = None) -> int:
     """
     with ExitStack() as held:
         try:
-            spec = load_cluster(folder)
-            held.callback(os.close, _own(_home(folder, spec, node_id), lock))
+            home = _home(folder, load_cluster(folder), node_id)
+            held.callback(os.close, _own(home, lock))
+            spec = load_cluster(folder)  # whoever had the data until now may have changed that
             stores = open_stores(folder, spec, node_id)
             new_machine = partial(load_machine, spec.machine, spec.machine_path)
             node = assemble(folder, spec, read_token(folder), node_id, stores, new_machine)

@@ -10,7 +10,7 @@ from node.verify.ledger import Ledger
 from node.verify.observation import Member
 from node.wire.envelope import HEADER_BYTES
 
-EFFECTS_MAX = 1 << 16
+EFFECTS_MAX = 1 << 13
 """Of that many latest effects it is known which command they were of."""
 
 _CLIENT_AND_SEQUENCE = Struct(">QQ")

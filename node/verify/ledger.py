@@ -20,7 +20,7 @@ from node.raft.log import Placed
 from node.raft.messages import LogEntry
 from node.verify.observation import Member, Members
 
-PRUNE_EVERY = 4096
+PRUNE_EVERY = 1024
 ENTRIES_MAX = 1 << 18
 NO_OP_HASH = -1
 

@@ -67,7 +67,7 @@ class Cluster:
             if "processes" in self.__dict__:
                 known = self.processes
                 self.processes = {
-                    node.id: known.get(node.id) or NodeProcess(self.folder, node.id)
+                    node.id: known.get(node.id) or self._process(node.id)
                     for node in self.spec.nodes
                 }
 
@@ -97,7 +97,10 @@ class Cluster:
             ids = [node.id for node in self.spec.nodes]
         else:
             ids = sorted(int(folder.name[1:]) for folder in self._node_folders())
-        return {node_id: NodeProcess(self.folder, node_id) for node_id in ids}
+        return {node_id: self._process(node_id) for node_id in ids}
+
+    def _process(self, node_id: int) -> NodeProcess:
+        return NodeProcess(self.folder, node_id, self.line)
 
     def processes_now(self) -> list[NodeProcess]:
         """Those of the nodes that it has at this moment."""
@@ -111,7 +114,7 @@ class Cluster:
             return []
         found = sorted(int(folder.name[1:]) for folder in self._node_folders())
         known = {node.id for node in self.spec.nodes}
-        return [NodeProcess(self.folder, node_id) for node_id in found if node_id not in known]
+        return [self._process(node_id) for node_id in found if node_id not in known]
 
     def _node_folders(self) -> list[Path]:
         with contextlib.suppress(OSError):
@@ -125,8 +128,17 @@ class Cluster:
     def purge(self) -> list[str]:
         """Remove all that raftctl made, wherever the data lies. Gives the names of what stays.
 
-        Raises CliError when something cannot be removed; the cluster is still there then.
+        Raises CliError when a node runs, and nothing was removed then, or when something cannot be
+        removed; the cluster is still there then.
         """
+        with contextlib.ExitStack() as held:
+            for node_folder in self._node_folders():
+                process = self._process(int(node_folder.name[1:]))
+                with contextlib.suppress(OSError):  # a full disk is a reason to remove something
+                    held.enter_context(process.hold())
+            return self._purge()
+
+    def _purge(self) -> list[str]:
         try:
             for node_folder in self._node_folders():
                 shutil.rmtree(node_folder)

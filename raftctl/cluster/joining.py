@@ -198,7 +198,7 @@ def _in_doubt(cluster: Cluster, name: str, error: BaseException) -> CliError:
 
 
 def _take_back(cluster: Cluster, node_id: int, next_id: int) -> None:
-    process = NodeProcess(cluster.folder, node_id)
+    process = NodeProcess(cluster.folder, node_id, cluster.line)
     process.end(signal.SIGKILL, "not added", timeout=10)
     cluster.refresh()
     nodes = tuple(node for node in cluster.spec.nodes if node.id != node_id)

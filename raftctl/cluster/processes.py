@@ -47,10 +47,14 @@ class Ended:
 
 
 class NodeProcess:
-    """The process of one node, if it runs; its folder remembers it."""
+    """The process of one node, if it runs; its folder remembers it.
 
-    def __init__(self, cluster_folder: Path, node_id: int) -> None:
+    `line` is how a command line about its cluster begins, as in hints.
+    """
+
+    def __init__(self, cluster_folder: Path, node_id: int, line: str = "raftctl") -> None:
         self.node_id = node_id
+        self._line = line
         self.folder = cluster_folder / f"n{node_id}"
         self._cluster_folder = cluster_folder
         self._stray: int | None = None
@@ -118,7 +122,7 @@ class NodeProcess:
         try:
             lock = take()
         except OwnedError as error:
-            hint = f"raftctl stop {self.name}"
+            hint = f"{self._line} stop {self.name}"
             raise CliError("E_RUNNING", str(error), Exit.PRECONDITION, hint=hint) from None
         try:
             yield lock
@@ -183,18 +187,24 @@ class NodeProcess:
         return pid
 
     def wait_until_gone(self, pid: int, timeout: float) -> None:
-        """Raises CliError when it stays for `timeout` seconds."""
+        """Raises CliError when it stays for `timeout` seconds. That somebody, such as systemd,
+        starts another one at once does not mean that it stays.
+        """
         deadline = time.monotonic() + timeout
-        while self._pid_file.is_locked or (pid == self._stray and _exists(pid)):
+        while self._has_data(pid) or (pid == self._stray and _exists(pid)):
             if time.monotonic() >= deadline:
                 raise CliError(
                     "E_TIMEOUT",
                     f"{self.name} (pid {pid}) does not stop",
                     Exit.TIMED_OUT,
-                    hint=f"raftctl kill {self.name}",
+                    hint=f"{self._line} kill {self.name}",
                 )
             time.sleep(POLL_SECONDS)
         self.forget_stale_pid()
+
+    def _has_data(self, pid: int) -> bool:
+        """Whether this process has the data of the node, or somebody who does not say."""
+        return self._pid_file.is_locked and self._pid_file.saved_pid() in (pid, None)
 
     def signal(self, number: signal.Signals) -> bool:
         """Returns whether there was a process to signal."""

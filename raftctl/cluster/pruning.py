@@ -36,6 +36,23 @@ def find_leftovers(settings: Settings) -> tuple[list[Cluster], list[Folder]]:
     return idle, folders
 
 
+def remove_idle(settings: Settings, cluster: Cluster) -> bool:
+    """Remove a cluster, unless somebody started a node of it since it was found. Gives whether it
+    is gone. Raises CliError.
+    """
+    with changing(settings, cluster.name):
+        if not (cluster.folder / "cluster.json").exists():
+            return True  # another command was faster
+        try:
+            cluster.purge()
+        except CliError as error:
+            if error.code != "E_RUNNING":
+                raise
+            settings.output.warn(f"{cluster.name} stays: {error.message}")
+            return False
+    return True
+
+
 def _remove(settings: Settings, cluster: Cluster, node_id: int) -> None:
     """Unless another command made a node of it meanwhile. Raises CliError."""
     with changing(settings, cluster.name):

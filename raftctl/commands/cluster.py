@@ -273,8 +273,7 @@ def prune(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
 ) -> None:
     """Remove the clusters of which nothing runs, and the folders of removed nodes."""
-    from raftctl.cluster.directory import changing
-    from raftctl.cluster.pruning import find_leftovers
+    from raftctl.cluster.pruning import find_leftovers, remove_idle
     from raftctl.documents import Prune
 
     settings = _settings(context)
@@ -283,9 +282,7 @@ def prune(
     folder_names = [name for name, _ in folders]
     if (idle or folders) and not dry_run:
         confirm(settings, f"remove all data of {', '.join([*names, *folder_names])}")
-        for each in idle:
-            with changing(settings, each.name):
-                each.purge()
+        names = [each.name for each in idle if remove_idle(settings, each)]
         for _, remove in folders:
             remove()
     verb = "would remove" if dry_run else "removed"

@@ -181,9 +181,10 @@ def wipe(context: typer.Context, selectors: Selectors) -> int:
 
     def act(cluster: "Cluster", process: "NodeProcess") -> "Done":
         process.end(signal.SIGKILL, "wiped", settings.timeout or STOP_SECONDS)
-        for suffix in ("", "-wal", "-shm"):
-            (process.folder / f"raft.db{suffix}").unlink(missing_ok=True)
-        shutil.rmtree(process.folder / "snapshots", ignore_errors=True)
+        with process.hold():  # who starts it from outside must not write into what is removed
+            for suffix in ("", "-wal", "-shm"):
+                (process.folder / f"raft.db{suffix}").unlink(missing_ok=True)
+            shutil.rmtree(process.folder / "snapshots", ignore_errors=True)
         process.note_end("wiped")
         instead = f"{cluster.line} members replace {process.name}"
         return Done(f"wiped for good: it has no vote any more; a new one instead: {instead}")

@@ -26,12 +26,14 @@ from node.raft.configuration import Configuration
 from node.raft.log import EntryId
 from node.raft.messages import LogEntry
 from node.raft.ready import Ready
-from node.server.run import StartError, open_stores
+from node.server import ownership, run
+from node.server.ownership import PidFile
+from node.server.run import StartError, open_stores, run_node
 from node.storage import renewal
 from node.storage.base import CorruptionError, DiskFullError, StorageError
 from node.storage.inspection import read_database
 from node.storage.sqlite import SqliteStorage
-from raftctl.cluster import processes, recovering, renewing, shutdown
+from raftctl.cluster import recovering, renewing, shutdown
 from raftctl.cluster.directory import Cluster
 from raftctl.cluster.nodelogs import NodeLog, damage_of, read_node
 from raftctl.cluster.processes import NodeProcess
@@ -464,12 +466,29 @@ def test_node_that_goes_cannot_start_while_the_cluster_is_made_anew(
 ) -> None:
     """It would find others of the old cluster, and they might be a majority of it."""
     folder = prepare_loss(memory_path)
-    monkeypatch.setattr(processes, "PID_SECONDS_MAX", 0.01)
+    monkeypatch.setattr(ownership, "PID_SECONDS_MAX", 0.01)
     with NodeProcess(folder, 2).hold():
         error = refusal(memory_path, "1", "3")
     assert error.code == "E_RUNNING"
     assert "n2 runs already" in error.message
     assert "without n2 demo is stopped" in error.message
+
+
+def test_node_that_waited_for_its_data_while_the_cluster_was_made_anew_does_not_come_back(
+    memory_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It knew the old cluster when it began to wait, and might be one of a majority of it."""
+    folder = prepare_loss(memory_path)
+    claim = PidFile.claim
+
+    def claim_late(file: PidFile) -> int:
+        recover(settings_of(memory_path), ["1", "3"])
+        return claim(file)
+
+    monkeypatch.setattr(PidFile, "claim", claim_late)
+    monkeypatch.setattr(run, "assemble", never)
+    assert run_node(folder, 2) == 1
+    assert "has no node n2; it has n1, n3" in capsys.readouterr().err
 
 
 def test_folder_of_a_lost_node_that_cannot_be_used_is_no_obstacle(memory_path: Path) -> None:

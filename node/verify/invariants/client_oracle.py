@@ -8,7 +8,7 @@ from node.verify.facts import Facts
 from node.verify.observation import Member, Members, Operation, Violation
 from node.verify.registers import Effect, Registers
 
-WRITES_MAX = 1 << 16
+WRITES_MAX = 1 << 13
 """Of that many latest writes it is known who asked for them."""
 
 
