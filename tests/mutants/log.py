@@ -26,7 +26,13 @@ def truncate_on_any_append() -> None:
     )
 
 
-@mutant("zaft", "log_matching", "commit_needs_a_durable_quorum", "persist_before_reply")
+@mutant(
+    "zaft",
+    "log_matching",
+    "commit_needs_a_durable_quorum",
+    "persist_before_reply",
+    "same_state_everywhere",
+)
 def conflicting_entry_kept() -> None:
     """A follower keeps an entry of its own where the leader has another one, and acknowledges."""
     rewrite(RaftLog.merge, "if term == entry.term:", "if term is not None:")

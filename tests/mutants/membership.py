@@ -55,7 +55,9 @@ def removed_leader_goes_on() -> None:
     rewrite(membership.maybe_advance, "core.id not in configuration.voters", "False")
 
 
-@mutant("hashicorp/raft #696, redpanda #2606", "gets_well", shows_in=needs.transfers)
+@mutant(
+    "hashicorp/raft #696, redpanda #2606", "transfers_end", "gets_well", shows_in=needs.transfers
+)
 def transfer_never_ends() -> None:
     """A transfer that comes to nothing is never given up, and no write is taken meanwhile."""
     rewrite(

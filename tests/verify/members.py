@@ -35,6 +35,7 @@ class Core:
     log: RaftLog
     term: int = 0
     voted_for: int | None = None
+    transferring_to: int | None = None
     commit_index: int = 0
     is_leader: bool = False
     snapshot: Snapshot | None = None
@@ -88,7 +89,7 @@ class Cluster:
         index = 0 if snapshot is None else snapshot.index
         log = RaftLog(stored.log, stored.base, placed)
         term, voted_for = stored.hard_state
-        node.core = Core(node_id, log, term, voted_for, index, snapshot=snapshot)
+        node.core = Core(node_id, log, term, voted_for, commit_index=index, snapshot=snapshot)
         node.last_applied = index
         node.is_running = True
         self.tell("booted", node, stored)

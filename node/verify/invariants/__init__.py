@@ -25,6 +25,7 @@ from node.verify.invariants.persist_before_reply import PersistBeforeReply
 from node.verify.invariants.recovery_holds_what_was_promised import RecoveryHoldsWhatWasPromised
 from node.verify.invariants.same_state_everywhere import SameStateEverywhere
 from node.verify.invariants.snapshots_restore_what_they_hold import SnapshotsRestoreWhatTheyHold
+from node.verify.invariants.transfers_end import TransfersEnd
 from node.verify.observation import Members, Observers
 
 
@@ -55,6 +56,7 @@ ALL: tuple[type[Invariant], ...] = (
     PersistBeforeReply,
     NoSuccessAfterAFailedFlush,
     IndexOrder,
+    TransfersEnd,
     LinearizableReadsAreFresh,
     ClientOracle,
 )
