@@ -1,0 +1,551 @@
+"""Nodes as they run, in one process and in virtual time: the real driver, sessions and links.
+
+Only what is outside of a node is another thing: its streams, its disk, its clock, its randomness
+and the signal that stops it. `surroundings` puts these in place of the real ones; which node a task
+belongs to, it knows from `HERE`. All that happens is told to the invariants.
+"""
+
+import random
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Self
+
+import cbor2
+import pytest
+import trio
+
+from node.config import ClusterSpec, NodeAddress, first_configuration
+from node.machines.kv import KvMachine
+from node.raft.core import RaftCore
+from node.raft.errors import RemoteProtocolError
+from node.raft.events import Event, LeaderElected, LogTruncated
+from node.raft.messages import Message
+from node.raft.ready import Prompt, Ready
+from node.raft.snapshot import SnapshotId
+from node.replica import Replica
+from node.replica.snapshotting import Job
+from node.replica.state import State
+from node.server import run
+from node.server.disk import Outcome
+from node.server.driver import Driver
+from node.server.node import Node
+from node.server.sessions import Session
+from node.server.snapshotter import Result
+from node.sim.disk import SimDisk
+from node.sim.machine import ObservedMachine
+from node.sim.streams import stream
+from node.storage.base import DiskFullError, StorageError
+from node.transport.peers import PeerLink
+from node.verify.observation import Observers, Violation
+from node.wire.messages import WireMessage
+from tests.sim.virtual_streams import Network, VirtualListener, VirtualStream
+
+EPOCH = 1_800_000_000.0
+TOKEN = b"t" * 32
+TURNS_MAX = 3000
+"""Of one node without that time passes: more of them are a busy loop."""
+DIALS_MAX = 200
+
+HERE: ContextVar["Host | None"] = ContextVar("HERE", default=None)
+
+
+def here() -> "Host":
+    host = HERE.get()
+    assert host is not None, "a task of a node"
+    return host
+
+
+# -- time ------------------------------------------------------------------------------------------
+class VirtualTime:
+    """What the product takes from `time`. Each node's clock began at another moment."""
+
+    strftime = staticmethod(time.strftime)
+    gmtime = staticmethod(time.gmtime)
+
+    def monotonic(self) -> float:
+        host = HERE.get()
+        return trio.current_time() + (0.0 if host is None else host.clock_offset)
+
+    def monotonic_ns(self) -> int:
+        return round(self.monotonic() * 1e9)
+
+    def time(self) -> float:
+        return EPOCH + trio.current_time()
+
+    def time_ns(self) -> int:
+        return round(self.time() * 1e9)
+
+
+# -- the disk --------------------------------------------------------------------------------------
+class VirtualDisk:
+    """In place of `node.server.disk.Disk`: no thread, and a flush takes virtual time."""
+
+    def __init__(self, storage: object, snapshots: object, wake: Callable[[], None]) -> None:
+        self._host = here()
+        self._wake = wake
+        self._outcome: Outcome | None = None
+        self.began_at: float | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        pass
+
+    def begin(self, ready: Ready) -> None:
+        assert self.began_at is None, "one save at a time"
+        host = self._host
+        self.began_at = VirtualTime().monotonic()
+        host.disk.begin(ready)
+        host.nursery.start_soon(self._save, ready)
+
+    async def _save(self, ready: Ready) -> None:
+        host, began = self._host, trio.current_time()
+        await host.until_flushed()
+        snapshot_error = host.disk.put_received(ready)
+        error = host.disk.end(lambda ready: host.tell("saving", ready))
+        if error is None:
+            host.tell("saved", ready)
+        elif not isinstance(error, DiskFullError):
+            host.tell("disk_failed")
+        self._outcome = Outcome(error, trio.current_time() - began, snapshot_error)
+        self._wake()
+
+    def take_outcome(self) -> Outcome | None:
+        outcome, self._outcome = self._outcome, None
+        if outcome is not None:
+            self.began_at = None
+        return outcome
+
+
+class VirtualSnapshotter:
+    """In place of `node.server.snapshotter.Snapshotter`."""
+
+    def __init__(self, store: object, wake: Callable[[], None]) -> None:
+        self._host = here()
+        self._wake = wake
+        self._results: deque[tuple[Job, Result]] = deque()
+        self._send, self._receive = trio.open_memory_channel[Job | frozenset[SnapshotId]](1000)
+
+    def __enter__(self) -> Self:
+        self._host.nursery.start_soon(self._run)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        pass  # what is under way goes on for a while, as in the thread
+
+    def begin(self, job: Job) -> None:
+        self._send.send_nowait(job)
+
+    def keep(self, snapshots: frozenset[SnapshotId]) -> None:
+        self._send.send_nowait(snapshots)
+
+    def take_result(self) -> tuple[Job, Result] | None:
+        return self._results.popleft() if self._results else None
+
+    async def _run(self) -> None:
+        host, store = self._host, self._host.disk.snapshots
+        async for work in self._receive:
+            await trio.sleep(host.random.uniform(0, host.pace.snapshot_seconds_max))
+            if isinstance(work, frozenset):
+                store.keep(work)
+                continue
+            try:
+                if host.disk.faults.is_full:
+                    raise DiskFullError("no space is left")
+                result: Result = work.run(store, lambda parts: parts)
+            except StorageError as error:
+                result = error
+            host.counts["snapshots loaded" if isinstance(result, State) else "snapshot jobs"] += 1
+            self._results.append((work, result))
+            self._wake()
+
+
+# -- who watches -----------------------------------------------------------------------------------
+class WatchedMachine(ObservedMachine):
+    """One whose changes can be followed."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._machine = KvMachine()
+
+    def changes(self, query: bytes, since: int) -> list[bytes]:
+        return self._machine.changes(query, since)
+
+
+class ObservedReplica(Replica):
+    """Tells what happens in it, in the moment when it happens."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._host = here()
+        self._host.replica = self
+        self._told_commit = self.core.commit_index
+
+    def _look_at_commit(self) -> None:
+        if self.core.commit_index != self._told_commit:
+            self._told_commit = self.core.commit_index
+            if self.core.is_leader:
+                self._host.tell("commit_advanced")
+
+    def _look_at_events(self, events: Sequence[Event]) -> None:
+        for event in events:
+            self._host.counts[type(event).__name__] += 1
+            if type(event) is LeaderElected:
+                self._host.tell("elected", event)
+            elif type(event) is LogTruncated:
+                self._host.tell("truncated", event)
+
+    def step(self, message: Message, now: int) -> None:
+        try:
+            super().step(message, now)
+        except RemoteProtocolError as error:
+            text = f"calls {message} illegal: {error}"
+            raise Violation("peers_are_legal", self._host.id, text) from error
+        self._look_at_commit()
+
+    def tick(self, now: int) -> None:
+        super().tick(now)
+        self._look_at_commit()
+
+    def ready(self) -> Ready | None:
+        ready = super().ready()
+        if ready is not None:
+            self._look_at_events(ready.events)
+        return ready
+
+    def take_prompt(self) -> Prompt:
+        prompt = super().take_prompt()
+        self._look_at_events(prompt.events)
+        return prompt
+
+    def apply(self, ready: Ready) -> None:
+        super().apply(ready)
+        if ready.committed:
+            self._host.tell("applied", ready)
+
+    def synced(self, ready: Ready, now: int) -> None:
+        super().synced(ready, now)
+        self._look_at_commit()
+
+    def snapshot_loaded(self, state: State) -> bool:
+        counts = super().snapshot_loaded(state)
+        self._told_commit = self.core.commit_index
+        return counts
+
+
+class ObservedLink(PeerLink):
+    def send_nowait(self, message: Message) -> None:
+        here().tell("sending", self.peer_id, message)
+        super().send_nowait(message)
+
+
+class ObservedDriver(Driver):
+    """Counts its turns: many of them in one moment are a busy loop."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._host = here()
+        self._now = 0
+        self._turns_now = 0
+
+    def _take_in(self, now: int) -> None:
+        self._turns_now = self._turns_now + 1 if now == self._now else 0
+        self._now = now
+        self._host.counts["turns"] += 1
+        assert self._turns_now < TURNS_MAX, f"n{self._host.id} turns, and no time passes"
+        super()._take_in(now)
+
+    async def _sleep(self, disk: Any) -> None:
+        self._host.tell("turned")
+        await super()._sleep(disk)
+
+
+class ObservedSession(Session):
+    """Its counts of requests have to come out even."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        here().sessions.append(self)
+
+    @property
+    def open_requests(self) -> int:
+        return self._open
+
+    @property
+    def is_gone(self) -> bool:
+        return self._is_gone
+
+    def reply_nowait(self, message: WireMessage) -> None:
+        super().reply_nowait(message)
+        assert self._open >= 0, f"more answers than requests, with {message}"
+
+
+# -- nodes -----------------------------------------------------------------------------------------
+@dataclass(slots=True)
+class Pace:
+    """Seconds."""
+
+    flush_min: float
+    flush_max: float
+    snapshot_seconds_max: float
+
+
+class Host:
+    """One node: its disk and its clock stay, its process comes and goes. A `Member`."""
+
+    def __init__(self, world: "World", node_id: int, pace: Pace) -> None:
+        self.id = node_id
+        self.world = world
+        self.pace = pace
+        self.random = stream(world.seed, "host", node_id)
+        self.clock_offset = self.random.uniform(0, 1e6)
+        self.disk = SimDisk(world.spec.cluster_id, first_configuration(world.spec.nodes))
+        self.is_wiped = False
+        self.is_running = False
+        self.lives = 0
+        self.counts: Counter[str] = Counter()
+        self.replica: Replica | None = None
+        self.node: Node | None = None
+        self.sessions: list[ObservedSession] = []
+        self.over = trio.Event()
+        """The present life has ended, to the last task."""
+        self.over.set()
+        self.told_to_stop = trio.Event()
+        self._life: trio.Nursery | None = None
+        self._hurry = trio.Event()
+        self._randoms = 0
+
+    # -- for who observes it -----------------------------------------------------------------------
+    @property
+    def core(self) -> RaftCore:
+        assert self.replica is not None, "it was started once"
+        return self.replica.core
+
+    @property
+    def last_applied(self) -> int:
+        return 0 if self.replica is None else self.replica.last_applied
+
+    @property
+    def durable(self) -> SimDisk:
+        return self.disk
+
+    @property
+    def nursery(self) -> trio.Nursery:
+        """For what is the machine's business, and ends with the process."""
+        assert self._life is not None
+        return self._life
+
+    def tell(self, what: str, *args: object) -> None:
+        """One of the happenings. A rule that is broken fails the run, whoever may catch it here."""
+        try:
+            for look in getattr(self.world.observers, what):
+                look(self, *args)
+        except Violation as violation:
+            self.world.violations.append(violation)
+            raise
+
+    # -- its surroundings --------------------------------------------------------------------------
+    def next_random(self) -> random.Random:
+        self._randoms += 1
+        return stream(self.world.seed, "node", self.id, self._randoms)
+
+    def new_machine(self) -> WatchedMachine:
+        def executed(index: int, command: bytes, result: bytes) -> None:
+            self.world.executed(index, command, result)
+            self.tell("executed", index, command, result)
+
+        return WatchedMachine(
+            executed,
+            lambda index, digest: self.tell("captured", index, digest),
+            lambda index, digest: self.tell("restored", index, digest),
+            lambda: self.last_applied,
+        )
+
+    async def until_flushed(self) -> None:
+        seconds = self.random.uniform(self.pace.flush_min, self.pace.flush_max)
+        with trio.move_on_after(seconds + self.disk.faults.take_delay() / 1e6):
+            await self._hurry.wait()
+
+    def heal_disk(self) -> None:
+        self.disk.faults = type(self.disk.faults)()
+        self._hurry.set()
+        self._hurry = trio.Event()
+
+    # -- its lives ---------------------------------------------------------------------------------
+    def start(self) -> None:
+        assert self.over.is_set(), "one process at a time"
+        self.over = trio.Event()
+        self.told_to_stop = trio.Event()
+        self.lives += 1
+        self.world.network.lighten(self.id)
+        self.world.nursery.start_soon(self._live)
+
+    def crash(self, silently: bool) -> None:
+        """Its process is gone, or its machine."""
+        if self._life is not None and self.is_running:
+            self.is_running = False
+            if silently:
+                self.world.network.darken(self.id)
+            self._life.cancel_scope.cancel()
+
+    async def _live(self) -> None:
+        HERE.set(self)
+        world = self.world
+        try:
+            async with trio.open_nursery() as self._life:
+                stores = run.Stores(self.disk.storage, self.disk.snapshots, is_wiped=False)
+                stored = self.disk.load()
+                node = run.assemble(
+                    Path("nowhere"), world.spec, TOKEN, self.id, stores, self.new_machine
+                )
+                self.node = node
+                self.is_running = True
+                self.tell("booted", stored)
+                await run._serve(node, is_wiped=False)
+                world.note(f"n{self.id} has stopped")
+                self._life.cancel_scope.cancel()
+        except BaseExceptionGroup as error:
+            first = run._first(error)
+            if not (isinstance(first, StorageError) and self.disk.faults.fails):
+                raise
+            world.note(f"n{self.id} ends: {first}")
+        finally:
+            self.is_running = False
+            self._life = None
+            self.disk.crash(self.random, lambda ready: self.tell("saving", ready))
+            if self.replica is not None:
+                self.tell("crashed")
+            self.over.set()
+
+
+# -- all of it -------------------------------------------------------------------------------------
+@dataclass
+class World:
+    """A cluster in virtual time."""
+
+    seed: int
+    spec: ClusterSpec
+    network: Network
+    nursery: trio.Nursery
+    hosts: dict[int, Host] = field(default_factory=dict)
+    observers: Observers = field(default_factory=lambda: Observers([]))
+    violations: list[Violation] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    changes: dict[int, list[Any]] = field(default_factory=dict)
+    """What the machine changed: index, key and value, by index."""
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def note(self, text: str) -> None:
+        self.lines.append(f"{trio.current_time():.6f} {text}")
+
+    def executed(self, index: int, command: bytes, result: bytes) -> None:
+        change = change_of(index, command, result)
+        if change is not None:
+            assert self.changes.setdefault(index, change) == change
+
+    @property
+    def leader(self) -> Host | None:
+        """Who leads the latest term, of those that run."""
+        leading = [each for each in self.hosts.values() if each.is_running and each.core.is_leader]
+        return max(leading, key=lambda host: host.core.term, default=None)
+
+
+def change_of(index: int, command: bytes, result: bytes) -> list[Any] | None:
+    """What a watch shows of a command with that result."""
+    told = cbor2.loads(result)
+    match cbor2.loads(command):
+        case ["put", key, value]:
+            return [index, key, value]
+        case ["delete", key] if told:
+            return [index, key, None]
+        case ["cas", key, _, value] if told[0]:
+            return [index, key, value]
+    return None
+
+
+def address_of(node_id: int) -> NodeAddress:
+    return NodeAddress(node_id, f"n{node_id}", node_id)
+
+
+@contextmanager
+def surroundings(seed: int) -> Iterator[None]:
+    """Virtual ones in place of the real ones, for whatever node runs meanwhile."""
+    with pytest.MonkeyPatch.context() as patch:
+        virtual_time = VirtualTime()
+        for module in ("driver", "eventhub", "journal", "node", "run", "sessions", "status"):
+            patch.setattr(f"node.server.{module}.time", virtual_time)
+        patch.setattr("node.transport.peers.time", virtual_time)
+        patch.setattr("node.transport.opening.os", SimpleNamespace(urandom=_urandom))
+        for name, value in {
+            "Replica": ObservedReplica,
+            "PeerLink": ObservedLink,
+            "Driver": ObservedDriver,
+            "Session": ObservedSession,
+            "seeded_rng": lambda: here().next_random(),
+            "new_incarnation": lambda: here().next_random().getrandbits(62),
+            "gc": SimpleNamespace(collect=lambda *args: 0, freeze=lambda: None),
+            "log": _log,
+        }.items():
+            patch.setattr(run, name, value)
+        patch.setattr("node.server.eventhub.log", _log)
+        patch.setattr("node.server.journal.log", _log)
+        patch.setattr("node.server.driver.Disk", VirtualDisk)
+        patch.setattr("node.server.driver.Snapshotter", VirtualSnapshotter)
+        patch.setattr(trio, "open_tcp_stream", _open_stream)
+        patch.setattr(trio, "open_tcp_listeners", _open_listeners)
+        patch.setattr(trio, "open_signal_receiver", _signals)
+        # Trio shuffles its tasks; so does it by its own seed, as with Hypothesis' plugin.
+        patch.setattr(trio._core._run, "_ALLOW_DETERMINISTIC_SCHEDULING", True)
+        state = trio._core._run._r.getstate()
+        trio._core._run._r.seed(seed)
+        try:
+            yield
+        finally:
+            trio._core._run._r.setstate(state)
+
+
+def _urandom(count: int) -> bytes:
+    return here().next_random().randbytes(count)
+
+
+def _log(level: str, text: str, **fields: object) -> None:
+    host = HERE.get()
+    if host is not None:
+        told = " ".join(f"{name}={value}" for name, value in fields.items())
+        host.world.note(f"n{host.id} {level} {text} {told}")
+
+
+async def _open_stream(host: str, port: int) -> VirtualStream:
+    dialling = here()
+    dialling.counts["dials"] += 1
+    return await dialling.world.network.connect(dialling.id, port)
+
+
+async def _open_listeners(port: int, *, host: str) -> list[VirtualListener]:
+    await trio.lowlevel.checkpoint()
+    return [here().world.network.listen(port)]
+
+
+@contextmanager
+def _signals(*numbers: int) -> Iterator["_Signals"]:
+    yield _Signals(numbers[0], here().told_to_stop)
+
+
+class _Signals:
+    def __init__(self, number: int, told: trio.Event) -> None:
+        self._number = number
+        self._told = told
+
+    def __aiter__(self) -> "_Signals":
+        return self
+
+    async def __anext__(self) -> int:
+        await self._told.wait()
+        return self._number
