@@ -159,6 +159,7 @@ class Driver:
                 if self._writing is None and (ready := replica.ready()) is not None:
                     self._begin(ready, disk)
                     if self._writing is None:  # nothing for the disk
+                        self._send_replies()  # there may be much to apply before it sleeps
                         await trio.lowlevel.checkpoint()
                         continue
                 if self._writing is not None:

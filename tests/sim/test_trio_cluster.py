@@ -77,7 +77,13 @@ def settings_of(seed: int) -> Settings:
         clients=rng.randint(2, 4),
         heartbeat_ms=rng.choice((50, 80, 120)),
         latency=rng.choice((0.0002, 0.002, 0.008)),
-        pace=Pace(0.0001, slow, rng.choice((0.001, 0.05, 0.5))),
+        pace=Pace(
+            0.0001,
+            slow,
+            rng.choice((0.001, 0.05, 0.5)),
+            rng.choice((0, 0, 0.01, 0.05)),
+            rng.choice((0.005, 0.03)),
+        ),
         snapshot_entries=rng.choice((15, 40, 1000)),
         chunk_bytes=rng.choice((100, 1000, 10_000)),
         pre_vote=rng.random() < 0.8,
@@ -97,7 +103,7 @@ class Run:
         self._latencies: dict[tuple[int, int], random.Random] = {}
         self._numbers = 0
 
-    async def main(self) -> World:
+    async def main(self, clock: MockClock) -> World:
         settings = self.settings
         raft = RaftSettings(
             settings.heartbeat_ms, 4 * settings.heartbeat_ms, pre_vote=settings.pre_vote
@@ -113,7 +119,7 @@ class Run:
         network = Network(stream(self.seed, "network"), self._latency)
         tasks_before = trio.lowlevel.current_statistics().tasks_living
         async with trio.open_nursery() as nursery:
-            self.world = world = World(self.seed, spec, network, nursery)
+            self.world = world = World(self.seed, spec, network, nursery, clock)
             for node in spec.nodes:
                 world.hosts[node.id] = Host(world, node.id, settings.pace)
             world.observers = every(world.hosts)
@@ -355,7 +361,8 @@ def run_seed(seed: int) -> tuple[World, Run]:
     with surroundings(seed):
         run = Run(seed)
         try:
-            world = trio.run(run.main, clock=MockClock(autojump_threshold=0))
+            clock = MockClock(autojump_threshold=0)
+            world = trio.run(run.main, clock, clock=clock)
         except BaseException as error:
             tail = "\n".join(run.world.lines[-40:]) if hasattr(run, "world") else ""
             error.add_note(f"seed {seed}, {run.settings}\n{tail}")

@@ -19,6 +19,7 @@ from typing import Any, Self
 import cbor2
 import pytest
 import trio
+from trio.testing import MockClock
 
 from node.config import ClusterSpec, NodeAddress, first_configuration
 from node.machines.kv import KvMachine
@@ -48,9 +49,10 @@ from tests.sim.virtual_streams import Network, VirtualListener, VirtualStream
 
 EPOCH = 1_800_000_000.0
 TOKEN = b"t" * 32
-TURNS_MAX = 3000
-"""Of one node without that time passes: more of them are a busy loop."""
-DIALS_MAX = 200
+WINDOW_US = 10_000
+TURNS_MAX = 600
+"""Of one node in that time: more of them are a busy loop."""
+PROMPT_SECONDS = 0.001
 
 HERE: ContextVar["Host | None"] = ContextVar("HERE", default=None)
 
@@ -90,6 +92,7 @@ class VirtualDisk:
         self._host = here()
         self._wake = wake
         self._outcome: Outcome | None = None
+        self._ended_at = 0.0
         self.began_at: float | None = None
 
     def __enter__(self) -> Self:
@@ -114,13 +117,15 @@ class VirtualDisk:
             host.tell("saved", ready)
         elif not isinstance(error, DiskFullError):
             host.tell("disk_failed")
-        self._outcome = Outcome(error, trio.current_time() - began, snapshot_error)
+        self._ended_at = trio.current_time()
+        self._outcome = Outcome(error, self._ended_at - began, snapshot_error)
         self._wake()
 
     def take_outcome(self) -> Outcome | None:
         outcome, self._outcome = self._outcome, None
         if outcome is not None:
             self.began_at = None
+            self._host.check_promptness("a flush", trio.current_time() - self._ended_at)
         return outcome
 
 
@@ -130,7 +135,7 @@ class VirtualSnapshotter:
     def __init__(self, store: object, wake: Callable[[], None]) -> None:
         self._host = here()
         self._wake = wake
-        self._results: deque[tuple[Job, Result]] = deque()
+        self._results: deque[tuple[Job, Result, float]] = deque()
         self._send, self._receive = trio.open_memory_channel[Job | frozenset[SnapshotId]](1000)
 
     def __enter__(self) -> Self:
@@ -147,7 +152,11 @@ class VirtualSnapshotter:
         self._send.send_nowait(snapshots)
 
     def take_result(self) -> tuple[Job, Result] | None:
-        return self._results.popleft() if self._results else None
+        if not self._results:
+            return None
+        job, result, ended_at = self._results.popleft()
+        self._host.check_promptness("a snapshot", trio.current_time() - ended_at)
+        return job, result
 
     async def _run(self) -> None:
         host, store = self._host, self._host.disk.snapshots
@@ -163,7 +172,7 @@ class VirtualSnapshotter:
             except StorageError as error:
                 result = error
             host.counts["snapshots loaded" if isinstance(result, State) else "snapshot jobs"] += 1
-            self._results.append((work, result))
+            self._results.append((work, result, trio.current_time()))
             self._wake()
 
 
@@ -175,7 +184,12 @@ class WatchedMachine(ObservedMachine):
         super().__init__(*args)
         self._machine = KvMachine()
 
+    def query(self, query: bytes) -> bytes:
+        here().think()
+        return super().query(query)
+
     def changes(self, query: bytes, since: int) -> list[bytes]:
+        here().think()
         return self._machine.changes(query, since)
 
 
@@ -247,24 +261,57 @@ class ObservedLink(PeerLink):
 
 
 class ObservedDriver(Driver):
-    """Counts its turns: many of them in one moment are a busy loop."""
+    """Looks whether it does all that there is to do, in time, and has its turns for something."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._host = here()
-        self._now = 0
-        self._turns_now = 0
+        self._window_began = 0
+        self._turns = 0
+        self._waits_since: float | None = None
+
+    def deliver(self, source: Any, messages: Sequence[Message]) -> None:
+        super().deliver(source, messages)
+        self._something_came()
+
+    def submit(self, work: Sequence[Any]) -> None:
+        super().submit(work)
+        self._something_came()
+
+    def _something_came(self) -> None:
+        if self._waits_since is None:
+            self._waits_since = trio.current_time()
 
     def _take_in(self, now: int) -> None:
-        self._turns_now = self._turns_now + 1 if now == self._now else 0
-        self._now = now
-        self._host.counts["turns"] += 1
-        assert self._turns_now < TURNS_MAX, f"n{self._host.id} turns, and no time passes"
+        host = self._host
+        if now - self._window_began > WINDOW_US:
+            self._window_began, self._turns = now, 0
+        self._turns += 1
+        host.counts["turns at most"] = max(host.counts["turns at most"], self._turns)
+        assert self._turns < TURNS_MAX, f"n{host.id} turns, and nothing comes of it"
+        assert not self.replica._outbox._replies, f"n{host.id} keeps answers back"
+        host.counts["turns"] += 1
+        deadline = self.replica.next_deadline
+        since, self._waits_since = self._waits_since, None
+        if self._is_stopping:
+            pass  # it waited for its disk
+        elif since is not None:
+            host.check_promptness("what came in", trio.current_time() - since)
+        elif deadline > now:
+            host.counts["turns for something else"] += 1
+        elif host.counts["turns"] > 1:
+            host.check_promptness("a deadline", (now - deadline) / 1e6)
         super()._take_in(now)
 
     async def _sleep(self, disk: Any) -> None:
         self._host.tell("turned")
         await super()._sleep(disk)
+
+    async def run(self) -> None:
+        await super().run()
+        for session in self._host.sessions:
+            is_owed = session.open_requests and not session.is_gone and session.is_open
+            assert not is_owed, f"n{self._host.id} stops and owes {session.open_requests} answers"
 
 
 class ObservedSession(Session):
@@ -282,6 +329,10 @@ class ObservedSession(Session):
     def is_gone(self) -> bool:
         return self._is_gone
 
+    @property
+    def is_open(self) -> bool:
+        return self._channel.is_open
+
     def reply_nowait(self, message: WireMessage) -> None:
         super().reply_nowait(message)
         assert self._open >= 0, f"more answers than requests, with {message}"
@@ -295,6 +346,9 @@ class Pace:
     flush_min: float
     flush_max: float
     snapshot_seconds_max: float
+    thoughts: float
+    """How often a query or a command takes long."""
+    thought_seconds_max: float
 
 
 class Host:
@@ -358,6 +412,7 @@ class Host:
 
     def new_machine(self) -> WatchedMachine:
         def executed(index: int, command: bytes, result: bytes) -> None:
+            self.think()
             self.world.executed(index, command, result)
             self.tell("executed", index, command, result)
 
@@ -377,6 +432,16 @@ class Host:
         self.disk.faults = type(self.disk.faults)()
         self._hurry.set()
         self._hurry = trio.Event()
+
+    def think(self) -> None:
+        """The machine works, or the process stands still: no node does anything meanwhile."""
+        if self.random.random() < self.pace.thoughts:
+            self.world.jump(self.random.uniform(0, self.pace.thought_seconds_max))
+
+    def check_promptness(self, what: str, late: float) -> None:
+        """What there is to do is done at once, but for what the whole process takes its time for."""
+        most = PROMPT_SECONDS + self.world.jumped_since(late)
+        assert late <= most, f"n{self.id} leaves {what} for {late:.4f} s"
 
     # -- its lives ---------------------------------------------------------------------------------
     def start(self) -> None:
@@ -434,6 +499,7 @@ class World:
     spec: ClusterSpec
     network: Network
     nursery: trio.Nursery
+    clock: MockClock
     hosts: dict[int, Host] = field(default_factory=dict)
     observers: Observers = field(default_factory=lambda: Observers([]))
     violations: list[Violation] = field(default_factory=list)
@@ -441,6 +507,17 @@ class World:
     changes: dict[int, list[Any]] = field(default_factory=dict)
     """What the machine changed: index, key and value, by index."""
     counts: Counter[str] = field(default_factory=Counter)
+    _jumps: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=1000))
+
+    def jump(self, seconds: float) -> None:
+        """Time passes, and nobody does anything."""
+        self.clock.jump(seconds)
+        self._jumps.append((trio.current_time(), seconds))
+
+    def jumped_since(self, late: float) -> float:
+        """How much of the last `late` seconds passed by jumps."""
+        since = trio.current_time() - late
+        return sum(seconds for at, seconds in self._jumps if at >= since)
 
     def note(self, text: str) -> None:
         self.lines.append(f"{trio.current_time():.6f} {text}")
