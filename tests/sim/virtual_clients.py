@@ -33,8 +33,8 @@ from node.wire.messages import (
     Watch,
     WireMessage,
 )
+from tests.sim.virtual_hosts import TOKEN, World
 from tests.sim.virtual_streams import VirtualStream
-from tests.sim.virtual_trio import TOKEN, World
 
 CLIENT = 0
 """Whoever is no node."""
