@@ -308,22 +308,29 @@ def _answers(node: Node, peer: int, progress: Progress) -> bool:
     return link is not None and link.is_connected and progress.acked_sequence > 0
 
 
-async def _hand_over(node: Node) -> None:
+def _successor(node: Node) -> int | None:
+    """Who can take over quickly: of the voters that answer, the one that holds most."""
     core = node.driver.replica.core
-    active = {
+    matches = {
         peer: progress.match_index
         for peer, progress in core.progress.items()
         if peer in core.configuration.voters and _answers(node, peer, progress)
     }
-    if not active:
+    return max(matches, key=lambda peer: matches[peer], default=None)
+
+
+async def _hand_over(node: Node) -> None:
+    core = node.driver.replica.core
+    if not core.is_leader:
         return
-    target = max(active, key=lambda peer: active[peer])
+    over = trio.Event()
 
     def transfer(now: int) -> None:
-        if core.is_leader:
+        target = _successor(node)  # now: the members may have changed in this very turn
+        if target is None:
+            over.set()
+        else:
             core.transfer_leadership(target, now)
-
-    over = trio.Event()
 
     def look(happened: Happened) -> None:
         if not core.is_leader:

@@ -1,9 +1,14 @@
 """Whole clusters of the real driver, sessions and links, in virtual time and under faults."""
 
-import pytest
+from collections.abc import Awaitable, Callable
 
-from tests.sim.virtual_cluster import run_cluster
+import pytest
+import trio
+
+from node.raft.configuration import Demote
+from tests.sim.virtual_cluster import Cluster, Settings, run_cluster
 from tests.sim.virtual_faults import Hostile
+from tests.sim.virtual_hosts import Host, Pace
 
 SEEDS = range(1, 21)
 
@@ -20,3 +25,50 @@ def test_same_seed_is_the_same_run() -> None:
     first, again, other = (each.world.lines for each in runs)
     assert first == again
     assert first != other
+
+
+CALM = Settings(
+    nodes=3,
+    clients=2,
+    heartbeat_ms=50,
+    latency=0.0005,
+    pace=Pace(0.0001, 0.002, 0.01, 0, 0),
+    snapshot_entries=1000,
+    chunk_bytes=1000,
+)
+
+
+class Staged(Cluster):
+    """One in which nothing but this happens, once it has a leader."""
+
+    def __init__(self, scene: Callable[["Staged", Host], Awaitable[None]], seed: int = 1) -> None:
+        super().__init__(seed, CALM)
+        self._scene = scene
+
+    async def meanwhile(self, nursery: trio.Nursery) -> None:
+        await trio.sleep(1)
+        leader = self.world.leader
+        assert leader is not None
+        await self._scene(self, leader)
+
+    def others(self, host: Host) -> list[Host]:
+        return [other for other in self.world.hosts.values() if other is not host]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_leader_that_stops_while_its_followers_lose_their_votes_stops_cleanly(seed: int) -> None:
+    """Whom it hands over to is chosen when it hands over, not some time before."""
+
+    async def scene(cluster: Staged, leader: Host) -> None:
+        changes = [Demote(other.id) for other in cluster.others(leader)]
+        assert leader.node is not None
+
+        def demote(now: int) -> None:
+            leader.core.change_membership(changes, now)
+
+        leader.node.driver.submit([demote])
+        leader.told_to_stop.set()
+        await leader.over.wait()
+        leader.start()
+
+    run_cluster(Staged(scene, seed))
