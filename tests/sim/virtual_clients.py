@@ -45,8 +45,12 @@ BURST_SECONDS_MAX = 13.0
 class ClientLink:
     """An open connection to a node, from outside of the cluster."""
 
-    def __init__(self, world: World, node_id: int, role: Role, nonce: bytes) -> None:
+    def __init__(
+        self, world: World, node_id: int, role: Role, nonce: bytes, origin: int = CLIENT
+    ) -> None:
+        """`origin`: the machine that it comes from, for the network."""
         self.node_id = node_id
+        self._origin = origin
         self.unanswered: set[int] = set()
         spec = world.spec
         nodes = {node.id: (node.host, node.port) for node in spec.nodes}
@@ -60,7 +64,7 @@ class ClientLink:
         """Raises UnreachableError."""
         try:
             with trio.fail_at(until):
-                self._stream = await self._world.network.connect(CLIENT, self.node_id)
+                self._stream = await self._world.network.connect(self._origin, self.node_id)
         except (OSError, trio.TooSlowError) as error:
             raise UnreachableError("refused", f"n{self.node_id}: {error}") from error
         try:

@@ -7,23 +7,33 @@ does; one whose machine is gone says nothing, until that machine runs again.
 
 import errno
 import random
+import socket
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import trio
 
+from node.transport.silence import (
+    KEEPALIVE_IDLE_SECONDS,
+    KEEPALIVE_INTERVAL_SECONDS,
+    KEEPALIVE_PROBES,
+)
+
 CAPACITY_BYTES = 128 * 1024
 """What the kernels of both sides hold of one direction."""
 RESEND_SECONDS = 0.2
 """Until a kernel sends for the second time what was not acknowledged; then twice as long."""
+KEEPALIVE_SECONDS = KEEPALIVE_IDLE_SECONDS + KEEPALIVE_PROBES * KEEPALIVE_INTERVAL_SECONDS
+USER_TIMEOUT = getattr(socket, "TCP_USER_TIMEOUT", -1)
 NEVER = float("inf")
 
 
 class Way:
     """One direction of a connection."""
 
-    def __init__(self, network: "Network", src: int, dst: int) -> None:
+    def __init__(self, network: "Network", connection: "Connection", src: int, dst: int) -> None:
+        self._connection = connection
         self.src = src
         self.dst = dst
         self._network = network
@@ -35,8 +45,8 @@ class Way:
         self.refused_at = NEVER
         """From then on the other side refuses what comes."""
         self.is_broken = False
-        self.is_lost = False
-        """Nothing arrives any more, and nobody says so."""
+        self.lost_since = NEVER
+        """From then on nothing arrives any more, and nobody says so."""
         self.changed = trio.Event()
 
     @property
@@ -48,13 +58,28 @@ class Way:
         self.changed.set()
         self.changed = trio.Event()
 
+    @property
+    def silent_since(self) -> float:
+        """When things ceased to arrive; NEVER: they do."""
+        return min(self.lost_since, self._network.cut_since(self.src, self.dst))
+
+    @property
+    def unacknowledged_since(self) -> float:
+        """About when the oldest of what is under way, and does not arrive, was sent."""
+        if not self._under_way or self.silent_since == NEVER:
+            return NEVER
+        return max(self._under_way[0][0], self.silent_since)
+
     def put(self, data: bytes) -> None:
         now = trio.current_time()
         arrival = max(self._last_arrival, now + self._network.latency(self.src, self.dst))
         self._last_arrival = arrival
         self._under_way.append((arrival, data))
         self._bytes += len(data)
-        self.tell()
+        if self.silent_since < NEVER:
+            self._connection.tell()  # its other way may wait for a sign of life
+        else:
+            self.tell()
 
     def end(self) -> None:
         if not self._sent_end:
@@ -87,7 +112,7 @@ class Way:
 
     @property
     def next_arrival(self) -> float:
-        if not self._under_way or self.is_lost or self._network.is_cut(self.src, self.dst):
+        if not self._under_way or self.silent_since < NEVER:
             return NEVER
         return self._under_way[0][0]
 
@@ -133,6 +158,21 @@ class VirtualStream(trio.abc.HalfCloseableStream):
         self._is_closed = False
         self._has_ended = False
         self._busy: set[str] = set()
+        self._options: dict[int, int] = {}
+
+    def setsockopt(self, level: int, option: int, value: int) -> None:
+        self._options[option] = value
+
+    @property
+    def _gives_up_at(self) -> float:
+        """When its kernel takes the other side for gone."""
+        at, options = NEVER, self._options
+        ways = (self._incoming, self._outgoing)
+        if options.get(socket.SO_KEEPALIVE):
+            at = min(way.silent_since for way in ways) + KEEPALIVE_SECONDS
+        if USER_TIMEOUT in options:
+            at = min(at, self._outgoing.unacknowledged_since + options[USER_TIMEOUT] / 1000)
+        return at
 
     @contextmanager
     def _alone(self, what: str) -> Iterator[None]:
@@ -183,11 +223,14 @@ class VirtualStream(trio.abc.HalfCloseableStream):
             way = self._incoming
             while True:
                 self._check(way)
-                arrival = way.next_arrival
+                arrival, end = way.next_arrival, self._gives_up_at
                 if arrival <= trio.current_time():
                     return way.take(max_bytes or 1 << 16)
+                if end <= trio.current_time():
+                    self._connection.reset()
+                    continue
                 changed = way.changed
-                with trio.move_on_at(arrival):
+                with trio.move_on_at(min(arrival, end)):
                     await changed.wait()
 
     async def send_eof(self) -> None:
@@ -211,7 +254,9 @@ class VirtualStream(trio.abc.HalfCloseableStream):
     def vanish(self) -> None:
         """The machine that it is on is gone."""
         self._is_closed = True
-        self._incoming.is_lost = self._outgoing.is_lost = True
+        for way in (self._incoming, self._outgoing):
+            way.lost_since = min(way.lost_since, trio.current_time())
+            way.tell()
 
     async def aclose(self) -> None:
         self.close_nowait()
@@ -222,7 +267,10 @@ class Connection:
     """Two ends and the ways between them."""
 
     def __init__(self, network: "Network", dialling: int, accepting: int) -> None:
-        self.ways = (Way(network, dialling, accepting), Way(network, accepting, dialling))
+        self.ways = (
+            Way(network, self, dialling, accepting),
+            Way(network, self, accepting, dialling),
+        )
         self.dialling = VirtualStream(self, self.ways[1], self.ways[0])
         self.accepting = VirtualStream(self, self.ways[0], self.ways[1])
         self._network = network
@@ -239,6 +287,11 @@ class Connection:
         """It breaks, for both sides."""
         for way in self.ways:
             way.is_broken = True
+        self.tell()
+
+    def tell(self) -> None:
+        """Whoever waits looks again."""
+        for way in self.ways:
             way.tell()
 
     def closed(self, end: VirtualStream) -> None:
@@ -295,13 +348,15 @@ class Network:
         self._changed = trio.Event()
 
     # -- faults ------------------------------------------------------------------------------------
-    def is_cut(self, src: int, dst: int) -> bool:
-        return (src, dst) in self._cuts
+    def cut_since(self, src: int, dst: int) -> float:
+        return self._cuts.get((src, dst), NEVER)
 
     def cut(self, pairs: list[Pair]) -> None:
         """Nothing passes from each first to each second, until `heal`."""
         for pair in pairs:
             self._cuts.setdefault(pair, trio.current_time())
+        for connection in self.connections:
+            connection.tell()
 
     def heal(self, pairs: list[Pair] | None = None) -> None:
         """All cuts, or these, are over."""
@@ -326,7 +381,10 @@ class Network:
         """It is there again, and knows of no connection."""
         self._dark.discard(node_id)
         for connection in list(self.connections):
-            if any(way.is_lost for way in connection.ways) and node_id in connection.node_ids:
+            if (
+                any(way.lost_since < NEVER for way in connection.ways)
+                and node_id in connection.node_ids
+            ):
                 connection.reset()
                 del self.connections[connection]
         self._tell()
@@ -346,7 +404,7 @@ class Network:
         """Raises OSError where nobody listens."""
         self.dials += 1
         await trio.sleep(self.latency(src, dst))
-        while self.is_cut(src, dst) or self.is_cut(dst, src) or dst in self._dark:
+        while self._cuts.keys() & {(src, dst), (dst, src)} or dst in self._dark:
             await self._changed.wait()
         listener = self.listeners.get(dst)
         if listener is None:

@@ -251,13 +251,13 @@ class ObservedDriver(Driver):
         self._turns += 1
         host.counts["turns at most"] = max(host.counts["turns at most"], self._turns)
         assert self._turns < TURNS_MAX, f"n{host.id} turns, and nothing comes of it"
-        assert not self.replica._outbox._replies, f"n{host.id} keeps answers back"
         host.counts["turns"] += 1
         deadline = self.replica.next_deadline
         since, self._waits_since = self._waits_since, None
-        if self._is_stopping:
-            pass  # it waited for its disk
-        elif since is not None:
+        if self._is_stopping:  # it waited for its disk
+            return super()._take_in(now)
+        assert not self.replica._outbox._replies, f"n{host.id} keeps answers back"
+        if since is not None:
             host.check_promptness("what came in", trio.current_time() - since)
         elif deadline > now:
             host.counts["turns for something else"] += 1
