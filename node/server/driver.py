@@ -171,6 +171,9 @@ class Driver:
                 await self._sleep(disk)
             await self._finish_saving(disk)
         self._take_in(now_us())  # what came with the order to stop gets an answer too
+        while self._work:  # and what was put off in this turn
+            put_off, self._work = self._work, []
+            self._refuse(put_off)
         replica.stop()
         self._send_replies()
 

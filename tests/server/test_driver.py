@@ -299,6 +299,21 @@ def test_order_to_stop_ends_a_node_with_a_full_disk_cleanly() -> None:
     run(scenario)
 
 
+def test_request_that_was_put_off_gets_an_answer_from_a_node_that_stops() -> None:
+    """As a connection does with requests that come late in a long turn."""
+
+    async def scenario(bench: Bench) -> None:
+        await bench.until_leader()
+        bench.driver.submit([lambda now: bench.driver.submit([bench.work(1)])])
+        bench.driver.stop()
+        with trio.fail_after(5):
+            reply = await bench.caller.reply(1)
+        assert isinstance(reply, Failure)
+        assert (reply.code, reply.outcome) == ("busy", "none")
+
+    run(scenario)
+
+
 def test_order_to_stop_waits_for_the_write_under_way() -> None:
     async def scenario(bench: Bench) -> None:
         await bench.until_leader()

@@ -40,6 +40,8 @@ CLIENT = 0
 """Whoever is no node."""
 BURST_SECONDS_MAX = 13.0
 """A connection that asks nothing more ends by then, whatever happens."""
+END_SECONDS_MAX = 4.0
+"""After its last answer: a network that is silent may hold back its end."""
 
 
 class ClientLink:
@@ -302,6 +304,8 @@ class VirtualClient:
             while True:
                 message = await link.next_message(until)
                 self._answered(asked, message, node_id)
+                if not asked:
+                    until = trio.current_time() + END_SECONDS_MAX
         except UnreachableError as error:
             end = error
         finally:
@@ -313,6 +317,7 @@ class VirtualClient:
         is_cut_off = "broke" in str(end) or not world.hosts[node_id].is_running
         world.counts["burst broke" if is_cut_off else "burst"] += 1
         assert is_cut_off or not left, f"n{node_id} left {len(left)} unanswered: {end}"
+        assert end.code != "silent", f"n{node_id} does not end it"
 
     def _one_of_many(
         self, link: ClientLink, sequences: Sequences, asked: dict[int, Operation]

@@ -249,7 +249,7 @@ class World:
     def jumped_since(self, late: float) -> float:
         """How much of the last `late` seconds passed by jumps."""
         since = trio.current_time() - late
-        return sum(seconds for at, seconds in self._jumps if at >= since)
+        return sum(seconds for at, seconds in self._jumps if at > since)
 
     def note(self, text: str) -> None:
         self.lines.append(f"{trio.current_time():.6f} {text}")

@@ -20,8 +20,8 @@ from node.transport.silence import (
     KEEPALIVE_PROBES,
 )
 
-CAPACITY_BYTES = 128 * 1024
-"""What the kernels of both sides hold of one direction."""
+CAPACITY_BYTES = 4 * 1024
+"""What the kernels of both sides hold of one direction: little, so that writers have to wait."""
 RESEND_SECONDS = 0.2
 """Until a kernel sends for the second time what was not acknowledged; then twice as long."""
 KEEPALIVE_SECONDS = KEEPALIVE_IDLE_SECONDS + KEEPALIVE_PROBES * KEEPALIVE_INTERVAL_SECONDS
