@@ -21,7 +21,7 @@ from node.raft.messages import Message
 from node.raft.ready import Prompt, Ready
 from node.raft.snapshot import SnapshotId
 from node.replica import Replica
-from node.replica.snapshotting import Job
+from node.replica.snapshotting import Job, dismantle
 from node.replica.state import State
 from node.server import run
 from node.server.disk import Outcome
@@ -114,7 +114,9 @@ class VirtualSnapshotter:
         self._host = here()
         self._wake = wake
         self._results: deque[tuple[Job, Result, float]] = deque()
-        self._send, self._receive = trio.open_memory_channel[Job | frozenset[SnapshotId]](1000)
+        self._send, self._receive = trio.open_memory_channel[Job | frozenset[SnapshotId] | State](
+            1000
+        )
 
     def __enter__(self) -> Self:
         self._host.nursery.start_soon(self._run)
@@ -129,6 +131,9 @@ class VirtualSnapshotter:
     def keep(self, snapshots: frozenset[SnapshotId]) -> None:
         self._send.send_nowait(snapshots)
 
+    def dismantle(self, state: State) -> None:
+        self._send.send_nowait(state)
+
     def take_result(self) -> tuple[Job, Result] | None:
         if not self._results:
             return None
@@ -142,6 +147,9 @@ class VirtualSnapshotter:
             await trio.sleep(host.random.uniform(0, host.pace.snapshot_seconds_max))
             if isinstance(work, frozenset):
                 store.keep(work)
+                continue
+            if isinstance(work, State):
+                dismantle(work, lambda parts: parts)
                 continue
             try:
                 if host.disk.faults.is_full:
