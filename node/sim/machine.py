@@ -51,6 +51,9 @@ class ObservedMachine:
         self._machine.restore(parts, index)
         self._restored(index, self.digest())
 
+    def dismantle(self) -> Iterator[None]:
+        return self._machine.dismantle()
+
     def digest(self) -> bytes:
         """Of the whole state, the same on every node that has the same."""
         tally = blake2b(digest_size=DIGEST_BYTES)

@@ -5,8 +5,9 @@ apply, save, and after the save what had to wait for it. Between two turns nothi
 """
 
 import random
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from node.raft.errors import RemoteProtocolError
 from node.raft.events import Event, LeaderElected, LogTruncated, SnapshotDamaged
@@ -14,7 +15,7 @@ from node.raft.messages import Message
 from node.raft.ready import Chunk, Envelope, Ready
 from node.raft.snapshot import Snapshot
 from node.replica import Replica
-from node.replica.snapshotting import Job, LoadSnapshot
+from node.replica.snapshotting import Job, LoadSnapshot, dismantle
 from node.replica.state import State
 from node.sim.clock import Clock
 from node.sim.disk import SimDisk
@@ -23,6 +24,8 @@ from node.storage.base import DiskFullError, StorageError
 from node.verify.observation import Member, Observers, Violation
 from node.wire.codec import encode
 from node.wire.messages import WireMessage
+
+T = TypeVar("T")
 
 DISK_FULL_RETRY_US = 200_000
 STALL_TIMEOUTS = 4
@@ -297,7 +300,7 @@ class Process:
         try:
             if self._disk.faults.is_full:
                 raise DiskFullError("no space is left")
-            result = job.run(self._disk.snapshots, lambda parts: parts)
+            result = job.run(self._disk.snapshots, _at_once)
         except StorageError as error:
             if isinstance(job, LoadSnapshot):
                 self.replica.snapshot_refused(job.snapshot)
@@ -313,8 +316,10 @@ class Process:
         if isinstance(result, Snapshot):
             counts = self.replica.snapshot_written(result)
             self._may_prune = self._may_prune or not counts
-        elif not self.replica.snapshot_loaded(result):
-            self._may_prune = True
+        else:
+            if not self.replica.snapshot_loaded(result):
+                self._may_prune = True
+            dismantle(result, _at_once)  # what nobody uses any more, which has to be true
         self._commit_index = self.replica.core.commit_index
 
     def _send_chunks(self, chunks: Sequence[Chunk]) -> None:
@@ -381,3 +386,7 @@ class Process:
             self.turn()
         else:
             self._set_timer()
+
+
+def _at_once(parts: Iterator[T]) -> Iterator[T]:
+    return parts
