@@ -18,6 +18,8 @@ from node.sim.streams import stream
 MS = 1000
 SECOND = 1_000_000
 
+DEAF_LEADER = actions.Partition(one_way=("not:leader:leader",))
+
 Draw = Callable[[random.Random, Options], tuple[Action, int | None]]
 """An action, and for how long, in microseconds."""
 
@@ -37,8 +39,13 @@ def plan(seed: int) -> Scenario:
         action, lasts_us = kind(rng, options)
         if kind is _wipe:  # its vote is gone for good, and with a second one often the quorum
             often = [each for each in often if each is not _wipe]
+        if kind is _transfer and rng.random() < 0.3:
+            # Who is elected in this way is elected in spite of a leader that is heard.
+            deaf_us = min(_lasting(rng, options), end - at)
+            steps.append(Step(At(at), DEAF_LEADER, "", deaf_us))
+            at += rng.randrange(options.election_timeout_ms * MS // 4)
         if lasts_us is not None:
-            lasts_us = min(lasts_us, end - at)
+            lasts_us = min(lasts_us, max(end - at, 0))
         steps.append(Step(At(at), action, "", lasts_us))
         at += pace * _gap(rng, options)
     return Scenario(

@@ -54,36 +54,3 @@ def quorum_off_by_one() -> None:
 def single_node_never_elected() -> None:
     """Votes are counted when an answer arrives, and a cluster of one gets none."""
     rewrite(election.count_own_vote, "_count_votes(core, core.role, now)", "pass")
-
-
-@mutant("the thesis, 4.2.3, left out", "linearizable_reads_are_fresh", shows_in=needs.leases)
-def no_stickiness() -> None:
-    """Who hears a leader votes for another one all the same, while that leader counts on it for its
-    lease.
-    """
-    rewrite(RaftCore.promised_leader, "self.hears_leader(now)", "False")
-    rewrite(election.handle_pre_vote, "not core.hears_leader(now)", "True")
-
-
-@mutant("tikv #964", "linearizable_reads_are_fresh", shows_in=needs.leases)
-def no_stickiness_after_a_restart() -> None:
-    """Who restarts has forgotten the leader that it heard, and helps to elect another one at once,
-    while that leader counts on it for its lease.
-    """
-    rewrite(
-        RaftCore.__init__,
-        "now + config.election_timeout_us if initial.current_term else now",
-        "now",
-    )
-
-
-@mutant(
-    "raftctl itself, before its first release",
-    "linearizable_reads_are_fresh",
-    shows_in=needs.leases,
-)
-def promise_ends_with_the_term() -> None:
-    """Who hears a leader and learns of a later term from some other message votes in that one,
-    while that leader counts on it for its lease.
-    """
-    rewrite(election._may_vote, "not core.promised_leader(now)", "True")

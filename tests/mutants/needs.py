@@ -21,6 +21,10 @@ def transfers(scenario: Scenario) -> bool:
     return any(isinstance(step.action, actions.Transfer) for step in scenario.steps)
 
 
+def leases_and_transfers(scenario: Scenario) -> bool:
+    return leases(scenario) and transfers(scenario)
+
+
 def changes(scenario: Scenario) -> bool:
     """Of the members."""
     return any(isinstance(step.action, CHANGES) for step in scenario.steps)

@@ -43,17 +43,7 @@ def stale_lease_read() -> None:
     rewrite(leases.lease_index, " or now >= confirmed_at + lasts_us", "")
 
 
-@mutant("etcd, lease reads and MoveLeader", *FRESH, shows_in=needs.leases)
+@mutant("etcd, lease reads and MoveLeader", *FRESH, shows_in=needs.leases_and_transfers)
 def lease_survives_transfer() -> None:
     """A leader that told another node to campaign goes on under its lease."""
     rewrite(transfer.maybe_hand_over, "leader.may_lease = False", "pass")
-
-
-@mutant("sofa-jraft #26", *FRESH, shows_in=needs.leases)
-def lease_not_checked_again() -> None:
-    """What was read under a lease is handed out though the lease has ended meanwhile."""
-    rewrite(
-        Queries.hand_out,
-        "if is_same_term and self._core.lease_index(now) is not None:",
-        "if is_same_term or query:",
-    )
