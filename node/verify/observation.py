@@ -14,8 +14,12 @@ from node.raft.log import EntryId
 from node.raft.ready import HardState
 
 
-class Violation(Exception):
-    """A rule is broken: by which node, None for the cluster as a whole, and how."""
+class Violation(BaseException):
+    """A rule is broken: by which node, None for the cluster as a whole, and how.
+
+    No Exception, since some rules look on while the machine works, and whatever exception comes out
+    of a machine is the command's result to a node, or makes a snapshot count as damaged.
+    """
 
     def __init__(self, invariant: str, node_id: int | None, text: str) -> None:
         who = "" if node_id is None else f"n{node_id}: "
