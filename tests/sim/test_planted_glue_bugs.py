@@ -27,11 +27,6 @@ def promises_at_once(self: Driver, ready: Any, disk: Any) -> None:
 real_begin = Driver._begin
 
 
-async def sleeps_over_what_came(self: Driver) -> None:
-    self._wake = trio.Event()
-    await self._wake.wait()
-
-
 def wakes_nobody(self: Driver) -> None:
     """The disk, or the snapshots, are done."""
 
@@ -84,13 +79,6 @@ def tells_some_of_it(
 real_tell: Callable[..., Any] = Watches._send
 
 
-async def drops_what_came_meanwhile(self: Channel) -> None:
-    data = b"".join(self._buffer)
-    await self._stream.send_all(data)
-    self._buffer.clear()
-    self._buffered_bytes -= len(data)
-
-
 async def leaves_it_open(self: PeerLink, channel: Channel) -> None:
     self._channel = channel
     async with trio.open_nursery() as nursery:
@@ -103,7 +91,6 @@ async def leaves_it_open(self: PeerLink, channel: Channel) -> None:
     ("where", "name", "bug", "words"),
     [
         (Driver, "_begin", promises_at_once, "persist_before_reply"),
-        (Driver, "_next_wake", sleeps_over_what_came, "leaves what came in"),
         (Driver, "_wake_up", wakes_nobody, "leaves a"),
         (Driver, "deliver", delivers_without_a_word, "leaves"),
         (Driver, "_sleep", never_sleeps, "nothing comes of it"),
@@ -112,7 +99,6 @@ async def leaves_it_open(self: PeerLink, channel: Channel) -> None:
         (Session, "_read", reads_what_it_has, "linearizable_reads_are_fresh"),
         (Session, "_until_open", waits_for_one_less, "does not end it"),
         (Watches, "_send", tells_some_of_it, ""),
-        (Channel, "flush", drops_what_came_meanwhile, ""),
         (PeerLink, "_use", leaves_it_open, ""),
     ],
 )
