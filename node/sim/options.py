@@ -115,6 +115,8 @@ def draw(seed: int) -> Options:
     is_lossy = rng.random() < 0.5
     lease_reads = rng.random() < 0.4
     disk_ms_max = rng.choice([0.5, 2.0, 10.0, 50.0])
+    if rng.random() < 0.75:  # else hardly an election is over before the next one begins
+        disk_ms_max = min(disk_ms_max, election_timeout_ms / 10)
     return Options(
         nodes=rng.choice([1, 2, 3, 3, 3, 4, 5, 5, 5, 6, 7]),
         clients=rng.randint(1, 12),

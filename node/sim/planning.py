@@ -39,11 +39,12 @@ def plan(seed: int) -> Scenario:
         action, lasts_us = kind(rng, options)
         if kind is _wipe:  # its vote is gone for good, and with a second one often the quorum
             often = [each for each in often if each is not _wipe]
-        if kind is _transfer and rng.random() < 0.3:
+        if kind is _transfer and rng.random() < 0.5:
             # Who is elected in this way is elected in spite of a leader that is heard.
-            deaf_us = min(_lasting(rng, options), end - at)
+            timeout_us = options.election_timeout_ms * MS
+            deaf_us = min(timeout_us * rng.randint(1, 3), end - at)
             steps.append(Step(At(at), DEAF_LEADER, "", deaf_us))
-            at += rng.randrange(options.election_timeout_ms * MS // 4)
+            at += rng.randrange(timeout_us // 10)
         if lasts_us is not None:
             lasts_us = min(lasts_us, max(end - at, 0))
         steps.append(Step(At(at), action, "", lasts_us))
