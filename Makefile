@@ -3,6 +3,9 @@
 
 PYTHON ?= python3
 PYTEST_ARGS ?=
+# Of `make sim-long`: which; of `make mutants`: how many processes.
+SEEDS ?= 1..2000
+JOBS ?= 2
 UV_VERSION := 0.13.9
 
 VENV := .venv
@@ -28,10 +31,10 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test lint types unit e2e docs format lock clean stale
+.PHONY: help setup demo test lint types unit e2e sim-long mutants docs format lock clean stale
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
 
 setup: $(STAMP) ## create .venv and install the pinned packages and raftctl
 	@echo "setup: $(VENV) is ready"
@@ -57,6 +60,12 @@ unit: $(STAMP) ## the tests that start no node processes
 
 e2e: $(STAMP) ## the tests with real node processes
 	@$(BIN)/python -m pytest -m e2e $(PYTEST_ARGS)
+
+sim-long: $(STAMP) ## 2,000 simulated seeds (SEEDS=1..2000): none fails, every situation is met
+	@$(BIN)/raftctl sim run --seeds $(SEEDS) --meet-all
+
+mutants: $(STAMP) ## plant known bugs one at a time: the simulator has to find each
+	@$(BIN)/python -m tests.mutants.gate --jobs $(JOBS)
 
 docs: $(DOCS_STAMP) ## the documentation, as build/site; a warning is an error
 	@echo "docs: mkdocs build --strict"

@@ -22,6 +22,7 @@ from raftctl.commands import (
     nodes,
     raft,
     repair,
+    sim,
     snapshot,
 )
 from raftctl.completion import clusters, outputs
@@ -84,7 +85,7 @@ def main_options(
         raise usage("which verb?", "raftctl --help")
 
 
-VERBS = (cluster, nodes, faults, data, raft, log, members, snapshot, repair, bench, meta)
+VERBS = (cluster, nodes, faults, data, raft, log, members, snapshot, repair, sim, bench, meta)
 for verbs in VERBS:
     verbs.add_to(app)
 

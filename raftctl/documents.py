@@ -21,6 +21,7 @@ from raftctl.memberdocs import (
     SnapshotTake,
 )
 from raftctl.repairdocs import Recover, Restore
+from raftctl.simdocs import SimBench, SimReplay, SimRun, SimShrink
 
 Proc = Literal["running", "paused", "exited", "stopped", "unreachable"]
 Role = Literal["follower", "precandidate", "candidate", "leader", "learner"]
@@ -376,7 +377,8 @@ KINDS: dict[str, type[Any]] = {
         Status, Up, UpPlan, Down, Ls, Wait, Env, Doctor, Prune, Action, Line, Faults, Injected,
         Heal, Put, Get, Del, Cas, Scan, Change, Propose, Transfer, Event, Log, Bench, Config,
         Written, Kinds, Version, Members, MemberChange, Snapshots, SnapshotTake, SnapshotInspect,
-        SnapshotAuto, LogDiff, LogVerify, Recover, Restore, Error,
+        SnapshotAuto, LogDiff, LogVerify, Recover, Restore, SimRun, SimReplay, SimShrink, SimBench,
+        Error,
     )
 }  # fmt: skip
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from node.scenario.tomllines import line_of
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.output import MODES, Output
-from raftctl.tomllines import line_of
 from raftctl.values import seconds_above_0
 
 FILE_KEYS: dict[str, tuple[type, ...]] = {

@@ -1,21 +1,18 @@
 """Values as people write them: 10s, 200ms, 5%, 64kB, n3."""
 
 import re
+from collections.abc import Callable
+from typing import TypeVar
 
+from node.scenario import quantities
+from node.scenario.errors import ScenarioError
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 
-SECONDS_MAX = 10 * 365 * 86_400.0
-"""Ten years: what is longer is a slip, and no clock counts so far."""
+T = TypeVar("T")
+
 NAME_LENGTH_MAX = 64
 
-_NUMBER = r"(?:[0-9]{1,18}(?:\.[0-9]{1,18})?|\.[0-9]{1,18})"
-_UNITS = {"d": 86_400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-_DURATION = re.compile("".join(f"(?:({_NUMBER}){unit})?" for unit in _UNITS))
-_BYTES = {
-    "": 1, "b": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3, "kib": 1024, "mib": 1024**2,
-    "gib": 1024**3,
-}  # fmt: skip
 _NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_-]{{0,{NAME_LENGTH_MAX - 1}}}")
 
 
@@ -39,24 +36,17 @@ def check_name(text: str) -> str:
     return text
 
 
+def _read(reader: Callable[[str], T], text: str) -> T:
+    """A quantity of the grammar that scenarios have too. Raises CliError (exit 2)."""
+    try:
+        return reader(text)
+    except ScenarioError as error:
+        raise usage(error.message, error.hint) from error
+
+
 def seconds(text: str) -> float:
     """`10s`, `200ms`, `5m`, `1h30m`, `1d`; a bare number is seconds. At most ten years."""
-    written = text.strip()
-    if is_bare(written):
-        value = float(written)
-    elif written and (found := _DURATION.fullmatch(written)):
-        parts = zip(found.groups(), _UNITS.values(), strict=True)
-        value = sum(float(number) * unit for number, unit in parts if number)
-    else:
-        raise usage(f"{text!r} is not a duration", "write it like 10s, 200ms or 1h30m")
-    if value > SECONDS_MAX:
-        raise usage(f"{text} is too long", "at most ten years")
-    return value
-
-
-def is_bare(text: str) -> bool:
-    """Whether it is a number without a unit."""
-    return re.fullmatch(_NUMBER, text) is not None
+    return _read(quantities.seconds, text)
 
 
 def seconds_above_0(text: str, option: str) -> float:
@@ -67,38 +57,9 @@ def seconds_above_0(text: str, option: str) -> float:
     return value
 
 
-def probability(text: str) -> float:
-    """`5%`, `.5%` or `0.05`, from 0 to 1."""
-    found = re.fullmatch(rf"({_NUMBER})(%?)", text.strip())
-    value = float(found[1]) / (100 if found[2] else 1) if found else -1
-    if not 0 <= value <= 1:
-        raise usage(f"{text!r} is not a share", "write it like 5% or 0.05")
-    return value
-
-
-def latency(text: str) -> tuple[float, float]:
-    """`100ms` or `100ms+-20ms`: the delay and its jitter, in milliseconds."""
-    delay, sign, jitter = text.partition("+-")
-    return seconds(delay) * 1000, seconds(jitter) * 1000 if sign else 0.0
-
-
-def bytes_per_second(text: str) -> int:
-    """`64kB/s`, `1.5MB/s`, `1GB`, or a number of bytes."""
-    found = re.fullmatch(rf"({_NUMBER})\s*([a-z]*)(?:/s)?", text.strip().lower())
-    if not found or found[2] not in _BYTES:
-        raise usage(f"{text!r} is not a rate", "write it like 64kB/s")
-    rate = round(float(found[1]) * _BYTES[found[2]])
-    if rate < 1:
-        raise usage(f"{text!r} lets nothing through", "that is a cut: partition --one-way n1:n2")
-    return rate
-
-
 def size_bytes(text: str) -> int:
     """`64MiB`, `1.5MB`, `4096`."""
-    found = re.fullmatch(rf"({_NUMBER})\s*([a-z]*)", text.strip().lower())
-    if not found or found[2] not in _BYTES:
-        raise usage(f"{text!r} is not a size", "write it like 64MiB")
-    return round(float(found[1]) * _BYTES[found[2]])
+    return _read(quantities.size_bytes, text)
 
 
 def size_text(size: int) -> str:

@@ -200,18 +200,18 @@ class RaftCore:
     def next_deadline(self) -> int:
         """When `tick` has something to do next, in microseconds on the clock of `now`."""
         role = self._role
-        if isinstance(role, Leader):
-            deadlines = [role.heartbeat_deadline]
-            if self.config.check_quorum:
-                deadlines.append(role.quorum_deadline)
-            if role.transfer is not None:
-                deadlines.append(role.transfer.deadline)
-            if role.reads.next_deadline is not None:
-                deadlines.append(role.reads.next_deadline)
-            return min(deadlines)
-        forwarded = reading.next_forwarded_deadline(self)
-        deadline = role.election_deadline
-        return deadline if forwarded is None else min(deadline, forwarded)
+        if not isinstance(role, Leader):
+            forwarded = reading.next_forwarded_deadline(self)
+            deadline = role.election_deadline
+            return deadline if forwarded is None else min(deadline, forwarded)
+        deadline = role.heartbeat_deadline
+        if self.config.check_quorum:
+            deadline = min(deadline, role.quorum_deadline)
+        if role.transfer is not None:
+            deadline = min(deadline, role.transfer.deadline)
+        if role.reads.next_deadline is not None:
+            deadline = min(deadline, role.reads.next_deadline)
+        return deadline
 
     # -- what comes in -----------------------------------------------------------------------------
     def step(self, message: Message, now: int) -> None:
@@ -381,14 +381,17 @@ class RaftCore:
         if isinstance(self._role, Leader):
             reading.start_round(self._role)
             replication.send_appends(self, self._role)
-        hard_state = HardState(self.term, self.voted_for)
-        unsaved = self.log.take_unsaved()
         committed_last = min(
             self.commit_index, self.log.stable_index, self._handed_out_index + APPLY_ENTRIES_MAX
         )
+        hard_state = HardState(self.term, self.voted_for)
+        is_same_state = hard_state == self._saved_hard_state
+        if is_same_state and committed_last <= self._handed_out_index and not self._has_effects:
+            return None
+        unsaved = self.log.take_unsaved()
         batch = Ready(
             seq=self._seq + 1,
-            hard_state=None if hard_state == self._saved_hard_state else hard_state,
+            hard_state=None if is_same_state else hard_state,
             snapshot=self._unsaved_snapshot,
             base=unsaved.base,
             truncate_from=unsaved.truncate_from,
@@ -404,15 +407,26 @@ class RaftCore:
             reads=self._reads,
             events=self._events,
         )
-        has_messages = batch.messages or batch.chunks or batch.messages_after_sync
-        if not (batch.must_sync or has_messages or batch.committed or batch.reads or batch.events):
-            return None
         self._seq = batch.seq
         self._writing = batch
         self._handed_out_index += len(batch.committed)
         self._unsaved_snapshot, self._received = None, []
         self._messages, self._chunks, self._reads, self._events = [], [], [], []
         return batch
+
+    @property
+    def _has_effects(self) -> bool:
+        """Whether anything came together since the last Ready, beside its state and commits."""
+        return bool(
+            self._messages
+            or self._promises
+            or self.log.has_unsaved
+            or self._events
+            or self._reads
+            or self._chunks
+            or self._received
+            or self._unsaved_snapshot is not None
+        )
 
     def take_prompt(self) -> Prompt:
         """What may leave while a Ready is under way, heartbeats first of all.

@@ -234,6 +234,15 @@ class RaftLog:
         self.saved_index = 0
         self.stable_index = 0
 
+    @property
+    def has_unsaved(self) -> bool:
+        """Whether the disk lacks anything that was not handed out yet."""
+        return (
+            len(self._entries) > max(self.saved_index - self._base_index, 0)
+            or self._truncate_from is not None
+            or not self._is_base_saved
+        )
+
     def take_unsaved(self) -> UnsavedBatch:
         """Hand out what the disk lacks. One batch at a time: `write_done` comes before the next."""
         first = max(self.saved_index, self._base_index) + 1

@@ -34,6 +34,9 @@ class Promises:
         self._newest[key] = len(self._envelopes)
         self._envelopes.append(Envelope(to, message))
 
+    def __bool__(self) -> bool:
+        return bool(self._envelopes)
+
     def take(self) -> list[Envelope]:
         """Remove and return all of them."""
         envelopes, self._envelopes = self._envelopes, []

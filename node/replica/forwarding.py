@@ -43,8 +43,9 @@ class Forwarded:
 
     @property
     def next_deadline(self) -> int | None:
-        first = next(iter(self._waiting.values()), None)
-        return None if first is None else first.deadline
+        if not self._waiting:
+            return None
+        return next(iter(self._waiting.values())).deadline
 
     def forward(self, ticket: Ticket, header: Header, command: bytes, now: int) -> None:
         """Its reply is Applied or a Failure."""
@@ -82,8 +83,7 @@ class Forwarded:
 
     def look(self) -> None:
         """Whoever leads a later term may not have what an earlier leader was given."""
-        waiting = next(iter(self._waiting.values()), None)
-        if waiting is not None and waiting.term != self._core.term:
+        if self._waiting and next(iter(self._waiting.values())).term != self._core.term:
             self.fail_all("leadership_lost", "the leader that was asked leads no longer")
 
     def expire(self, now: int) -> None:

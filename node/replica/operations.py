@@ -55,8 +55,10 @@ class Operations:
 
     @property
     def next_deadline(self) -> int | None:
-        waiting = [each.deadline for each in (self._transfer, self._change) if each is not None]
-        return min(waiting, default=None)
+        transfer, change = self._transfer, self._change
+        if transfer is None:
+            return None if change is None else change.deadline
+        return transfer.deadline if change is None else min(transfer.deadline, change.deadline)
 
     # -- asked for ---------------------------------------------------------------------------------
     def transfer(self, ticket: Ticket, target: int, now: int) -> None:

@@ -78,6 +78,7 @@ class Replica:
         self.snapshots = Snapshotting(self.core, self._outbox, policy)
         self._proposals = Proposals()
         self._queries = Queries(self.core, state, self._outbox)
+        self._timed = (self._queries, self._operations, self._forwarded)
         self._saved_snapshot = state.snapshot
 
     @property
@@ -93,13 +94,10 @@ class Replica:
     def next_deadline(self) -> int:
         """When `tick` has something to do next, in microseconds."""
         deadline = self.core.next_deadline
-        for other in (
-            self._queries.next_deadline,
-            self._operations.next_deadline,
-            self._forwarded.next_deadline,
-        ):
-            if other is not None:
-                deadline = min(deadline, other)
+        for part in self._timed:
+            other = part.next_deadline
+            if other is not None and other < deadline:
+                deadline = other
         return deadline
 
     # -- what comes in -----------------------------------------------------------------------------
@@ -146,14 +144,17 @@ class Replica:
             self._outbox.fail(ticket, "busy", "too many requests wait on this node")
         return self.is_overloaded
 
-    def _accepts_writes(self, ticket: Ticket) -> bool:
+    def _is_wiped(self, ticket: Ticket) -> bool:
         if not self.core.voting:
             self._outbox.fail(ticket, "wiped", "this node lost its disk and only follows")
-        elif self.is_disk_full:
+        return not self.core.voting
+
+    def _accepts_writes(self, ticket: Ticket) -> bool:
+        if self._is_wiped(ticket):
+            return False
+        if self.is_disk_full:
             self._outbox.fail(ticket, "disk_full", "no space is left on this node's disk")
-        else:
-            return True
-        return False
+        return not self.is_disk_full
 
     def read(self, ticket: Ticket, query: bytes, mode: ReadMode, here: bool, now: int) -> None:
         """Query the machine. Its reply is Answer or a Failure.
@@ -162,12 +163,8 @@ class Replica:
         through which a follower may answer too, if asked to (`here`). `lease`: a leader that a
         majority has answered lately need not ask it again; else as linearizable.
         """
-        if self._is_overloaded(ticket):
-            return
-        if not self.core.voting:
-            self._outbox.fail(ticket, "wiped", "this node lost its disk and only follows")
-            return
-        self._queries.read(ticket, query, mode, here, now)
+        if not (self._is_overloaded(ticket) or self._is_wiped(ticket)):
+            self._queries.read(ticket, query, mode, here, now)
 
     def transfer(self, ticket: Ticket, target: int, now: int) -> None:
         """Hand leadership over; `target` 0 takes the voter that holds most of the log, of several

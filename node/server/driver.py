@@ -159,6 +159,7 @@ class Driver:
                 if self._writing is None and (ready := replica.ready()) is not None:
                     self._begin(ready, disk)
                     if self._writing is None:  # nothing for the disk
+                        self._send_replies()  # there may be much to apply before it sleeps
                         await trio.lowlevel.checkpoint()
                         continue
                 if self._writing is not None:
@@ -170,6 +171,9 @@ class Driver:
                 await self._sleep(disk)
             await self._finish_saving(disk)
         self._take_in(now_us())  # what came with the order to stop gets an answer too
+        while self._work:  # and what was put off in this turn
+            put_off, self._work = self._work, []
+            self._refuse(put_off)
         replica.stop()
         self._send_replies()
 

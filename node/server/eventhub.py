@@ -9,10 +9,10 @@ from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any
 
-from node.raft import events
 from node.raft.events import Event
-from node.server.journal import Level, describe_configuration, log, node_name
+from node.server.journal import log
 from node.wire.messages import Happened
+from node.wire.words import Level, told
 
 HISTORY_MAX = 4096
 TEXT_MAX = 1024
@@ -78,48 +78,9 @@ class EventHub:
 
     def publish_raft(self, event: Event) -> None:
         """Record what the core reports, in the words of operators."""
-        match event:
-            case events.RoleChanged(term, role, why):
-                kinds = {"precandidate": "prevote", "candidate": "election", "follower": "stepdown"}
-                if role != "leader":  # LeaderElected says it better
-                    self.publish(kinds[role], term, why=why)
-            case events.LeaderElected(term, votes, took_us):
-                names = ",".join(node_name(vote) for vote in votes)
-                self.publish("leader", term, votes=names, took_ms=round(took_us / 1000, 1))
-            case events.LeaderChanged(term, None):
-                self.publish("leaderless", term)
-            case events.LeaderChanged(term, leader_id):
-                self.publish("follow", term, leader=node_name(leader_id))
-            case events.VoteCast(term, candidate_id):
-                self.publish("vote", term, candidate=node_name(candidate_id))
-            case events.LogTruncated(term, first, last):
-                self.publish("truncate", term, first=first, last=last)
-            case events.PeerLogReverted(term, peer_id, acknowledged, conflict):
-                name = node_name(peer_id)
-                self.publish(
-                    "reverted", term, "error", peer=name, acknowledged=acknowledged, holds=conflict
-                )
-            case events.ConfigurationChanged(term, index, configuration):
-                text = describe_configuration(configuration)
-                self.publish("member", term, index=index, members=text)
-            case events.SnapshotSending(term, peer_id, index, size):
-                name = node_name(peer_id)
-                self.publish("snapshot", term, state="sending", to=name, index=index, bytes=size)
-            case events.SnapshotSent(term, peer_id, index, sent_bytes):
-                name = node_name(peer_id)
-                self.publish(
-                    "snapshot", term, state="sent", to=name, index=index, sent_bytes=sent_bytes
-                )
-            case events.SnapshotDamaged(term, peer_id, index):
-                name = node_name(peer_id)
-                self.publish("snapshot", term, "warn", state="damaged", to=name, index=index)
-            case events.SnapshotInstalled(term, index):
-                self.publish("snapshot", term, state="installed", index=index)
-            case events.TransferStarted(term, target_id):
-                self.publish("transfer", term, to=node_name(target_id), state="started")
-            case events.TransferEnded(term, target_id, ok):
-                state = "done" if ok else "given up"
-                self.publish("transfer", term, to=node_name(target_id), state=state)
+        words = told(event)
+        if words is not None:
+            self.publish(words.kind, words.term, words.level, **words.data)
 
 
 def _cut(value: object) -> object:

@@ -6,17 +6,14 @@
 import sys
 import time
 from collections import Counter
-from typing import Literal
 
 import trio
 
-from node.raft.configuration import Configuration
+from node.wire.words import Level
 
 FOLD_SECONDS = 10.0
 FOLD_LINES_MAX = 5
 """Of one code in that time."""
-
-Level = Literal["info", "warn", "error"]
 
 
 def log(level: Level, text: str, **fields: object) -> None:
@@ -30,24 +27,6 @@ def log(level: Level, text: str, **fields: object) -> None:
         sys.stderr.flush()
     except OSError:
         return
-
-
-def node_name(node_id: int | None) -> str:
-    return "-" if node_id is None else f"n{node_id}"
-
-
-def describe_configuration(configuration: Configuration) -> str:
-    """voters n1,n2 learners n3, and during a change of voters who is being left."""
-    parts = [f"voters {_names(configuration.voters)}"]
-    if configuration.learners:
-        parts.append(f"learners {_names(configuration.learners)}")
-    if configuration.outgoing:
-        parts.append(f"instead of {_names(configuration.outgoing)}")
-    return " ".join(parts)
-
-
-def _names(members: frozenset[int]) -> str:
-    return ",".join(f"n{member}" for member in sorted(members))
 
 
 class Folded:

@@ -31,7 +31,7 @@ from node.replica.state import NewMachine, at_boot
 from node.server.addresses import AddressBook, Links
 from node.server.driver import Driver, now_us, seeded_rng
 from node.server.eventhub import EventHub
-from node.server.journal import Folded, log, node_name
+from node.server.journal import Folded, log
 from node.server.node import Node
 from node.server.ownership import OwnedError, PidFile, write_pid
 from node.server.sessions import Session
@@ -47,6 +47,7 @@ from node.transport.listener import Listener
 from node.transport.opening import BUFFER_BYTES_MAX, Identity, new_incarnation
 from node.transport.peers import PeerLink
 from node.wire.messages import Happened, Hello
+from node.wire.words import node_name
 
 HAND_OVER_SECONDS_MAX = 0.5
 ERROR_TEXT_MAX = 500

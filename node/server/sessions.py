@@ -23,7 +23,6 @@ from node.raft.messages import Message, sender_of
 from node.replica import Ticket
 from node.replica.compaction import CompactionPolicy
 from node.server.driver import Source, Work, now_us
-from node.server.journal import node_name
 from node.server.node import Node
 from node.server.watches import Watches
 from node.transport.channel import Channel, FrameTooLargeError
@@ -52,6 +51,7 @@ from node.wire.messages import (
     Watch,
     WireMessage,
 )
+from node.wire.words import node_name
 
 REQUESTS_MAX = 8192
 """Requests of one connection that are not answered yet; beyond it nothing more is read."""

@@ -15,9 +15,9 @@ from node.raft.progress import Progress
 from node.replica import Replica
 from node.server.driver import DiskStats, now_us
 from node.server.eventhub import EventHub
-from node.server.journal import describe_configuration
 from node.transport.peers import PeerLink
 from node.wire.envelope import EnvelopeError, unseal
+from node.wire.words import describe_configuration
 
 PREVIEW_MAX = 80  # characters, or bytes of a command that nobody describes
 ENTRY_DOCUMENT_BYTES = 128  # what one holds beside its preview, at most

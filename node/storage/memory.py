@@ -17,16 +17,18 @@ class MemoryStorage:
 
     def __init__(self, first: Configuration | None = None) -> None:
         self._first = first or Configuration()
-        self._state = State(HardState(0, None))
-        self._log: list[LogEntry] = []
-        self._snapshots: dict[int, Snapshot] = {}
+        self.state = State(HardState(0, None))
+        self.log: list[LogEntry] = []
+        """The entries after `state.base`."""
+        self.snapshots: dict[int, Snapshot] = {}
+        """Those on record, by index."""
 
     def load(self) -> Stored:
-        state = self._state
-        newest_first = sorted(self._snapshots.items(), reverse=True)
+        state = self.state
+        newest_first = sorted(self.snapshots.items(), reverse=True)
         return Stored(
             state.hard_state,
-            list(self._log),
+            list(self.log),
             self._first,
             state.base,
             tuple(snapshot for _, snapshot in newest_first),
@@ -34,17 +36,17 @@ class MemoryStorage:
         )
 
     def save(self, batch: Ready) -> None:
-        state = self._state.after(batch)
-        before = self._state.base.index
+        state = self.state.after(batch)
+        before = self.state.base.index
         if batch.truncate_from is not None:
-            del self._log[max(batch.truncate_from - before - 1, 0) :]
-        del self._log[: state.base.index - before]
-        self._log.extend(batch.entries)
+            del self.log[max(batch.truncate_from - before - 1, 0) :]
+        del self.log[: state.base.index - before]
+        self.log.extend(batch.entries)
         if batch.snapshot is not None:
-            self._snapshots[batch.snapshot.index] = batch.snapshot
-        for index in [index for index in self._snapshots if index < state.base.index]:
-            del self._snapshots[index]
-        self._state = state
+            self.snapshots[batch.snapshot.index] = batch.snapshot
+        for index in [index for index in self.snapshots if index < state.base.index]:
+            del self.snapshots[index]
+        self.state = state
 
     def close(self) -> None:
         """Nothing to release."""
@@ -97,6 +99,10 @@ class MemorySnapshots:
             pass
         self._complete[snapshot] = data
         return Snapshot(snapshot, reader.header.configuration)
+
+    def forget_incoming(self) -> None:
+        """What came in of a snapshot is gone, as after a crash."""
+        self._incoming, self._incoming_id = bytearray(), None
 
     def keep(self, snapshots: frozenset[SnapshotId]) -> None:
         for each in self._complete.keys() - snapshots:

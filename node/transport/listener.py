@@ -20,6 +20,7 @@ from node.transport.opening import (
     Identity,
     accept,
 )
+from node.transport.silence import keep_alive
 from node.wire.handshake import HandshakeError
 from node.wire.messages import Goodbye, Hello, Role
 
@@ -59,6 +60,7 @@ class Listener:
 
     async def handle(self, stream: trio.SocketStream) -> None:
         """One connection, from its first byte to its end."""
+        keep_alive(stream)
         channel = Channel(stream, HELLO_BYTES_MAX, BUFFER_BYTES_MAX)
         entered: list[str] = []
 

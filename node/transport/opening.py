@@ -9,6 +9,7 @@ import trio
 
 from node.config import NodeAddress
 from node.transport.channel import Channel
+from node.transport.silence import give_up_soon, keep_alive
 from node.wire.codec import WireError, decode, version_of_hello
 from node.wire.framing import FrameError
 from node.wire.handshake import (
@@ -111,6 +112,8 @@ async def dial(address: NodeAddress, identity: Identity) -> Channel:
     """
     with trio.fail_after(HELLO_SECONDS_MAX):
         stream = await trio.open_tcp_stream(address.host, address.port)
+        keep_alive(stream)
+        give_up_soon(stream)
         channel = Channel(stream, HELLO_BYTES_MAX, BUFFER_BYTES_MAX)
         try:
             await _introduce(channel, address, identity)

@@ -19,9 +19,9 @@ from node.config import (
     settings_from_map,
     unknown_key,
 )
+from node.scenario.tomllines import line_of
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
-from raftctl.tomllines import line_of
 from raftctl.values import NAME_LENGTH_MAX, is_name
 
 PORT_BASE_MAX = 65_000

@@ -36,7 +36,8 @@ PRINTED_BY = {
     "members replace",
     "snapshot-inspect": "snapshot inspect", "snapshot-auto": "snapshot auto",
     "log-diff": "log diff", "log-verify": "log verify", "recover": "recover",
-    "restore": "snapshot restore", "kinds": "schema", "version": "version",
+    "restore": "snapshot restore", "sim-run": "sim run", "sim-replay": "sim replay",
+    "sim-shrink": "sim shrink", "sim-bench": "sim bench", "kinds": "schema", "version": "version",
     "error": "any verb that fails, on stderr",
 }  # fmt: skip
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from node.scenario.tomllines import line_of
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.settings import Settings, make_settings
-from raftctl.tomllines import line_of
 
 
 @pytest.fixture
@@ -92,6 +92,11 @@ def test_wrong_settings_file_names_the_line(
         ("[cluster]\nx = 1\n[raft]\ny = 1\n", "raft", 3),
         ("raft.y = 1\n", "raft", 1),
         ("[[raft]]\n", "raft", 1),
+        ("[[step]]\nx = 1\n[other]\nx = 2\n[[step]]\nx = 3\n", "step.1.x", 6),
+        ("[[step]]\nx = 1\n[[step]]\n", "step.1", 3),
+        ("[[step]]\n[[step.on]]\n[[step.on]]\n", "step.1", None),
+        ('a = """\n[raft]\nx = 1\n"""\n[raft]\nx = 2\n', "raft.x", 6),
+        ("a = '''[raft]'''\n[raft]\nx = 2\n", "raft.x", 3),
     ],
 )
 def test_line_of_a_key(text: str, key: str, line: int | None) -> None:

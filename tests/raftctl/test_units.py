@@ -1,7 +1,6 @@
 """What the command line is made of, without a cluster."""
 
 import json
-from collections.abc import Callable
 
 import pytest
 
@@ -11,15 +10,7 @@ from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.schemas import json_schema
 from raftctl.selectors import resolve
-from raftctl.values import (
-    SECONDS_MAX,
-    ago,
-    bytes_per_second,
-    check_name,
-    latency,
-    probability,
-    seconds,
-)
+from raftctl.values import ago, check_name, seconds
 from tests.raftctl.clusters import status
 
 
@@ -61,28 +52,14 @@ def test_leader_of_a_cluster_without_one_is_exit_5() -> None:
     assert caught.value.exit_code == Exit.NO_QUORUM
 
 
-def test_values_as_people_write_them() -> None:
-    assert [seconds(text) for text in ("10s", "200ms", "5m", "2")] == [10, 0.2, 300, 2]
-    assert [seconds(text) for text in ("1d", "1h30m", "1m0.5s", ".5s")] == [86_400, 5400, 60.5, 0.5]
-    assert seconds("3650d") == SECONDS_MAX
-    assert latency("100ms+-20ms") == (100, 20)
-    assert [probability(text) for text in ("10%", "0.5", ".5%", ".5")] == [0.1, 0.5, 0.005, 0.5]
-    assert [bytes_per_second(text) for text in ("64kB/s", "1.5MB", "2GB/s", "1 GiB", "7")] == [
-        64_000, 1_500_000, 2_000_000_000, 1024**3, 7,
-    ]  # fmt: skip
+def test_ages() -> None:
     assert [ago(n) for n in (41, 134, 11_100)] == ["41s", "2m14s", "3h05m"]
 
 
-@pytest.mark.parametrize(
-    ("read", "text"),
-    [(seconds, bad) for bad in ("ten", "5 parsecs", "", "30m1h", "1h 30m", "٣s", "3651d", "1e9")]
-    + [(seconds, "9" * 5000), (seconds, "9" * 18 + "d"), (latency, "5ms+-")]
-    + [(probability, bad) for bad in ("", ".", "101%", "1.1", "-1%", "9" * 5000)]
-    + [(bytes_per_second, bad) for bad in ("", "GB", "1TB", "9" * 5000)],
-)
-def test_values_that_cannot_be_meant(read: Callable[[str], object], text: str) -> None:
+@pytest.mark.parametrize("text", ["ten", "", "30m1h", "3651d", "9" * 5000])
+def test_duration_that_cannot_be_meant_is_exit_2(text: str) -> None:
     with pytest.raises(CliError) as caught:
-        read(text)
+        seconds(text)
     assert (caught.value.code, caught.value.exit_code) == ("E_USAGE", Exit.USAGE)
 
 

@@ -308,12 +308,43 @@ def test_other_tasks_have_their_turn_while_a_long_log_is_applied() -> None:
     run(scenario, lambda: Bench([entry] * (batches * APPLY_ENTRIES_MAX)))
 
 
+def test_answers_leave_while_a_long_log_is_applied() -> None:
+    """Not only once there is nothing more to apply, which may take minutes."""
+    batches = 20
+    entry = LogEntry(1, command(7, 1, b"x"))
+
+    async def scenario(bench: Bench) -> None:
+        while bench.replica.last_applied == 0:
+            await trio.lowlevel.checkpoint()
+        ticket = Ticket(bench.caller, 1)
+        bench.driver.submit([lambda now: bench.replica.submit(ticket, b"no command", now)])
+        assert isinstance(await bench.caller.reply(1), Failure)
+        assert bench.replica.last_applied < (batches // 2) * APPLY_ENTRIES_MAX
+
+    run(scenario, lambda: Bench([entry] * (batches * APPLY_ENTRIES_MAX)))
+
+
 def test_order_to_stop_ends_a_node_with_a_full_disk_cleanly() -> None:
     async def scenario(bench: Bench) -> None:
         await bench.until_leader()
         bench.disk.fault = DiskFullError("no space")
         bench.put(1)
         assert isinstance(await bench.caller.reply(1), Failure)
+
+    run(scenario)
+
+
+def test_request_that_was_put_off_gets_an_answer_from_a_node_that_stops() -> None:
+    """As a connection does with requests that come late in a long turn."""
+
+    async def scenario(bench: Bench) -> None:
+        await bench.until_leader()
+        bench.driver.submit([lambda now: bench.driver.submit([bench.work(1)])])
+        bench.driver.stop()
+        with trio.fail_after(5):
+            reply = await bench.caller.reply(1)
+        assert isinstance(reply, Failure)
+        assert (reply.code, reply.outcome) == ("busy", "none")
 
     run(scenario)
 

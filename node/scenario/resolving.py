@@ -1,0 +1,55 @@
+"""Whom an action means in one moment: its nodes, or its links."""
+
+import random
+
+from node.scenario.actions import (
+    Action,
+    MembersReplace,
+    Net,
+    OnNodes,
+    Partition,
+    SnapshotTake,
+    Transfer,
+)
+from node.scenario.errors import ScenarioError
+from node.scenario.links import FaultPlan, plan_links, plan_partition
+from node.scenario.selectors import Scene, resolve
+
+
+def nodes_of(action: Action, scene: Scene, rng: random.Random | None = None) -> list[int]:
+    """The ids of the nodes that something is done to, in the order of asking; it may be nobody.
+
+    None for links, for `heal`, for a new member, and for a transfer to whoever is furthest. `rng`
+    chooses where a selector leaves the choice, else it is the first that will do. Raises
+    SelectorError for who cannot be found now, ScenarioError where one node is needed and several
+    are meant.
+    """
+    match action:
+        case SnapshotTake(nodes=()):
+            return resolve(["leader"], scene, rng)
+        case OnNodes(nodes=nodes):
+            return resolve(nodes, scene, rng)
+        case Transfer(target=str(selector)) | MembersReplace(old=selector):
+            chosen = resolve([selector], scene, rng)
+            if len(chosen) != 1:
+                raise ScenarioError(f"{selector} means {len(chosen)} nodes", "name one")
+            return chosen
+        case _:
+            return []
+
+
+def plan_of(action: Partition | Net, scene: Scene, rng: random.Random | None = None) -> FaultPlan:
+    """The links of a fault, and the rule for them. Raises ScenarioError, as `nodes_of` does."""
+    match action:
+        case Partition():
+            return plan_partition(
+                scene,
+                action.groups,
+                action.halves,
+                action.ring,
+                action.bridge,
+                action.one_way,
+                rng,
+            )
+        case Net():
+            return plan_links(scene, action.links, action.effects, rng)

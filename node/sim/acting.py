@@ -1,0 +1,400 @@
+"""What a scenario's lines do to a simulated cluster: the words of `node.scenario`, carried out."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from node.faults import LinkRule
+from node.raft.configuration import AddLearner, Change, Configuration, Demote, Promote, Remove
+from node.raft.errors import ConfigurationError
+from node.replica import Replica, Ticket
+from node.scenario import actions
+from node.scenario.actions import Action
+from node.scenario.errors import ScenarioError
+from node.scenario.links import FaultPlan, plan_links, plan_partition
+from node.scenario.selectors import Scene, resolve
+from node.sim.clock import PPM
+from node.sim.coverage import Coverage
+from node.sim.host import Host
+from node.sim.streams import stream
+from node.sim.trace import Trace
+from node.sim.world import MS, World
+from node.wire.messages import Document, Failure
+
+LAG_ENTRIES = 100
+"""Who is so far behind lags."""
+RETRY_MS = 100
+PATIENCE_MS = 10_000
+"""For so long an operator tries to change the members."""
+NO_SUCH_MEMBER = frozenset({"bad_request", "bad_change"})
+
+
+@dataclass(slots=True)
+class Fault:
+    """One that lasts: what `heal` or a verb of its own ends."""
+
+    number: int
+    name: str
+    action: Action
+    nodes: tuple[int, ...] = ()
+    rules: list[LinkRule] = field(default_factory=list)
+
+
+class Actor:
+    """Carries out actions. What cannot be done at the moment is noted as skipped."""
+
+    def __init__(self, world: World, trace: Trace, coverage: Coverage) -> None:
+        self.faults: dict[str, Fault] = {}
+        self.done: Counter[str] = Counter()
+        """What was carried out, by the verb of its line; `skipped` is what could not be."""
+        self.skipped: list[str] = []
+        """What could not be carried out, and why."""
+        self._is_over = False
+        self._world = world
+        self._trace = trace
+        self._coverage = coverage
+        self._numbers = 0
+        self._random = stream(world.seed, "selectors")
+
+    # -- whom it means -----------------------------------------------------------------------------
+    @property
+    def scene(self) -> Scene:
+        world = self._world
+        configuration = world.configuration
+        leader = world.leader
+        newest = 0 if leader is None else leader.core.last_index
+        hosts = [host for host in world.hosts.values() if host.id in self._rows(configuration)]
+        return Scene(
+            tuple(host.id for host in hosts),
+            None if leader is None or not leader.is_up else leader.id,
+            frozenset(host.id for host in hosts if host.is_up),
+            configuration.voters,
+            frozenset(host.id for host in hosts if host.is_wiped),
+            frozenset(
+                host.id
+                for host in hosts
+                if host.is_up and newest - host.core.last_index >= LAG_ENTRIES
+            ),
+        )
+
+    def _rows(self, configuration: Configuration) -> frozenset[int]:
+        """Who belongs to the cluster, as an operator sees it."""
+        return configuration.members or frozenset(self._world.hosts)
+
+    def stop(self) -> None:
+        """Operators begin nothing any more."""
+        self._is_over = True
+
+    # -- doing -------------------------------------------------------------------------------------
+    def do(self, action: Action, name: str = "") -> Fault | None:
+        """Do it. Gives the fault that lasts, if one does; None also for what could not be done."""
+        try:
+            fault = self._do(action, name)
+        except ScenarioError as error:
+            self.done["skipped"] += 1
+            self.skipped.append(f"{action}: {error}")
+            self._trace.note("skipped", line=str(action), why=str(error))
+            return None
+        self.done[_verb(action)] += 1
+        return fault
+
+    def _do(self, action: Action, name: str) -> Fault | None:
+        world = self._world
+        match action:
+            case actions.Partition(groups, halves, ring, bridge, one_way):
+                plan = plan_partition(
+                    self.scene, groups, halves, ring, bridge, one_way, self._random
+                )
+                for fault in [f for f in self.faults.values() if _is_partition(f)]:
+                    self._end(fault)
+                return self._cut(action, plan, name)
+            case actions.Net(links, effects):
+                return self._cut(action, plan_links(self.scene, links, effects, self._random), name)
+            case actions.Heal(what):
+                self._heal(what)
+            case actions.Transfer(target):
+                self._transfer(target)
+            case actions.MembersAdd():
+                self._add(action)
+            case actions.MembersReplace(old, new):
+                self._replace(old, new)
+            case _:
+                chosen = resolve(action.nodes or ("leader",), self.scene, self._random)
+                if not chosen:
+                    raise ScenarioError("it means nobody now")
+                self._trace.note(action.verb, 0, nodes=_names(chosen), line=str(action))
+                hosts = [world.hosts[node_id] for node_id in chosen]
+                return self._on_nodes(action, hosts, name)
+        return None
+
+    def _on_nodes(self, action: Action, hosts: Sequence[Host], name: str) -> Fault | None:
+        ids = tuple(host.id for host in hosts)
+        match action:
+            case actions.Kill() | actions.Stop():
+                for host in hosts:
+                    self._down(host, is_clean=isinstance(action, actions.Stop))
+            case actions.Start():
+                for host in hosts:
+                    self._up(host)
+                return None
+            case actions.Restart():
+                for host in hosts:
+                    self._down(host, is_clean=True)
+                    self._world.kernel.after(MS, "fault", self._up, host)
+                return None
+            case actions.Pause():
+                for host in hosts:
+                    if host.is_up:
+                        host.pause()
+                        self._coverage.met("node paused")
+            case actions.Resume():
+                for host in hosts:
+                    if host.is_running and host.is_paused:
+                        host.resume()
+                return None
+            case actions.Wipe():
+                self._wipe(hosts)
+                return None
+            case actions.Disk() | actions.Clock():
+                for host in hosts:
+                    self._disturb(host, action)
+            case actions.SnapshotTake():
+                for host in hosts:
+                    if host.is_running:
+                        self._world.operate(host.id, lambda replica, t, _: replica.take_snapshot(t))
+                return None
+            case _:
+                self._change(action, ids)
+                return None
+        return self._lasting(action, name, ids)
+
+    def _lasting(self, action: Action, name: str, nodes: tuple[int, ...]) -> Fault:
+        self._numbers += 1
+        fault = Fault(self._numbers, name or str(self._numbers), action, nodes)
+        self.faults[fault.name] = fault
+        return fault
+
+    # -- processes ---------------------------------------------------------------------------------
+    def _down(self, host: Host, is_clean: bool) -> None:
+        if not host.is_running:
+            return
+        if is_clean and not host.is_paused:
+            self._world.stop(host.id)
+            return
+        if host.disk.under_way is not None:
+            self._coverage.met("crash in a flush")
+        self._world.crash(host.id)
+
+    def _up(self, host: Host) -> None:
+        if host.is_running or host.is_broken:
+            return
+        host.start()
+        self._coverage.met("restart")
+
+    def _wipe(self, hosts: Sequence[Host]) -> None:
+        """No more than a minority, as the algorithm cannot do without promises that are kept."""
+        for host in hosts:
+            if not self._world.has_quorum(self._whole - {host.id}):
+                raise ScenarioError(f"without n{host.id} no quorum has its disks")
+            self._down(host, is_clean=False)
+            host.wipe()
+            self._up(host)
+            self._coverage.met("node wiped")
+
+    @property
+    def _whole(self) -> set[int]:
+        """Those with a disk."""
+        hosts = self._world.hosts.values()
+        return {host.id for host in hosts if not (host.is_wiped or host.is_broken)}
+
+    def _disturb(self, host: Host, action: actions.Disk | actions.Clock) -> None:
+        if isinstance(action, actions.Clock):
+            self._coverage.met("clock off")
+            jump_us, rate_ppm = action.jump_us, round(action.rate * PPM)
+            if jump_us:
+                host.change_clock(lambda clock: clock.jump(jump_us))
+            else:
+                host.change_clock(lambda clock: clock.run_at(rate_ppm))
+            return
+        faults = host.disk.faults
+        match action.kind:
+            case "full":
+                faults.is_full = True
+                self._coverage.met("disk full")
+            case "fail":
+                faults.fails = True
+            case "stall":
+                faults.stall_us = action.delay_us
+                self._coverage.met("disk stalled")
+            case "slow":
+                faults.slow_us = action.delay_us
+
+    # -- links -------------------------------------------------------------------------------------
+    def _cut(self, action: Action, plan: FaultPlan, name: str) -> Fault:
+        fault = self._lasting(action, name, ())
+        fault.rules = plan.rules(fault.number, fault.name, None)
+        self._trace.note(plan.kind, what=plan.spec)
+        self._coverage.met("link cut" if plan.effects.cut else "link slow")
+        self._set_rules()
+        return fault
+
+    def _set_rules(self) -> None:
+        self._world.network.set_rules(rule for each in self.faults.values() for rule in each.rules)
+
+    # -- ends --------------------------------------------------------------------------------------
+    def end(self, fault: Fault) -> None:
+        """Its time is over."""
+        if self.faults.get(fault.name) is fault:
+            self._end(fault)
+
+    def _end(self, fault: Fault) -> None:
+        del self.faults[fault.name]
+        self._trace.note("heal", what=f"{fault.action}")
+        hosts = [self._world.hosts[node_id] for node_id in fault.nodes]
+        match fault.action:
+            case actions.Kill() | actions.Stop():
+                for host in hosts:
+                    self._up(host)
+            case actions.Pause():
+                for host in hosts:
+                    if host.is_running and host.is_paused:
+                        host.resume()
+            case actions.Disk():
+                for host in hosts:
+                    host.disk.faults.is_full = host.disk.faults.fails = False
+                    host.disk.faults.slow_us = 0
+                    self._up(host)  # if its disk ended it
+            case actions.Clock():
+                for host in hosts:
+                    host.change_clock(lambda clock: clock.run_at(PPM))
+            case _:
+                self._set_rules()
+
+    def _heal(self, what: str) -> None:
+        """As `raftctl heal`: faults inside the nodes end, processes stay as they are."""
+        if what == "all":
+            chosen = [each for each in self.faults.values() if not _is_of_processes(each)]
+        else:
+            chosen = [each for each in self.faults.values() if what in (each.name, each.number)]
+            if not chosen:
+                raise ScenarioError(f"there is no fault {what}")
+        for fault in chosen:
+            self._end(fault)
+
+    # -- the cluster -------------------------------------------------------------------------------
+    def _transfer(self, target: str | None) -> None:
+        leader = self._world.leader
+        if leader is None:
+            raise ScenarioError("nobody leads")
+        node_id = 0 if target is None else resolve((target,), self.scene, self._random)[0]
+        self._trace.note("transfer", leader.id, to=_names([node_id]) if node_id else "any")
+        self._world.operate(leader.id, lambda replica, t, now: replica.transfer(t, node_id, now))
+
+    def _add(self, action: actions.MembersAdd) -> int:
+        node_id = action.node or max(self._world.hosts) + 1
+        if node_id in self._world.hosts:
+            raise ScenarioError(f"n{node_id} was given before, and no id comes back")
+        if node_id > max(self._world.hosts) + 9 or len(self._rows(self._world.configuration)) >= 9:
+            raise ScenarioError("a cluster of nine is large enough")
+        self._trace.note("members add", node_id)
+        self._world.make_node(node_id).start()
+        self._try([AddLearner(node_id, f"n{node_id}:1", promote=not action.learner)])
+        return node_id
+
+    def _replace(self, old: str, new: int | None) -> None:
+        (old_id,) = resolve((old,), self.scene, self._random)
+        node_id = self._add(actions.MembersAdd(new, learner=True))
+        self._trace.note("members replace", old_id, by=_names([node_id]))
+        self._try([Promote(node_id), Remove(old_id)])
+
+    def _change(self, action: Action, ids: Iterable[int]) -> None:
+        kinds: dict[type[Action], type[Promote | Demote | Remove]] = {
+            actions.MembersPromote: Promote,
+            actions.MembersDemote: Demote,
+            actions.MembersRemove: Remove,
+        }
+        changes: list[Change] = [kinds[type(action)](node_id) for node_id in ids]
+        self._check_quorum_stays(changes)
+        self._try(changes)
+
+    def _check_quorum_stays(self, changes: list[Change]) -> None:
+        """As `raftctl members` does: who is left has to be able to go on."""
+        configuration = self._world.configuration
+        try:
+            target = configuration.changed(changes)
+        except ConfigurationError as error:
+            raise ScenarioError(str(error)) from error
+        if not target.has_quorum(self._whole):
+            raise ScenarioError("no quorum of those that are left has its disks")
+
+    def _try(self, changes: list[Change]) -> None:
+        """Until it is done, refused for good, or an operator has had enough."""
+        deadline = self._world.kernel.now + PATIENCE_MS * MS
+        self._attempt(changes, deadline)
+
+    def _attempt(self, changes: list[Change], deadline: int) -> None:
+        world = self._world
+        if self._is_over:
+            return
+        if world.kernel.now >= deadline:
+            self._trace.note("given up", what=", ".join(map(_change_text, changes)))
+            return
+        leader = world.leader
+        if leader is None or not leader.is_up:
+            again = partial(self._attempt, changes, deadline)
+            world.kernel.after(RETRY_MS * MS, "fault", again)
+            return
+
+        def then(node_id: int, answer: Document | Failure) -> None:
+            what = ", ".join(map(_change_text, changes))
+            if isinstance(answer, Document):
+                self._trace.note("changed", node_id, what=what)
+                self._retire(changes)
+            elif answer.code in NO_SUCH_MEMBER:
+                self._trace.note("refused", node_id, what=what, why=answer.message)
+            else:
+                again = partial(self._attempt, changes, deadline)
+                world.kernel.after(RETRY_MS * MS, "fault", again)
+
+        def change(replica: Replica, ticket: Ticket, now: int) -> None:
+            replica.change_membership(ticket, changes, now)
+
+        world.operate(leader.id, change, then)
+
+    def _retire(self, changes: list[Change]) -> None:
+        """Who was removed is stopped, or is forgotten about and goes on."""
+        for change in changes:
+            if isinstance(change, Remove) and self._random.random() < 0.5:
+                host = self._world.hosts[change.id]
+                self._world.kernel.after(RETRY_MS * MS, "fault", self._shut, host)
+
+    def _shut(self, host: Host) -> None:
+        if not self._is_over:
+            self._down(host, is_clean=True)
+
+
+def _verb(action: Action) -> str:
+    """partition, disk full, members add."""
+    words = str(action).split()
+    if isinstance(action, actions.Disk):
+        return f"disk {action.kind}"
+    if isinstance(action, actions.Clock):
+        return "clock jump" if action.jump_us else "clock rate"
+    return " ".join(words[:2]) if words[0] in ("members", "snapshot") else words[0]
+
+
+def _is_partition(fault: Fault) -> bool:
+    return isinstance(fault.action, actions.Partition)
+
+
+def _is_of_processes(fault: Fault) -> bool:
+    return isinstance(fault.action, actions.Kill | actions.Stop | actions.Pause)
+
+
+def _names(ids: Iterable[int]) -> str:
+    return " ".join(f"n{node_id}" for node_id in ids)
+
+
+def _change_text(change: Change) -> str:
+    return f"{type(change).__name__.lower()} n{change.id}"

@@ -1,0 +1,118 @@
+"""A node's disk: slow, sometimes full, sometimes failing, and after a crash just what it promised.
+
+The storage of real nodes writes a batch in one transaction, so a crash leaves all of the batch that
+was under way, or nothing of it. Snapshot files are durable when they are complete, and what came in
+of one is lost. A flush that failed may have written anything, so nothing is believed afterwards: a
+new life reads what is there.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from node.raft.configuration import Configuration
+from node.raft.log import EntryId
+from node.raft.ready import HardState, Ready
+from node.storage.base import CorruptionError, DiskFullError, StorageError, Stored
+from node.storage.memory import MemorySnapshots, MemoryStorage
+
+
+@dataclass(slots=True)
+class DiskFaults:
+    """What is wrong with it now. Durations in microseconds."""
+
+    is_full: bool = False
+    fails: bool = False
+    """Each flush does."""
+    stall_us: int = 0
+    """What the next flush takes more than usual."""
+    slow_us: int = 0
+    """What each of them takes more."""
+
+    def take_delay(self) -> int:
+        """What a flush that begins now takes more."""
+        stall_us, self.stall_us = self.stall_us, 0
+        return stall_us + self.slow_us
+
+
+class SimDisk:
+    """One node's. It outlives the node's process. `Durable` for whoever observes it."""
+
+    def __init__(self, cluster_id: str, first: Configuration) -> None:
+        self.storage = MemoryStorage(first)
+        self.snapshots = MemorySnapshots(cluster_id)
+        self.faults = DiskFaults()
+        self.under_way: Ready | None = None
+        self.rotten_index: int | None = None
+        """An entry whose bits flipped, which is found when it is read."""
+
+    # -- what is durable ---------------------------------------------------------------------------
+    @property
+    def hard_state(self) -> HardState:
+        return self.storage.state.hard_state
+
+    @property
+    def base(self) -> EntryId:
+        return self.storage.state.base
+
+    @property
+    def last_index(self) -> int:
+        return self.storage.state.last_index
+
+    @property
+    def snapshot_index(self) -> int:
+        return max(self.storage.snapshots, default=0)
+
+    def term_at(self, index: int) -> int | None:
+        state = self.storage.state
+        offset = index - state.base.index - 1
+        if offset >= 0:
+            log = self.storage.log
+            return log[offset].term if offset < len(log) else None
+        return state.base.term if offset == -1 and index > 0 else None
+
+    # -- flushes -----------------------------------------------------------------------------------
+    def begin(self, ready: Ready) -> None:
+        assert self.under_way is None, "one batch at a time"
+        self.under_way = ready
+
+    def end(self, saving: Callable[[Ready], None]) -> StorageError | None:
+        """The flush is over: what it came to, and in `snapshot_error` what became of the parts of a
+        snapshot. `saving` is called just before the batch counts.
+        """
+        ready, self.under_way = self.under_way, None
+        assert ready is not None, "a flush was under way"
+        if self.faults.is_full:
+            return DiskFullError("no space is left")
+        if self.faults.fails:
+            return StorageError("input/output error")
+        saving(ready)
+        self.storage.save(ready)
+        return None
+
+    def put_received(self, ready: Ready) -> StorageError | None:
+        """Take the parts of a snapshot that came in, as `Disk` of a real node does."""
+        if self.faults.is_full and ready.received:
+            return DiskFullError("no space is left")
+        try:
+            for chunk in ready.received:
+                self.snapshots.put(chunk)
+        except StorageError as error:
+            return error
+        return None
+
+    def crash(self, rng: random.Random, saving: Callable[[Ready], None]) -> None:
+        """The power goes, or the process: the batch under way is there, or it is not."""
+        ready, self.under_way = self.under_way, None
+        if ready is not None and rng.random() < 0.5:
+            saving(ready)
+            self.storage.save(ready)
+        self.snapshots.forget_incoming()
+
+    def load(self) -> Stored:
+        """What a new life finds. Raises CorruptionError."""
+        stored = self.storage.load()
+        rotten = self.rotten_index
+        if rotten is not None and stored.base.index < rotten <= self.last_index:
+            raise CorruptionError(f"entry {rotten} is not what was written")
+        return stored

@@ -1,0 +1,104 @@
+"""The second half of a run: all faults end, and the cluster has to get well.
+
+Of the members a random quorum comes back, and whoever is not in it stays away for ever: a cluster
+that needs more than a quorum is not fault tolerant. Within a bounded time they have a leader, the
+same state, and serve a new write and a read of it. Where no quorum has a disk that is whole, nobody
+can go on, and the run says so instead of failing.
+"""
+
+from itertools import count
+
+from node.sim.client import Client
+from node.sim.host import Host
+from node.sim.streams import stream
+from node.sim.world import MS, World
+from node.verify.observation import Violation
+
+PATIENCE_TIMEOUTS = 20
+"""In so many of the longest election timeouts."""
+ENTRY_US = 3 * MS
+"""What each entry that somebody lacks may take beside that, one at a time."""
+STEP_MS = 10
+PROBE_ID = 1000
+
+
+def get_well(world: World) -> str | None:
+    """Let the faults end and wait. Gives why that cannot be, or None after it has happened.
+
+    Raises Violation when it does not happen though it could.
+    """
+    for client in world.clients:
+        client.is_done = True
+    world.calm()
+    core = _core_of(world)
+    if core is None:
+        return "no quorum of its members has a disk that is whole"
+    for host in world.hosts.values():
+        if host.id in core and not host.is_running:
+            host.start()
+        elif host.id not in core and host.is_running:
+            world.crash(host.id)
+    _wait(world, core)
+    return None
+
+
+def _core_of(world: World) -> frozenset[int] | None:
+    """Who comes back: a quorum, whichever configuration turns out to be in force."""
+    able = [host for host in world.hosts.values() if host.lives and not host.is_wiped]
+    for host in able:
+        if not host.is_running and not host.is_broken:
+            host.start()
+    whole = {host.id for host in able if host.is_running}
+    if not world.has_quorum(whole):
+        return None
+    rng = stream(world.seed, "core")
+    core = set(whole)
+    for node_id in rng.sample(sorted(whole), len(whole)):
+        if rng.random() < 0.5 and world.has_quorum(core - {node_id}):
+            core.discard(node_id)
+    return frozenset(core)
+
+
+def _wait(world: World, core: frozenset[int]) -> None:
+    timeout_us = 2 * world.options.election_timeout_ms * MS
+    entries = max(world.hosts[node_id].core.last_index for node_id in core)
+    deadline = world.kernel.now + PATIENCE_TIMEOUTS * timeout_us + entries * ENTRY_US
+    probe = world.make_client(PROBE_ID)
+    probe.is_done = True
+    written = None
+    for _ in count():
+        world.kernel.run(world.kernel.now + STEP_MS * MS)
+        missing = _missing(world, core)
+        if missing is None and probe.is_idle:
+            if written is None or written.outcome != "ok":
+                written = probe.invoke("put", "probe", "linearizable")
+            elif _has_read(probe):
+                return
+            else:
+                probe.invoke("get", "probe", "linearizable")
+        if world.kernel.now >= deadline:
+            what = missing or f"a write or a read of it: {probe.counts}"
+            raise Violation("gets_well", None, f"faults ended, and after {deadline} us: {what}")
+
+
+def _has_read(probe: Client) -> bool:
+    return probe.last is not None and probe.last.kind == "get" and probe.last.outcome == "ok"
+
+
+def _missing(world: World, core: frozenset[int]) -> str | None:
+    """What is not well yet."""
+    hosts: list[Host] = [world.hosts[node_id] for node_id in sorted(core)]
+    down = [f"n{host.id}" for host in hosts if not host.is_up]
+    if down:
+        return f"{' '.join(down)} do not run"
+    leaders = [host.id for host in hosts if host.core.is_leader]
+    if len(leaders) != 1:
+        return f"leaders are {leaders}"
+    leader = world.hosts[leaders[0]]
+    members = leader.core.configuration
+    if members.is_joint or members.promotable & core:
+        return f"the members are still changing: {members}"
+    for host in hosts:
+        if host.id in members.members and host.last_applied != leader.core.last_index:
+            return f"n{host.id} has applied {host.last_applied} of {leader.core.last_index}"
+    return None

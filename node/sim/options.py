@@ -1,0 +1,164 @@
+"""What differs between runs: everything, by the seed, so that many runs meet many situations.
+
+Each kind of fault is wholly absent from half of the runs: what is always there hides what only
+happens without it (Groce et al., Swarm Testing, 2012).
+"""
+
+import dataclasses
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from node.sim.streams import stream
+
+FORMAT = 1
+"""Stands in every plan that is written. A change that makes another run of the same seed raises it.
+"""
+NODES_MAX = 9
+CLIENTS_MAX = 64
+
+
+class OptionError(ValueError):
+    """An option that does not exist, or a value that cannot be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The world of one run, but for its faults. Probabilities from 0 to 1; `_ms` milliseconds."""
+
+    nodes: int = 3
+    clients: int = 4
+    rate: int = 50
+    """Operations a second, of all clients together."""
+    keys: int = 8
+    duration_ms: int = 20_000
+    timeout_ms: int = 1000
+    """Of an operation."""
+    election_timeout_ms: int = 150
+    heartbeat_ms: int = 50
+    pre_vote: bool = True
+    check_quorum: bool = True
+    lease_reads: bool = False
+    stale_reads: bool = False
+    follower_reads: float = 0.1
+    """How often a client asks one node, whoever leads."""
+    astray: float = 0.0
+    """How often a client asks just anybody first, as one does that has only come."""
+    readers: float = 0.0
+    """The share of the clients that never write."""
+    append_bytes_max: int = 1 << 20
+    """Of one append, which holds at least one entry."""
+    inflight_max: int = 64
+    snapshot_entries: int = 100
+    """0: none is taken."""
+    snapshot_tail: int = 10
+    snapshot_chunk_bytes: int = 4096
+    snapshot_ms_max: int = 20
+    latency_ms: float = 1.0
+    jitter_ms: float = 0.5
+    drop: float = 0.0
+    duplicate: float = 0.0
+    reorder: float = 0.0
+    ordered: bool = True
+    queue_max: int = 64
+    client_loss: float = 0.0
+    clock_ppm: int = 0
+    """How much faster or slower than true a clock runs at most, in millionths."""
+    disk_ms_min: float = 0.2
+    disk_ms_max: float = 1.0
+    flush_crash: float = 0.0
+    """How often a node dies while it writes down a vote, or shortens its log, or just after."""
+
+    def checked(self) -> "Options":
+        """Itself. Raises OptionError for values that cannot be, or not together."""
+        limits = {"nodes": (1, NODES_MAX), "clients": (0, CLIENTS_MAX), "rate": (1, 10_000)}
+        limits |= {"keys": (1, 10_000), "duration_ms": (1, 86_400_000), "timeout_ms": (1, 600_000)}
+        limits |= {"election_timeout_ms": (2, 60_000), "queue_max": (1, 100_000)}
+        limits |= {"heartbeat_ms": (1, self.election_timeout_ms - 1)}
+        limits |= {"clock_ppm": (0, 500_000), "snapshot_chunk_bytes": (1, 1 << 20)}
+        for name, (least, most) in limits.items():
+            if not least <= getattr(self, name) <= most:
+                raise OptionError(f"{name} has to be from {least} to {most}")
+        for name in (
+            "drop",
+            "duplicate",
+            "reorder",
+            "client_loss",
+            "follower_reads",
+            "astray",
+            "readers",
+        ):
+            if not 0 <= getattr(self, name) <= 1:
+                raise OptionError(f"{name} has to be from 0 to 1")
+        return self
+
+
+def changed(options: Options, values: Mapping[str, int | float | bool | str]) -> Options:
+    """`options` with other values for some. Raises OptionError."""
+    known = {each.name: each.type for each in dataclasses.fields(Options)}
+    for name, value in values.items():
+        if name not in known:
+            raise OptionError(f"there is no option {name}")
+        default = getattr(options, name)
+        fits = type(value) is type(default) or (type(default) is float and type(value) is int)
+        if not fits:
+            raise OptionError(f"{name} has to be like {default!r}, not {value!r}")
+    return dataclasses.replace(options, **dict(values)).checked()  # type: ignore[arg-type]
+
+
+def draw(seed: int) -> Options:
+    """The world of this seed."""
+    rng = stream(seed, "options")
+    election_timeout_ms = rng.choice([50, 100, 150, 300, 1000])
+    latency_ms = rng.choice([0.1, 1.0, 5.0, 20.0, 100.0]) * rng.random()
+    latency_ms = min(latency_ms, election_timeout_ms / 4)
+    is_lossy = rng.random() < 0.5
+    lease_reads = rng.random() < 0.4
+    disk_ms_max = rng.choice([0.5, 2.0, 10.0, 50.0])
+    if rng.random() < 0.75:  # else hardly an election is over before the next one begins
+        disk_ms_max = min(disk_ms_max, election_timeout_ms / 10)
+    return Options(
+        nodes=rng.choice([1, 2, 3, 3, 3, 4, 5, 5, 5, 6, 7]),
+        clients=rng.randint(1, 12),
+        rate=rng.choice([20, 50, 100, 200]),
+        keys=rng.choice([1, 2, 5, 20]),
+        timeout_ms=rng.choice([500, 1000, 3000]),
+        election_timeout_ms=election_timeout_ms,
+        heartbeat_ms=max(1, election_timeout_ms // rng.choice([2, 3, 5, 10])),
+        pre_vote=rng.random() < 0.75,
+        check_quorum=lease_reads or rng.random() < 0.5,
+        lease_reads=lease_reads,
+        stale_reads=rng.random() < 0.3,
+        follower_reads=rng.choice([0.0, 0.1, 0.5]),
+        append_bytes_max=rng.choice([1, 200, 1000, 1 << 20]),
+        inflight_max=rng.choice([1, 2, 8, 64]),
+        snapshot_entries=0 if rng.random() < 0.15 else rng.randint(20, 300),
+        snapshot_tail=rng.choice([0, 0, 5, 20, 100]),
+        snapshot_chunk_bytes=rng.choice([16, 64, 256, 4096]),
+        snapshot_ms_max=rng.choice([1, 20, 200]),
+        latency_ms=latency_ms,
+        jitter_ms=latency_ms * rng.choice([0.0, 0.2, 1.0]),
+        drop=_some(rng, is_lossy, 0.3),
+        duplicate=_some(rng, is_lossy, 0.2),
+        reorder=_some(rng, is_lossy, 0.2),
+        ordered=rng.random() < 0.5,
+        queue_max=rng.choice([4, 16, 64, 64]),
+        client_loss=_some(rng, rng.random() < 0.5, 0.1),
+        clock_ppm=rng.choice([0, 100, 50_000]) if lease_reads else rng.choice([0, 100, 100_000]),
+        disk_ms_min=disk_ms_max * rng.choice([0.1, 0.5]),
+        disk_ms_max=disk_ms_max,
+        astray=rng.choice([0.0, 0.02, 0.2]),
+        readers=rng.choice([0.0, 0.3, 0.6]),
+        flush_crash=rng.choice([0.02, 0.1]) if rng.random() < 0.4 else 0.0,
+    ).checked()
+
+
+def _some(rng: random.Random, is_wanted: bool, most: float) -> float:
+    """From 0 to `most`, small values more often."""
+    value = rng.random() ** 2 * most
+    return value if is_wanted else 0.0
+
+
+def values_of(options: Options) -> dict[str, int | float | bool | str]:
+    """By name, as a scenario file holds them; the inverse is `changed`."""
+    return {"format": FORMAT, **dataclasses.asdict(options)}

@@ -1,0 +1,215 @@
+"""One run from its beginning to its verdict: faults first, then the cluster has to get well."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from node.raft.events import Event, LeaderElected
+from node.scenario.background import expand
+from node.scenario.scenario import Scenario
+from node.scenario.schedule import End, Fire, Schedule
+from node.scenario.when import LEADER_CHANGE
+from node.sim.acting import Actor, Fault
+from node.sim.coverage import Coverage
+from node.sim.host import Host
+from node.sim.kernel import Kind
+from node.sim.liveness import get_well
+from node.sim.options import FORMAT, OptionError, Options, changed
+from node.sim.planning import plan
+from node.sim.progress import Progress
+from node.sim.streams import stream
+from node.sim.trace import Line, Trace
+from node.sim.world import World
+from node.verify.invariants import every
+from node.verify.observation import Observers, Violation
+
+Verdict = Literal["ok", "failed", "inconclusive"]
+
+
+@dataclass(slots=True)
+class Result:
+    """What came of a run. `invariant` and `text` say what was violated, `why` why there is no
+    verdict. `at_us` is when, in virtual microseconds.
+    """
+
+    seed: int
+    verdict: Verdict
+    digest: str
+    events: int
+    at_us: int
+    invariant: str = ""
+    text: str = ""
+    why: str = ""
+    coverage: Counter[str] = field(default_factory=Counter)
+    by_kind: Counter[Kind] = field(default_factory=Counter)
+    operations: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+
+
+Invariants = Callable[[dict[int, Host]], Observers]
+
+
+def simulate(
+    scenario: Scenario,
+    trace: Callable[[Line], None] | None = None,
+    invariants: Invariants = every,
+) -> Result:
+    """Run it. `trace` gets a line for each thing that happens. Raises OptionError."""
+    return Simulation(scenario, trace, invariants).run()
+
+
+def simulate_seed(seed: int) -> Result:
+    """The run of a seed."""
+    return simulate(plan(seed))
+
+
+class Simulation:
+    """A world and the scenario that is carried out in it."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        trace: Callable[[Line], None] | None = None,
+        invariants: Invariants = every,
+    ) -> None:
+        self.scenario = scenario
+        self.coverage = Coverage()
+        options = options_of(scenario)
+
+        self.progress = Progress(options)
+
+        def watch_with(hosts: dict[int, Host]) -> Observers:
+            return Observers([*invariants(hosts).invariants, self.coverage, self.progress])
+
+        self.world = World(scenario.seed, options, watch_with)
+        self.trace = Trace(lambda: self.world.kernel.now, trace or _nowhere)
+        if trace is not None:
+            self.world.listeners.append(self.trace.tell)
+        self.world.listeners += [self.coverage.tell, self._tell]
+        self.actor = Actor(self.world, self.trace, self.coverage)
+        self._schedule = Schedule(expand(scenario, stream(scenario.seed, "background")))
+        self._faults: dict[int, Fault | None] = {}
+        self._armed_at: int | None = None
+        self._has_led = False
+
+    def run(self) -> Result:
+        try:
+            self.world.start_all()
+            self.progress.begin(self.world, self.actor)
+            self._arm()
+            self.world.kernel.run(self.scenario.duration_us)
+            self.progress.end()
+            self.actor.stop()
+            self.trace.note("all faults end")
+            why = get_well(self.world)
+            if why is None:
+                for look in self.world.observers.finished:
+                    look(self.world.hosts)
+                why = self._why_vague()
+        except Violation as violation:
+            self.trace.note("VIOLATION", violation.node_id or 0, what=str(violation))
+            result = self._result("failed")
+            result.invariant, result.text = violation.invariant, str(violation)
+            return result
+        except (AssertionError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+            result = self._result("failed")
+            result.invariant = "no_exceptions"
+            result.text = f"{type(error).__name__}: {error}"
+            self.trace.note("EXCEPTION", what=result.text)
+            return result
+        result = self._result("ok" if why is None else "inconclusive")
+        result.why = why or ""
+        return result
+
+    # -- the scenario ------------------------------------------------------------------------------
+    def _arm(self) -> None:
+        """Have the kernel wake it when something is due."""
+        at = self._schedule.next_at
+        if at is None or at >= self.scenario.duration_us:
+            return
+        if self._armed_at is None or at < self._armed_at:
+            self._armed_at = at
+            self.world.kernel.at(at, "fault", self._carry_out, at)
+
+    def _carry_out(self, at: int) -> None:
+        if at != self._armed_at:
+            return  # something else came first
+        self._armed_at = None
+        for due in self._schedule.due(self.world.kernel.now):
+            match due:
+                case Fire(place, step):
+                    self._faults[place] = self.actor.do(step.action, step.name)
+                case End(place):
+                    fault = self._faults.pop(place, None)
+                    if fault is not None:
+                        self.actor.end(fault)
+        self._arm()
+
+    def _tell(self, node_id: int, event: Event) -> None:
+        """A new leader may be what a step waits for; the first one is no change."""
+        if isinstance(event, LeaderElected):
+            if self._has_led:
+                self._schedule.happened(LEADER_CHANGE, self.world.kernel.now)
+                self._arm()
+            self._has_led = True
+
+    def _why_vague(self) -> str | None:
+        """What keeps a run that went well from proving anything. The steps of a drawn plan may come
+        to nothing; those that somebody wrote have to be carried out.
+        """
+        if not self._operations()["ok"]:
+            return "nothing was asked of it, or nothing answered"
+        if self.scenario.sim.get("drawn"):
+            return None
+        if self.actor.skipped:
+            return self.actor.skipped[0]
+        never = self._schedule.never_fired
+        return f"{never[0].action} (when {never[0].when}) was never carried out" if never else None
+
+    def _operations(self) -> Counter[str]:
+        counts: Counter[str] = Counter()
+        for client in self.world.clients:
+            counts.update(client.counts)
+        return counts
+
+    def _result(self, verdict: Verdict) -> Result:
+        kernel, stats = self.world.kernel, self.world.network.stats
+        self.coverage.met("message lost", stats.dropped)
+        self.coverage.met("message doubled", stats.duplicated)
+        return Result(
+            self.scenario.seed,
+            verdict,
+            kernel.digest,
+            kernel.events,
+            kernel.now,
+            coverage=self.coverage.counts,
+            by_kind=kernel.by_kind,
+            operations=self._operations(),
+            faults=self.actor.done,
+        )
+
+
+def options_of(scenario: Scenario) -> Options:
+    """The world that the scenario asks for. Raises OptionError, also for one that was written by a
+    version in which the same seed was another run.
+    """
+    sim = dict(scenario.sim)
+    sim.pop("drawn", None)
+    made_in = sim.pop("format", FORMAT)
+    if made_in != FORMAT:
+        raise OptionError(f"format {made_in} is another version's: this one replays {FORMAT}")
+    workload = scenario.workload
+    options = Options(
+        nodes=scenario.nodes,
+        clients=workload.clients,
+        rate=workload.rate_per_s,
+        keys=workload.keys,
+        duration_ms=scenario.duration_us // 1000,
+        timeout_ms=workload.timeout_us // 1000,
+    )
+    return changed(options, sim)
+
+
+def _nowhere(line: Line) -> None:
+    """Nobody reads."""

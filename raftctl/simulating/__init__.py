@@ -1,0 +1,1 @@
+"""Simulated clusters on the command line."""

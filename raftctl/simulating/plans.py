@@ -1,0 +1,48 @@
+"""What is to be replayed or shrunk: a seed, or a file with a plan."""
+
+from pathlib import Path
+
+from node.scenario.errors import ScenarioError
+from node.scenario.parsing import TEXT_BYTES_MAX, parse
+from node.scenario.scenario import Scenario
+from node.sim.options import OptionError
+from node.sim.planning import plan
+from node.sim.simulation import options_of
+from raftctl.errors import CliError, from_os_error
+from raftctl.exit_codes import Exit
+from raftctl.simulating.seeds import SEED_MAX
+
+
+def plan_of(text: str) -> Scenario:
+    """The plan of the seed or the file that `text` names. Raises CliError."""
+    if text.isascii() and text.isdigit() and int(text) <= SEED_MAX:
+        return plan(int(text))
+    path = Path(text)
+    if not path.is_file():
+        raise CliError(
+            "E_NO_FILE",
+            f"{text} is neither a seed nor a file",
+            Exit.NOT_FOUND,
+            hint="raftctl sim replay 7, or a plan that sim shrink wrote",
+        )
+    try:
+        with path.open("rb") as file:
+            data = file.read(TEXT_BYTES_MAX + 1)
+        return checked(parse(data.decode(), str(path)), text)
+    except OSError as error:
+        raise from_os_error(error) from error
+    except UnicodeDecodeError as error:
+        message = f"{path} is no text: {error.reason} at byte {error.start}"
+        raise CliError("E_CONFIG", message, Exit.USAGE, hint="a plan is TOML") from error
+    except ScenarioError as error:
+        raise CliError("E_CONFIG", str(error), Exit.USAGE, hint=error.hint) from error
+
+
+def checked(scenario: Scenario, source: str) -> Scenario:
+    """Itself. Raises CliError for one whose world this version cannot make."""
+    try:
+        options_of(scenario)
+    except OptionError as error:
+        hint = "[sim] holds the world of the run; raftctl sim shrink writes it"
+        raise CliError("E_CONFIG", f"{source}: {error}", Exit.USAGE, hint=hint) from error
+    return scenario

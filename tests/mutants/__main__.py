@@ -1,0 +1,25 @@
+"""python -m tests.mutants NAME ARGUMENT...: raftctl with a bug in it. Without a name: a list."""
+
+import sys
+
+from raftctl.__main__ import main
+from tests.mutants.catalogue import MUTANTS
+
+
+def run(arguments: list[str]) -> int:
+    if not arguments:
+        width = max(map(len, MUTANTS))
+        for each in MUTANTS.values():
+            print(f"{each.name:{width}}  {each.about}")
+        return 0
+    name, *rest = arguments
+    if name not in MUTANTS:
+        print(f"there is no mutant {name}; python -m tests.mutants lists them", file=sys.stderr)
+        return 2
+    MUTANTS[name].plant()
+    sys.argv = ["raftctl", *rest]
+    main()
+
+
+if __name__ == "__main__":
+    sys.exit(run(sys.argv[1:]))

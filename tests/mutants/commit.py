@@ -1,0 +1,55 @@
+"""Bugs of the commit index, and of those who wait for it."""
+
+from node.raft import election, replication
+from node.raft.core import RaftCore
+from node.replica.replica import Replica
+from tests.mutants.planting import mutant, rewrite
+
+
+@mutant("logcabin #44; the paper's figure 8", "commit_needs_a_durable_quorum")
+def commit_of_an_old_term_by_count() -> None:
+    """A leader commits entries of earlier terms as soon as a majority has them."""
+    rewrite(replication.maybe_commit, " and index >= leader.first_index", "")
+
+
+@mutant("etcd #14370, d-engine #329", "commit_needs_a_durable_quorum")
+def leader_counts_itself_before_sync() -> None:
+    """A leader counts its own copy of an entry that it has not written yet."""
+    rewrite(replication.maybe_commit, "core.log.stable_index", "core.log.last_index")
+
+
+@mutant("hashicorp/raft #79", "index_order", "only_committed_entries_are_applied")
+def apply_uncommitted() -> None:
+    """Entries take effect when they are on the disk, committed or not."""
+    rewrite(
+        RaftCore.ready,
+        "self.commit_index, self.log.stable_index, self._handed_out_index",
+        "self.log.stable_index, self._handed_out_index",
+    )
+
+
+@mutant("PySyncObj #166, raftos #25", "index_order")
+def commit_index_goes_back() -> None:
+    """A follower takes on the leader's commit index, also a lower one than its own."""
+    rewrite(
+        replication.handle_append,
+        "max(core.commit_index, min(message.leader_commit, match_index))",
+        "min(message.leader_commit, match_index)",
+    )
+
+
+@mutant("zaft", "gets_well")
+def no_no_op() -> None:
+    """A new leader appends nothing, so what earlier terms left open stays so until a client
+    writes.
+    """
+    rewrite(election._become_leader, "core.log.append([LogEntry(core.term, None)])", "pass")
+
+
+@mutant("zaft", "client_oracle")
+def waiter_matched_by_index_only() -> None:
+    """A client hears that its write took effect when anything is applied at its index, though
+    another leader's entry is there.
+    """
+    rewrite(Replica._apply_entry, "if proposal.term == term:", "if proposal:")
+    rewrite(Replica.fail_lost_proposals, "if not self._proposals or", "if True or")

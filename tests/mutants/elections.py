@@ -1,0 +1,56 @@
+"""Bugs of elections: who votes, how often, and how votes are counted."""
+
+from node.raft import election, quorum
+from node.raft.core import RaftCore
+from tests.mutants import needs
+from tests.mutants.planting import mutant, rewrite
+
+
+@mutant("akka-raft #56", "one_leader_per_term", "persist_before_reply")
+def vote_twice_in_a_term() -> None:
+    """A follower gives its vote to whoever asks, also a second time in a term."""
+    rewrite(
+        election._may_vote,
+        "core.voted_for == message.candidate_id",
+        "core.voted_for == message.candidate_id or isinstance(core.role, Follower)",
+    )
+
+
+@mutant("zaft, camunda #5356", "durable_terms_and_votes")
+def vote_forgotten_on_stepping_down() -> None:
+    """A candidate that steps down within a term forgets that it voted for itself."""
+    rewrite(
+        RaftCore.become_follower,
+        "if isinstance(old, Leader):",
+        "if term == self.term:\n        self.voted_for = None\n    if isinstance(old, Leader):",
+    )
+
+
+@mutant("the paper, 5.4.1, left out", "leader_completeness")
+def vote_without_log_check() -> None:
+    """A vote goes to a candidate whatever its log holds."""
+    for handler in (election.handle_vote, election.handle_pre_vote):
+        rewrite(handler, "core.log.is_up_to_date(", "(lambda *_: True)(")
+
+
+@mutant("PySyncObj", "one_leader_per_term")
+def votes_by_counter() -> None:
+    """Each answer that grants a vote counts as one more, a repeated one too."""
+    rewrite(
+        election.handle_vote_response,
+        "core.role.votes[message.responder_id] = granted",
+        "left = core.configuration.electorate - core.role.votes.keys()\n"
+        "        core.role.votes[min(left, default=core.id)] = granted",
+    )
+
+
+@mutant("many first drafts", "one_leader_per_term", "commit_needs_a_durable_quorum")
+def quorum_off_by_one() -> None:
+    """Half of an even number of voters is taken for a majority."""
+    rewrite(quorum.majority, "voter_count // 2 + 1", "(voter_count + 1) // 2")
+
+
+@mutant("PySyncObj", "gets_well", shows_in=needs.one_node)
+def single_node_never_elected() -> None:
+    """Votes are counted when an answer arrives, and a cluster of one gets none."""
+    rewrite(election.count_own_vote, "_count_votes(core, core.role, now)", "pass")

@@ -1,0 +1,72 @@
+"""Bugs of membership changes and of the transfer of leadership."""
+
+from node.raft import membership
+from node.raft.configuration import Configuration
+from node.raft.core import RaftCore
+from node.raft.log import RaftLog
+from tests.mutants import needs
+from tests.mutants.planting import mutant, rewrite
+
+
+@mutant(
+    "etcd's confchange_v2 scripts guard it",
+    "commit_needs_a_durable_quorum",
+    "one_leader_per_term",
+    shows_in=needs.changes,
+)
+def joint_with_one_majority() -> None:
+    """In a joint configuration a majority of the new voters decides alone."""
+    rewrite(
+        Configuration._halves,
+        "(self.voters, self.outgoing) if self.outgoing else (self.voters,)",
+        "(self.voters,)",
+    )
+
+
+# The replica counts on one change at a time too, and its assertion says just that.
+@mutant("PySyncObj's dead guard", "one_change_at_a_time", "no_exceptions", shows_in=needs.changes)
+def two_changes_in_flight() -> None:
+    """A change is taken though the one before it is not committed."""
+    rewrite(
+        membership._check_nothing_pending,
+        "core.configuration_index > core.commit_index or core.configuration.is_joint",
+        "core.configuration.is_joint",
+    )
+
+
+@mutant("Ongaro 2015, raft-dev", "one_change_at_a_time", shows_in=needs.changes)
+def change_before_own_term_commit() -> None:
+    """A new leader changes the members before it has committed an entry of its own term."""
+    rewrite(membership._check_nothing_pending, "core.commit_index < leader.first_index", "False")
+
+
+@mutant(
+    "camunda #57393, scylladb #30936, rafter #34",
+    "members_are_those_of_the_log",
+    shows_in=needs.changes,
+)
+def configuration_not_rolled_back() -> None:
+    """A configuration stays in force though its entry was truncated."""
+    rewrite(RaftLog._truncate, "self._forget_configurations(from_index)", "pass")
+
+
+@mutant("etcd #10563, #11038", "leaders_are_voters", shows_in=needs.changes)
+def removed_leader_goes_on() -> None:
+    """A leader that is no voter any more goes on leading."""
+    rewrite(membership.maybe_advance, "core.id not in configuration.voters", "False")
+
+
+@mutant(
+    "hashicorp/raft #696, redpanda #2606",
+    "transfers_end",
+    "time_goes_on",
+    "gets_well",
+    shows_in=needs.transfers,
+)
+def transfer_never_ends() -> None:
+    """A transfer that comes to nothing is never given up, and no write is taken meanwhile."""
+    rewrite(
+        RaftCore._tick_leader,
+        "if leader.transfer is not None and now >= leader.transfer.deadline:",
+        "if False:",
+    )

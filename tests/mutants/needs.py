@@ -1,0 +1,39 @@
+"""What a run has to have for a bug to show in it at all."""
+
+from node.scenario import actions
+from node.scenario.scenario import Scenario
+
+
+def leases(scenario: Scenario) -> bool:
+    return bool(scenario.sim["lease_reads"])
+
+
+def one_node(scenario: Scenario) -> bool:
+    return scenario.nodes == 1
+
+
+def snapshots(scenario: Scenario) -> bool:
+    is_asked = any(isinstance(step.action, actions.SnapshotTake) for step in scenario.steps)
+    return is_asked or bool(scenario.sim["snapshot_entries"])
+
+
+def transfers(scenario: Scenario) -> bool:
+    return any(isinstance(step.action, actions.Transfer) for step in scenario.steps)
+
+
+def leases_and_transfers(scenario: Scenario) -> bool:
+    return leases(scenario) and transfers(scenario)
+
+
+def changes(scenario: Scenario) -> bool:
+    """Of the members."""
+    return any(isinstance(step.action, CHANGES) for step in scenario.steps)
+
+
+CHANGES = (
+    actions.MembersAdd
+    | actions.MembersRemove
+    | actions.MembersPromote
+    | actions.MembersDemote
+    | actions.MembersReplace
+)

@@ -1,0 +1,49 @@
+"""Bugs of reads without a log entry."""
+
+from node.raft import leases, reading, transfer
+from node.raft.reads import LeaderReads
+from node.replica.queries import Queries
+from tests.mutants import needs
+from tests.mutants.planting import mutant, rewrite
+
+FRESH = ("linearizable_reads_are_fresh", "client_oracle")
+
+
+@mutant("PySyncObj, d-engine #381", *FRESH)
+def read_without_confirmation() -> None:
+    """A leader answers reads without asking whether it still leads."""
+    rewrite(
+        reading._register,
+        "leader.reads.register(origin, core.commit_index, leader.sequence)",
+        "_answer(core, origin, core.commit_index)",
+    )
+
+
+@mutant("etcd #7331, redisraft #22, tikv #6340", *FRESH)
+def read_before_current_term_commit() -> None:
+    """A new leader answers reads at the commit index that it knows, which may be an old one."""
+    rewrite(reading._register, "core.commit_index < leader.first_index", "False")
+
+
+@mutant("etcd #20418", *FRESH)
+def read_confirmed_by_old_acks() -> None:
+    """Answers to messages that were sent before a read arrived confirm it."""
+    rewrite(LeaderReads.register, "(read_index, sequence, origin)", "(read_index, 0, origin)")
+
+
+@mutant("a classic of ReadIndex", *FRESH)
+def read_served_before_applied() -> None:
+    """A read is answered as soon as its index is known, before that is applied."""
+    rewrite(Queries.finish, "self._confirmed.add(read.read_index,", "self._confirmed.add(0,")
+
+
+@mutant("sofa-jraft #26, nebula #2723", *FRESH, shows_in=needs.leases)
+def stale_lease_read() -> None:
+    """A lease lasts until somebody takes the leader's place."""
+    rewrite(leases.lease_index, " or now >= confirmed_at + lasts_us", "")
+
+
+@mutant("etcd, lease reads and MoveLeader", *FRESH, shows_in=needs.leases_and_transfers)
+def lease_survives_transfer() -> None:
+    """A leader that told another node to campaign goes on under its lease."""
+    rewrite(transfer.maybe_hand_over, "leader.may_lease = False", "pass")

@@ -1,0 +1,107 @@
+"""Bugs of snapshots: where they are taken, what they hold, and what is left beside them."""
+
+from node.raft import installing
+from node.raft.core import RaftCore
+from node.raft.log import RaftLog
+from node.raft.snapshot import SnapshotTransfer
+from node.replica import state
+from node.replica.replica import Replica
+from node.replica.snapshotting import Snapshotting
+from tests.mutants import needs
+from tests.mutants.planting import mutant, rewrite
+
+
+@mutant(
+    "dragonboat's lesson; ra #145",
+    "same_state_everywhere",
+    "at_most_once",
+    shows_in=needs.snapshots,
+)
+def snapshot_without_sessions() -> None:
+    """A snapshot holds the machine alone: who starts from it does not know a retry."""
+    rewrite(state.capture, "of_sessions = sessions.snapshot()", "of_sessions = ()")
+
+
+@mutant(
+    "etcd #13766",
+    "snapshots_restore_what_they_hold",
+    "same_state_everywhere",
+    "at_most_once",
+    shows_in=needs.snapshots,
+)
+def snapshot_at_wrong_index() -> None:
+    """A snapshot says that it ends one entry earlier than it does: that one is applied twice."""
+    rewrite(
+        Replica._capture,
+        "self.snapshots.capture(self.last_applied, term,",
+        "at = max(self.last_applied - 1, self.core.log.first_index - 1, 1)\n"
+        "    self.snapshots.capture(at, self.core.log.term_at(at) or term,",
+    )
+
+
+@mutant(
+    "PySyncObj's reason to fork",
+    "snapshots_restore_what_they_hold",
+    "same_state_everywhere",
+    shows_in=needs.snapshots,
+)
+def snapshot_of_a_later_state() -> None:
+    """The machine is written down when its snapshot's turn comes, not as it was at the entry."""
+    rewrite(state.capture, "for part in of_machine:", "for part in machine.snapshot():")
+
+
+@mutant(
+    "canonical/raft #250, async-raft #133", "members_are_those_of_the_log", shows_in=needs.snapshots
+)
+def snapshot_with_the_newest_members() -> None:
+    """A snapshot carries the last configuration of the log, not the one at its entry."""
+    rewrite(
+        Snapshotting.capture,
+        "self._core.log.configuration_at(index)",
+        "self._core.configuration",
+    )
+
+
+@mutant("PySyncObj", "index_order", shows_in=needs.snapshots)
+def compaction_beyond_the_snapshot() -> None:
+    """The log is shortened up to the commit index, which the snapshot does not reach."""
+    rewrite(
+        installing.snapshot_saved,
+        "min(compact_to, snapshot.index)",
+        "min(core.commit_index, core.log.stable_index)",
+    )
+
+
+@mutant(
+    "hashicorp/raft #697, openraft t33",
+    "log_matching",
+    "appends_from_the_leader_only",
+    shows_in=needs.snapshots,
+)
+def snapshot_keeps_old_log() -> None:
+    """What the log holds behind an installed snapshot stays, though it conflicts with it."""
+    rewrite(
+        RaftLog.reset,
+        "self._entries.clear()",
+        "del self._entries[: max(base.index - self._base_index, 0)]",
+    )
+
+
+@mutant("hashicorp/raft #85", "entries_are_applied_in_order", shows_in=needs.snapshots)
+def skip_an_entry_after_install() -> None:
+    """After a snapshot was installed the first entry behind it is taken for applied."""
+    rewrite(
+        RaftCore.replace_log,
+        "self.commit_index = self._handed_out_index = snapshot.index",
+        "self.commit_index, self._handed_out_index = snapshot.index, snapshot.index + 1",
+    )
+
+
+@mutant("camunda #14671", "gets_well", shows_in=needs.snapshots)
+def lost_chunk_not_sent_again() -> None:
+    """A leader goes on with a snapshot although the follower says that a part is missing."""
+    rewrite(
+        SnapshotTransfer.answered,
+        "self.next_offset is None or offset < chunk_offset",
+        "self.next_offset is None",
+    )

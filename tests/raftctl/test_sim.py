@@ -1,0 +1,170 @@
+"""sim: seeds, replays and their verdicts, as a user or a CI job meets them."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from node.scenario.parsing import parse
+from node.scenario.writing import write
+from node.sim.planning import plan
+from node.sim.simulation import Result, simulate
+from raftctl.commands import sim
+from raftctl.errors import CliError
+from raftctl.exit_codes import Exit
+from raftctl.schemas import json_schema
+from raftctl.simdocs import SimRun
+from raftctl.simulating.seeds import document_of, read_seeds
+from tests.measure.commands import Raftctl
+from tests.raftctl.schema import violations
+
+CALM = """
+name = "calm"
+nodes = 3
+duration = "3s"
+[[step]]
+when = "1s"
+do = "{line}"
+"""
+
+
+def document(text: str, kind: str) -> dict[str, object]:
+    found: dict[str, object] = json.loads(text)
+    assert violations(found, json_schema(kind)) == []
+    return found
+
+
+# -- run -------------------------------------------------------------------------------------------
+def test_seeds_run_side_by_side_and_the_summary_says_what_they_met(raftctl: Raftctl) -> None:
+    text = raftctl.run("sim", "run", "--seeds", "1..4", "--jobs", "2")
+    assert "seeds       4 ok  0 failed  0 inconclusive" in text.stdout
+    assert "never met: " in text.stdout
+    assert "simulating seeds 1..4 in 2 processes" in text.stderr
+
+    found = document(raftctl.run("sim", "run", "--seeds", "1..4", "-o", "json").stdout, "sim-run")
+    assert (found["seeds"], found["ok"], found["problems"]) == (4, 4, [])
+
+
+def test_order_of_ending_and_number_of_processes_change_nothing(raftctl: Raftctl) -> None:
+    found = [
+        json.loads(raftctl.run("sim", "run", "--seeds", "3..6", "--jobs", n, "-o", "json").stdout)
+        for n in ("1", "2")
+    ]
+    for each in found:
+        del each["wall_s"], each["events_per_s"]
+    assert found[0] == found[1]
+
+
+def test_situation_that_was_never_met_is_inconclusive_if_asked_for(raftctl: Raftctl) -> None:
+    done = raftctl.run("sim", "run", "--seeds", "1", "--meet-all", check=False)
+    assert done.returncode == Exit.INCONCLUSIVE
+    assert "error[E_VACUOUS]: 1 seeds never met: " in done.stderr
+
+
+@pytest.mark.parametrize("text", ["", "x", "5..1", "-1", "1..2..3", "1..99999999999", "1.5"])
+def test_seeds_that_cannot_be_are_a_usage_error(text: str) -> None:
+    with pytest.raises(CliError) as caught:
+        read_seeds(text)
+    assert (caught.value.exit_code, caught.value.code) == (Exit.USAGE, "E_USAGE")
+
+
+def run_of(failed: int, inconclusive: int, seeds: int = 100) -> SimRun:
+    verdicts = ["inconclusive"] * inconclusive + ["failed"] * failed
+    problems = [
+        document_of(Result(n, verdict, "d", 1, 2, invariant="a_rule", text="n1 lies"))  # type: ignore[arg-type]
+        for n, verdict in enumerate(verdicts)
+    ]
+    ok = seeds - failed - inconclusive
+    return SimRun(1, 100, seeds, ok, failed, inconclusive, 1, 1.0, 1.0, {}, {}, {}, problems)
+
+
+@pytest.mark.parametrize(
+    ("failed", "inconclusive", "exit_code"),
+    [(0, 0, 0), (0, 5, 0), (0, 6, 10), (1, 0, 7), (1, 50, 7)],
+)
+def test_exit_code_says_failed_before_it_says_inconclusive(
+    failed: int, inconclusive: int, exit_code: int
+) -> None:
+    if exit_code == 0:
+        assert sim._verdict(run_of(failed, inconclusive), False) == Exit.OK
+        return
+    with pytest.raises(CliError) as caught:
+        sim._verdict(run_of(failed, inconclusive), False)
+    assert caught.value.exit_code == exit_code
+    assert "raftctl sim replay" in caught.value.hint
+
+
+# -- replay ----------------------------------------------------------------------------------------
+def test_replay_shows_each_transition_and_the_verdict(raftctl: Raftctl) -> None:
+    lines = raftctl.run("sim", "replay", "7").stdout.splitlines()
+    assert any(" leader " in line and "votes n" in line for line in lines)
+    assert lines[-2] == "seed 7  ok"
+    times = [float(line.split()[0]) for line in lines[:-2]]
+    assert times == sorted(times)
+
+
+def test_two_replays_are_the_same_byte_for_byte(raftctl: Raftctl) -> None:
+    one, other = (raftctl.run("sim", "replay", "3", "-o", "jsonl").stdout for _ in range(2))
+    assert one == other
+    *lines, last = one.splitlines()
+    assert all(json.loads(line).keys() == {"time_us", "node", "kind", "term", "data"}
+               for line in lines)  # fmt: skip
+    document(last, "sim-replay")
+
+
+def test_plan_that_was_written_is_replayed(raftctl: Raftctl, tmp_path: Path) -> None:
+    path = tmp_path / "plan.toml"
+    path.write_text(write(plan(5)))
+    found = document(raftctl.run("sim", "replay", str(path), "-o", "json").stdout, "sim-replay")
+    assert found["digest"] == simulate(plan(5)).digest
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "message"),
+    [
+        ("nodes = 3\n[[step]]\nwhen = 1s\n", Exit.USAGE, "is no TOML"),
+        (CALM.format(line="kill n9"), Exit.USAGE, "n9"),
+        (CALM.format(line="kil n1"), Exit.USAGE, "did you mean kill?"),
+        (CALM.format(line="kill n1") + "fro = 3\n", Exit.USAGE, "fro"),
+        (CALM.format(line="kill n1") + "[sim]\nformat = 99\n", Exit.USAGE, "another version"),
+        (CALM.format(line="kill n1") + "[sim]\nspeed = 1\n", Exit.USAGE, "no option speed"),
+        (CALM.format(line="kill lagging"), Exit.INCONCLUSIVE, "nobody"),
+    ],
+)
+def test_bad_plan_is_one_clear_error_and_never_passes(
+    raftctl: Raftctl, tmp_path: Path, text: str, code: Exit, message: str
+) -> None:
+    path = tmp_path / "plan.toml"
+    path.write_text(text)
+    done = raftctl.run("sim", "replay", str(path), check=False)
+    assert done.returncode == code
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_what_is_no_plan_at_all_is_told(raftctl: Raftctl, tmp_path: Path) -> None:
+    done = raftctl.run("sim", "replay", str(tmp_path / "none.toml"), check=False)
+    assert (done.returncode, "error[E_NO_FILE]" in done.stderr) == (Exit.NOT_FOUND, True)
+    path = tmp_path / "bytes.toml"
+    path.write_bytes(b"\xff\xfe\x00")
+    done = raftctl.run("sim", "replay", str(path), check=False)
+    assert (done.returncode, "is no text" in done.stderr) == (Exit.USAGE, True)
+
+
+# -- shrink and bench ------------------------------------------------------------------------------
+def test_what_does_not_fail_is_not_made_smaller(raftctl: Raftctl) -> None:
+    done = raftctl.run("sim", "shrink", "1", check=False)
+    assert done.returncode == Exit.PRECONDITION
+    assert "error[E_NO_FAILURE]: 1 does not fail" in done.stderr
+
+
+def test_shrunk_plan_reads_back_as_a_plan() -> None:
+    scenario = replace(plan(4), name="smaller")
+    assert parse(write(scenario)) == scenario
+
+
+def test_bench_counts_events_of_a_run_that_is_always_the_same(raftctl: Raftctl) -> None:
+    found = document(raftctl.run("sim", "bench", "-o", "json").stdout, "sim-bench")
+    assert found["virtual_s"] >= 60  # type: ignore[operator]
+    assert found["operations"] > 2_500  # type: ignore[operator]
