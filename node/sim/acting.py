@@ -287,9 +287,7 @@ class Actor:
         leader = self._world.leader
         if leader is None:
             raise ScenarioError("nobody leads")
-        node_id = 0
-        if target is not None:
-            node_id = resolve((target,), self.scene, self._random)[0]
+        node_id = 0 if target is None else resolve((target,), self.scene, self._random)[0]
         self._trace.note("transfer", leader.id, to=_names([node_id]) if node_id else "any")
         self._world.operate(leader.id, lambda replica, t, now: replica.transfer(t, node_id, now))
 

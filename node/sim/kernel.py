@@ -10,8 +10,12 @@ from hashlib import blake2b
 from heapq import heappop, heappush
 from typing import Any, Final, Literal
 
+from node.verify.observation import Violation
+
 Kind = Literal["deliver", "timer", "disk", "snapshot", "client", "fault", "check"]
 
+AT_ONCE_MAX = 10_000
+"""So many things in the same microsecond are a loop."""
 _DIGEST_BYTES: Final = 16
 
 
@@ -48,10 +52,19 @@ class Kernel:
         heappush(self._heap, (self.now + delay, order, kind, action, arguments))
 
     def run(self, until: int) -> None:
-        """Let everything happen that is due before `until`, and make it that time."""
+        """Let everything happen that is due before `until`, and make it that time.
+
+        Raises Violation when that has no end: a node that does nothing over and over again would
+        have a real one's processor to itself.
+        """
         heap, by_kind, update = self._heap, self.by_kind, self._digest.update
+        at_once = 0
         while heap and heap[0][0] < until:
             time, order, kind, action, arguments = heappop(heap)
+            at_once = at_once + 1 if time == self.now else 0
+            if at_once > AT_ONCE_MAX:
+                text = f"{AT_ONCE_MAX} things happen at {time} us, the last of them a {kind}"
+                raise Violation("time_goes_on", None, text)
             self.now = time
             self.events += 1
             by_kind[kind] += 1

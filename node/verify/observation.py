@@ -17,8 +17,8 @@ from node.raft.ready import HardState
 class Violation(BaseException):
     """A rule is broken: by which node, None for the cluster as a whole, and how.
 
-    Some are found inside of a node's machine, whose every Exception is a result for the replica, so
-    this is none.
+    No Exception, since some rules look on while the machine works, and whatever exception comes out
+    of a machine is the command's result to a node, or makes a snapshot count as damaged.
     """
 
     def __init__(self, invariant: str, node_id: int | None, text: str) -> None:

@@ -58,7 +58,11 @@ def removed_leader_goes_on() -> None:
 
 
 @mutant(
-    "hashicorp/raft #696, redpanda #2606", "transfers_end", "gets_well", shows_in=needs.transfers
+    "hashicorp/raft #696, redpanda #2606",
+    "transfers_end",
+    "time_goes_on",
+    "gets_well",
+    shows_in=needs.transfers,
 )
 def transfer_never_ends() -> None:
     """A transfer that comes to nothing is never given up, and no write is taken meanwhile."""

@@ -7,6 +7,7 @@ import pytest
 from node.sim.clock import PPM, Clock
 from node.sim.kernel import Kernel
 from node.sim.streams import Numbered, stream
+from node.verify.observation import Violation
 
 
 def test_what_is_due_happens_in_order_and_ties_in_the_order_of_asking() -> None:
@@ -33,6 +34,17 @@ def test_what_is_asked_for_too_late_happens_now() -> None:
     kernel.at(5, "timer", lambda: seen.append(kernel.now))
     kernel.run(101)
     assert seen == [100]
+
+
+def test_loop_in_one_moment_is_told_instead_of_run_for_ever() -> None:
+    kernel = Kernel()
+
+    def again() -> None:
+        kernel.after(0, "timer", again)
+
+    kernel.at(5, "timer", again)
+    with pytest.raises(Violation, match="time_goes_on: 10000 things happen at 5 us"):
+        kernel.run(10)
 
 
 def test_digest_tells_runs_apart() -> None:

@@ -95,6 +95,8 @@ class Host:
         self.disk = SimDisk(world.spec.cluster_id, first)
         self.is_wiped = False
         self.is_running = False
+        self.has_failed = False
+        """Its disk did, in this life."""
         self.lives = 0
         self.counts: Counter[str] = Counter()
         self.replica: Replica | None = None
@@ -180,6 +182,7 @@ class Host:
         assert self.over.is_set(), "one process at a time"
         self.over = trio.Event()
         self.told_to_stop = trio.Event()
+        self.has_failed = False
         self.lives += 1
         self.world.network.lighten(self.id)
         self.world.nursery.start_soon(self._live)
@@ -210,7 +213,7 @@ class Host:
                 self._life.cancel_scope.cancel()
         except BaseExceptionGroup as error:
             first = run._first(error)
-            if not (isinstance(first, StorageError) and self.disk.faults.fails):
+            if not (isinstance(first, StorageError) and self.has_failed):
                 raise
             world.note(f"n{self.id} ends: {first}")
         finally:

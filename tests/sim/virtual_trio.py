@@ -94,6 +94,7 @@ class VirtualDisk:
         if error is None:
             host.tell("saved", ready)
         elif not isinstance(error, DiskFullError):
+            host.has_failed = True
             host.tell("disk_failed")
         self._ended_at = trio.current_time()
         self._outcome = Outcome(error, self._ended_at - began, snapshot_error)

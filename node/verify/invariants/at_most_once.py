@@ -49,6 +49,10 @@ class AtMostOnce:
                     f"{command[0]:#x}, which took effect at entry {self._commands.effects[command]}"
                 )
             raise Violation("at_most_once", member.id, text)
+        twice = [index for at, index in enumerate(ran) if index in ran[:at]]
+        if twice:
+            text = f"runs its machine twice for entry {twice[0]}"
+            raise Violation("at_most_once", member.id, text)
         index = next(index for index in expected if index not in ran)
         client_id, sequence = self._commands.at[index]
         text = (

@@ -1,0 +1,45 @@
+"""A rule that is broken while the machine works fails the run: no node takes it for an error."""
+
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+
+from node.machines.kv import KvMachine
+from node.sim.simulation import simulate_seed
+from node.wire.cbor import load_plain
+from tests.sim.test_runs import SEEDS
+
+numbers = count()
+
+
+class Moody(KvMachine):
+    """The third one of all says yes to everything."""
+
+    def __init__(self, changes_max: int) -> None:
+        super().__init__(changes_max)
+        self._is_moody = next(numbers) == 2
+
+    def apply(self, command: bytes, index: int) -> bytes:
+        result = super().apply(command, index)
+        return b"\xf5" if self._is_moody else result
+
+
+class Forgetful(KvMachine):
+    """What is restored lacks a part."""
+
+    def restore(self, parts: Iterator[bytes], index: int) -> None:
+        rest = [part for part in parts if load_plain(part, 2)]
+        super().restore(iter(rest[1:]), index)
+
+
+@pytest.mark.parametrize(
+    ("machine", "invariant"),
+    [(Moody, "client_oracle"), (Forgetful, "snapshots_restore_what_they_hold")],
+)
+def test_broken_machine_fails_the_run(
+    monkeypatch: pytest.MonkeyPatch, machine: type[KvMachine], invariant: str
+) -> None:
+    monkeypatch.setattr("node.sim.machine.KvMachine", machine)
+    results = map(simulate_seed, SEEDS)
+    assert next(each.invariant for each in results if each.verdict == "failed") == invariant
