@@ -2,7 +2,6 @@
 
 from node.raft import installing
 from node.raft.core import RaftCore
-from node.raft.log import RaftLog
 from node.raft.snapshot import SnapshotTransfer
 from node.replica import state
 from node.replica.replica import Replica
@@ -69,21 +68,6 @@ def compaction_beyond_the_snapshot() -> None:
         installing.snapshot_saved,
         "min(compact_to, snapshot.index)",
         "min(core.commit_index, core.log.stable_index)",
-    )
-
-
-@mutant(
-    "hashicorp/raft #697, openraft t33",
-    "log_matching",
-    "appends_from_the_leader_only",
-    shows_in=needs.snapshots,
-)
-def snapshot_keeps_old_log() -> None:
-    """What the log holds behind an installed snapshot stays, though it conflicts with it."""
-    rewrite(
-        RaftLog.reset,
-        "self._entries.clear()",
-        "del self._entries[: max(base.index - self._base_index, 0)]",
     )
 
 
