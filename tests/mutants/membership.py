@@ -60,7 +60,6 @@ def removed_leader_goes_on() -> None:
 @mutant(
     "hashicorp/raft #696, redpanda #2606",
     "transfers_end",
-    "time_goes_on",
     "gets_well",
     shows_in=needs.transfers,
 )
@@ -71,3 +70,4 @@ def transfer_never_ends() -> None:
         "if leader.transfer is not None and now >= leader.transfer.deadline:",
         "if False:",
     )
+    rewrite(RaftCore.next_deadline, "if role.transfer is not None:", "if False:")
