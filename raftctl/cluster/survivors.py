@@ -163,7 +163,10 @@ def check_lost(
         return  # a leader, if there is one, does not know yet
     down = configuration.electorate.intersection(present) - alive.keys()
     paused = [node_id for node_id, proc in alive.items() if proc == "paused"]
-    hint = f"{line} doctor says why they have no leader, {line} heal all ends all faults"
+    hint = (
+        f"{line} doctor says why they have no leader, {line} heal all ends all faults; where they "
+        f"can elect none, {line} down first"
+    )
     if paused:
         hint = f"{line} resume {names(paused)}"
     if down:

@@ -112,6 +112,8 @@ def test_every_kind_of_event_and_every_code_of_the_door_is_named() -> None:
     for path in (ROOT / "node" / "server").glob("*.py"):
         text = path.read_text(encoding="utf-8")
         names.update(re.findall(r'publish\(\s*"(\w+)"', text))
+    words = (ROOT / "node" / "wire" / "words.py").read_text(encoding="utf-8")
+    names.update(re.findall(r'Told\(\s*"(\w+)"', words))
     names |= {"prevote", "election", "stepdown"}
     for path in (ROOT / "node").glob("*/*.py"):
         if path.parent.name in ("transport", "wire"):
