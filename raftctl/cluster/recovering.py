@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from node.client.survey import Survey
+from node.raft.configuration import Configuration
 from node.raft.messages import LogEntry
 from node.storage.renewal import Beginning, SnapshotSource, before_folder
 from node.storage.snapshots import open_snapshot
@@ -145,11 +146,14 @@ def look(
     alive = _alive(cluster, answers)
     # The members may have changed while a survivor was away: those of the newest log count.
     logs = [*chosen.values(), *others.values()]
-    newest = max(logs, key=lambda log: (log.last_term, log.last_index)).configuration
+    newest_log = max(logs, key=lambda log: (log.last_term, log.last_index))
+    newest = newest_log.configuration
     check_lost(newest, survivors, alive, _leader(answers), cluster.line)
     # Whoever knows of members that are alive, and enough, is right: damaged, or just by its word.
     view = view_of(answers, cluster.spec)
-    told = [log.configuration for log in found]
+    # But not one that ends before a change that is known to be committed: nobody elects it.
+    changed_at = _changed_at(newest_log)
+    told = [log.configuration for log in found if log.damage or log.last_index >= changed_at]
     for configuration in told if view.index is None else [*told, view.configuration]:
         if configuration.has_quorum(alive):
             check_lost(configuration, survivors, alive, _leader(answers), cluster.line)
@@ -162,6 +166,14 @@ def look(
         )
     known_ids = frozenset[int]().union(*(log.known_ids for log in found))
     return Situation(choice, chosen, alive, known_ids, warnings)
+
+
+def _changed_at(log: NodeLog) -> int:
+    """Where the members changed last, as far as that is known to be committed."""
+    entries = enumerate(log.stored.log, log.first_index)
+    changes = [index for index, (_, entry) in entries if isinstance(entry, Configuration)]
+    committed = [index for index in changes if index <= log.commit_index]
+    return max(committed, default=log.base.index)
 
 
 def _knowing(log: NodeLog, before: NodeLog) -> NodeLog:

@@ -176,6 +176,22 @@ def test_quorum_is_counted_among_the_members_of_the_newest_log_not_of_the_surviv
     assert refusal(memory_path, "n1").code == "E_QUORUM"
 
 
+def test_members_that_were_left_behind_are_no_quorum_that_stops_a_recovery(
+    memory_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """n2 was away while n4 and n5 came; then they and n3 were lost, and n2 is back."""
+    folder = make(memory_path, 5)
+    before = Configuration(frozenset({1, 2, 3}))
+    after = Configuration(frozenset({1, 2, 3, 4, 5}))
+    write(folder, 1, [LogEntry(1, before), LogEntry(1, after)], commit_index=2)
+    write(folder, 2, [LogEntry(1, before)], commit_index=1)
+    for node_id in (3, 4, 5):
+        (folder / f"n{node_id}" / "raft.db").unlink()
+    monkeypatch.setattr(recovering, "_alive", lambda *_: {1: "running", 2: "running"})
+    recover(settings_of(memory_path), ["n1"])
+    assert [node.id for node in load_cluster(folder).nodes] == [1]
+
+
 def test_damage_in_logs_of_a_quorum_that_runs_does_not_make_it_a_lost_one(
     memory_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
