@@ -37,6 +37,9 @@ from node.storage.base import Stored
 from node.wire.envelope import EnvelopeError, error_result, ok_result, unseal
 from node.wire.messages import Applied, ReadMode, WireMessage
 
+STALL_TIMEOUTS = 4
+"""A save that takes so many election timeouts means a disk that hangs: a leader gives way."""
+
 
 class Replica:
     """One member of a replicated state machine. Not thread-safe."""

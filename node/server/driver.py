@@ -25,6 +25,7 @@ from node.raft.messages import Message
 from node.raft.ready import Chunk, Envelope, Ready
 from node.raft.snapshot import Snapshot, SnapshotId
 from node.replica import Replica
+from node.replica.replica import STALL_TIMEOUTS
 from node.replica.snapshotting import LoadSnapshot
 from node.replica.state import State
 from node.server.disk import Disk, Outcome
@@ -36,8 +37,6 @@ from node.wire.messages import WireMessage
 DISK_FULL_RETRY_SECONDS = 0.2
 STOP_SECONDS_MAX = 1.0
 """How long a node that is told to stop waits for its disk."""
-STALL_TIMEOUTS = 4
-"""A save that takes so many election timeouts means a disk that hangs: a leader gives way."""
 
 MESSAGES_MAX = 4096
 REQUESTS_MAX = 16_384

@@ -46,6 +46,7 @@ from node.transport.channel import Channel
 from node.transport.listener import Listener
 from node.transport.opening import BUFFER_BYTES_MAX, Identity, new_incarnation
 from node.transport.peers import PeerLink
+from node.wire.entries import size_in_frame
 from node.wire.messages import Happened, Hello
 from node.wire.words import node_name
 
@@ -56,8 +57,6 @@ FILES_MIN = 2048
 FREEZE_ENTRIES = 20_000
 APPEND_BYTES_MAX = 1024 * 1024
 SNAPSHOT_CHUNK_BYTES = 256 * 1024
-ENTRY_OVERHEAD_BYTES = 16
-"""What an entry takes in a frame beside its own bytes, at most."""
 
 
 class StartError(Exception):
@@ -203,7 +202,7 @@ def assemble(
         append_bytes_max=min(APPEND_BYTES_MAX, spec.limits.frame_bytes_max // 4),
         # With the largest frame on top of these, half of a link's buffer is still free.
         inflight_bytes_max=BUFFER_BYTES_MAX // 4,
-        entry_size=lambda entry: len(entry) + ENTRY_OVERHEAD_BYTES,
+        entry_size=size_in_frame,
     )
     replica = Replica(
         config,

@@ -8,12 +8,12 @@ from functools import partial
 from node.faults import LinkRule
 from node.raft.configuration import AddLearner, Change, Configuration, Demote, Promote, Remove
 from node.raft.errors import ConfigurationError
-from node.replica import Replica, Ticket
 from node.scenario import actions
 from node.scenario.actions import Action
 from node.scenario.errors import ScenarioError
-from node.scenario.links import FaultPlan, plan_links, plan_partition
-from node.scenario.selectors import Scene, resolve
+from node.scenario.links import FaultPlan
+from node.scenario.resolving import nodes_of, plan_of
+from node.scenario.selectors import Scene
 from node.sim.clock import PPM
 from node.sim.coverage import Coverage
 from node.sim.host import Host
@@ -102,25 +102,23 @@ class Actor:
     def _do(self, action: Action, name: str) -> Fault | None:
         world = self._world
         match action:
-            case actions.Partition(groups, halves, ring, bridge, one_way):
-                plan = plan_partition(
-                    self.scene, groups, halves, ring, bridge, one_way, self._random
-                )
+            case actions.Partition():
+                plan = plan_of(action, self.scene, self._random)
                 for fault in [f for f in self.faults.values() if _is_partition(f)]:
                     self._end(fault)
                 return self._cut(action, plan, name)
-            case actions.Net(links, effects):
-                return self._cut(action, plan_links(self.scene, links, effects, self._random), name)
+            case actions.Net():
+                return self._cut(action, plan_of(action, self.scene, self._random), name)
             case actions.Heal(what):
                 self._heal(what)
-            case actions.Transfer(target):
-                self._transfer(target)
+            case actions.Transfer():
+                self._transfer(action)
             case actions.MembersAdd():
                 self._add(action)
-            case actions.MembersReplace(old, new):
-                self._replace(old, new)
+            case actions.MembersReplace():
+                self._replace(action)
             case _:
-                chosen = resolve(action.nodes or ("leader",), self.scene, self._random)
+                chosen = nodes_of(action, self.scene, self._random)
                 if not chosen:
                     raise ScenarioError("it means nobody now")
                 self._trace.note(action.verb, 0, nodes=_names(chosen), line=str(action))
@@ -283,11 +281,11 @@ class Actor:
             self._end(fault)
 
     # -- the cluster -------------------------------------------------------------------------------
-    def _transfer(self, target: str | None) -> None:
+    def _transfer(self, action: actions.Transfer) -> None:
         leader = self._world.leader
         if leader is None:
             raise ScenarioError("nobody leads")
-        node_id = 0 if target is None else resolve((target,), self.scene, self._random)[0]
+        node_id = next(iter(nodes_of(action, self.scene, self._random)), 0)
         self._trace.note("transfer", leader.id, to=_names([node_id]) if node_id else "any")
         self._world.operate(leader.id, lambda replica, t, now: replica.transfer(t, node_id, now))
 
@@ -302,9 +300,9 @@ class Actor:
         self._try([AddLearner(node_id, f"n{node_id}:1", promote=not action.learner)])
         return node_id
 
-    def _replace(self, old: str, new: int | None) -> None:
-        (old_id,) = resolve((old,), self.scene, self._random)
-        node_id = self._add(actions.MembersAdd(new, learner=True))
+    def _replace(self, action: actions.MembersReplace) -> None:
+        (old_id,) = nodes_of(action, self.scene, self._random)
+        node_id = self._add(actions.MembersAdd(action.new, learner=True))
         self._trace.note("members replace", old_id, by=_names([node_id]))
         self._try([Promote(node_id), Remove(old_id)])
 
@@ -357,10 +355,7 @@ class Actor:
                 again = partial(self._attempt, changes, deadline)
                 world.kernel.after(RETRY_MS * MS, "fault", again)
 
-        def change(replica: Replica, ticket: Ticket, now: int) -> None:
-            replica.change_membership(ticket, changes, now)
-
-        world.operate(leader.id, change, then)
+        world.change_members(leader.id, changes, then)
 
     def _retire(self, changes: list[Change]) -> None:
         """Who was removed is stopped, or is forgotten about and goes on."""

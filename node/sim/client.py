@@ -52,9 +52,7 @@ class Habits:
 
 
 class Client:
-    """One client, one operation at a time. `ask(node, client, message)` brings a request to a node.
-    False: nobody is there.
-    """
+    """One client, one operation at a time. `ask(node, client, data)` brings a request to a node."""
 
     def __init__(
         self,
@@ -64,7 +62,7 @@ class Client:
         nodes: Collection[int],
         habits: Habits,
         observers: Observers,
-        ask: Callable[[int, "Client", bytes], bool],
+        ask: Callable[[int, "Client", bytes], None],
         last_applied: Callable[[int], int | None],
     ) -> None:
         self.id = client_id
@@ -161,11 +159,10 @@ class Client:
             self._fail(error)
             return
         self._request_id += 1
+        until = int(step.until * SECOND) + 1
         if isinstance(step, Pause):
-            until = int(step.until * SECOND) + 1
             self._kernel.at(until, "client", self._wake, self._request_id)
             return
-        until = int(step.until * SECOND) + 1
         self._asked = step.node_id
         self._kernel.after(self._latency(), "client", self._arrive, self._request_id, step.node_id)
         self._kernel.at(until, "client", self._silent, self._request_id, step.node_id)
@@ -191,7 +188,7 @@ class Client:
             request: WireMessage = Read(request_id, kv.get(operation.key), operation.mode, here)
         else:
             self._sequences.begin(last_applied)
-            command = seal(self._sequences.header(self._number), _command(operation))
+            command = seal(self._sequences.header(self._number), command_of(operation))
             request = Propose(request_id, command, call.is_for_one)
             call.sent()
         operation.attempts += 1
@@ -284,27 +281,32 @@ class Client:
         operation.node_id, operation.index, operation.result = node_id, index, result
         self.counts[outcome] += 1
         if outcome == "ok":
-            self._note_seen(operation)
+            self._seen[operation.key] = value_seen(operation)
         for look in self._observers.answered:
             look(operation)
         if not self.is_done:
             self.begin_later()
 
-    def _note_seen(self, operation: Operation) -> None:
-        """What a compare-and-set of this key may expect."""
-        match operation.kind:
-            case "get":
-                found = operation.result
-                self._seen[operation.key] = None if found is None else found[0]
-            case "put":
-                self._seen[operation.key] = operation.value
-            case "delete":
-                self._seen[operation.key] = None
-            case "cas":
-                self._seen[operation.key] = operation.result[1]
+
+def value_seen(operation: Operation) -> bytes | None:
+    """What its key held when it had succeeded, as far as its client knows: what a compare-and-set
+    may expect.
+    """
+    match operation.kind:
+        case "get":
+            found: list[bytes] | None = operation.result
+            return None if found is None else found[0]
+        case "put":
+            return operation.value
+        case "delete":
+            return None
+        case "cas":
+            value: bytes | None = operation.result[1]
+            return value
 
 
-def _command(operation: Operation) -> bytes:
+def command_of(operation: Operation) -> bytes:
+    """What it asks of the key-value machine."""
     match operation.kind:
         case "put":
             assert operation.value is not None

@@ -18,8 +18,7 @@ from node.sim.streams import stream
 from node.storage.base import CorruptionError, Stored
 from node.verify.observation import Observers
 from node.wire.codec import WireError, decode
-
-ENTRY_OVERHEAD_BYTES = 16
+from node.wire.entries import size_in_frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +160,7 @@ class Host:
             inflight_max=settings.inflight_max,
             snapshot_chunk_bytes=settings.snapshot_chunk_bytes,
             snapshot_window_bytes=4 * settings.snapshot_chunk_bytes,
-            entry_size=_entry_size,
+            entry_size=size_in_frame,
         )
 
     def crash(self) -> None:
@@ -241,7 +240,3 @@ class Host:
                 look(self, index, digest)
 
         return ObservedMachine(executed, captured, restored, lambda: self.last_applied)
-
-
-def _entry_size(entry: bytes) -> int:
-    return len(entry) + ENTRY_OVERHEAD_BYTES

@@ -74,10 +74,6 @@ class Network:
         return wire
 
     # -- rules -------------------------------------------------------------------------------------
-    @property
-    def rules(self) -> tuple[LinkRule, ...]:
-        return self._rules
-
     def set_background(self, rule: LinkRule | None) -> None:
         """What happens on every link, as `rule` says; its ends do not matter."""
         self._background = rule

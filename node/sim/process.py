@@ -15,6 +15,7 @@ from node.raft.messages import Message
 from node.raft.ready import Chunk, Envelope, Ready
 from node.raft.snapshot import Snapshot
 from node.replica import Replica
+from node.replica.replica import STALL_TIMEOUTS
 from node.replica.snapshotting import Job, LoadSnapshot, dismantle
 from node.replica.state import State
 from node.sim.clock import Clock
@@ -28,8 +29,6 @@ from node.wire.messages import WireMessage
 T = TypeVar("T")
 
 DISK_FULL_RETRY_US = 200_000
-STALL_TIMEOUTS = 4
-"""As for a real node, a flush that takes so many election timeouts may never end."""
 MESSAGES_MAX = 4096
 """What a node that stands still keeps of what comes in."""
 NEVER = 1 << 62

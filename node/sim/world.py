@@ -183,10 +183,8 @@ class World:
         host = self.hosts.get(node_id)
         return None if host is None or not host.is_up else host.last_applied
 
-    def _ask(self, node_id: int, source: Hashable, data: bytes) -> bool:
-        host = self.hosts.get(node_id)
-        if host is None or not host.is_running:
-            return False
+    def _ask(self, node_id: int, source: Hashable, data: bytes) -> None:
+        host = self.hosts[node_id]
         message = decode(data)
 
         def request(replica: Replica, now: int) -> None:
@@ -198,7 +196,6 @@ class World:
                 replica.read(ticket, message.query, message.mode, message.here, now)
 
         host.request(request)
-        return True
 
     def _reply(self, node_id: int, source: Any, message: WireMessage) -> None:  # noqa: ANN401
         source.receive(node_id, message)

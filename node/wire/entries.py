@@ -16,11 +16,18 @@ from node.wire.cbor import INTEGER_MAX, CborError, load_plain
 
 ADDRESS_MAX = 4096
 """Characters of a member's address."""
+ENTRY_OVERHEAD_BYTES = 16
+"""What a command takes in a frame beside its own bytes, at most."""
 _DEPTH_MAX = 2
 
 
 class EntryError(Exception):
     """What no correct node puts into a log."""
+
+
+def size_in_frame(command: bytes) -> int:
+    """The bytes that a command takes in an append, at most."""
+    return len(command) + ENTRY_OVERHEAD_BYTES
 
 
 def read_entries(values: Sequence[Any]) -> list[LogEntry]:

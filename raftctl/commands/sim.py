@@ -170,10 +170,10 @@ def replay(
     with output.patience("loading the simulator"):
         from node.sim.simulation import simulate
         from raftctl.simdocs import SimReplay
-        from raftctl.simulating.plans import plan_of
+        from raftctl.simulating.plans import read_plan
         from raftctl.simulating.seeds import document_of
 
-    scenario = plan_of(what)
+    scenario = read_plan(what)
 
     def take(line: "Line") -> None:
         if output.mode == "jsonl":
@@ -237,9 +237,9 @@ def shrink(
         from node.sim.shrink import Shrinker
         from node.sim.simulation import simulate
         from raftctl.simdocs import SimShrink
-        from raftctl.simulating.plans import plan_of
+        from raftctl.simulating.plans import read_plan
 
-    scenario = plan_of(what)
+    scenario = read_plan(what)
     output.note(f"running {scenario.name}")
     shrunk = Shrinker(simulate, output.progress).shrink(scenario)
     if shrunk is None:

@@ -13,7 +13,7 @@ from raftctl.exit_codes import Exit
 from raftctl.simulating.seeds import SEED_MAX
 
 
-def plan_of(text: str) -> Scenario:
+def read_plan(text: str) -> Scenario:
     """The plan of the seed or the file that `text` names. Raises CliError."""
     if text.isascii() and text.isdigit() and int(text) <= SEED_MAX:
         return plan(int(text))

@@ -15,6 +15,7 @@ from node.client.errors import ClientError, OutcomeUnknownError, UnreachableErro
 from node.client.session import Call, Pause, Sequences
 from node.machines import kv
 from node.raft.messages import Message
+from node.sim.client import command_of, value_seen
 from node.sim.streams import stream
 from node.verify.observation import Kind, Operation
 from node.wire.envelope import SessionExpiredError, read_result, seal
@@ -198,7 +199,7 @@ class VirtualClient:
         operation.ended_at = round(trio.current_time() * 1e6)
         self._world.counts[str(operation.outcome)] += 1
         if operation.outcome == "ok":
-            self._note_seen(operation)
+            self._seen[operation.key] = value_seen(operation)
         self._look("answered", operation)
         return operation
 
@@ -271,18 +272,6 @@ class VirtualClient:
         await link.open(until)
         self._link = link
         return link
-
-    def _note_seen(self, operation: Operation) -> None:
-        match operation.kind:
-            case "get":
-                found = operation.result
-                self._seen[operation.key] = None if found is None else found[0]
-            case "put":
-                self._seen[operation.key] = operation.value
-            case "delete":
-                self._seen[operation.key] = None
-            case "cas":
-                self._seen[operation.key] = operation.result[1]
 
     # -- many at once ------------------------------------------------------------------------------
     async def burst(self, node_id: int, count: int) -> None:
@@ -415,14 +404,3 @@ async def command(world: World, node_id: int, request_of: Any, nonce: bytes) -> 
         return None
     finally:
         link.close()
-
-
-def command_of(operation: Operation) -> bytes:
-    match operation.kind:
-        case "put":
-            assert operation.value is not None
-            return kv.put(operation.key, operation.value)
-        case "delete":
-            return kv.delete(operation.key)
-        case _:
-            return kv.cas(operation.key, operation.expected, operation.value)
