@@ -183,7 +183,8 @@ class LinkPolicy:
     def _delay_us(self, rule: LinkRule, size: int, now_us: int) -> float:
         delay_ms = rule.latency_ms
         if rule.jitter_ms:
-            delay_ms = max(0.0, delay_ms + self._rng.uniform(-rule.jitter_ms, rule.jitter_ms))
+            delay_ms += rule.jitter_ms * (2 * self._rng.random() - 1)
+            delay_ms = max(0.0, delay_ms)
         if self._happens(rule.reorder):
             delay_ms += REORDER_MS
         delay_us = delay_ms * 1000

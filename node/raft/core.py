@@ -92,7 +92,7 @@ class RaftCore:
         # An earlier life may have heard a leader just now, which counts on that for its lease.
         self._promised_until = now + config.election_timeout_us if initial.current_term else now
         self._leader_heard_at: int | None = None
-        self._announced: LeaderChanged | None = None
+        self._announced: tuple[int, int] | None = None
         self._saved_hard_state = HardState(self.term, self.voted_for)
         self._handed_out_index = initial.applied_index
         self._announced_configuration = self.log.configured
@@ -201,8 +201,8 @@ class RaftCore:
         """When `tick` has something to do next, in microseconds on the clock of `now`."""
         role = self._role
         if not isinstance(role, Leader):
-            forwarded = reading.next_forwarded_deadline(self)
             deadline = role.election_deadline
+            forwarded = reading.next_forwarded_deadline(self) if self.forwarded_reads else None
             return deadline if forwarded is None else min(deadline, forwarded)
         deadline = role.heartbeat_deadline
         if self.config.check_quorum:
@@ -384,14 +384,13 @@ class RaftCore:
         committed_last = min(
             self.commit_index, self.log.stable_index, self._handed_out_index + APPLY_ENTRIES_MAX
         )
-        hard_state = HardState(self.term, self.voted_for)
-        is_same_state = hard_state == self._saved_hard_state
+        is_same_state = (self.term, self.voted_for) == self._saved_hard_state
         if is_same_state and committed_last <= self._handed_out_index and not self._has_effects:
             return None
         unsaved = self.log.take_unsaved()
         batch = Ready(
             seq=self._seq + 1,
-            hard_state=None if is_same_state else hard_state,
+            hard_state=None if is_same_state else HardState(self.term, self.voted_for),
             snapshot=self._unsaved_snapshot,
             base=unsaved.base,
             truncate_from=unsaved.truncate_from,
@@ -564,9 +563,9 @@ class RaftCore:
         ends here: it may not be there to answer any more.
         """
         leader_id = self.leader_id
-        news = None if leader_id is None else LeaderChanged(self.term, leader_id)
+        news = None if leader_id is None else (self.term, leader_id)
         if news == self._announced:
             return
         self._announced = news
         reading.fail_forwarded_reads(self)
-        self.emit(news or LeaderChanged(self.term, None))
+        self.emit(LeaderChanged(self.term, leader_id))

@@ -344,6 +344,8 @@ class Process:
             self._around.tell(self._member.id, event)
 
     def _send(self, envelopes: Sequence[Envelope]) -> None:
+        if not envelopes:
+            return
         sending, member, send = self._observers.sending, self._member, self._around.send
         for to, message in envelopes:
             for look in sending:
@@ -357,8 +359,9 @@ class Process:
     # -- time --------------------------------------------------------------------------------------
     @property
     def _next_deadline(self) -> int:
+        deadline = self.replica.next_deadline
         other = self._stalls_at if self._retry_at is None else self._retry_at
-        return min(self.replica.next_deadline, other)
+        return min(deadline, other)
 
     def _set_timer(self) -> None:
         """Wake it when there is something to do. A timer that is early looks again, so one is

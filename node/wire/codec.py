@@ -8,6 +8,7 @@ a message that comes out of here has the types that its class says.
 import dataclasses
 import typing
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 import cbor2
@@ -92,11 +93,17 @@ _SPECIAL: dict[tuple[type[Any], str], Check] = {
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Kind:
-    """One type of message: its number on the wire, and the name and check of each field."""
+    """One type of message: its number on the wire, and the name and check of each field.
+
+    `integers` are the places of the fields that are whole numbers and no more than that, as most
+    are, which are checked without a call each; `others` the places and checks of the rest.
+    """
 
     number: int
     type: type[Any]
     fields: tuple[tuple[str, Check], ...]
+    integers: tuple[int, ...]
+    others: tuple[tuple[int, Check], ...]
 
 
 def _kind(number: int, message_type: type[Any]) -> Kind:
@@ -108,7 +115,14 @@ def _kind(number: int, message_type: type[Any]) -> Kind:
         )
         for field in dataclasses.fields(message_type)
     )
-    return Kind(number, message_type, fields)
+    checks = tuple((place, check) for place, (_, check) in enumerate(fields, 1))
+    return Kind(
+        number,
+        message_type,
+        fields,
+        integers=tuple(place for place, check in checks if check is _is_integer),
+        others=tuple((place, check) for place, check in checks if check is not _is_integer),
+    )
 
 
 KINDS: tuple[Kind, ...] = (
@@ -116,13 +130,23 @@ KINDS: tuple[Kind, ...] = (
     *(_kind(n, t) for n, t in enumerate(typing.get_args(wire.WireMessage), _WIRE_BASE)),
 )
 _BY_NUMBER = {kind.number: kind for kind in KINDS}
-_BY_TYPE = {kind.type: (kind.number, tuple(name for name, _ in kind.fields)) for kind in KINDS}
+
+
+def _values_of(kind: Kind) -> Callable[[Any], tuple[Any, ...]]:
+    """What gives a message's values in order: attrgetter, which gives one alone without a tuple."""
+    names = [name for name, _ in kind.fields]
+    if len(names) > 1:
+        return attrgetter(*names)
+    return lambda message: tuple(getattr(message, name) for name in names)
+
+
+_BY_TYPE = {kind.type: (kind.number, _values_of(kind)) for kind in KINDS}
 
 
 def encode(message: Message | WireMessage) -> bytes:
     """The message as one CBOR array."""
-    number, names = _BY_TYPE[type(message)]
-    return cbor2.dumps([number, *(getattr(message, name) for name in names)], default=write_entry)
+    number, values_of = _BY_TYPE[type(message)]
+    return cbor2.dumps((number, *values_of(message)), default=write_entry)
 
 
 def encode_frame(message: Message | WireMessage) -> bytes:
@@ -146,9 +170,13 @@ def decode(payload: bytes) -> Message | WireMessage:
         raise WireError(f"unknown kind {values[0]}")
     if len(values) != len(kind.fields) + 1:
         raise WireError(f"{kind.type.__name__} with {len(values) - 1} fields")
-    for (name, check), value in zip(kind.fields, values[1:], strict=True):
-        if not check(value):
-            raise WireError(f"{kind.type.__name__}.{name} is of a wrong type or out of range")
+    for place in kind.integers:
+        value = values[place]
+        if type(value) is not int or not 0 <= value <= INTEGER_MAX:
+            raise _refusal(kind, place)
+    for place, check in kind.others:
+        if not check(values[place]):
+            raise _refusal(kind, place)
     if kind.type is raft.AppendEntries:
         try:
             values[5] = read_entries(values[5])
@@ -156,6 +184,11 @@ def decode(payload: bytes) -> Message | WireMessage:
             raise WireError(f"AppendEntries.entries: {error}") from error
     message: Message | WireMessage = kind.type(*values[1:])
     return message
+
+
+def _refusal(kind: Kind, place: int) -> WireError:
+    name, _ = kind.fields[place - 1]
+    return WireError(f"{kind.type.__name__}.{name} is of a wrong type or out of range")
 
 
 def version_of_hello(payload: bytes) -> int | None:

@@ -11,6 +11,7 @@ from multiprocessing import get_context
 from node.sim.coverage import MARKS, total
 from node.sim.simulation import Result, simulate_seed
 from raftctl.simdocs import SimRun, SimSeed
+from raftctl.simulating.collector import ease_collector
 from raftctl.values import usage
 
 SEEDS_MAX = 1_000_000
@@ -35,6 +36,7 @@ def read_seeds(text: str) -> range:
 
 def results_of(seeds: range, jobs: int) -> Iterator[Result]:
     """The runs of the seeds, in the order in which they end."""
+    ease_collector()
     if jobs == 1:
         yield from map(simulate_seed, seeds)
         return
