@@ -44,7 +44,7 @@ demo: $(STAMP) ## three nodes: write, kill the leader, read back (KEEP=1 leaves 
 
 test: lint types ## everything: ruff, mypy --strict, then all of pytest
 	@echo "test: pytest"
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m tests.side_by_side $(PYTEST_ARGS)
 
 lint: $(STAMP) ## ruff check and ruff format --check
 	@echo "test: ruff"

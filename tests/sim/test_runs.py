@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.mark.timeout(600)
 def test_seeds_pass_and_meet_almost_everything() -> None:
-    document = run_seeds(SEEDS, len(os.sched_getaffinity(0)), lambda done, result: None, False)
+    document = run_seeds(SEEDS, 1, lambda done, result: None, False)
     assert [each for each in document.problems if each.verdict == "failed"] == []
     assert document.inconclusive <= 0.05 * document.seeds
     assert [mark for mark in MARKS if not document.coverage[mark]] == []
