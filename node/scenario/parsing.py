@@ -42,6 +42,7 @@ from node.scenario.when import LEADER_CHANGE, At, When, parse_when
 TEXT_BYTES_MAX = 1024 * 1024
 SPAN_US_LEAST = 1_000
 _NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_-]{{0,{NAME_LENGTH_MAX - 1}}}")
+_LIKE_NAMES = 'like ["log_matching", "index_order"], each once'
 _EXPECTATIONS = ("linearizable", "invariants", "converge-within")
 _BUDGETS: tuple[Budget, ...] = ("quorum-safe", "any")
 _ALL: Literal["all"] = "all"
@@ -271,8 +272,8 @@ def _invariants(table: Table) -> Literal["all", "none"] | tuple[str, ...]:
         return table.parsed("invariants", _ALL, _all_or_none)
     named = table.texts("invariants")
     for each in named:
-        if not re.fullmatch(r"[SL][1-9][0-9]?", each) or named.count(each) > 1:
-            raise table.error("invariants", f"has {each!r}", 'like ["S1", "S7"], each once')
+        if not re.fullmatch(r"[a-z]+(_[a-z]+)*", each) or named.count(each) > 1:
+            raise table.error("invariants", f"has {each!r}", _LIKE_NAMES)
     return tuple(named)
 
 
@@ -280,7 +281,7 @@ def _all_or_none(text: str) -> Literal["all", "none"]:
     for each in (_ALL, _NONE):
         if each == text:
             return each
-    raise ScenarioError(f"{text!r} says nothing", 'all, none, or a list like ["S1", "S7"]')
+    raise ScenarioError(f"{text!r} says nothing", f"all, none, or a list {_LIKE_NAMES}")
 
 
 def _step_budget(table: Table, workload: Workload) -> StepBudget:

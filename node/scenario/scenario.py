@@ -96,7 +96,8 @@ class StepBudget:
 
 @dataclass(frozen=True, slots=True)
 class Expect:
-    """What has to hold. `invariants`: all of them, none, or those that are named (S1, L2).
+    """What has to hold. `invariants`: all of them, none, or those that are named, as
+    `node.verify.invariants` has them.
 
     `converge_within_us`: from the end of the scenario, all healed, to equal state; None: not asked.
     """

@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 from node.raft.events import Event, LeaderElected
 from node.scenario.background import expand
-from node.scenario.scenario import Scenario
+from node.scenario.scenario import MIXES, Scenario, WorkloadKind
 from node.scenario.schedule import End, Fire, Schedule
 from node.scenario.when import LEADER_CHANGE
 from node.sim.acting import Actor, Fault
@@ -21,8 +22,11 @@ from node.sim.progress import Progress
 from node.sim.streams import stream
 from node.sim.trace import Line, Trace
 from node.sim.world import World
-from node.verify.invariants import every
+from node.verify.invariants import Invariant, asked_for, every
 from node.verify.observation import Observers, Violation
+
+WORKLOAD: WorkloadKind = "cas"
+"""What simulated clients do, whose oracle knows registers alone."""
 
 Verdict = Literal["ok", "failed", "inconclusive"]
 
@@ -53,9 +57,11 @@ Invariants = Callable[[dict[int, Host]], Observers]
 def simulate(
     scenario: Scenario,
     trace: Callable[[Line], None] | None = None,
-    invariants: Invariants = every,
+    invariants: Invariants | None = None,
 ) -> Result:
-    """Run it. `trace` gets a line for each thing that happens. Raises OptionError."""
+    """Run it. `trace` gets a line for each thing that happens; `invariants` None are those that the
+    scenario expects. Raises OptionError.
+    """
     return Simulation(scenario, trace, invariants).run()
 
 
@@ -71,11 +77,12 @@ class Simulation:
         self,
         scenario: Scenario,
         trace: Callable[[Line], None] | None = None,
-        invariants: Invariants = every,
+        invariants: Invariants | None = None,
     ) -> None:
         self.scenario = scenario
         self.coverage = Coverage()
         options = options_of(scenario)
+        invariants = invariants or partial(every, rules=rules_of(scenario))
 
         self.progress = Progress(options)
 
@@ -200,6 +207,9 @@ def options_of(scenario: Scenario) -> Options:
     if made_in != FORMAT:
         raise OptionError(f"format {made_in} is another version's: this one replays {FORMAT}")
     workload = scenario.workload
+    if workload.kind != WORKLOAD or dict(workload.mix) != MIXES[WORKLOAD]:
+        text = f"simulated clients do what is usual for {WORKLOAD}, not {workload.kind}"
+        raise OptionError(f"workload: {text} with {dict(workload.mix)}")
     options = Options(
         nodes=scenario.nodes,
         clients=workload.clients,
@@ -209,6 +219,14 @@ def options_of(scenario: Scenario) -> Options:
         timeout_ms=workload.timeout_us // 1000,
     )
     return changed(options, sim)
+
+
+def rules_of(scenario: Scenario) -> tuple[type[Invariant], ...]:
+    """The invariants that it asks for. Raises OptionError."""
+    try:
+        return asked_for(scenario.expect.invariants)
+    except LookupError as error:
+        raise OptionError(f"expect.invariants: {error.args[0]}") from error
 
 
 def _nowhere(line: Line) -> None:

@@ -170,10 +170,12 @@ def replay(
     with output.patience("loading the simulator"):
         from node.sim.simulation import simulate
         from raftctl.simdocs import SimReplay
-        from raftctl.simulating.plans import read_plan
+        from raftctl.simulating.plans import read_plan, unheeded
         from raftctl.simulating.seeds import document_of
 
     scenario = read_plan(what)
+    if names := unheeded(scenario):
+        output.note(f"not looked at in a simulation: {names}")
 
     def take(line: "Line") -> None:
         if output.mode == "jsonl":

@@ -7,7 +7,7 @@ from node.scenario.parsing import TEXT_BYTES_MAX, parse
 from node.scenario.scenario import Scenario
 from node.sim.options import OptionError
 from node.sim.planning import plan
-from node.sim.simulation import options_of
+from node.sim.simulation import options_of, rules_of
 from raftctl.errors import CliError, from_os_error
 from raftctl.exit_codes import Exit
 from raftctl.simulating.seeds import SEED_MAX
@@ -39,10 +39,22 @@ def read_plan(text: str) -> Scenario:
 
 
 def checked(scenario: Scenario, source: str) -> Scenario:
-    """Itself. Raises CliError for one whose world this version cannot make."""
+    """Itself. Raises CliError for one whose world this version cannot make, or whose rules it does
+    not know.
+    """
     try:
         options_of(scenario)
+        rules_of(scenario)
     except OptionError as error:
         hint = "[sim] holds the world of the run; raftctl sim shrink writes it"
         raise CliError("E_CONFIG", f"{source}: {error}", Exit.USAGE, hint=hint) from error
     return scenario
+
+
+def unheeded(scenario: Scenario) -> str:
+    """What the scenario expects and no simulated run looks at, for people; empty: nothing."""
+    expect = scenario.expect
+    names = [f"expect.{name}" for name in expect.steps]
+    if expect.converge_within_us is not None:
+        names.append("expect.converge-within")
+    return ", ".join(names)

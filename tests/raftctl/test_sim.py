@@ -130,6 +130,9 @@ def test_plan_that_was_written_is_replayed(raftctl: Raftctl, tmp_path: Path) -> 
         (CALM.format(line="kill n1") + "[sim]\nformat = 99\n", Exit.USAGE, "another version"),
         (CALM.format(line="kill n1") + "[sim]\nspeed = 1\n", Exit.USAGE, "no option speed"),
         (CALM.format(line="kill lagging"), Exit.INCONCLUSIVE, "nobody"),
+        ('[expect]\ninvariants = ["log_machting"]\n', Exit.USAGE, "no invariant log_machting"),
+        ('[workload]\nkind = "bank"\n', Exit.USAGE, "usual for cas, not bank"),
+        ("[workload]\nmix = { read = 1 }\n", Exit.USAGE, "usual for cas"),
     ],
 )
 def test_bad_plan_is_one_clear_error_and_never_passes(
@@ -141,6 +144,13 @@ def test_bad_plan_is_one_clear_error_and_never_passes(
     assert done.returncode == code
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_what_no_simulation_looks_at_is_said(raftctl: Raftctl, tmp_path: Path) -> None:
+    path = tmp_path / "plan.toml"
+    path.write_text('duration = "2s"\n[expect]\nconverge-within = "1s"\n')
+    done = raftctl.run("sim", "replay", str(path))
+    assert "not looked at in a simulation: expect.converge-within" in done.stderr
 
 
 def test_what_is_no_plan_at_all_is_told(raftctl: Raftctl, tmp_path: Path) -> None:

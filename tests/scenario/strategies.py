@@ -152,7 +152,8 @@ def scenarios(draw: st.DrawFn) -> Scenario:
         st.dictionaries(st.sampled_from(["read", "write"]), st.integers(1_000, 10**7)),
         st.integers(0, 1000),
     )
-    asked: list[Literal["all", "none"] | tuple[str, ...]] = ["all", "none", ("S1", "L2"), ()]
+    asked: list[Literal["all", "none"] | tuple[str, ...]] = ["all", "none", ()]
+    asked.append(("log_matching", "index_order"))
     invariants = st.sampled_from(asked)
     budgets = st.dictionaries(st.sampled_from(names), budget) if names else st.just({})
     options = st.integers(-5, 5) | st.floats(allow_nan=False, allow_infinity=False) | st.booleans()

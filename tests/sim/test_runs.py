@@ -4,17 +4,20 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from node.scenario.parsing import parse
+from node.scenario.scenario import Expect
 from node.scenario.writing import write
 from node.sim.coverage import MARKS
 from node.sim.options import OptionError, changed, draw, values_of
 from node.sim.planning import plan
-from node.sim.simulation import options_of, simulate, simulate_seed
+from node.sim.simulation import options_of, rules_of, simulate, simulate_seed
 from node.sim.trace import Line
+from node.verify.invariants.index_order import IndexOrder
 from raftctl.simulating.seeds import run_seeds
 
 SEEDS = range(1, 201)
@@ -100,3 +103,9 @@ def test_plan_of_another_version_is_refused() -> None:
     with pytest.raises(OptionError, match="format 99 is another version's"):
         options_of(scenario)
     assert "format" in values_of(draw(1))
+
+
+def test_only_the_invariants_that_are_asked_for_look() -> None:
+    scenario = replace(plan(1), expect=Expect(invariants=("index_order",)))
+    assert rules_of(scenario) == (IndexOrder,)
+    assert simulate(scenario).digest == simulate_seed(1).digest  # they look, and change nothing

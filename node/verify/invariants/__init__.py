@@ -1,6 +1,8 @@
 """What always holds in a correct cluster, one rule a file, each with where it is from."""
 
-from typing import Protocol
+import re
+from collections.abc import Mapping
+from typing import Literal, Protocol
 
 from node.verify.facts import Facts
 from node.verify.invariants.appends_from_the_leader_only import AppendsFromTheLeaderOnly
@@ -61,6 +63,25 @@ ALL: tuple[type[Invariant], ...] = (
     ClientOracle,
 )
 """In the order in which they look: who says most about a mistake comes first."""
+
+
+def _name_of(rule: type[Invariant]) -> str:
+    """As violations and its file have it: IndexOrder is index_order."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", rule.__name__).lower()
+
+
+BY_NAME: Mapping[str, type[Invariant]] = {_name_of(rule): rule for rule in ALL}
+
+
+def asked_for(asked: Literal["all", "none"] | tuple[str, ...]) -> tuple[type[Invariant], ...]:
+    """All of the rules, none, or those with these names. Raises LookupError for one that is none."""
+    if asked == "all":
+        return ALL
+    names = () if asked == "none" else asked
+    for name in names:
+        if name not in BY_NAME:
+            raise LookupError(f"there is no invariant {name}")
+    return tuple(rule for name, rule in BY_NAME.items() if name in names)
 
 
 def every(members: Members, rules: tuple[type[Invariant], ...] = ALL) -> Observers:
