@@ -117,7 +117,7 @@ def draw(seed: int) -> Options:
     disk_ms_max = rng.choice([0.5, 2.0, 10.0, 50.0])
     if rng.random() < 0.75:  # else hardly an election is over before the next one begins
         disk_ms_max = min(disk_ms_max, election_timeout_ms / 10)
-    return Options(
+    options = Options(
         nodes=rng.choice([1, 2, 3, 3, 3, 4, 5, 5, 5, 6, 7]),
         clients=rng.randint(1, 12),
         rate=rng.choice([20, 50, 100, 200]),
@@ -150,7 +150,11 @@ def draw(seed: int) -> Options:
         astray=rng.choice([0.0, 0.02, 0.2]),
         readers=rng.choice([0.0, 0.3, 0.6]),
         flush_crash=rng.choice([0.02, 0.1]) if rng.random() < 0.4 else 0.0,
-    ).checked()
+    )
+    if lease_reads and rng.random() < 0.6:
+        # A rival that was cut off has the newest entry only as long as nobody writes another one.
+        options = dataclasses.replace(options, rate=rng.choice([5, 10, 20]), readers=0.75)
+    return options.checked()
 
 
 def _some(rng: random.Random, is_wanted: bool, most: float) -> float:
