@@ -20,6 +20,8 @@ MS = 1000
 SECOND = 1_000_000
 GAP_US = (SECOND // 5, 3 * SECOND // 2)
 
+ASKING = ("RequestPreVote", "RequestPreVoteResponse")
+
 Episode = Callable[["Scene"], None]
 
 
@@ -84,23 +86,31 @@ def _rival(scene: Scene) -> None:
 
 
 def _doubt(scene: Scene) -> None:
-    """A leader falls silent for about as long as its followers wait, and is back while they ask
-    each other for votes, which take their time.
+    """A leader falls silent for about as long as its followers wait, and while they ask each other
+    for votes, which takes its time, one more heartbeat gets through to a majority.
     """
-    rng, one = scene.rng, scene.one
-    lasts_us = scene.timeouts(8, 15)
-    apart = replace(NOTHING, drop=1.0)
-    slow_ms = scene.timeouts(0.1, 0.7) / MS
-    slow = replace(NOTHING, latency_ms=slow_ms / 2, jitter_ms=slow_ms / 2)
-    if rng.random() < 0.7:
-        slow = replace(slow, only=("RequestVote",))
-    scene.do(actions.Net((f"leader:{one}", f"{one}:leader"), apart), lasts_us)
-    scene.do(actions.Net(("all:all",), slow), lasts_us)
-    end = scene.at + lasts_us
-    while scene.at < end:
-        silent_us = scene.timeouts(0.9, 2)
+    rng, options = scene.rng, scene.options
+    begin = scene.at
+    tries = rng.randint(2, 5)
+    heard_us = MS * (options.heartbeat_ms + 2 * (options.latency_ms + options.jitter_ms))
+    for _ in range(tries):
+        silent_us = scene.timeouts(1, 2)
         scene.do(actions.Partition(("leader",)), silent_us)
-        scene.wait(silent_us + scene.timeouts(0.5, 2))
+        scene.wait(silent_us)
+        some_us = round(heard_us * rng.uniform(1, 1.5))
+        hearers = rng.sample(range(1, options.nodes + 1), options.nodes // 2)
+        others = ",".join(["not:leader", *(f"n{each}" for each in sorted(hearers))])
+        scene.do(actions.Partition(one_way=(f"leader:{others}", f"{others}:leader")), some_us)
+        scene.wait(some_us)
+        scene.do(actions.Partition(("leader",)), scene.timeouts(1, 2))
+        scene.wait(scene.timeouts(3, 4))
+    lasts_us, scene.at = scene.at - begin, begin
+    asking = scene.timeouts(0.05, 0.3) / MS
+    voting = asking + scene.timeouts(0.1, 0.5) / MS
+    for kinds, latency_ms in ((ASKING, asking), (("RequestVote",), voting)):
+        slow = replace(NOTHING, latency_ms=latency_ms, jitter_ms=latency_ms / 2, only=kinds)
+        scene.do(actions.Net(("all:all",), slow), lasts_us)
+    scene.wait(lasts_us)
 
 
 # -- leases ----------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from node.sim.acting import Actor, Fault
 from node.sim.coverage import Coverage
 from node.sim.host import Host
 from node.sim.kernel import Kind
-from node.sim.leasing import Leases
+from node.sim.leasing import Leases, Promises
 from node.sim.liveness import get_well
 from node.sim.options import FORMAT, OptionError, Options, changed
 from node.sim.planning import plan
@@ -81,8 +81,9 @@ class Simulation:
         self.progress = Progress(options)
 
         def watch_with(hosts: dict[int, Host]) -> Observers:
-            beside = (Leases(options, hosts), self.coverage, self.progress)
-            return Observers([*invariants(hosts).invariants, *beside])
+            of_leases = (Promises(options, hosts), Leases(options, hosts))
+            rules = [*invariants(hosts).invariants, *of_leases]
+            return Observers([*rules, self.coverage, self.progress])
 
         self.world = World(scenario.seed, options, watch_with)
         self.trace = Trace(lambda: self.world.kernel.now, trace or _nowhere)

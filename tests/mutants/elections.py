@@ -6,6 +6,8 @@ from tests.mutants import needs
 from tests.mutants.planting import mutant, rewrite
 from tests.mutants.reads import LEASED
 
+PROMISED = ("promises_to_leaders_are_kept", *LEASED)
+
 
 @mutant("akka-raft #56", "one_leader_per_term", "persist_before_reply")
 def vote_twice_in_a_term() -> None:
@@ -57,7 +59,7 @@ def single_node_never_elected() -> None:
     rewrite(election.count_own_vote, "_count_votes(core, core.role, now)", "pass")
 
 
-@mutant("etcd #9333, hashicorp/raft #411", *LEASED, shows_in=needs.leases)
+@mutant("etcd #9333, hashicorp/raft #411", *PROMISED, shows_in=needs.promises)
 def no_stickiness() -> None:
     """Who hears a leader helps to elect another one all the same."""
     rewrite(gate._ignores, "core.promised_leader(now)", "False")
@@ -65,7 +67,7 @@ def no_stickiness() -> None:
     rewrite(election.handle_pre_vote, "and not core.hears_leader(now)", "")
 
 
-@mutant("the thesis, 4.2.3, left out", *LEASED, shows_in=needs.leases)
+@mutant("the thesis, 4.2.3, left out", *PROMISED, shows_in=needs.promises)
 def no_stickiness_after_a_restart() -> None:
     """Who has just started votes at once, whomever it may have heard in its life before."""
     rewrite(
@@ -75,7 +77,7 @@ def no_stickiness_after_a_restart() -> None:
     )
 
 
-@mutant("this project, until 4722d5a", *LEASED, shows_in=needs.leases)
+@mutant("this project, until 4722d5a", *PROMISED, shows_in=needs.promises)
 def promise_ends_with_the_term() -> None:
     """Who learns of a later term gives its vote away in it, though it has just heard its leader."""
     rewrite(election._may_vote, " or not core.promised_leader(now)", " or True")
