@@ -20,6 +20,7 @@ MS = 1000
 SECOND = 1_000_000
 GAP_US = (SECOND // 5, 3 * SECOND // 2)
 
+FROM_LEADER = ("leader:rest",)
 ASKING = ("RequestPreVote", "RequestPreVoteResponse")
 
 Episode = Callable[["Scene"], None]
@@ -52,21 +53,26 @@ class Scene:
             self.steps.append(Step(At(self.at), action, name, lasts_us))
 
 
-def episodes(seed: int, options: Options) -> list[Step]:
-    """Those of a seed: none in a third of them, and each kind in half of the rest."""
+def episodes(seed: int, options: Options) -> tuple[list[Step], bool]:
+    """Those of a seed, none in a third of them, and whether there are other faults beside them:
+    these mostly spoil what takes a certain leader at a certain moment.
+    """
     rng = stream(seed, "episodes")
     if rng.random() < 1 / 3 or options.nodes < 3:
-        return []
-    all_kinds = OF_LEASES if options.lease_reads and rng.random() < 0.7 else KINDS
-    kinds = [kind for kind in all_kinds if rng.random() < 0.5]
+        return [], True
+    kinds, others = KINDS, 0.8
+    if options.check_quorum and rng.random() < 0.6:
+        kinds, others = OF_LEASES if options.lease_reads else OF_PROMISES, 0.4
+    chosen = [kind for kind in kinds if rng.random() < 0.5] or [rng.choice(kinds)]
+    has_others = rng.random() < others
     steps: list[Step] = []
     at = rng.randrange(2 * SECOND)
-    while kinds and at < options.duration_ms * MS:
+    while at < options.duration_ms * MS:
         scene = Scene(rng, options, at)
-        rng.choice(kinds)(scene)
+        rng.choice(chosen)(scene)
         steps += scene.steps
         at = scene.at + rng.randint(*GAP_US)
-    return steps
+    return steps, has_others
 
 
 # -- promises --------------------------------------------------------------------------------------
@@ -86,29 +92,20 @@ def _rival(scene: Scene) -> None:
 
 
 def _doubt(scene: Scene) -> None:
-    """A leader falls silent for about as long as its followers wait, and while they ask each other
-    for votes, which takes its time, one more heartbeat gets through to a majority.
+    """A leader falls silent again and again for about as long as its followers wait, and is back
+    while they ask each other for votes, which takes its time.
     """
-    rng, options = scene.rng, scene.options
-    begin = scene.at
-    tries = rng.randint(2, 5)
-    heard_us = MS * (options.heartbeat_ms + 2 * (options.latency_ms + options.jitter_ms))
-    for _ in range(tries):
+    rng, begin = scene.rng, scene.at
+    silence = rng.choice([actions.Partition(("leader",)), actions.Partition(one_way=FROM_LEADER)])
+    for _ in range(rng.randint(3, 8)):
         silent_us = scene.timeouts(1, 2)
-        scene.do(actions.Partition(("leader",)), silent_us)
-        scene.wait(silent_us)
-        some_us = round(heard_us * rng.uniform(1, 1.5))
-        hearers = rng.sample(range(1, options.nodes + 1), options.nodes // 2)
-        others = ",".join(["not:leader", *(f"n{each}" for each in sorted(hearers))])
-        scene.do(actions.Partition(one_way=(f"leader:{others}", f"{others}:leader")), some_us)
-        scene.wait(some_us)
-        scene.do(actions.Partition(("leader",)), scene.timeouts(1, 2))
-        scene.wait(scene.timeouts(3, 4))
+        scene.do(silence, silent_us)
+        scene.wait(silent_us + scene.timeouts(0.5, 2))
     lasts_us, scene.at = scene.at - begin, begin
-    asking = scene.timeouts(0.05, 0.3) / MS
-    voting = asking + scene.timeouts(0.1, 0.5) / MS
-    for kinds, latency_ms in ((ASKING, asking), (("RequestVote",), voting)):
-        slow = replace(NOTHING, latency_ms=latency_ms, jitter_ms=latency_ms / 2, only=kinds)
+    asking_ms = scene.timeouts(0.05, 0.3) / MS
+    voting_ms = asking_ms + scene.timeouts(0.1, 0.5) / MS
+    for kinds, slow_ms in ((ASKING, asking_ms), (("RequestVote",), voting_ms)):
+        slow = replace(NOTHING, latency_ms=slow_ms, jitter_ms=slow_ms / 2, only=kinds)
         scene.do(actions.Net(("all:all",), slow), lasts_us)
     scene.wait(lasts_us)
 
@@ -119,7 +116,7 @@ def _slow_answers(scene: Scene) -> None:
     slow = replace(NOTHING, latency_ms=scene.timeouts(0.3, 1.5) / MS)
     scene.do(actions.Net(("not:leader:leader",), slow), scene.timeouts(4, 8))
     scene.wait(scene.timeouts(1, 3))
-    scene.do(actions.Partition(one_way=("leader:rest",)), scene.timeouts(2, 4))
+    scene.do(actions.Partition(one_way=FROM_LEADER), scene.timeouts(2, 4))
     scene.wait(scene.timeouts(3, 5))
 
 
@@ -171,4 +168,5 @@ def _change_in_doubt(scene: Scene) -> None:
 
 
 KINDS: tuple[Episode, ...] = (_fork, _left_behind, _change_in_doubt)
-OF_LEASES: tuple[Episode, ...] = (_rival, _doubt, _slow_answers)
+OF_PROMISES: tuple[Episode, ...] = (_rival, _doubt)
+OF_LEASES: tuple[Episode, ...] = (*OF_PROMISES, _slow_answers)

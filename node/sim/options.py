@@ -59,9 +59,13 @@ class Options:
     drop: float = 0.0
     duplicate: float = 0.0
     reorder: float = 0.0
+    late: float = 0.0
+    """How often a message comes once more, long after it was sent."""
     ordered: bool = True
     queue_max: int = 64
     client_loss: float = 0.0
+    client_late: float = 0.0
+    """How often a request that its client takes for lost arrives long after."""
     clock_ppm: int = 0
     """How much faster or slower than true a clock runs at most, in millionths."""
     disk_ms_min: float = 0.2
@@ -83,7 +87,9 @@ class Options:
             "drop",
             "duplicate",
             "reorder",
+            "late",
             "client_loss",
+            "client_late",
             "follower_reads",
             "astray",
             "readers",
@@ -150,6 +156,8 @@ def draw(seed: int) -> Options:
         astray=rng.choice([0.0, 0.02, 0.2]),
         readers=rng.choice([0.0, 0.3, 0.6]),
         flush_crash=rng.choice([0.02, 0.1]) if rng.random() < 0.4 else 0.0,
+        late=_some(rng, rng.random() < 0.5, 0.05),
+        client_late=rng.choice([0.0, 0.5]),
     )
     if lease_reads and rng.random() < 0.6:
         # A rival that was cut off has the newest entry only as long as nobody writes another one.

@@ -19,8 +19,6 @@ from node.sim.streams import stream
 MS = 1000
 SECOND = 1_000_000
 
-EPISODES_WITH_OTHERS = 0.6
-"""How often there are other faults beside episodes, which mostly spoil them."""
 DEAF_LEADER = actions.Partition(one_way=("not:leader:leader",))
 
 Draw = Callable[[random.Random, Options], tuple[Action, int | None]]
@@ -30,8 +28,8 @@ Draw = Callable[[random.Random, Options], tuple[Action, int | None]]
 def plan(seed: int) -> Scenario:
     """The whole run of a seed."""
     options = draw(seed)
-    steps = episodes(seed, options)
-    if not steps or stream(seed, "alone").random() < EPISODES_WITH_OTHERS:
+    steps, has_others = episodes(seed, options)
+    if has_others:
         steps = [*_faults(seed, options), *steps]
     return Scenario(
         f"seed-{seed}",

@@ -180,6 +180,7 @@ class Simulation:
         kernel, stats = self.world.kernel, self.world.network.stats
         self.coverage.met("message lost", stats.dropped)
         self.coverage.met("message doubled", stats.duplicated)
+        self.coverage.met("message late", stats.late)
         return Result(
             self.scenario.seed,
             verdict,
