@@ -37,7 +37,7 @@ class Scene:
         self.timeout_us = options.election_timeout_ms * MS
         self.one = f"n{rng.randint(1, options.nodes)}"
         """A node that the episode is about; it may turn out to lead, and most comes to nothing."""
-        self.name = f"episode{at}"
+        self.name = f"episode-{at}"
 
     def timeouts(self, least: float, most: float) -> int:
         """A duration, in election timeouts."""
