@@ -110,5 +110,6 @@ def snapshot_keeps_old_log() -> None:
 
 @mutant("openraft #543, #560, etcd #1763", "index_order", shows_in=needs.snapshots)
 def stale_snapshot_rolls_back() -> None:
-    """A snapshot is installed although the node got further while it was being loaded."""
+    """A snapshot that comes late is taken, although the node has got further by then."""
+    rewrite(installing.handle_chunk, "message.snapshot_index <= core.commit_index", "False")
     rewrite(installing.install, "snapshot.index <= core.commit_index", "False")
