@@ -30,6 +30,8 @@ from node.wire.envelope import (
 from node.wire.messages import Answer, Applied, Failure, Propose, Read, ReadMode, WireMessage
 
 SECOND = 1_000_000
+LATE_TIMEOUTS = 3
+"""A request that is late arrives after at most so many times what its client has for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,8 @@ class Habits:
     latency_us: tuple[int, int]
     loss: float
     """How often a request or a reply is lost, with its connection."""
+    late: float
+    """How often a request that seems to be lost arrives in the end, when its client has gone on."""
     weights: tuple[tuple[Kind, int], ...]
     modes: tuple[tuple[ReadMode, int], ...]
     elsewhere: float
@@ -194,6 +198,9 @@ class Client:
         operation.attempts += 1
         if self.random.random() >= self._habits.loss:
             self._ask(node_id, self, encode(request))
+        elif self.random.random() < self._habits.late:
+            late_us = self.random.randint(1, LATE_TIMEOUTS) * self._habits.timeout_us
+            self._kernel.after(late_us, "client", self._ask, node_id, self, encode(request))
 
     def _silent(self, request_id: int, node_id: int) -> None:
         if request_id == self._request_id and self._call is not None:

@@ -42,6 +42,7 @@ MARKS: Final = (
     "node wiped",
     "message lost",
     "message doubled",
+    "message late",
     "link cut",
     "link slow",
     "node paused",

@@ -8,6 +8,7 @@ can go on, and the run says so instead of failing.
 
 from itertools import count
 
+from node.raft.configuration import Configuration
 from node.sim.client import Client
 from node.sim.host import Host
 from node.sim.streams import stream
@@ -54,9 +55,16 @@ def _core_of(world: World) -> frozenset[int] | None:
     rng = stream(world.seed, "core")
     core = set(whole)
     for node_id in rng.sample(sorted(whole), len(whole)):
-        if rng.random() < 0.5 and world.has_quorum(core - {node_id}):
+        if rng.random() < 0.5 and _can_go_on(world, whole, core - {node_id}):
             core.discard(node_id)
     return frozenset(core)
+
+
+def _can_go_on(world: World, whole: set[int], core: set[int]) -> bool:
+    """Also after the leader has given a vote to learners that it heard just before they went."""
+    members = world.configuration
+    promoted = Configuration(members.voters | (members.promotable & whole))
+    return world.has_quorum(core) and promoted.has_quorum(core)
 
 
 def _wait(world: World, core: frozenset[int]) -> None:

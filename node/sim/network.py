@@ -13,6 +13,8 @@ from node.sim.streams import Numbered
 
 LOCAL_US = 20
 """What a frame takes at least."""
+LATE_US_MAX = 3_000_000
+"""After so long no copy of a frame is under way any more."""
 
 
 @dataclass(slots=True)
@@ -23,6 +25,8 @@ class NetworkStats:
     """Lost, cut off, or too many."""
     duplicated: int = 0
     corrupted: int = 0
+    late: int = 0
+    """Copies that came long after."""
 
 
 class Wire:
@@ -55,6 +59,8 @@ class Network:
         is_ordered: bool,
     ) -> None:
         self.stats = NetworkStats()
+        self.late = 0.0
+        """How often a frame comes once more, long after it was sent."""
         self._kernel = kernel
         self._seed = seed
         self._deliver = deliver
@@ -135,6 +141,15 @@ class Network:
                 at = wire.last_at = max(at, wire.last_at)
             wire.under_way += 1
             self._kernel.at(at, "deliver", self._arrive, wire, kind, frame)
+        if self.late and wire.random.random() < self.late:
+            at = now + wire.random.randrange(LATE_US_MAX)
+            self._kernel.at(at, "deliver", self._come_again, wire, kind, frame)
+
+    def _come_again(self, wire: Wire, kind: str, frame: bytes) -> None:
+        """A copy, which takes no place in the queue."""
+        self.stats.late += 1
+        wire.under_way += 1
+        self._arrive(wire, kind, frame)
 
     def _arrive(self, wire: Wire, kind: str, frame: bytes) -> None:
         wire.under_way -= 1

@@ -59,9 +59,13 @@ class Options:
     drop: float = 0.0
     duplicate: float = 0.0
     reorder: float = 0.0
+    late: float = 0.0
+    """How often a message comes once more, long after it was sent."""
     ordered: bool = True
     queue_max: int = 64
     client_loss: float = 0.0
+    client_late: float = 0.0
+    """How often a request that its client takes for lost arrives long after."""
     clock_ppm: int = 0
     """How much faster or slower than true a clock runs at most, in millionths."""
     disk_ms_min: float = 0.2
@@ -83,7 +87,9 @@ class Options:
             "drop",
             "duplicate",
             "reorder",
+            "late",
             "client_loss",
+            "client_late",
             "follower_reads",
             "astray",
             "readers",
@@ -117,7 +123,7 @@ def draw(seed: int) -> Options:
     disk_ms_max = rng.choice([0.5, 2.0, 10.0, 50.0])
     if rng.random() < 0.75:  # else hardly an election is over before the next one begins
         disk_ms_max = min(disk_ms_max, election_timeout_ms / 10)
-    return Options(
+    options = Options(
         nodes=rng.choice([1, 2, 3, 3, 3, 4, 5, 5, 5, 6, 7]),
         clients=rng.randint(1, 12),
         rate=rng.choice([20, 50, 100, 200]),
@@ -150,7 +156,13 @@ def draw(seed: int) -> Options:
         astray=rng.choice([0.0, 0.02, 0.2]),
         readers=rng.choice([0.0, 0.3, 0.6]),
         flush_crash=rng.choice([0.02, 0.1]) if rng.random() < 0.4 else 0.0,
-    ).checked()
+        late=_some(rng, rng.random() < 0.5, 0.05),
+        client_late=rng.choice([0.0, 0.5]),
+    )
+    if lease_reads and rng.random() < 0.6:
+        # A rival that was cut off has the newest entry only as long as nobody writes another one.
+        options = dataclasses.replace(options, rate=rng.choice([5, 10, 20]), readers=0.75)
+    return options.checked()
 
 
 def _some(rng: random.Random, is_wanted: bool, most: float) -> float:

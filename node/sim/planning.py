@@ -12,6 +12,7 @@ from node.scenario import actions
 from node.scenario.actions import Action
 from node.scenario.scenario import Scenario, Step, Workload
 from node.scenario.when import At
+from node.sim.episodes import episodes
 from node.sim.options import Options, draw, values_of
 from node.sim.streams import stream
 
@@ -27,6 +28,22 @@ Draw = Callable[[random.Random, Options], tuple[Action, int | None]]
 def plan(seed: int) -> Scenario:
     """The whole run of a seed."""
     options = draw(seed)
+    steps, has_others = episodes(seed, options)
+    if has_others:
+        steps = [*_faults(seed, options), *steps]
+    return Scenario(
+        f"seed-{seed}",
+        nodes=options.nodes,
+        seed=seed,
+        duration_us=options.duration_ms * MS,
+        workload=Workload(clients=options.clients, rate_per_s=options.rate, keys=options.keys),
+        steps=tuple(steps),
+        sim={**values_of(options), "drawn": True},
+    )
+
+
+def _faults(seed: int, options: Options) -> list[Step]:
+    """One after the other, of the kinds that this seed has."""
     rng = stream(seed, "plan")
     kinds = [kind for kind in KINDS if rng.random() < 0.5]
     often = [*kinds, *(_depose for kind in kinds if kind is _partition)]
@@ -49,15 +66,7 @@ def plan(seed: int) -> Scenario:
             lasts_us = min(lasts_us, max(end - at, 0))
         steps.append(Step(At(at), action, "", lasts_us))
         at += pace * _gap(rng, options)
-    return Scenario(
-        f"seed-{seed}",
-        nodes=options.nodes,
-        seed=seed,
-        duration_us=options.duration_ms * MS,
-        workload=Workload(clients=options.clients, rate_per_s=options.rate, keys=options.keys),
-        steps=tuple(steps),
-        sim={**values_of(options), "drawn": True},
-    )
+    return steps
 
 
 def _gap(rng: random.Random, options: Options) -> int:

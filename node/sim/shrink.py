@@ -22,6 +22,7 @@ QUIET: Mapping[str, Option] = {
     "drop": 0.0,
     "duplicate": 0.0,
     "reorder": 0.0,
+    "late": 0.0,
     "client_loss": 0.0,
     "clock_ppm": 0,
     "jitter_ms": 0.0,

@@ -15,6 +15,7 @@ from node.sim.acting import Actor, Fault
 from node.sim.coverage import Coverage
 from node.sim.host import Host
 from node.sim.kernel import Kind
+from node.sim.leasing import Leases, Promises
 from node.sim.liveness import get_well
 from node.sim.options import FORMAT, OptionError, Options, changed
 from node.sim.planning import plan
@@ -87,7 +88,9 @@ class Simulation:
         self.progress = Progress(options)
 
         def watch_with(hosts: dict[int, Host]) -> Observers:
-            return Observers([*invariants(hosts).invariants, self.coverage, self.progress])
+            of_leases = (Promises(options, hosts), Leases(options, hosts))
+            rules = [*invariants(hosts).invariants, *of_leases]
+            return Observers([*rules, self.coverage, self.progress])
 
         self.world = World(scenario.seed, options, watch_with)
         self.trace = Trace(lambda: self.world.kernel.now, trace or _nowhere)
@@ -184,6 +187,7 @@ class Simulation:
         kernel, stats = self.world.kernel, self.world.network.stats
         self.coverage.met("message lost", stats.dropped)
         self.coverage.met("message doubled", stats.duplicated)
+        self.coverage.met("message late", stats.late)
         return Result(
             self.scenario.seed,
             verdict,

@@ -231,12 +231,14 @@ class World:
                 reorder=options.reorder,
             )
         )
+        self.network.late = options.late
 
     def calm(self) -> None:
         """All faults end, and network and disks become good ones. Who is down stays down."""
         self._is_calm = True
         self.network.set_rules(())
         self.network.set_background(LinkRule(0, 0, 0, latency_ms=CALM_LATENCY_MS))
+        self.network.late = 0.0
         self._settings.pace.disk_us = self._settings.pace.snapshot_us = CALM_DISK_US
         for host in self.hosts.values():
             host.disk.faults = DiskFaults()
@@ -295,6 +297,7 @@ def _habits(options: Options, number: int) -> Habits:
         timeout_us=options.timeout_ms * MS,
         latency_us=(20, 200),
         loss=options.client_loss,
+        late=options.client_late,
         weights=READS if reads_only else READS_AND_WRITES,
         modes=tuple(modes),
         elsewhere=options.follower_reads,

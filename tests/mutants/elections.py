@@ -1,9 +1,12 @@
 """Bugs of elections: who votes, how often, and how votes are counted."""
 
-from node.raft import election, quorum
+from node.raft import election, gate, quorum
 from node.raft.core import RaftCore
 from tests.mutants import needs
 from tests.mutants.planting import mutant, rewrite
+from tests.mutants.reads import LEASED
+
+PROMISED = ("promises_to_leaders_are_kept", *LEASED)
 
 
 @mutant("akka-raft #56", "one_leader_per_term", "persist_before_reply")
@@ -54,3 +57,27 @@ def quorum_off_by_one() -> None:
 def single_node_never_elected() -> None:
     """Votes are counted when an answer arrives, and a cluster of one gets none."""
     rewrite(election.count_own_vote, "_count_votes(core, core.role, now)", "pass")
+
+
+@mutant("etcd #9333, hashicorp/raft #411", *PROMISED, shows_in=needs.promises)
+def no_stickiness() -> None:
+    """Who hears a leader helps to elect another one all the same."""
+    rewrite(gate._ignores, "core.promised_leader(now)", "False")
+    rewrite(election._may_vote, " or not core.promised_leader(now)", " or True")
+    rewrite(election.handle_pre_vote, "and not core.hears_leader(now)", "")
+
+
+@mutant("the thesis, 4.2.3, left out", *PROMISED, shows_in=needs.promises)
+def no_stickiness_after_a_restart() -> None:
+    """Who has just started votes at once, whomever it may have heard in its life before."""
+    rewrite(
+        RaftCore.__init__,
+        "now + config.election_timeout_us if initial.current_term else now",
+        "now",
+    )
+
+
+@mutant("this project, until 4722d5a", *PROMISED, shows_in=needs.promises)
+def promise_ends_with_the_term() -> None:
+    """Who learns of a later term gives its vote away in it, though it has just heard its leader."""
+    rewrite(election._may_vote, " or not core.promised_leader(now)", " or True")

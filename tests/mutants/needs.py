@@ -8,6 +8,11 @@ def leases(scenario: Scenario) -> bool:
     return bool(scenario.sim["lease_reads"])
 
 
+def promises(scenario: Scenario) -> bool:
+    """Of followers to a leader."""
+    return bool(scenario.sim["check_quorum"])
+
+
 def one_node(scenario: Scenario) -> bool:
     return scenario.nodes == 1
 

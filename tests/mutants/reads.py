@@ -7,6 +7,7 @@ from tests.mutants import needs
 from tests.mutants.planting import mutant, rewrite
 
 FRESH = ("linearizable_reads_are_fresh", "client_oracle")
+LEASED = ("leases_keep_others_from_leading", *FRESH)
 
 
 @mutant("PySyncObj, d-engine #381", *FRESH)
@@ -37,13 +38,32 @@ def read_served_before_applied() -> None:
     rewrite(Queries.finish, "self._confirmed.add(read.read_index,", "self._confirmed.add(0,")
 
 
-@mutant("sofa-jraft #26, nebula #2723", *FRESH, shows_in=needs.leases)
+@mutant("sofa-jraft #26, nebula #2723", *LEASED, shows_in=needs.leases)
 def stale_lease_read() -> None:
     """A lease lasts until somebody takes the leader's place."""
     rewrite(leases.lease_index, " or now >= confirmed_at + lasts_us", "")
 
 
-@mutant("etcd, lease reads and MoveLeader", *FRESH, shows_in=needs.leases_and_transfers)
+@mutant("etcd, lease reads and MoveLeader", *LEASED, shows_in=needs.leases_and_transfers)
 def lease_survives_transfer() -> None:
     """A leader that told another node to campaign goes on under its lease."""
     rewrite(transfer.maybe_hand_over, "leader.may_lease = False", "pass")
+
+
+@mutant("yugabyte #16, in its first form", *LEASED, shows_in=needs.leases)
+def lease_from_any_follower() -> None:
+    """The answer of a single follower renews a lease."""
+    newest = "max((each.acked_sequence for each in leader.progress.values()), default=0)"
+    for counted in (leases._forget_old, leases._confirmed_at):
+        rewrite(counted, "reading.acked_by_quorum(core, leader)", newest)
+
+
+@mutant("tikv #964", *LEASED, shows_in=needs.leases)
+def lease_counted_from_the_answer() -> None:
+    """A lease begins when a majority has answered, not when it was asked."""
+    rewrite(
+        leases._confirmed_at,
+        "return leader.rounds[0].began_at",
+        "heard = {member: each.heard_at or 0 for member, each in leader.progress.items()}\n"
+        "    return core.configuration.reached({**heard, core.id: 1 << 62})",
+    )

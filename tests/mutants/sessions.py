@@ -18,3 +18,9 @@ def results_lost_in_a_restore() -> None:
         "session.results.update((sequence, result) for sequence, result in results)",
         "results = []",
     )
+
+
+@mutant("atomix #1101, copycat", "at_most_once", "client_oracle")
+def late_copy_applied_again() -> None:
+    """A command that comes again after its client has the result is run again: nobody knows it."""
+    rewrite(Sessions.apply, "header.sequence < session.acked_below", "False")

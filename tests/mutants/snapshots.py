@@ -2,6 +2,7 @@
 
 from node.raft import installing
 from node.raft.core import RaftCore
+from node.raft.log import RaftLog
 from node.raft.snapshot import SnapshotTransfer
 from node.replica import state
 from node.replica.replica import Replica
@@ -89,3 +90,26 @@ def lost_chunk_not_sent_again() -> None:
         "self.next_offset is None or offset < chunk_offset",
         "self.next_offset is None",
     )
+
+
+@mutant(
+    "hashicorp/raft #697, #704",
+    "log_matching",
+    "same_state_everywhere",
+    "persist_before_reply",
+    shows_in=needs.snapshots,
+)
+def snapshot_keeps_old_log() -> None:
+    """Who installs a snapshot keeps what its log holds behind it, which no leader has."""
+    rewrite(
+        RaftLog.reset,
+        "self._entries.clear()",
+        "del self._entries[: max(base.index - self._base_index, 0)]",
+    )
+
+
+@mutant("openraft #543, #560, etcd #1763", "index_order", shows_in=needs.snapshots)
+def stale_snapshot_rolls_back() -> None:
+    """A snapshot that comes late is taken, although the node has got further by then."""
+    rewrite(installing.handle_chunk, "message.snapshot_index <= core.commit_index", "False")
+    rewrite(installing.install, "snapshot.index <= core.commit_index", "False")

@@ -1,0 +1,172 @@
+"""Faults that follow each other in a certain order: what single ones hardly ever come to by chance.
+
+Each episode leads up to a moment in which a rule of the algorithm is all that keeps a cluster
+right: a promise that is still good, an answer that is late, a log that is about to be replaced.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+
+from node.scenario import actions
+from node.scenario.actions import Action
+from node.scenario.effects import NOTHING
+from node.scenario.scenario import Step
+from node.scenario.when import At, LeaderChange, Mark
+from node.sim.options import Options
+from node.sim.streams import stream
+
+MS = 1000
+SECOND = 1_000_000
+GAP_US = (SECOND // 5, 3 * SECOND // 2)
+
+FROM_LEADER = ("leader:rest",)
+ASKING = ("RequestPreVote", "RequestPreVoteResponse")
+
+Episode = Callable[["Scene"], None]
+
+
+class Scene:
+    """Where an episode puts its steps: `at` is its present moment, in microseconds."""
+
+    def __init__(self, rng: random.Random, options: Options, at: int) -> None:
+        self.rng = rng
+        self.options = options
+        self.at = at
+        self.steps: list[Step] = []
+        self.timeout_us = options.election_timeout_ms * MS
+        self.one = f"n{rng.randint(1, options.nodes)}"
+        """A node that the episode is about; it may turn out to lead, and most comes to nothing."""
+        self.name = f"episode-{at}"
+
+    def timeouts(self, least: float, most: float) -> int:
+        """A duration, in election timeouts."""
+        return round(self.timeout_us * self.rng.uniform(least, most))
+
+    def wait(self, lasts_us: int) -> None:
+        self.at += lasts_us
+
+    def do(self, action: Action, lasts_us: int | None = None, name: str = "") -> None:
+        left_us = self.options.duration_ms * MS - self.at
+        if left_us > 0:
+            lasts_us = None if lasts_us is None else min(lasts_us, left_us)
+            self.steps.append(Step(At(self.at), action, name, lasts_us))
+
+
+def episodes(seed: int, options: Options) -> tuple[list[Step], bool]:
+    """Those of a seed, none in a third of them, and whether there are other faults beside them:
+    these mostly spoil what takes a certain leader at a certain moment.
+    """
+    rng = stream(seed, "episodes")
+    if rng.random() < 1 / 3 or options.nodes < 3:
+        return [], True
+    kinds, others = KINDS, 0.8
+    if options.check_quorum and rng.random() < 0.6:
+        kinds, others = OF_LEASES if options.lease_reads else OF_PROMISES, 0.4
+    chosen = [kind for kind in kinds if rng.random() < 0.5] or [rng.choice(kinds)]
+    has_others = rng.random() < others
+    steps: list[Step] = []
+    at = rng.randrange(2 * SECOND)
+    while at < options.duration_ms * MS:
+        scene = Scene(rng, options, at)
+        rng.choice(chosen)(scene)
+        steps += scene.steps
+        at = scene.at + rng.randint(*GAP_US)
+    return steps, has_others
+
+
+# -- promises --------------------------------------------------------------------------------------
+def _rival(scene: Scene) -> None:
+    """One node loses touch with a leader that the others hear, and asks for votes. Now and then
+    they start anew just then, and have their promise to the leader from an earlier life alone.
+    """
+    rng, one = scene.rng, scene.one
+    links = (f"leader:{one}", f"{one}:leader")
+    scene.do(actions.Partition(one_way=links), scene.timeouts(3, 8))
+    scene.wait(scene.timeouts(1, 3))
+    if rng.random() < 0.7:
+        scene.do(actions.Restart((f"not:leader,{one}",)))
+        scene.wait(rng.randrange(2 * MS))
+        scene.do(actions.Partition(("leader",)), scene.timeouts(1, 3))
+    scene.wait(scene.timeouts(1, 3))
+
+
+def _doubt(scene: Scene) -> None:
+    """A leader falls silent again and again for about as long as its followers wait, and is back
+    while they ask each other for votes, which takes its time.
+    """
+    rng, begin = scene.rng, scene.at
+    silence = rng.choice([actions.Partition(("leader",)), actions.Partition(one_way=FROM_LEADER)])
+    for _ in range(rng.randint(3, 8)):
+        silent_us = scene.timeouts(1, 2)
+        scene.do(silence, silent_us)
+        scene.wait(silent_us + scene.timeouts(0.5, 2))
+    lasts_us, scene.at = scene.at - begin, begin
+    asking_ms = scene.timeouts(0.05, 0.3) / MS
+    voting_ms = asking_ms + scene.timeouts(0.1, 0.5) / MS
+    for kinds, slow_ms in ((ASKING, asking_ms), (("RequestVote",), voting_ms)):
+        slow = replace(NOTHING, latency_ms=slow_ms, jitter_ms=slow_ms / 2, only=kinds)
+        scene.do(actions.Net(("all:all",), slow), lasts_us)
+    scene.wait(lasts_us)
+
+
+# -- leases ----------------------------------------------------------------------------------------
+def _slow_answers(scene: Scene) -> None:
+    """What a leader is answered comes late, and goes on coming when nobody hears it any more."""
+    slow = replace(NOTHING, latency_ms=scene.timeouts(0.3, 1.5) / MS)
+    scene.do(actions.Net(("not:leader:leader",), slow), scene.timeouts(4, 8))
+    scene.wait(scene.timeouts(1, 3))
+    scene.do(actions.Partition(one_way=FROM_LEADER), scene.timeouts(2, 4))
+    scene.wait(scene.timeouts(3, 5))
+
+
+# -- snapshots -------------------------------------------------------------------------------------
+def _fork(scene: Scene) -> None:
+    """A leader that is cut off goes on with entries of its own, and comes back when a snapshot
+    stands for what the others have in their places.
+    """
+    name, rng = scene.name, scene.rng
+    cut_us = scene.timeouts(4, 8)
+    scene.do(actions.Partition(("leader",)), cut_us, name)
+    soon_us = rng.randrange(20 * MS)
+    scene.steps += [
+        Step(LeaderChange(Mark(name), soon_us), actions.SnapshotTake(("all",))),
+        Step(LeaderChange(Mark(name), soon_us + rng.randrange(50 * MS)), actions.Heal(name)),
+    ]
+    scene.wait(cut_us)
+
+
+def _left_behind(scene: Scene) -> None:
+    """One node is away until the entries that it lacks are gone from its leader, and while it is
+    sent a snapshot, over a link that loses some, another one that has the entries takes over.
+    """
+    rng, one = scene.rng, scene.one
+    away_us = scene.timeouts(1, 3) + rng.randrange(500 * MS)
+    scene.do(actions.Kill((one,)), away_us)
+    scene.wait(away_us)
+    scene.do(actions.SnapshotTake((rng.choice(["leader", "leader", "all"]),)))
+    if rng.random() < 0.5:
+        lossy = replace(NOTHING, drop=rng.choice([0.1, 0.3]))
+        scene.do(actions.Net((f"leader:{one}",), lossy), scene.timeouts(2, 10))
+    scene.wait(rng.randrange(10 * MS + scene.options.snapshot_ms_max * MS))
+    if rng.random() < 0.7:
+        scene.do(actions.Transfer(None))
+
+
+# -- members ---------------------------------------------------------------------------------------
+def _change_in_doubt(scene: Scene) -> None:
+    """Snapshots are taken while a change of the members is not committed."""
+    rng = scene.rng
+    change = rng.choice([actions.MembersAdd(), actions.MembersRemove(("any-follower",))])
+    if rng.random() < 0.5:
+        scene.do(actions.Partition(("leader",)), scene.timeouts(1, 3))
+        scene.wait(rng.randrange(MS))
+    scene.do(change)
+    for _ in range(3):
+        scene.wait(rng.randrange(20 * MS))
+        scene.do(actions.SnapshotTake(("all",)))
+
+
+KINDS: tuple[Episode, ...] = (_fork, _left_behind, _change_in_doubt)
+OF_PROMISES: tuple[Episode, ...] = (_rival, _doubt)
+OF_LEASES: tuple[Episode, ...] = (*OF_PROMISES, _slow_answers)
