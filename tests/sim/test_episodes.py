@@ -90,3 +90,8 @@ def test_core_of_a_cluster_is_a_quorum_also_with_learners_that_get_their_vote_la
         steps = [Step(At(SECOND), MembersAdd()), Step(At(at_ms * MS), MembersAdd())]
         result = simulate(run_of(*steps))
         assert result.verdict == "ok", result.text
+
+
+def test_plans_of_seeds_are_the_same_when_they_are_written_and_read() -> None:
+    for seed in range(1, 61):
+        assert parse(write(plan(seed))) == plan(seed)
