@@ -157,7 +157,8 @@ def _left_behind(stage: Stage) -> None:
 def _change_in_doubt(stage: Stage) -> None:
     """Snapshots are taken while a change of the members is not committed."""
     rng = stage.rng
-    change = rng.choice([actions.MembersAdd(), actions.MembersRemove(("any-follower",))])
+    changes: list[Action] = [actions.MembersAdd(), actions.MembersRemove(("any-follower",))]
+    change = rng.choice(changes)
     if rng.random() < 0.5:
         stage.do(actions.Partition(("leader",)), stage.timeouts(1, 3))
         stage.wait(rng.randrange(MS))
