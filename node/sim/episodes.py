@@ -102,10 +102,10 @@ def _doubt(stage: Stage) -> None:
         stage.do(silence, silent_us)
         stage.wait(silent_us + stage.timeouts(0.5, 2))
     lasts_us, stage.at = stage.at - begin, begin
-    asking_ms = stage.timeouts(0.05, 0.3) / MS
-    voting_ms = asking_ms + stage.timeouts(0.1, 0.5) / MS
-    for kinds, slow_ms in ((ASKING, asking_ms), (("RequestVote",), voting_ms)):
-        slow = replace(NOTHING, latency_ms=slow_ms, jitter_ms=slow_ms / 2, only=kinds)
+    asking_us = stage.timeouts(0.05, 0.3)
+    voting_us = asking_us + stage.timeouts(0.1, 0.5)
+    for kinds, slow_us in ((ASKING, asking_us), (("RequestVote",), voting_us)):
+        slow = replace(NOTHING, latency_ms=slow_us / MS, jitter_ms=slow_us // 2 / MS, only=kinds)
         stage.do(actions.Net(("all:all",), slow), lasts_us)
     stage.wait(lasts_us)
 
