@@ -1,7 +1,7 @@
 """What differs between runs: everything, by the seed, so that many runs meet many situations.
 
-Each kind of fault is wholly absent from half of the runs: what is always there hides what only
-happens without it (Groce et al., Swarm Testing, 2012).
+Each kind of fault is wholly absent from about half of the runs, cuts from a fifth: what is always
+there hides what only happens without it (Groce et al., Swarm Testing, 2012).
 """
 
 import dataclasses

@@ -6,10 +6,13 @@ quiet between them, since a cluster that never gets to work never does anything 
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 from node.faults import LinkRule
 from node.scenario import actions
 from node.scenario.actions import Action
+from node.scenario.errors import ScenarioError
+from node.scenario.possible import check_possible
 from node.scenario.scenario import Scenario, Step, Workload
 from node.scenario.when import At
 from node.sim.episodes import episodes
@@ -31,7 +34,7 @@ def plan(seed: int) -> Scenario:
     steps, has_others = episodes(seed, options)
     if has_others:
         steps = [*_faults(seed, options), *steps]
-    return Scenario(
+    drawn = Scenario(
         f"seed-{seed}",
         nodes=options.nodes,
         seed=seed,
@@ -45,6 +48,22 @@ def plan(seed: int) -> Scenario:
         steps=tuple(steps),
         sim={**values_of(options), "drawn": True},
     )
+    return _only_possible(drawn)
+
+
+def _only_possible(scenario: Scenario) -> Scenario:
+    """Without the steps that can never be carried out, like those with followers of a single node:
+    what is left can be written down and read again.
+    """
+    while True:
+        try:
+            check_possible(scenario)
+        except ScenarioError as error:
+            _, place, _ = error.key.split(".")
+            steps = scenario.steps[: int(place)] + scenario.steps[int(place) + 1 :]
+            scenario = replace(scenario, steps=steps)
+        else:
+            return scenario
 
 
 def _faults(seed: int, options: Options) -> list[Step]:
