@@ -103,6 +103,8 @@ class Process:
         self._is_stalled = False
         self._retry_at: int | None = None
         self._is_working = False
+        self._job_end: tuple[Job, Snapshot | State | StorageError] | None = None
+        """Of the job that has just ended."""
         self._may_prune = False
         self._timer_at: int | None = None
         self._commit_index = replica.core.commit_index
@@ -283,6 +285,17 @@ class Process:
 
     # -- snapshots ---------------------------------------------------------------------------------
     def _look_at_snapshots(self) -> None:
+        """What came of the job under way, and what is to be done next."""
+        if self._job_end is not None:
+            (done, result), self._job_end = self._job_end, None
+            self._is_working = False
+            if not isinstance(result, StorageError):
+                self._job_succeeded(result)
+            elif isinstance(done, LoadSnapshot):
+                self.replica.snapshot_refused(done.snapshot)
+                self._may_prune = True
+            else:
+                self.replica.snapshot_failed(str(result))
         if self._may_prune and not self.replica.snapshots.is_busy:
             self._may_prune = False
             self._disk.snapshots.keep(self.replica.kept_snapshots)
@@ -295,19 +308,12 @@ class Process:
     def _job_done(self, job: Job) -> None:
         if self.is_over:
             return
-        self._is_working = False
         try:
             if self._disk.faults.is_full:
                 raise DiskFullError("no space is left")
-            result = job.run(self._disk.snapshots, _at_once)
+            self._job_end = job, job.run(self._disk.snapshots, _at_once)
         except StorageError as error:
-            if isinstance(job, LoadSnapshot):
-                self.replica.snapshot_refused(job.snapshot)
-                self._may_prune = True
-            else:
-                self.replica.snapshot_failed(str(error))
-        else:
-            self._job_succeeded(result)
+            self._job_end = job, error
         if not self.is_paused:
             self.turn()
 
