@@ -11,6 +11,7 @@ class Event:
     """A frame of a node's stream."""
 
     node: str
+    """-: a simulated cluster as a whole."""
     boot: str
     seq: int
     mono_ns: int

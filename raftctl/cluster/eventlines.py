@@ -42,7 +42,7 @@ def events(items: Iterator[Item], is_wanted: Wanted) -> Iterator[Event]:
 def _event(item: Item, is_late: bool) -> Event:
     frame = item.frame
     return Event(
-        f"n{item.node_id}",
+        name(item.node_id),
         f"{frame.boot:016x}",
         frame.seq,
         frame.mono_ns,
@@ -52,6 +52,11 @@ def _event(item: Item, is_late: bool) -> Event:
         _data(frame),
         is_late,
     )
+
+
+def name(node_id: int) -> str:
+    """n3; and what happened to a simulated cluster as a whole is nobody's."""
+    return f"n{node_id}" if node_id else "-"
 
 
 def time_text(wall_ns: int) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from node.wire.messages import Bulk, Gap, Happened
-from raftctl.cluster.eventlines import time_text
+from raftctl.cluster.eventlines import name, time_text
 from raftctl.cluster.recordings import Run
 from raftctl.errors import CliError
 from raftctl.eventdocs import RunNode, RunRow, RunShow
@@ -70,7 +70,7 @@ def summary(run: Run) -> RunShow:
 
 def _node(node_id: int, seen: _Seen) -> RunNode:
     return RunNode(
-        f"n{node_id}",
+        name(node_id),
         len(seen.boots),
         seen.frames,
         seen.events,

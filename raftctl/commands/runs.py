@@ -46,7 +46,7 @@ def runs_ls(context: typer.Context) -> None:
     from raftctl.eventdocs import Runs
 
     settings: Settings = context.obj
-    with settings.output.patience("looking for recordings"):
+    with settings.output.patience("looking at the recordings"):
         document = Runs([row(run) for run in find_runs(settings)])
     settings.output.show(document, lambda: _rows(document.runs))
 
@@ -136,7 +136,7 @@ def runs_export(
     It begins with the status of each node. Without FILE it is saved with the others, and
     `raftctl runs ls` has its name. Exit 8 when a part of it is damaged.
     """
-    from raftctl.cluster.eventlines import time_text
+    from raftctl.cluster.eventlines import name, time_text
     from raftctl.cluster.recordings import find_run
     from raftctl.cluster.runsaving import FOREVER_NS, default_path, moment, save
     from raftctl.eventdocs import RunExport
@@ -148,7 +148,7 @@ def runs_export(
     last_ns = moment(end, began_ns, FOREVER_NS)
     if first_ns > last_ns:
         raise usage(f"--from {begin} comes after --to {end}", "--from +1m --to +2m")
-    with settings.output.patience(f"writing {found.name}"):
+    with settings.output.patience(f"writing the recording {found.name}"):
         saved = save(found, file or default_path(settings, found), first_ns, last_ns)
     document = RunExport(
         found.name,
@@ -156,7 +156,7 @@ def runs_export(
         None if saved.first_ns is None else time_text(saved.first_ns),
         None if saved.last_ns is None else time_text(saved.last_ns),
         saved.frames,
-        [f"n{node}" for node in sorted(saved.nodes)],
+        [name(node) for node in sorted(saved.nodes)],
         saved.size_bytes,
         [damage.text for damage in found.damages],
     )
