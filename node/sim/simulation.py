@@ -64,10 +64,7 @@ def simulate(
     scenario expects. Raises OptionError, and what
     `trace` raises.
     """
-    try:
-        return Simulation(scenario, trace, invariants).run()
-    except UntoldError as untold:
-        raise untold.why from None
+    return Simulation(scenario, trace, invariants).run()
 
 
 def simulate_seed(seed: int) -> Result:
@@ -109,6 +106,13 @@ class Simulation:
         self._has_led = False
 
     def run(self) -> Result:
+        """What came of it. Raises what `trace` raised."""
+        try:
+            return self._run()
+        except UntoldError as untold:
+            raise untold.why from None
+
+    def _run(self) -> Result:
         try:
             self.world.start_all()
             self.progress.begin(self.world, self.actor)

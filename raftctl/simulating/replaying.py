@@ -1,11 +1,12 @@
 """One simulated run, and its recording."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from node.scenario.scenario import Scenario
 from node.sim.recording import SimRecorder
-from node.sim.simulation import Result, Simulation
+from node.sim.simulation import Result, Simulation, rules_of
 from node.sim.trace import Line
 from node.verify.invariants import every
 
@@ -21,6 +22,7 @@ def replayed(scenario: Scenario, take: Callable[[Line], None], record: Path | No
             recorder.take(line)
             take(line)
 
-        simulation = Simulation(scenario, take_both, recorder.watching(every))
+        invariants = recorder.watching(partial(every, rules=rules_of(scenario)))
+        simulation = Simulation(scenario, take_both, invariants)
         recorder.now = lambda: simulation.world.kernel.now
         return simulation.run()
