@@ -16,6 +16,7 @@ from node.scenario.reading import Table
 from node.scenario.scenario import (
     CLIENTS_MAX,
     DURATION_US_MAX,
+    DURATION_US_MIN,
     KEYS_MAX,
     MIXES,
     NODES_MAX,
@@ -85,7 +86,7 @@ def _line_of(text: str, key: str) -> int | None:
 
 
 def _scenario(table: Table, stem: str) -> Scenario:
-    duration_us = table.duration("duration", _DEFAULT.duration_us, 1_000_000, DURATION_US_MAX)
+    duration_us = table.duration("duration", _DEFAULT.duration_us, DURATION_US_MIN, DURATION_US_MAX)
     steps = _steps(table)
     workload = _workload(table.table("workload"))
     scenario = Scenario(

@@ -9,6 +9,7 @@ from node.scenario.when import When
 
 NODES_MAX = 9
 STEPS_MAX = 2_000
+DURATION_US_MIN = 1_000_000
 DURATION_US_MAX = 24 * 3_600_000_000
 SEED_MAX = 2**63 - 1
 CLIENTS_MAX = 256

@@ -6,10 +6,14 @@ quiet between them, since a cluster that never gets to work never does anything 
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 from node.faults import LinkRule
 from node.scenario import actions
 from node.scenario.actions import Action
+from node.scenario.background import expand
+from node.scenario.lines import parse_action
+from node.scenario.pruning import possible_part
 from node.scenario.scenario import Scenario, Step, Workload
 from node.scenario.when import At
 from node.sim.episodes import episodes
@@ -26,12 +30,15 @@ Draw = Callable[[random.Random, Options], tuple[Action, int | None]]
 
 
 def plan(seed: int) -> Scenario:
-    """The whole run of a seed."""
+    """The whole run of a seed, which reads back as it is written: what is drawn is as exact as a
+    line can say it, and what could never happen is not in it.
+    """
     options = draw(seed)
     steps, has_others = episodes(seed, options)
     if has_others:
         steps = [*_faults(seed, options), *steps]
-    return Scenario(
+    steps = [replace(step, action=parse_action(str(step.action))) for step in steps]
+    scenario = Scenario(
         f"seed-{seed}",
         nodes=options.nodes,
         seed=seed,
@@ -40,6 +47,12 @@ def plan(seed: int) -> Scenario:
         steps=tuple(steps),
         sim={**values_of(options), "drawn": True},
     )
+    return possible_part(scenario)
+
+
+def expanded(scenario: Scenario) -> Scenario:
+    """The same run, its background faults as steps. Raises ScenarioError."""
+    return expand(scenario, stream(scenario.seed, "background"))
 
 
 def _faults(seed: int, options: Options) -> list[Step]:

@@ -7,7 +7,6 @@ from functools import partial
 from typing import Literal
 
 from node.raft.events import Event, LeaderElected
-from node.scenario.background import expand
 from node.scenario.scenario import MIXES, Scenario, WorkloadKind
 from node.scenario.schedule import End, Fire, Schedule
 from node.scenario.when import LEADER_CHANGE
@@ -18,9 +17,8 @@ from node.sim.kernel import Kind
 from node.sim.leasing import Leases, Promises
 from node.sim.liveness import get_well
 from node.sim.options import FORMAT, OptionError, Options, changed
-from node.sim.planning import plan
+from node.sim.planning import expanded, plan
 from node.sim.progress import Progress
-from node.sim.streams import stream
 from node.sim.trace import Line, Trace
 from node.sim.world import World
 from node.verify.invariants import Invariant, asked_for, every
@@ -98,7 +96,7 @@ class Simulation:
             self.world.listeners.append(self.trace.tell)
         self.world.listeners += [self.coverage.tell, self._tell]
         self.actor = Actor(self.world, self.trace, self.coverage)
-        self._schedule = Schedule(expand(scenario, stream(scenario.seed, "background")))
+        self._schedule = Schedule(expanded(scenario))
         self._faults: dict[int, Fault | None] = {}
         self._armed_at: int | None = None
         self._has_led = False

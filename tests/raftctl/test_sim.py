@@ -1,7 +1,8 @@
 """sim: seeds, replays and their verdicts, as a user or a CI job meets them."""
 
 import json
-from dataclasses import replace
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -169,9 +170,28 @@ def test_what_does_not_fail_is_not_made_smaller(raftctl: Raftctl) -> None:
     assert "error[E_NO_FAILURE]: 1 does not fail" in done.stderr
 
 
-def test_shrunk_plan_reads_back_as_a_plan() -> None:
-    scenario = replace(plan(4), name="smaller")
-    assert parse(write(scenario)) == scenario
+@pytest.mark.parametrize("place", ["none/plan.toml", "."])
+def test_place_that_takes_no_plan_is_refused_before_the_work(
+    raftctl: Raftctl, tmp_path: Path, place: str
+) -> None:
+    done = raftctl.run("sim", "shrink", "1", "--save", str(tmp_path / place), check=False)
+    assert done.returncode == Exit.UNEXPECTED
+    assert "error[E_IO]" in done.stderr
+    assert "running seed-1" not in done.stderr
+
+
+def test_plan_that_could_not_be_saved_is_shown(raftctl: Raftctl) -> None:
+    command = "-m tests.mutants vote_not_synced sim shrink 1 --save /dev/full"
+    done = subprocess.run(
+        [sys.executable, *command.split()],
+        env=raftctl.env,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, "error[E_IO]" in done.stderr) == (Exit.UNEXPECTED, True)
+    assert parse(done.stdout).name == "seed-1"
 
 
 def test_bench_counts_events_of_a_run_that_is_always_the_same(raftctl: Raftctl) -> None:

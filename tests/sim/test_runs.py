@@ -69,6 +69,13 @@ def test_plan_that_is_written_and_read_is_the_same_run() -> None:
     assert simulate(again).digest == simulate_seed(9).digest
 
 
+def test_plan_of_every_seed_reads_back_as_it_is_written() -> None:
+    """Also of clusters in which half of the steps could never happen, and to the microsecond."""
+    for seed in range(1, 201):
+        whole = plan(seed)
+        assert parse(write(whole)) == whole, seed
+
+
 def test_options_are_those_of_the_plan() -> None:
     for seed in range(1, 50):
         assert options_of(plan(seed)) == draw(seed)
