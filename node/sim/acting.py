@@ -1,5 +1,6 @@
 """What a scenario's lines do to a simulated cluster: the words of `node.scenario`, carried out."""
 
+import random
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -55,7 +56,6 @@ class Actor:
         self._trace = trace
         self._coverage = coverage
         self._numbers = 0
-        self._random = stream(world.seed, "selectors")
 
     # -- whom it means -----------------------------------------------------------------------------
     @property
@@ -87,10 +87,14 @@ class Actor:
         self._is_over = True
 
     # -- doing -------------------------------------------------------------------------------------
-    def do(self, action: Action, name: str = "") -> Fault | None:
-        """Do it. Gives the fault that lasts, if one does; None also for what could not be done."""
+    def do(self, action: Action, name: str, key: str) -> Fault | None:
+        """Do it. Gives the fault that lasts, if one does; None also for what could not be done.
+
+        `key` is this step's alone, and stays its own when others are left out.
+        """
+        rng = stream(self._world.seed, "selectors", key)
         try:
-            fault = self._do(action, name)
+            fault = self._do(action, name, rng)
         except ScenarioError as error:
             self.done["skipped"] += 1
             self.skipped.append(f"{action}: {error}")
@@ -99,26 +103,26 @@ class Actor:
         self.done[_verb(action)] += 1
         return fault
 
-    def _do(self, action: Action, name: str) -> Fault | None:
+    def _do(self, action: Action, name: str, rng: random.Random) -> Fault | None:
         world = self._world
         match action:
             case actions.Partition():
-                plan = plan_of(action, self.scene, self._random)
+                plan = plan_of(action, self.scene, rng)
                 for fault in [f for f in self.faults.values() if _is_partition(f)]:
                     self._end(fault)
                 return self._cut(action, plan, name)
             case actions.Net():
-                return self._cut(action, plan_of(action, self.scene, self._random), name)
+                return self._cut(action, plan_of(action, self.scene, rng), name)
             case actions.Heal(what):
                 self._heal(what)
             case actions.Transfer():
-                self._transfer(action)
+                self._transfer(action, rng)
             case actions.MembersAdd():
                 self._add(action)
             case actions.MembersReplace():
-                self._replace(action)
+                self._replace(action, rng)
             case _:
-                chosen = nodes_of(action, self.scene, self._random)
+                chosen = nodes_of(action, self.scene, rng)
                 if not chosen:
                     raise ScenarioError("it means nobody now")
                 self._trace.note(action.verb, 0, nodes=_names(chosen), line=str(action))
@@ -281,11 +285,11 @@ class Actor:
             self._end(fault)
 
     # -- the cluster -------------------------------------------------------------------------------
-    def _transfer(self, action: actions.Transfer) -> None:
+    def _transfer(self, action: actions.Transfer, rng: random.Random) -> None:
         leader = self._world.leader
         if leader is None:
             raise ScenarioError("nobody leads")
-        node_id = next(iter(nodes_of(action, self.scene, self._random)), 0)
+        node_id = next(iter(nodes_of(action, self.scene, rng)), 0)
         self._trace.note("transfer", leader.id, to=_names([node_id]) if node_id else "any")
         self._world.operate(leader.id, lambda replica, t, now: replica.transfer(t, node_id, now))
 
@@ -300,8 +304,8 @@ class Actor:
         self._try([AddLearner(node_id, f"n{node_id}:1", promote=not action.learner)])
         return node_id
 
-    def _replace(self, action: actions.MembersReplace) -> None:
-        (old_id,) = nodes_of(action, self.scene, self._random)
+    def _replace(self, action: actions.MembersReplace, rng: random.Random) -> None:
+        (old_id,) = nodes_of(action, self.scene, rng)
         node_id = self._add(actions.MembersAdd(action.new, learner=True))
         self._trace.note("members replace", old_id, by=_names([node_id]))
         self._try([Promote(node_id), Remove(old_id)])
@@ -360,9 +364,12 @@ class Actor:
     def _retire(self, changes: list[Change]) -> None:
         """Who was removed is stopped, or is forgotten about and goes on."""
         for change in changes:
-            if isinstance(change, Remove) and self._random.random() < 0.5:
+            if isinstance(change, Remove) and self._goes_by_itself(change.id):
                 host = self._world.hosts[change.id]
                 self._world.kernel.after(RETRY_MS * MS, "fault", self._shut, host)
+
+    def _goes_by_itself(self, node_id: int) -> bool:
+        return stream(self._world.seed, "retire", node_id).random() < 0.5
 
     def _shut(self, host: Host) -> None:
         if not self._is_over:

@@ -23,10 +23,10 @@ GAP_US = (SECOND // 5, 3 * SECOND // 2)
 FROM_LEADER = ("leader:rest",)
 ASKING = ("RequestPreVote", "RequestPreVoteResponse")
 
-Episode = Callable[["Scene"], None]
+Episode = Callable[["Stage"], None]
 
 
-class Scene:
+class Stage:
     """Where an episode puts its steps: `at` is its present moment, in microseconds."""
 
     def __init__(self, rng: random.Random, options: Options, at: int) -> None:
@@ -68,103 +68,104 @@ def episodes(seed: int, options: Options) -> tuple[list[Step], bool]:
     steps: list[Step] = []
     at = rng.randrange(2 * SECOND)
     while at < options.duration_ms * MS:
-        scene = Scene(rng, options, at)
-        rng.choice(chosen)(scene)
-        steps += scene.steps
-        at = scene.at + rng.randint(*GAP_US)
+        stage = Stage(rng, options, at)
+        rng.choice(chosen)(stage)
+        steps += stage.steps
+        at = stage.at + rng.randint(*GAP_US)
     return steps, has_others
 
 
 # -- promises --------------------------------------------------------------------------------------
-def _rival(scene: Scene) -> None:
+def _rival(stage: Stage) -> None:
     """One node loses touch with a leader that the others hear, and asks for votes. Now and then
     they start anew just then, and have their promise to the leader from an earlier life alone.
     """
-    rng, one = scene.rng, scene.one
+    rng, one = stage.rng, stage.one
     links = (f"leader:{one}", f"{one}:leader")
-    scene.do(actions.Partition(one_way=links), scene.timeouts(3, 8))
-    scene.wait(scene.timeouts(1, 3))
+    stage.do(actions.Partition(one_way=links), stage.timeouts(3, 8))
+    stage.wait(stage.timeouts(1, 3))
     if rng.random() < 0.7:
-        scene.do(actions.Restart((f"not:leader,{one}",)))
-        scene.wait(rng.randrange(2 * MS))
-        scene.do(actions.Partition(("leader",)), scene.timeouts(1, 3))
-    scene.wait(scene.timeouts(1, 3))
+        stage.do(actions.Restart((f"not:leader,{one}",)))
+        stage.wait(rng.randrange(2 * MS))
+        stage.do(actions.Partition(("leader",)), stage.timeouts(1, 3))
+    stage.wait(stage.timeouts(1, 3))
 
 
-def _doubt(scene: Scene) -> None:
+def _doubt(stage: Stage) -> None:
     """A leader falls silent again and again for about as long as its followers wait, and is back
     while they ask each other for votes, which takes its time.
     """
-    rng, begin = scene.rng, scene.at
+    rng, begin = stage.rng, stage.at
     silence = rng.choice([actions.Partition(("leader",)), actions.Partition(one_way=FROM_LEADER)])
     for _ in range(rng.randint(3, 8)):
-        silent_us = scene.timeouts(1, 2)
-        scene.do(silence, silent_us)
-        scene.wait(silent_us + scene.timeouts(0.5, 2))
-    lasts_us, scene.at = scene.at - begin, begin
-    asking_ms = scene.timeouts(0.05, 0.3) / MS
-    voting_ms = asking_ms + scene.timeouts(0.1, 0.5) / MS
-    for kinds, slow_ms in ((ASKING, asking_ms), (("RequestVote",), voting_ms)):
-        slow = replace(NOTHING, latency_ms=slow_ms, jitter_ms=slow_ms / 2, only=kinds)
-        scene.do(actions.Net(("all:all",), slow), lasts_us)
-    scene.wait(lasts_us)
+        silent_us = stage.timeouts(1, 2)
+        stage.do(silence, silent_us)
+        stage.wait(silent_us + stage.timeouts(0.5, 2))
+    lasts_us, stage.at = stage.at - begin, begin
+    asking_us = stage.timeouts(0.05, 0.3)
+    voting_us = asking_us + stage.timeouts(0.1, 0.5)
+    for kinds, slow_us in ((ASKING, asking_us), (("RequestVote",), voting_us)):
+        slow = replace(NOTHING, latency_ms=slow_us / MS, jitter_ms=slow_us // 2 / MS, only=kinds)
+        stage.do(actions.Net(("all:all",), slow), lasts_us)
+    stage.wait(lasts_us)
 
 
 # -- leases ----------------------------------------------------------------------------------------
-def _slow_answers(scene: Scene) -> None:
+def _slow_answers(stage: Stage) -> None:
     """What a leader is answered comes late, and goes on coming when nobody hears it any more."""
-    slow = replace(NOTHING, latency_ms=scene.timeouts(0.3, 1.5) / MS)
-    scene.do(actions.Net(("not:leader:leader",), slow), scene.timeouts(4, 8))
-    scene.wait(scene.timeouts(1, 3))
-    scene.do(actions.Partition(one_way=FROM_LEADER), scene.timeouts(2, 4))
-    scene.wait(scene.timeouts(3, 5))
+    slow = replace(NOTHING, latency_ms=stage.timeouts(0.3, 1.5) / MS)
+    stage.do(actions.Net(("not:leader:leader",), slow), stage.timeouts(4, 8))
+    stage.wait(stage.timeouts(1, 3))
+    stage.do(actions.Partition(one_way=FROM_LEADER), stage.timeouts(2, 4))
+    stage.wait(stage.timeouts(3, 5))
 
 
 # -- snapshots -------------------------------------------------------------------------------------
-def _fork(scene: Scene) -> None:
+def _fork(stage: Stage) -> None:
     """A leader that is cut off goes on with entries of its own, and comes back when a snapshot
     stands for what the others have in their places.
     """
-    name, rng = scene.name, scene.rng
-    cut_us = scene.timeouts(4, 8)
-    scene.do(actions.Partition(("leader",)), cut_us, name)
+    name, rng = stage.name, stage.rng
+    cut_us = stage.timeouts(4, 8)
+    stage.do(actions.Partition(("leader",)), cut_us, name)
     soon_us = rng.randrange(20 * MS)
-    scene.steps += [
+    stage.steps += [
         Step(LeaderChange(Mark(name), soon_us), actions.SnapshotTake(("all",))),
         Step(LeaderChange(Mark(name), soon_us + rng.randrange(50 * MS)), actions.Heal(name)),
     ]
-    scene.wait(cut_us)
+    stage.wait(cut_us)
 
 
-def _left_behind(scene: Scene) -> None:
+def _left_behind(stage: Stage) -> None:
     """One node is away until the entries that it lacks are gone from its leader, and while it is
     sent a snapshot, over a link that loses some, another one that has the entries takes over.
     """
-    rng, one = scene.rng, scene.one
-    away_us = scene.timeouts(1, 3) + rng.randrange(500 * MS)
-    scene.do(actions.Kill((one,)), away_us)
-    scene.wait(away_us)
-    scene.do(actions.SnapshotTake((rng.choice(["leader", "leader", "all"]),)))
+    rng, one = stage.rng, stage.one
+    away_us = stage.timeouts(1, 3) + rng.randrange(500 * MS)
+    stage.do(actions.Kill((one,)), away_us)
+    stage.wait(away_us)
+    stage.do(actions.SnapshotTake((rng.choice(["leader", "leader", "all"]),)))
     if rng.random() < 0.5:
         lossy = replace(NOTHING, drop=rng.choice([0.1, 0.3]))
-        scene.do(actions.Net((f"leader:{one}",), lossy), scene.timeouts(2, 10))
-    scene.wait(rng.randrange(10 * MS + scene.options.snapshot_ms_max * MS))
+        stage.do(actions.Net((f"leader:{one}",), lossy), stage.timeouts(2, 10))
+    stage.wait(rng.randrange(10 * MS + stage.options.snapshot_ms_max * MS))
     if rng.random() < 0.7:
-        scene.do(actions.Transfer(None))
+        stage.do(actions.Transfer(None))
 
 
 # -- members ---------------------------------------------------------------------------------------
-def _change_in_doubt(scene: Scene) -> None:
+def _change_in_doubt(stage: Stage) -> None:
     """Snapshots are taken while a change of the members is not committed."""
-    rng = scene.rng
-    change = rng.choice([actions.MembersAdd(), actions.MembersRemove(("any-follower",))])
+    rng = stage.rng
+    changes: list[Action] = [actions.MembersAdd(), actions.MembersRemove(("any-follower",))]
+    change = rng.choice(changes)
     if rng.random() < 0.5:
-        scene.do(actions.Partition(("leader",)), scene.timeouts(1, 3))
-        scene.wait(rng.randrange(MS))
-    scene.do(change)
+        stage.do(actions.Partition(("leader",)), stage.timeouts(1, 3))
+        stage.wait(rng.randrange(MS))
+    stage.do(change)
     for _ in range(3):
-        scene.wait(rng.randrange(20 * MS))
-        scene.do(actions.SnapshotTake(("all",)))
+        stage.wait(rng.randrange(20 * MS))
+        stage.do(actions.SnapshotTake(("all",)))
 
 
 KINDS: tuple[Episode, ...] = (_fork, _left_behind, _change_in_doubt)

@@ -16,7 +16,7 @@ from node.sim.machine import ObservedMachine
 from node.sim.process import Pace, Process, Reply, Request, Send, Surroundings, Tell
 from node.sim.streams import stream
 from node.storage.base import CorruptionError, Stored
-from node.verify.observation import Observers
+from node.verify.observation import Observers, Violation
 from node.wire.codec import WireError, decode
 from node.wire.entries import size_in_frame
 
@@ -120,7 +120,9 @@ class Host:
         try:
             stored = self.disk.load()
             replica = self._boot(stored)
-        except CorruptionError:
+        except CorruptionError as error:
+            if self.disk.rotten_index is None:
+                self._lost(str(error))
             self.is_broken = True
             return
         self._process = Process(self, replica, self.disk, self._around, self.crash)
@@ -132,7 +134,9 @@ class Host:
     def _boot(self, stored: Stored) -> Replica:
         """As `node.server.run` does it. Raises CorruptionError."""
         snapshots = self.disk.snapshots
-        state, _ = at_boot(stored.snapshots, snapshots, stored.base.index, self._new_machine)
+        state, damages = at_boot(stored.snapshots, snapshots, stored.base.index, self._new_machine)
+        if damages:
+            self._lost(", ".join(map(str, damages)))
         snapshots.keep(frozenset(snapshot.id for snapshot in stored.snapshots))
         self.lives += 1
         return Replica(
@@ -145,6 +149,10 @@ class Host:
             voting=not self.is_wiped,
             policy=self._settings.compaction,
         )
+
+    def _lost(self, text: str) -> None:
+        """No fault touched what its disk holds, so the node itself did not keep it."""
+        raise Violation("recovery_holds_what_was_promised", self.id, f"cannot start: {text}")
 
     def _config(self, stored: Stored) -> CoreConfig:
         settings = self._settings

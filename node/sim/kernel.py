@@ -48,6 +48,7 @@ class Kernel:
 
     def after(self, delay: int, kind: Kind, action: Callable[..., None], *arguments: Any) -> None:  # noqa: ANN401
         """Call `action` in `delay` microseconds."""
+        assert delay >= 0, "time goes on"
         self._order = order = self._order + 1
         heappush(self._heap, (self.now + delay, order, kind, action, arguments))
 

@@ -101,7 +101,9 @@ class Network:
         if self._background is not None:
             values = {**self._background.to_map(), "src": src, "dst": dst}
             mine.append(LinkRule.from_map(values))
-        wire.policy.replace(mine)
+        if tuple(mine) != wire.policy.rules:
+            wire.policy.replace(mine)
+            wire.last_at = 0  # what a fault held back holds up nothing that is sent after its end
 
     def _count_hits(self, wire: Wire) -> None:
         for fault, count in wire.policy.hits.items():

@@ -9,6 +9,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from node.faults import DELAY_MS_MAX
 from node.sim.streams import stream
 
 FORMAT = 1
@@ -75,28 +76,51 @@ class Options:
 
     def checked(self) -> "Options":
         """Itself. Raises OptionError for values that cannot be, or not together."""
-        limits = {"nodes": (1, NODES_MAX), "clients": (0, CLIENTS_MAX), "rate": (1, 10_000)}
-        limits |= {"keys": (1, 10_000), "duration_ms": (1, 86_400_000), "timeout_ms": (1, 600_000)}
-        limits |= {"election_timeout_ms": (2, 60_000), "queue_max": (1, 100_000)}
-        limits |= {"heartbeat_ms": (1, self.election_timeout_ms - 1)}
-        limits |= {"clock_ppm": (0, 500_000), "snapshot_chunk_bytes": (1, 1 << 20)}
-        for name, (least, most) in limits.items():
+        for name, (least, most) in LIMITS.items():
             if not least <= getattr(self, name) <= most:
                 raise OptionError(f"{name} has to be from {least} to {most}")
-        for name in (
-            "drop",
-            "duplicate",
-            "reorder",
-            "late",
-            "client_loss",
-            "client_late",
-            "follower_reads",
-            "astray",
-            "readers",
-        ):
-            if not 0 <= getattr(self, name) <= 1:
-                raise OptionError(f"{name} has to be from 0 to 1")
+        if self.heartbeat_ms >= self.election_timeout_ms:
+            raise OptionError("heartbeat_ms has to be below election_timeout_ms")
+        if self.disk_ms_min > self.disk_ms_max:
+            raise OptionError("disk_ms_min has to be at most disk_ms_max")
         return self
+
+
+_CHANCE = (0, 1)
+_DELAY_MS = (0, DELAY_MS_MAX)
+LIMITS: Mapping[str, tuple[int, int]] = {
+    "nodes": (1, NODES_MAX),
+    "clients": (0, CLIENTS_MAX),
+    "rate": (1, 10_000),
+    "keys": (1, 10_000),
+    "duration_ms": (1, 86_400_000),
+    "timeout_ms": (1, 600_000),
+    "election_timeout_ms": (2, 60_000),
+    "heartbeat_ms": (1, 60_000),
+    "follower_reads": _CHANCE,
+    "astray": _CHANCE,
+    "readers": _CHANCE,
+    "append_bytes_max": (1, 1 << 24),
+    "inflight_max": (1, 10_000),
+    "snapshot_entries": (0, 1_000_000),
+    "snapshot_tail": (0, 1_000_000),
+    "snapshot_chunk_bytes": (1, 1 << 20),
+    "snapshot_ms_max": _DELAY_MS,
+    "latency_ms": _DELAY_MS,
+    "jitter_ms": _DELAY_MS,
+    "drop": _CHANCE,
+    "duplicate": _CHANCE,
+    "reorder": _CHANCE,
+    "late": _CHANCE,
+    "queue_max": (1, 100_000),
+    "client_loss": _CHANCE,
+    "client_late": _CHANCE,
+    "clock_ppm": (0, 500_000),
+    "disk_ms_min": _DELAY_MS,
+    "disk_ms_max": _DELAY_MS,
+    "flush_crash": _CHANCE,
+}
+"""Of each number, the least and the most."""
 
 
 def changed(options: Options, values: Mapping[str, int | float | bool | str]) -> Options:

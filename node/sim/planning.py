@@ -43,7 +43,12 @@ def plan(seed: int) -> Scenario:
         nodes=options.nodes,
         seed=seed,
         duration_us=options.duration_ms * MS,
-        workload=Workload(clients=options.clients, rate_per_s=options.rate, keys=options.keys),
+        workload=Workload(
+            clients=options.clients,
+            rate_per_s=options.rate,
+            keys=options.keys,
+            timeout_us=options.timeout_ms * MS,
+        ),
         steps=tuple(steps),
         sim={**values_of(options), "drawn": True},
     )

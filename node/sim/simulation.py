@@ -7,7 +7,7 @@ from functools import partial
 from typing import Literal
 
 from node.raft.events import Event, LeaderElected
-from node.scenario.scenario import MIXES, Scenario, WorkloadKind
+from node.scenario.scenario import MIXES, Scenario, Step, WorkloadKind
 from node.scenario.schedule import End, Fire, Schedule
 from node.scenario.when import LEADER_CHANGE
 from node.sim.acting import Actor, Fault
@@ -19,7 +19,7 @@ from node.sim.liveness import get_well
 from node.sim.options import FORMAT, OptionError, Options, changed
 from node.sim.planning import expanded, plan
 from node.sim.progress import Progress
-from node.sim.trace import Line, Trace
+from node.sim.trace import Line, Trace, UntoldError
 from node.sim.world import World
 from node.verify.invariants import Invariant, asked_for, every
 from node.verify.observation import Observers, Violation
@@ -59,9 +59,13 @@ def simulate(
     invariants: Invariants | None = None,
 ) -> Result:
     """Run it. `trace` gets a line for each thing that happens; `invariants` None are those that the
-    scenario expects. Raises OptionError.
+    scenario expects. Raises OptionError, and what
+    `trace` raises.
     """
-    return Simulation(scenario, trace, invariants).run()
+    try:
+        return Simulation(scenario, trace, invariants).run()
+    except UntoldError as untold:
+        raise untold.why from None
 
 
 def simulate_seed(seed: int) -> Result:
@@ -98,6 +102,7 @@ class Simulation:
         self.actor = Actor(self.world, self.trace, self.coverage)
         self._schedule = Schedule(expanded(scenario))
         self._faults: dict[int, Fault | None] = {}
+        self._keys: Counter[str] = Counter()
         self._armed_at: int | None = None
         self._has_led = False
 
@@ -120,7 +125,9 @@ class Simulation:
             result = self._result("failed")
             result.invariant, result.text = violation.invariant, str(violation)
             return result
-        except (AssertionError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+        except UntoldError:
+            raise
+        except Exception as error:  # whatever the node's code raises: here it would have ended
             result = self._result("failed")
             result.invariant = "no_exceptions"
             result.text = f"{type(error).__name__}: {error}"
@@ -147,12 +154,18 @@ class Simulation:
         for due in self._schedule.due(self.world.kernel.now):
             match due:
                 case Fire(place, step):
-                    self._faults[place] = self.actor.do(step.action, step.name)
+                    self._faults[place] = self.actor.do(step.action, step.name, self._key(step))
                 case End(place):
                     fault = self._faults.pop(place, None)
                     if fault is not None:
                         self.actor.end(fault)
         self._arm()
+
+    def _key(self, step: Step) -> str:
+        """What tells this step from all others, wherever in the plan it stands."""
+        key = f"{step.when} {step.action}"
+        self._keys[key] += 1
+        return f"{key} {self._keys[key]}"
 
     def _tell(self, node_id: int, event: Event) -> None:
         """A new leader may be what a step waits for; the first one is no change."""
@@ -206,21 +219,26 @@ def options_of(scenario: Scenario) -> Options:
     sim = dict(scenario.sim)
     sim.pop("drawn", None)
     made_in = sim.pop("format", FORMAT)
-    if made_in != FORMAT:
+    if type(made_in) is not int or made_in != FORMAT:
         raise OptionError(f"format {made_in} is another version's: this one replays {FORMAT}")
     workload = scenario.workload
     if workload.kind != WORKLOAD or dict(workload.mix) != MIXES[WORKLOAD]:
         text = f"simulated clients do what is usual for {WORKLOAD}, not {workload.kind}"
         raise OptionError(f"workload: {text} with {dict(workload.mix)}")
-    options = Options(
-        nodes=scenario.nodes,
-        clients=workload.clients,
-        rate=workload.rate_per_s,
-        keys=workload.keys,
-        duration_ms=scenario.duration_us // 1000,
-        timeout_ms=workload.timeout_us // 1000,
-    )
-    return changed(options, sim)
+    own = {
+        "nodes": scenario.nodes,
+        "clients": workload.clients,
+        "rate": workload.rate_per_s,
+        "keys": workload.keys,
+        "duration_ms": scenario.duration_us // 1000,
+        "timeout_ms": workload.timeout_us // 1000,
+    }
+    if sim.get("clients") == 0:
+        own.pop("clients")  # a scenario always has some, and a simulation that was made small none
+    for name, value in own.items():
+        if sim.setdefault(name, value) != value:
+            raise OptionError(f"sim.{name} is {sim[name]}, where the scenario itself has {value}")
+    return changed(Options(), sim)
 
 
 def rules_of(scenario: Scenario) -> tuple[type[Invariant], ...]:

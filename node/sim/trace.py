@@ -40,6 +40,14 @@ class Line(NamedTuple):
         return json.dumps(document, separators=(",", ":"))
 
 
+class UntoldError(Exception):
+    """Whoever was to hear of it could not be told, and `why`: no fault of the run's."""
+
+    def __init__(self, why: Exception) -> None:
+        super().__init__(str(why))
+        self.why = why
+
+
 class Trace:
     """Makes lines of what happens, and hands them on. `now` gives the time."""
 
@@ -51,8 +59,14 @@ class Trace:
         """Something that a core reports."""
         words = told(event)
         if words is not None:
-            self._take(Line(self._now(), node_id, words.kind, words.term, words.data))
+            self._hand_on(Line(self._now(), node_id, words.kind, words.term, words.data))
 
     def note(self, kind: str, node_id: int = 0, **data: object) -> None:
         """Something that is done to the cluster, or that came of it."""
-        self._take(Line(self._now(), node_id, kind, 0, data))
+        self._hand_on(Line(self._now(), node_id, kind, 0, data))
+
+    def _hand_on(self, line: Line) -> None:
+        try:
+            self._take(line)
+        except Exception as error:
+            raise UntoldError(error) from error

@@ -50,7 +50,7 @@ def lease_survives_transfer() -> None:
     rewrite(transfer.maybe_hand_over, "leader.may_lease = False", "pass")
 
 
-@mutant("yugabyte #16, in its first form", *LEASED, shows_in=needs.leases)
+@mutant("the thesis, 6.4.1, misread", *LEASED, shows_in=needs.leases)
 def lease_from_any_follower() -> None:
     """The answer of a single follower renews a lease."""
     newest = "max((each.acked_sequence for each in leader.progress.values()), default=0)"
@@ -58,7 +58,7 @@ def lease_from_any_follower() -> None:
         rewrite(counted, "reading.acked_by_quorum(core, leader)", newest)
 
 
-@mutant("tikv #964", *LEASED, shows_in=needs.leases)
+@mutant("the thesis, 6.4.1, misread", *LEASED, shows_in=needs.leases)
 def lease_counted_from_the_answer() -> None:
     """A lease begins when a majority has answered, not when it was asked."""
     rewrite(

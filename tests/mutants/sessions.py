@@ -20,7 +20,7 @@ def results_lost_in_a_restore() -> None:
     )
 
 
-@mutant("atomix #1101, copycat", "at_most_once", "client_oracle")
+@mutant("atomix #1101", "at_most_once", "client_oracle")
 def late_copy_applied_again() -> None:
     """A command that comes again after its client has the result is run again: nobody knows it."""
     rewrite(Sessions.apply, "header.sequence < session.acked_below", "False")

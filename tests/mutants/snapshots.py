@@ -113,3 +113,13 @@ def stale_snapshot_rolls_back() -> None:
     """A snapshot that comes late is taken, although the node has got further by then."""
     rewrite(installing.handle_chunk, "message.snapshot_index <= core.commit_index", "False")
     rewrite(installing.install, "snapshot.index <= core.commit_index", "False")
+
+
+@mutant(
+    "many first drafts",
+    "recovery_holds_what_was_promised",
+    shows_in=needs.snapshots,
+)
+def needed_snapshot_is_removed() -> None:
+    """What is kept of the snapshots is none of them, though the log is shortened to the newest."""
+    rewrite(Replica.kept_snapshots, "return frozenset(kept)", "return frozenset()")

@@ -90,3 +90,16 @@ def test_damaged_frame_arrives_as_nothing_that_could_be_read() -> None:
     kernel.run(50_000)
     assert [frame for *_, frame in arrived] == [b""]
     assert net.stats.corrupted == 1
+
+
+def test_what_a_fault_held_back_holds_up_nothing_that_is_sent_after_its_end() -> None:
+    kernel, net, arrived = network()
+    net.set_background(rule(fault=0, latency_ms=1))
+    net.set_rules([rule(latency_ms=10_000)])
+    net.send(1, 2, "AppendEntries", b"held back")
+    kernel.run(1_000)
+    net.set_rules([])
+    net.send(1, 2, "AppendEntries", b"after it")
+    kernel.run(20_000_000)
+    assert [frame for *_, frame in arrived] == [b"after it", b"held back"]
+    assert arrived[0][0] < 5_000

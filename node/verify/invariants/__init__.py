@@ -74,7 +74,7 @@ BY_NAME: Mapping[str, type[Invariant]] = {_name_of(rule): rule for rule in ALL}
 
 
 def asked_for(asked: Literal["all", "none"] | tuple[str, ...]) -> tuple[type[Invariant], ...]:
-    """All of the rules, none, or those with these names. Raises LookupError for one that is none."""
+    """All of the rules, none, or those with these names. Raises LookupError for an unknown one."""
     if asked == "all":
         return ALL
     names = () if asked == "none" else asked
