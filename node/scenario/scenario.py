@@ -7,6 +7,8 @@ from typing import Literal
 from node.scenario.actions import Action
 from node.scenario.when import When
 
+FORMAT = 1
+"""Of the text of a scenario that a program wrote."""
 NODES_MAX = 9
 STEPS_MAX = 2_000
 DURATION_US_MIN = 1_000_000

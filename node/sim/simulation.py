@@ -16,7 +16,7 @@ from node.sim.host import Host
 from node.sim.kernel import Kind
 from node.sim.leasing import Leases, Promises
 from node.sim.liveness import get_well
-from node.sim.options import FORMAT, OptionError, Options, changed
+from node.sim.options import FORMAT, OptionError, Options, changed, values_of
 from node.sim.planning import expanded, plan
 from node.sim.progress import Progress
 from node.sim.trace import Line, Trace, UntoldError
@@ -217,7 +217,11 @@ def options_of(scenario: Scenario) -> Options:
     version in which the same seed was another run.
     """
     sim = dict(scenario.sim)
-    sim.pop("drawn", None)
+    drawn = sim.pop("drawn", False)
+    if type(drawn) is not bool:
+        raise OptionError(f"drawn has to be true or false, not {drawn!r}")
+    if drawn and (missing := [name for name in values_of(Options()) if name not in scenario.sim]):
+        raise OptionError(f"drawn plans have all options, and {missing[0]} is missing")
     made_in = sim.pop("format", FORMAT)
     if type(made_in) is not int or made_in != FORMAT:
         raise OptionError(f"format {made_in} is another version's: this one replays {FORMAT}")

@@ -121,6 +121,14 @@ def test_plan_that_was_written_is_replayed(raftctl: Raftctl, tmp_path: Path) -> 
     assert found["digest"] == simulate(plan(5)).digest
 
 
+def test_plan_that_breaks_off_is_refused(raftctl: Raftctl, tmp_path: Path) -> None:
+    path = tmp_path / "plan.toml"
+    text = write(plan(5))
+    path.write_text(text[: text.rindex("[[step]]")])
+    done = raftctl.run("sim", "replay", str(path), check=False)
+    assert (done.returncode, "the end of the file is missing" in done.stderr) == (Exit.USAGE, True)
+
+
 @pytest.mark.parametrize(
     ("text", "code", "message"),
     [
@@ -149,14 +157,26 @@ def test_bad_plan_is_one_clear_error_and_never_passes(
 
 def test_what_no_simulation_looks_at_is_said(raftctl: Raftctl, tmp_path: Path) -> None:
     path = tmp_path / "plan.toml"
-    path.write_text('duration = "2s"\n[expect]\nconverge-within = "1s"\n')
+    path.write_text(
+        'duration = "2s"\n[workload]\nops-per-key = 7\n'
+        '[expect]\nconverge-within = "1s"\nlinearizable = false\n'
+    )
     done = raftctl.run("sim", "replay", str(path))
-    assert "not looked at in a simulation: expect.converge-within" in done.stderr
+    names = "expect.linearizable, workload.ops-per-key, expect.converge-within"
+    assert f"not looked at in a simulation: {names}\n" in done.stderr
 
 
 def test_what_is_no_plan_at_all_is_told(raftctl: Raftctl, tmp_path: Path) -> None:
     done = raftctl.run("sim", "replay", str(tmp_path / "none.toml"), check=False)
     assert (done.returncode, "error[E_NO_FILE]" in done.stderr) == (Exit.NOT_FOUND, True)
+    for text in ("9" * 5000, "n" * 5000, "1" * 19 + "9"):
+        done = raftctl.run("sim", "replay", text, check=False)
+        assert (done.returncode, "error[E_NO_FILE]" in done.stderr) == (Exit.NOT_FOUND, True)
+        assert len(done.stderr) < 500
+    path = tmp_path / "empty.toml"
+    path.write_text("\n")
+    done = raftctl.run("sim", "replay", str(path), check=False)
+    assert (done.returncode, "is empty" in done.stderr) == (Exit.USAGE, True)
     path = tmp_path / "bytes.toml"
     path.write_bytes(b"\xff\xfe\x00")
     done = raftctl.run("sim", "replay", str(path), check=False)

@@ -124,10 +124,23 @@ def test_options_that_contradict_the_scenario_are_refused(line: str) -> None:
 
 
 def test_plan_of_another_version_is_refused() -> None:
-    scenario = parse(write(plan(1)).replace("format = 1", "format = 99"))
+    scenario = replace(plan(1), sim={**plan(1).sim, "format": 99})
     with pytest.raises(OptionError, match="format 99 is another version's"):
         options_of(scenario)
     assert "format" in values_of(draw(1))
+
+
+def test_only_a_whole_table_of_options_may_call_itself_drawn() -> None:
+    """It is let off with steps that come to nothing, as no other plan is."""
+    whole = plan(1)
+    assert options_of(whole) == draw(1)
+    sim = {name: value for name, value in whole.sim.items() if name != "late"}
+    with pytest.raises(OptionError, match="and late is missing"):
+        options_of(replace(whole, sim=sim))
+    with pytest.raises(OptionError, match="format is missing"):
+        options_of(Scenario("mine", sim={"drawn": True}))
+    with pytest.raises(OptionError, match="drawn has to be true or false"):
+        options_of(replace(whole, sim={**whole.sim, "drawn": "no"}))
 
 
 def test_only_the_invariants_that_are_asked_for_look() -> None:
