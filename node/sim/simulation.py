@@ -10,10 +10,11 @@ from node.raft.events import Event, LeaderElected
 from node.scenario.scenario import MIXES, Scenario, Step, WorkloadKind
 from node.scenario.schedule import End, Fire, Schedule
 from node.scenario.when import LEADER_CHANGE
-from node.sim.acting import Actor, Fault
+from node.sim.acting import Actor
 from node.sim.coverage import Coverage
 from node.sim.host import Host
 from node.sim.kernel import Kind
+from node.sim.lasting import Fault
 from node.sim.leasing import Leases, Promises
 from node.sim.liveness import get_well
 from node.sim.options import FORMAT, OptionError, Options, changed, values_of
@@ -102,6 +103,8 @@ class Simulation:
         self.actor = Actor(self.world, self.trace, self.coverage)
         self._schedule = Schedule(expanded(scenario))
         self._faults: dict[int, Fault | None] = {}
+        self._own: list[Fault] = []
+        """Those of the scenario's own steps."""
         self._keys: Counter[str] = Counter()
         self._armed_at: int | None = None
         self._has_led = False
@@ -154,11 +157,15 @@ class Simulation:
         for due in self._schedule.due(self.world.kernel.now):
             match due:
                 case Fire(place, step):
-                    self._faults[place] = self.actor.do(step.action, step.name, self._key(step))
-                case End(place):
+                    fault = self.actor.do(step.action, step.name, self._key(step))
+                    self._faults[place] = fault
+                    if fault is not None and place < len(self.scenario.steps):
+                        self._own.append(fault)
+                case End(place, step):
                     fault = self._faults.pop(place, None)
                     if fault is not None:
                         self.actor.end(fault)
+            self.progress.done(step.action, self.world, self.actor)
         self._arm()
 
     def _key(self, step: Step) -> str:
@@ -185,8 +192,11 @@ class Simulation:
             return None
         if self.actor.skipped:
             return self.actor.skipped[0]
-        never = self._schedule.never_fired
-        return f"{never[0].action} (when {never[0].when}) was never carried out" if never else None
+        if never := self._schedule.never_fired:
+            return f"{never[0].action} (when {never[0].when}) was never carried out"
+        hits = self.world.network.count_hits()
+        idle = [each for each in self._own if each.rules and not hits.get(each.number)]
+        return f"{idle[0].action} never took effect" if idle else None
 
     def _operations(self) -> Counter[str]:
         counts: Counter[str] = Counter()

@@ -139,6 +139,11 @@ def test_plan_that_breaks_off_is_refused(raftctl: Raftctl, tmp_path: Path) -> No
         (CALM.format(line="kill n1") + "[sim]\nformat = 99\n", Exit.USAGE, "another version"),
         (CALM.format(line="kill n1") + "[sim]\nspeed = 1\n", Exit.USAGE, "no option speed"),
         (CALM.format(line="kill lagging"), Exit.INCONCLUSIVE, "nobody"),
+        (
+            CALM.format(line="net --link all:all --drop 100% --only TimeoutNow"),
+            Exit.INCONCLUSIVE,
+            "net --link all:all --drop 100% --only TimeoutNow never took effect",
+        ),
         ('[expect]\ninvariants = ["log_machting"]\n', Exit.USAGE, "no invariant log_machting"),
         ('[workload]\nkind = "bank"\n', Exit.USAGE, "usual for cas, not bank"),
         ("[workload]\nmix = { read = 1 }\n", Exit.USAGE, "usual for cas"),
