@@ -16,6 +16,8 @@ from node.scenario.reading import Table
 from node.scenario.scenario import (
     CLIENTS_MAX,
     DURATION_US_MAX,
+    DURATION_US_MIN,
+    FORMAT,
     KEYS_MAX,
     MIXES,
     NODES_MAX,
@@ -56,8 +58,9 @@ def parse(text: str, source: str = "scenario") -> Scenario:
 
     It is called what it says itself, else as `source` without folder and suffix. Raises
     ScenarioError, with `where` as `source:line`, for a text that is no TOML or too long, unknown
-    keys, wrong types, values out of bounds, and for what can never happen: a selector that matches
-    nobody, a step after the end, or one that waits for itself.
+    keys, wrong types, values out of bounds, for a file that was written and is not whole any more,
+    and for what can never happen: a selector that matches nobody, a step after the end, or one that
+    waits for itself.
     """
     if len(text.encode("utf-8", "replace")) > TEXT_BYTES_MAX:
         raise ScenarioError("it is too long", f"at most {TEXT_BYTES_MAX} bytes", where=source)
@@ -85,7 +88,7 @@ def _line_of(text: str, key: str) -> int | None:
 
 
 def _scenario(table: Table, stem: str) -> Scenario:
-    duration_us = table.duration("duration", _DEFAULT.duration_us, 1_000_000, DURATION_US_MAX)
+    duration_us = table.duration("duration", _DEFAULT.duration_us, DURATION_US_MIN, DURATION_US_MAX)
     steps = _steps(table)
     workload = _workload(table.table("workload"))
     scenario = Scenario(
@@ -101,8 +104,29 @@ def _scenario(table: Table, stem: str) -> Scenario:
         sim=_sim(table.table("sim")),
     )
     _name(scenario.name)
+    _check_whole(table, len(steps))
     table.finish()
     return scenario
+
+
+def _check_whole(table: Table, steps: int) -> None:
+    """What was written by `writing.write` says so at its top, and at its end how many steps it has:
+    half of it would be another scenario, and not the worse one. Who writes by hand needs neither.
+    """
+    made_in = table.integer("format", FORMAT, 0, OPERATIONS_MAX)
+    if made_in != FORMAT:
+        raise table.error("format", f"is {made_in}, another version's: this one reads {FORMAT}")
+    end = table.table("end")
+    if end is None:
+        if table.has("format"):
+            hint = "a file that has a format ends with [end]; one that is written by hand has none"
+            raise ScenarioError("the end of the file is missing", hint, "format")
+        return
+    said = end.integer("steps", -1, 0, STEPS_MAX)
+    if said != steps:
+        hint = "was it changed by hand? Then take out format and [end]"
+        raise end.error("steps", f"is {said}, and the file has {steps}", hint)
+    end.finish()
 
 
 def _name(text: str) -> str:

@@ -7,8 +7,11 @@ from typing import Literal
 from node.scenario.actions import Action
 from node.scenario.when import When
 
+FORMAT = 1
+"""Of the text of a scenario that a program wrote."""
 NODES_MAX = 9
 STEPS_MAX = 2_000
+DURATION_US_MIN = 1_000_000
 DURATION_US_MAX = 24 * 3_600_000_000
 SEED_MAX = 2**63 - 1
 CLIENTS_MAX = 256

@@ -4,12 +4,22 @@ import json
 from collections.abc import Iterable
 
 from node.scenario.quantities import duration_text
-from node.scenario.scenario import Expect, Option, RandomFaults, Scenario, Span, Step, Workload
+from node.scenario.scenario import (
+    FORMAT,
+    Expect,
+    Option,
+    RandomFaults,
+    Scenario,
+    Span,
+    Step,
+    Workload,
+)
 
 
 def write(scenario: Scenario) -> str:
-    """The text that `parse` makes the same scenario of."""
+    """The text that `parse` makes the same scenario of, and of no part of it."""
     tables = [
+        [f"format = {FORMAT}"],
         _lines(
             name=_text(scenario.name),
             about=_text(scenario.about) if scenario.about else None,
@@ -26,6 +36,7 @@ def write(scenario: Scenario) -> str:
     if scenario.sim:
         pairs = [f"{_key(key)} = {_option(value)}" for key, value in scenario.sim.items()]
         tables.append(["[sim]", *pairs])
+    tables.append(["[end]", f"steps = {len(scenario.steps)}"])
     return "\n\n".join("\n".join(lines) for lines in tables) + "\n"
 
 

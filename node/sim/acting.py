@@ -3,21 +3,19 @@
 import random
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 
-from node.faults import LinkRule
 from node.raft.configuration import AddLearner, Change, Configuration, Demote, Promote, Remove
 from node.raft.errors import ConfigurationError
 from node.scenario import actions
-from node.scenario.actions import Action
+from node.scenario.actions import Action, ending
 from node.scenario.errors import ScenarioError
 from node.scenario.links import FaultPlan
 from node.scenario.resolving import nodes_of, plan_of
 from node.scenario.selectors import Scene
-from node.sim.clock import PPM
 from node.sim.coverage import Coverage
 from node.sim.host import Host
+from node.sim.lasting import Fault, Lasting
 from node.sim.streams import stream
 from node.sim.trace import Trace
 from node.sim.world import MS, World
@@ -31,22 +29,11 @@ PATIENCE_MS = 10_000
 NO_SUCH_MEMBER = frozenset({"bad_request", "bad_change"})
 
 
-@dataclass(slots=True)
-class Fault:
-    """One that lasts: what `heal` or a verb of its own ends."""
-
-    number: int
-    name: str
-    action: Action
-    nodes: tuple[int, ...] = ()
-    rules: list[LinkRule] = field(default_factory=list)
-
-
 class Actor:
     """Carries out actions. What cannot be done at the moment is noted as skipped."""
 
     def __init__(self, world: World, trace: Trace, coverage: Coverage) -> None:
-        self.faults: dict[str, Fault] = {}
+        self.lasting = Lasting()
         self.done: Counter[str] = Counter()
         """What was carried out, by the verb of its line; `skipped` is what could not be."""
         self.skipped: list[str] = []
@@ -55,7 +42,7 @@ class Actor:
         self._world = world
         self._trace = trace
         self._coverage = coverage
-        self._numbers = 0
+        world.held_down = self.lasting.holds_down
 
     # -- whom it means -----------------------------------------------------------------------------
     @property
@@ -108,7 +95,7 @@ class Actor:
         match action:
             case actions.Partition():
                 plan = plan_of(action, self.scene, rng)
-                for fault in [f for f in self.faults.values() if _is_partition(f)]:
+                for fault in [f for f in self.lasting.faults.values() if _is_partition(f)]:
                     self._end(fault)
                 return self._cut(action, plan, name)
             case actions.Net():
@@ -131,20 +118,16 @@ class Actor:
         return None
 
     def _on_nodes(self, action: Action, hosts: Sequence[Host], name: str) -> Fault | None:
-        ids = tuple(host.id for host in hosts)
+        ids = [host.id for host in hosts]
+        fault = None if ending(action) is None else self.lasting.begin(action, name, ids)
         match action:
             case actions.Kill() | actions.Stop():
                 for host in hosts:
                     self._down(host, is_clean=isinstance(action, actions.Stop))
-            case actions.Start():
+            case actions.Start() | actions.Restart():
                 for host in hosts:
-                    self._up(host)
-                return None
-            case actions.Restart():
-                for host in hosts:
-                    self._down(host, is_clean=True)
-                    self._world.kernel.after(MS, "fault", self._up, host)
-                return None
+                    self.lasting.release(host.id, actions.Kill, actions.Stop)
+                    self._start(host, anew=isinstance(action, actions.Restart))
             case actions.Pause():
                 for host in hosts:
                     if host.is_up:
@@ -152,12 +135,10 @@ class Actor:
                         self._coverage.met("node paused")
             case actions.Resume():
                 for host in hosts:
-                    if host.is_running and host.is_paused:
-                        host.resume()
-                return None
+                    self.lasting.release(host.id, actions.Pause)
+                    self._resume(host)
             case actions.Wipe():
                 self._wipe(hosts)
-                return None
             case actions.Disk() | actions.Clock():
                 for host in hosts:
                     self._disturb(host, action)
@@ -165,16 +146,8 @@ class Actor:
                 for host in hosts:
                     if host.is_running:
                         self._world.operate(host.id, lambda replica, t, _: replica.take_snapshot(t))
-                return None
             case _:
                 self._change(action, ids)
-                return None
-        return self._lasting(action, name, ids)
-
-    def _lasting(self, action: Action, name: str, nodes: tuple[int, ...]) -> Fault:
-        self._numbers += 1
-        fault = Fault(self._numbers, name or str(self._numbers), action, nodes)
-        self.faults[fault.name] = fault
         return fault
 
     # -- processes ---------------------------------------------------------------------------------
@@ -189,10 +162,22 @@ class Actor:
         self._world.crash(host.id)
 
     def _up(self, host: Host) -> None:
-        if host.is_running or host.is_broken:
+        if host.is_running or host.is_broken or self.lasting.holds_down(host.id):
             return
         host.start()
+        self.lasting.set_disk(host)  # one that was wiped has a new one
         self._coverage.met("restart")
+
+    def _start(self, host: Host, anew: bool) -> None:
+        if anew:
+            self._down(host, is_clean=True)
+            self._world.kernel.after(MS, "fault", self._up, host)
+        else:
+            self._up(host)
+
+    def _resume(self, host: Host) -> None:
+        if host.is_paused and not self.lasting.holds_still(host.id):
+            host.resume()
 
     def _wipe(self, hosts: Sequence[Host]) -> None:
         """No more than a minority, as the algorithm cannot do without promises that are kept."""
@@ -211,74 +196,61 @@ class Actor:
         return {host.id for host in hosts if not (host.is_wiped or host.is_broken)}
 
     def _disturb(self, host: Host, action: actions.Disk | actions.Clock) -> None:
-        if isinstance(action, actions.Clock):
-            self._coverage.met("clock off")
-            jump_us, rate_ppm = action.jump_us, round(action.rate * PPM)
-            if jump_us:
+        match action:
+            case actions.Clock(jump_us=0):
+                self._coverage.met("clock off")
+                self.lasting.set_clock(host)
+            case actions.Clock(jump_us=jump_us):
+                self._coverage.met("clock off")
                 host.change_clock(lambda clock: clock.jump(jump_us))
-            else:
-                host.change_clock(lambda clock: clock.run_at(rate_ppm))
-            return
-        faults = host.disk.faults
-        match action.kind:
-            case "full":
-                faults.is_full = True
-                self._coverage.met("disk full")
-            case "fail":
-                faults.fails = True
-            case "stall":
-                faults.stall_us = action.delay_us
+            case actions.Disk(kind="stall"):
                 self._coverage.met("disk stalled")
-            case "slow":
-                faults.slow_us = action.delay_us
+                host.disk.faults.stall_us = action.delay_us
+            case actions.Disk(kind=kind):
+                self.lasting.set_disk(host)
+                if kind == "full":
+                    self._coverage.met("disk full")
 
     # -- links -------------------------------------------------------------------------------------
     def _cut(self, action: Action, plan: FaultPlan, name: str) -> Fault:
-        fault = self._lasting(action, name, ())
+        fault = self.lasting.begin(action, name)
         fault.rules = plan.rules(fault.number, fault.name, None)
         self._trace.note(plan.kind, what=plan.spec)
         self._coverage.met("link cut" if plan.effects.cut else "link slow")
-        self._set_rules()
+        self._world.network.set_rules(self.lasting.rules)
         return fault
-
-    def _set_rules(self) -> None:
-        self._world.network.set_rules(rule for each in self.faults.values() for rule in each.rules)
 
     # -- ends --------------------------------------------------------------------------------------
     def end(self, fault: Fault) -> None:
         """Its time is over."""
-        if self.faults.get(fault.name) is fault:
+        if self.lasting.faults.get(fault.name) is fault:
             self._end(fault)
 
     def _end(self, fault: Fault) -> None:
-        del self.faults[fault.name]
+        del self.lasting.faults[fault.name]
         self._trace.note("heal", what=f"{fault.action}")
-        hosts = [self._world.hosts[node_id] for node_id in fault.nodes]
-        match fault.action:
-            case actions.Kill() | actions.Stop():
-                for host in hosts:
+        for host in [self._world.hosts[node_id] for node_id in fault.nodes]:
+            match fault.action:
+                case actions.Kill() | actions.Stop():
                     self._up(host)
-            case actions.Pause():
-                for host in hosts:
-                    if host.is_running and host.is_paused:
-                        host.resume()
-            case actions.Disk():
-                for host in hosts:
-                    host.disk.faults.is_full = host.disk.faults.fails = False
-                    host.disk.faults.slow_us = 0
+                case actions.Pause():
+                    self._resume(host)
+                case actions.Disk():
+                    self.lasting.set_disk(host)
                     self._up(host)  # if its disk ended it
-            case actions.Clock():
-                for host in hosts:
-                    host.change_clock(lambda clock: clock.run_at(PPM))
-            case _:
-                self._set_rules()
+                case actions.Clock():
+                    self.lasting.set_clock(host)
+        if fault.rules:
+            self._world.network.set_rules(self.lasting.rules)
 
     def _heal(self, what: str) -> None:
         """As `raftctl heal`: faults inside the nodes end, processes stay as they are."""
         if what == "all":
-            chosen = [each for each in self.faults.values() if not _is_of_processes(each)]
+            chosen = [each for each in self.lasting.faults.values() if not _is_of_processes(each)]
         else:
-            chosen = [each for each in self.faults.values() if what in (each.name, each.number)]
+            chosen = [
+                each for each in self.lasting.faults.values() if what in (each.name, each.number)
+            ]
             if not chosen:
                 raise ScenarioError(f"there is no fault {what}")
         for fault in chosen:

@@ -11,8 +11,9 @@ from dataclasses import replace
 from node.faults import LinkRule
 from node.scenario import actions
 from node.scenario.actions import Action
-from node.scenario.errors import ScenarioError
-from node.scenario.possible import check_possible
+from node.scenario.background import expand
+from node.scenario.lines import parse_action
+from node.scenario.pruning import possible_part
 from node.scenario.scenario import Scenario, Step, Workload
 from node.scenario.when import At
 from node.sim.episodes import episodes
@@ -29,12 +30,15 @@ Draw = Callable[[random.Random, Options], tuple[Action, int | None]]
 
 
 def plan(seed: int) -> Scenario:
-    """The whole run of a seed."""
+    """The whole run of a seed, which reads back as it is written: what is drawn is as exact as a
+    line can say it, and what could never happen is not in it.
+    """
     options = draw(seed)
     steps, has_others = episodes(seed, options)
     if has_others:
         steps = [*_faults(seed, options), *steps]
-    drawn = Scenario(
+    steps = [replace(step, action=parse_action(str(step.action))) for step in steps]
+    scenario = Scenario(
         f"seed-{seed}",
         nodes=options.nodes,
         seed=seed,
@@ -48,22 +52,12 @@ def plan(seed: int) -> Scenario:
         steps=tuple(steps),
         sim={**values_of(options), "drawn": True},
     )
-    return _only_possible(drawn)
+    return possible_part(scenario)
 
 
-def _only_possible(scenario: Scenario) -> Scenario:
-    """Without the steps that can never be carried out, like those with followers of a single node:
-    what is left can be written down and read again.
-    """
-    while True:
-        try:
-            check_possible(scenario)
-        except ScenarioError as error:
-            _, place, _ = error.key.split(".")
-            steps = scenario.steps[: int(place)] + scenario.steps[int(place) + 1 :]
-            scenario = replace(scenario, steps=steps)
-        else:
-            return scenario
+def expanded(scenario: Scenario) -> Scenario:
+    """The same run, its background faults as steps. Raises ScenarioError."""
+    return expand(scenario, stream(scenario.seed, "background"))
 
 
 def _faults(seed: int, options: Options) -> list[Step]:

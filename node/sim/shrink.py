@@ -2,16 +2,23 @@
 
 What is left out changes nothing else, since every use of chance has a stream of its own. A change
 counts as long as the run still violates the invariant that the first one did (delta debugging,
-Zeller and Hildebrandt 2002, over the steps of the plan).
+Zeller and Hildebrandt 2002, over the steps of the plan), and the plan can be written down and read
+again: what cannot be replayed is of no use.
 """
 
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from node.scenario.scenario import Option, Scenario, Step
-from node.scenario.when import At
-from node.sim.simulation import Result
+from node.scenario.errors import ScenarioError
+from node.scenario.parsing import parse
+from node.scenario.pruning import possible_part, without_orphans
+from node.scenario.scenario import DURATION_US_MIN, Option, Scenario, Step
+from node.scenario.timing import windows
+from node.scenario.writing import write
+from node.sim.options import OptionError, values_of
+from node.sim.planning import expanded
+from node.sim.simulation import Result, options_of
 
 RUNS_MAX = 200
 SECONDS_MAX = 120.0
@@ -39,7 +46,7 @@ QUIET: Mapping[str, Option] = {
     "snapshot_entries": 0,
 }
 """The background, as little as there can be of it."""
-DURATION_US_MIN = 10_000
+FAULT_US_MIN = 10_000
 
 Run = Callable[[Scenario], Result]
 
@@ -73,7 +80,8 @@ class Shrinker:
         self._runs = 0
 
     def shrink(self, scenario: Scenario) -> Shrunk | None:
-        """None when the scenario does not fail."""
+        """None when the scenario does not fail. Raises OptionError and ScenarioError."""
+        scenario = spelled_out(scenario)
         steps_before = len(scenario.steps)
         result = self._run(scenario)
         self._runs = 1
@@ -97,10 +105,14 @@ class Shrinker:
 
     def _fails(self, candidate: Scenario) -> bool:
         """Whether it fails as the first one did; then it is the best so far."""
-        if not self._may_go_on or candidate == self._best:
+        candidate = without_orphans(candidate)
+        if not self._may_go_on or candidate == self._best or not _can_be_written(candidate):
             return False
         self._runs += 1
-        result = self._run(candidate)
+        try:
+            result = self._run(candidate)
+        except OptionError:
+            return False
         if result.verdict != "failed" or result.invariant != self._invariant:
             return False
         self._best, self._result = candidate, result
@@ -113,9 +125,11 @@ class Shrinker:
         best, at_us = self._best, self._result.at_us
         if at_us >= best.duration_us:  # it failed while it was to get well: all of it counts
             return
-        steps = tuple(step for step in best.steps if _at(step) <= at_us)
-        duration_us = min(best.duration_us, -(-(at_us + SETTLE_US) // MS) * MS)
-        self._fails(with_duration(replace(best, steps=steps), duration_us))
+        starts = _starts(best)
+        steps = tuple(step for step, at in zip(best.steps, starts, strict=True) if at <= at_us)
+        best = without_orphans(replace(best, steps=steps))
+        end_us = max(-(-(at_us + SETTLE_US) // MS) * MS, DURATION_US_MIN)
+        self._fails(with_duration(best, min(best.duration_us, end_us)))
 
     def _steps(self) -> None:
         """Without some of the steps: halves, quarters, and so on down to each alone."""
@@ -139,7 +153,7 @@ class Shrinker:
 
     def _size(self) -> None:
         for nodes in range(1, self._best.nodes):
-            if self._fails(_with_nodes(self._best, nodes)):
+            if self._fails(possible_part(_with_nodes(self._best, nodes))):
                 break
         for options in self._fewer():
             self._fails(with_options(self._best, options))
@@ -159,13 +173,29 @@ class Shrinker:
         for place in range(len(self._best.steps)):
             while self._may_go_on:
                 step = self._best.steps[place]
-                if step.lasts_us is None or step.lasts_us < 2 * DURATION_US_MIN:
+                if step.lasts_us is None or step.lasts_us < 2 * FAULT_US_MIN:
                     break
                 shorter = replace(step, lasts_us=step.lasts_us // 2 // MS * MS)
                 steps = self._best.steps
                 changed = (*steps[:place], shorter, *steps[place + 1 :])
                 if not self._fails(replace(self._best, steps=changed)):
                     break
+
+
+def spelled_out(scenario: Scenario) -> Scenario:
+    """The same run, with all in it that chance and defaults give, so that each can be changed.
+
+    Raises OptionError and ScenarioError.
+    """
+    sim = {**values_of(options_of(scenario)), **scenario.sim}
+    return replace(expanded(scenario), sim=sim)
+
+
+def _can_be_written(scenario: Scenario) -> bool:
+    try:
+        return parse(write(scenario)) == scenario
+    except ScenarioError:
+        return False
 
 
 def with_options(scenario: Scenario, options: Mapping[str, Option]) -> Scenario:
@@ -186,12 +216,12 @@ def with_duration(scenario: Scenario, duration_us: int) -> Scenario:
     sim = {**scenario.sim}
     if "duration_ms" in sim:
         sim["duration_ms"] = duration_us // MS
-    steps = tuple(_within(step, duration_us) for step in scenario.steps if _at(step) < duration_us)
+    timed = zip(scenario.steps, _starts(scenario), strict=True)
+    steps = tuple(_within(step, duration_us - at) for step, at in timed if at < duration_us)
     return replace(scenario, duration_us=duration_us, steps=steps, sim=sim)
 
 
-def _within(step: Step, duration_us: int) -> Step:
-    left_us = duration_us - _at(step)
+def _within(step: Step, left_us: int) -> Step:
     if step.lasts_us is None or step.lasts_us <= left_us:
         return step
     return replace(step, lasts_us=left_us)
@@ -201,5 +231,6 @@ def _with_nodes(scenario: Scenario, nodes: int) -> Scenario:
     return replace(scenario, nodes=nodes, sim={**scenario.sim, "nodes": nodes})
 
 
-def _at(step: Step) -> int:
-    return step.when.at_us if isinstance(step.when, At) else 0
+def _starts(scenario: Scenario) -> list[int]:
+    """When each step comes, at the earliest."""
+    return [window.earliest_us for window in windows(scenario)]

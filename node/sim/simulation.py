@@ -7,20 +7,19 @@ from functools import partial
 from typing import Literal
 
 from node.raft.events import Event, LeaderElected
-from node.scenario.background import expand
 from node.scenario.scenario import MIXES, Scenario, Step, WorkloadKind
 from node.scenario.schedule import End, Fire, Schedule
 from node.scenario.when import LEADER_CHANGE
-from node.sim.acting import Actor, Fault
+from node.sim.acting import Actor
 from node.sim.coverage import Coverage
 from node.sim.host import Host
 from node.sim.kernel import Kind
+from node.sim.lasting import Fault
 from node.sim.leasing import Leases, Promises
 from node.sim.liveness import get_well
-from node.sim.options import FORMAT, OptionError, Options, changed
-from node.sim.planning import plan
+from node.sim.options import FORMAT, OptionError, Options, changed, values_of
+from node.sim.planning import expanded, plan
 from node.sim.progress import Progress
-from node.sim.streams import stream
 from node.sim.trace import Line, Trace, UntoldError
 from node.sim.world import World
 from node.verify.invariants import Invariant, asked_for, every
@@ -99,8 +98,10 @@ class Simulation:
             self.world.listeners.append(self.trace.tell)
         self.world.listeners += [self.coverage.tell, self._tell]
         self.actor = Actor(self.world, self.trace, self.coverage)
-        self._schedule = Schedule(expand(scenario, stream(scenario.seed, "background")))
+        self._schedule = Schedule(expanded(scenario))
         self._faults: dict[int, Fault | None] = {}
+        self._own: list[Fault] = []
+        """Those of the scenario's own steps."""
         self._keys: Counter[str] = Counter()
         self._armed_at: int | None = None
         self._has_led = False
@@ -160,11 +161,15 @@ class Simulation:
         for due in self._schedule.due(self.world.kernel.now):
             match due:
                 case Fire(place, step):
-                    self._faults[place] = self.actor.do(step.action, step.name, self._key(step))
-                case End(place):
+                    fault = self.actor.do(step.action, step.name, self._key(step))
+                    self._faults[place] = fault
+                    if fault is not None and place < len(self.scenario.steps):
+                        self._own.append(fault)
+                case End(place, step):
                     fault = self._faults.pop(place, None)
                     if fault is not None:
                         self.actor.end(fault)
+            self.progress.done(step.action, self.world, self.actor)
         self._arm()
 
     def _key(self, step: Step) -> str:
@@ -191,8 +196,11 @@ class Simulation:
             return None
         if self.actor.skipped:
             return self.actor.skipped[0]
-        never = self._schedule.never_fired
-        return f"{never[0].action} (when {never[0].when}) was never carried out" if never else None
+        if never := self._schedule.never_fired:
+            return f"{never[0].action} (when {never[0].when}) was never carried out"
+        hits = self.world.network.count_hits()
+        idle = [each for each in self._own if each.rules and not hits.get(each.number)]
+        return f"{idle[0].action} never took effect" if idle else None
 
     def _operations(self) -> Counter[str]:
         counts: Counter[str] = Counter()
@@ -223,7 +231,11 @@ def options_of(scenario: Scenario) -> Options:
     version in which the same seed was another run.
     """
     sim = dict(scenario.sim)
-    sim.pop("drawn", None)
+    drawn = sim.pop("drawn", False)
+    if type(drawn) is not bool:
+        raise OptionError(f"drawn has to be true or false, not {drawn!r}")
+    if drawn and (missing := [name for name in values_of(Options()) if name not in scenario.sim]):
+        raise OptionError(f"drawn plans have all options, and {missing[0]} is missing")
     made_in = sim.pop("format", FORMAT)
     if type(made_in) is not int or made_in != FORMAT:
         raise OptionError(f"format {made_in} is another version's: this one replays {FORMAT}")

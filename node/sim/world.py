@@ -57,6 +57,8 @@ class World:
         self._background()
         self.listeners: list[Watcher] = []
         """Called with each thing that a core reports, and which node's it is."""
+        self.held_down: Callable[[int], bool] = _nobody
+        """Which nodes a fault keeps from running."""
         self._first = Configuration(
             frozenset(range(1, options.nodes + 1)),
             addresses=tuple((node_id, f"n{node_id}:1") for node_id in range(1, options.nodes + 1)),
@@ -116,7 +118,7 @@ class World:
 
     def _power_on(self, node_id: int) -> None:
         host = self.hosts[node_id]
-        if not (self._is_calm or host.is_running or host.is_broken):
+        if not (self._is_calm or host.is_running or host.is_broken or self.held_down(node_id)):
             host.start()
 
     def _disconnect(self, node_id: int) -> None:
@@ -246,6 +248,10 @@ class World:
             host.change_clock(lambda clock: clock.run_at(PPM))
             if host.is_paused:
                 host.resume()
+
+
+def _nobody(node_id: int) -> bool:
+    return False
 
 
 Then = Callable[[int, Document | Failure], None]

@@ -1,5 +1,7 @@
 """sim run, replay, shrink, bench: clusters in virtual time, every fault, and a verdict."""
 
+import errno
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -237,6 +239,8 @@ def shrink(
     """
     settings: Settings = context.obj
     output = settings.output
+    if save is not None:
+        _check_place(save)
     with output.patience("loading the simulator"):
         from node.scenario.writing import write
         from node.sim.shrink import Shrinker
@@ -255,11 +259,8 @@ def shrink(
             hint="raftctl sim run --seeds 1..500 looks for one that does",
         )
     text = write(shrunk.scenario)
-    if save is not None:
-        try:
-            save.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise from_os_error(error) from error
+    lost = None if save is None else _saved(save, text)
+    is_there = save is not None and lost is None
     document = SimShrink(
         seed=scenario.seed,
         invariant=shrunk.result.invariant,
@@ -270,15 +271,40 @@ def shrink(
         virtual_s=round(shrunk.result.at_us / 1e6, 6),
         runs=shrunk.runs,
         plan=text,
-        file=None if save is None else str(save),
+        file=str(save) if is_there else None,
     )
-    output.show(document, lambda: text.splitlines() if save is None else [])
+    output.show(document, lambda: [] if is_there else text.splitlines())
     output.note(
         f"{document.text}: after {document.virtual_s:.3f} virtual seconds, {document.steps} of "
         f"{document.steps_before} steps and {document.nodes} nodes, in {document.runs} runs"
     )
+    if lost is not None:
+        raise from_os_error(lost) from lost
     output.note(f"Next: raftctl sim replay {save or 'FILE'}")
     return Exit.OK
+
+
+def _check_place(path: Path) -> None:
+    """Whether a file can be written there, before minutes go into what is to stand in it."""
+    try:
+        there, folder = path.exists(), path.parent
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not folder.is_dir():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder))
+        if not os.access(path if there else folder, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+    except OSError as error:
+        raise from_os_error(error) from error
+
+
+def _saved(path: Path, text: str) -> OSError | None:
+    """What kept it from being written, if anything: it is shown then."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        return error
+    return None
 
 
 def bench(context: typer.Context) -> int:

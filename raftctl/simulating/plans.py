@@ -4,7 +4,7 @@ from pathlib import Path
 
 from node.scenario.errors import ScenarioError
 from node.scenario.parsing import TEXT_BYTES_MAX, parse
-from node.scenario.scenario import Scenario
+from node.scenario.scenario import Expect, Scenario, Workload
 from node.sim.options import OptionError
 from node.sim.planning import plan
 from node.sim.simulation import options_of, rules_of
@@ -12,22 +12,27 @@ from raftctl.errors import CliError, from_os_error
 from raftctl.exit_codes import Exit
 from raftctl.simulating.seeds import SEED_MAX
 
+SEED_DIGITS_MAX = len(str(SEED_MAX))
+SHOWN_LENGTH_MAX = 80
+"""Of what somebody typed, in a message."""
+
 
 def read_plan(text: str) -> Scenario:
     """The plan of the seed or the file that `text` names. Raises CliError."""
-    if text.isascii() and text.isdigit() and int(text) <= SEED_MAX:
+    is_number = text.isascii() and text.isdigit()
+    if is_number and len(text) <= SEED_DIGITS_MAX and int(text) <= SEED_MAX:
         return plan(int(text))
     path = Path(text)
-    if not path.is_file():
-        raise CliError(
-            "E_NO_FILE",
-            f"{text} is neither a seed nor a file",
-            Exit.NOT_FOUND,
-            hint="raftctl sim replay 7, or a plan that sim shrink wrote",
-        )
+    if not _is_file(path):
+        hint = "raftctl sim replay 7, or a plan that sim shrink wrote"
+        message = f"{_shown(text)} is neither a seed nor a file"
+        raise CliError("E_NO_FILE", message, Exit.NOT_FOUND, hint=hint)
     try:
         with path.open("rb") as file:
             data = file.read(TEXT_BYTES_MAX + 1)
+        if not data.strip():
+            message = f"{path} is empty"
+            raise CliError("E_CONFIG", message, Exit.USAGE, hint="a plan has something in it")
         return checked(parse(data.decode(), str(path)), text)
     except OSError as error:
         raise from_os_error(error) from error
@@ -36,6 +41,17 @@ def read_plan(text: str) -> Scenario:
         raise CliError("E_CONFIG", message, Exit.USAGE, hint="a plan is TOML") from error
     except ScenarioError as error:
         raise CliError("E_CONFIG", str(error), Exit.USAGE, hint=error.hint) from error
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that no file can have
+        return False
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= SHOWN_LENGTH_MAX else f"{text[:SHOWN_LENGTH_MAX]}..."
 
 
 def checked(scenario: Scenario, source: str) -> Scenario:
@@ -52,9 +68,13 @@ def checked(scenario: Scenario, source: str) -> Scenario:
 
 
 def unheeded(scenario: Scenario) -> str:
-    """What the scenario expects and no simulated run looks at, for people; empty: nothing."""
+    """What the scenario asks for and no simulated run looks at, for people; empty: nothing."""
     expect = scenario.expect
     names = [f"expect.{name}" for name in expect.steps]
+    if expect.linearizable != Expect().linearizable:
+        names.append("expect.linearizable")
+    if scenario.workload.ops_per_key != Workload().ops_per_key:
+        names.append("workload.ops-per-key")
     if expect.converge_within_us is not None:
         names.append("expect.converge-within")
     return ", ".join(names)

@@ -1,15 +1,21 @@
 """Many seeds, side by side in processes."""
 
+import ctypes
 import os
+import signal
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 
 from node.sim.coverage import MARKS, total
 from node.sim.simulation import Result, simulate_seed
+from raftctl.errors import CliError
+from raftctl.exit_codes import Exit
 from raftctl.simdocs import SimRun, SimSeed
 from raftctl.simulating.collector import ease_collector
 from raftctl.values import usage
@@ -18,6 +24,8 @@ SEEDS_MAX = 1_000_000
 SEED_MAX = 2**63 - 1
 AHEAD = 4
 """Runs that are handed out to each process."""
+PR_SET_PDEATHSIG = 1
+"""Of prctl(2): which signal comes when the parent is gone."""
 
 
 def read_seeds(text: str) -> range:
@@ -41,19 +49,36 @@ def results_of(seeds: range, jobs: int) -> Iterator[Result]:
         yield from map(simulate_seed, seeds)
         return
     # Forked, since what each process needs is here already, and takes a while to import.
-    with ProcessPoolExecutor(jobs, mp_context=get_context("fork")) as pool:
-        left = iter(seeds)
-        running: set[Future[Result]] = set()
-        try:
-            while True:
-                for seed in islice(left, jobs * AHEAD - len(running)):
-                    running.add(pool.submit(simulate_seed, seed))
-                if not running:
-                    return
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                yield from (each.result() for each in done)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    pool = ProcessPoolExecutor(jobs, get_context("fork"), begin_worker, (os.getpid(),))
+    left = iter(seeds)
+    running: set[Future[Result]] = set()
+    try:
+        while True:
+            for seed in islice(left, jobs * AHEAD - len(running)):
+                running.add(pool.submit(simulate_seed, seed))
+            if not running:
+                break
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            yield from (each.result() for each in done)
+    except BrokenProcessPool as error:
+        message = "a process that simulated was killed, and with it the runs that it had"
+        hint = "is there enough memory? sim run --jobs 1 has one process"
+        raise CliError("E_WORKER_LOST", message, Exit.UNEXPECTED, hint=hint) from error
+    finally:
+        # Whoever does not want the rest does not want to wait for it either.
+        for worker in active_children() if running else ():
+            worker.terminate()
+        pool.shutdown(cancel_futures=True)
+
+
+def begin_worker(parent: int) -> None:
+    """It ends with Ctrl-C at once, whatever a run is at, and never outlives its parent."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it went before we asked to be told
+        os._exit(Exit.UNEXPECTED)
 
 
 def default_jobs() -> int:

@@ -1,7 +1,8 @@
 """sim: seeds, replays and their verdicts, as a user or a CI job meets them."""
 
 import json
-from dataclasses import replace
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,14 @@ def test_plan_that_was_written_is_replayed(raftctl: Raftctl, tmp_path: Path) -> 
     assert found["digest"] == simulate(plan(5)).digest
 
 
+def test_plan_that_breaks_off_is_refused(raftctl: Raftctl, tmp_path: Path) -> None:
+    path = tmp_path / "plan.toml"
+    text = write(plan(5))
+    path.write_text(text[: text.rindex("[[step]]")])
+    done = raftctl.run("sim", "replay", str(path), check=False)
+    assert (done.returncode, "the end of the file is missing" in done.stderr) == (Exit.USAGE, True)
+
+
 @pytest.mark.parametrize(
     ("text", "code", "message"),
     [
@@ -130,6 +139,11 @@ def test_plan_that_was_written_is_replayed(raftctl: Raftctl, tmp_path: Path) -> 
         (CALM.format(line="kill n1") + "[sim]\nformat = 99\n", Exit.USAGE, "another version"),
         (CALM.format(line="kill n1") + "[sim]\nspeed = 1\n", Exit.USAGE, "no option speed"),
         (CALM.format(line="kill lagging"), Exit.INCONCLUSIVE, "nobody"),
+        (
+            CALM.format(line="net --link all:all --drop 100% --only TimeoutNow"),
+            Exit.INCONCLUSIVE,
+            "net --link all:all --drop 100% --only TimeoutNow never took effect",
+        ),
         ('[expect]\ninvariants = ["log_machting"]\n', Exit.USAGE, "no invariant log_machting"),
         ('[workload]\nkind = "bank"\n', Exit.USAGE, "usual for cas, not bank"),
         ("[workload]\nmix = { read = 1 }\n", Exit.USAGE, "usual for cas"),
@@ -148,14 +162,26 @@ def test_bad_plan_is_one_clear_error_and_never_passes(
 
 def test_what_no_simulation_looks_at_is_said(raftctl: Raftctl, tmp_path: Path) -> None:
     path = tmp_path / "plan.toml"
-    path.write_text('duration = "2s"\n[expect]\nconverge-within = "1s"\n')
+    path.write_text(
+        'duration = "2s"\n[workload]\nops-per-key = 7\n'
+        '[expect]\nconverge-within = "1s"\nlinearizable = false\n'
+    )
     done = raftctl.run("sim", "replay", str(path))
-    assert "not looked at in a simulation: expect.converge-within" in done.stderr
+    names = "expect.linearizable, workload.ops-per-key, expect.converge-within"
+    assert f"not looked at in a simulation: {names}\n" in done.stderr
 
 
 def test_what_is_no_plan_at_all_is_told(raftctl: Raftctl, tmp_path: Path) -> None:
     done = raftctl.run("sim", "replay", str(tmp_path / "none.toml"), check=False)
     assert (done.returncode, "error[E_NO_FILE]" in done.stderr) == (Exit.NOT_FOUND, True)
+    for text in ("9" * 5000, "n" * 5000, "1" * 19 + "9"):
+        done = raftctl.run("sim", "replay", text, check=False)
+        assert (done.returncode, "error[E_NO_FILE]" in done.stderr) == (Exit.NOT_FOUND, True)
+        assert len(done.stderr) < 500
+    path = tmp_path / "empty.toml"
+    path.write_text("\n")
+    done = raftctl.run("sim", "replay", str(path), check=False)
+    assert (done.returncode, "is empty" in done.stderr) == (Exit.USAGE, True)
     path = tmp_path / "bytes.toml"
     path.write_bytes(b"\xff\xfe\x00")
     done = raftctl.run("sim", "replay", str(path), check=False)
@@ -169,9 +195,28 @@ def test_what_does_not_fail_is_not_made_smaller(raftctl: Raftctl) -> None:
     assert "error[E_NO_FAILURE]: 1 does not fail" in done.stderr
 
 
-def test_shrunk_plan_reads_back_as_a_plan() -> None:
-    scenario = replace(plan(4), name="smaller")
-    assert parse(write(scenario)) == scenario
+@pytest.mark.parametrize("place", ["none/plan.toml", "."])
+def test_place_that_takes_no_plan_is_refused_before_the_work(
+    raftctl: Raftctl, tmp_path: Path, place: str
+) -> None:
+    done = raftctl.run("sim", "shrink", "1", "--save", str(tmp_path / place), check=False)
+    assert done.returncode == Exit.UNEXPECTED
+    assert "error[E_IO]" in done.stderr
+    assert "running seed-1" not in done.stderr
+
+
+def test_plan_that_could_not_be_saved_is_shown(raftctl: Raftctl) -> None:
+    command = "-m tests.mutants vote_not_synced sim shrink 1 --save /dev/full"
+    done = subprocess.run(
+        [sys.executable, *command.split()],
+        env=raftctl.env,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, "error[E_IO]" in done.stderr) == (Exit.UNEXPECTED, True)
+    assert parse(done.stdout).name == "seed-1"
 
 
 def test_bench_counts_events_of_a_run_that_is_always_the_same(raftctl: Raftctl) -> None:

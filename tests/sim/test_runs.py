@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from node.replica import Replica
+from node.scenario.lines import parse_action
 from node.scenario.parsing import parse
-from node.scenario.scenario import Expect, Scenario
+from node.scenario.scenario import Expect, Scenario, Step
+from node.scenario.when import At
 from node.scenario.writing import write
 from node.sim.coverage import MARKS
 from node.sim.options import LIMITS, OptionError, Options, changed, draw, values_of
@@ -25,6 +27,7 @@ from raftctl.simulating.seeds import run_seeds
 SEEDS = range(1, 201)
 """What `make test` runs: in a cluster that is right none fails."""
 ROOT = Path(__file__).resolve().parents[2]
+BETWEEN_FOLLOWERS = "partition --one-way any-follower:any-follower"
 
 
 @pytest.mark.timeout(600)
@@ -76,6 +79,13 @@ def test_plan_that_is_written_and_read_is_the_same_run() -> None:
     assert simulate(again).digest == simulate_seed(9).digest
 
 
+def test_plan_of_every_seed_reads_back_as_it_is_written() -> None:
+    """Also of clusters in which half of the steps could never happen, and to the microsecond."""
+    for seed in range(1, 201):
+        whole = plan(seed)
+        assert parse(write(whole)) == whole, seed
+
+
 def test_options_are_those_of_the_plan() -> None:
     for seed in range(1, 50):
         assert options_of(plan(seed)) == draw(seed)
@@ -122,10 +132,39 @@ def test_options_that_contradict_the_scenario_are_refused(line: str) -> None:
 
 
 def test_plan_of_another_version_is_refused() -> None:
-    scenario = parse(write(plan(1)).replace("format = 1", "format = 99"))
+    scenario = replace(plan(1), sim={**plan(1).sim, "format": 99})
     with pytest.raises(OptionError, match="format 99 is another version's"):
         options_of(scenario)
     assert "format" in values_of(draw(1))
+
+
+def test_only_a_whole_table_of_options_may_call_itself_drawn() -> None:
+    """It is let off with steps that come to nothing, as no other plan is."""
+    whole = plan(1)
+    assert options_of(whole) == draw(1)
+    sim = {name: value for name, value in whole.sim.items() if name != "late"}
+    with pytest.raises(OptionError, match="and late is missing"):
+        options_of(replace(whole, sim=sim))
+    with pytest.raises(OptionError, match="format is missing"):
+        options_of(Scenario("mine", sim={"drawn": True}))
+    with pytest.raises(OptionError, match="drawn has to be true or false"):
+        options_of(replace(whole, sim={**whole.sim, "drawn": "no"}))
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("partition leader / rest", ""),
+        ("net --link leader:rest --latency 5ms", ""),
+        (BETWEEN_FOLLOWERS, f"{BETWEEN_FOLLOWERS} never took effect"),
+        ("net --link all:all --drop 0.01%", "net --link all:all --drop 0.01% never took effect"),
+    ],
+)
+def test_fault_that_somebody_wrote_has_to_bite(line: str, why: str) -> None:
+    """Followers say nothing to each other, so a cut between them proves nothing."""
+    cut = Step(At(1_000_000), parse_action(line), "", 50_000)
+    result = simulate(Scenario("mine", duration_us=3_000_000, steps=(cut,)))
+    assert (result.verdict, result.why) == ("inconclusive" if why else "ok", why)
 
 
 def test_only_the_invariants_that_are_asked_for_look() -> None:

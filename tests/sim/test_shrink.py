@@ -1,19 +1,25 @@
 """Failing runs are made small, and still fail for the same reason."""
 
+import random
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from node.scenario.actions import Kill, Partition, Transfer
-from node.scenario.scenario import Scenario, Step, Workload
-from node.scenario.when import At
-from node.sim.options import Options, values_of
+from node.scenario.actions import Kill, Partition, Pause, Transfer
+from node.scenario.parsing import parse
+from node.scenario.scenario import Expect, RandomFaults, Scenario, Span, Step, StepBudget, Workload
+from node.scenario.when import After, At, Mark
+from node.scenario.writing import write
+from node.sim.options import OptionError, Options, changed, values_of
 from node.sim.planning import plan
-from node.sim.shrink import Shrinker, Shrunk
+from node.sim.shrink import Shrinker, Shrunk, spelled_out
 from node.sim.simulation import Result, simulate
 from tests.mutants.catalogue import MUTANTS
 from tests.mutants.planting import planted
+from tests.scenario.strategies import scenarios
 
 SECOND = 1_000_000
 STEPS_MAX = 12
@@ -113,6 +119,87 @@ def test_what_does_not_fail_is_not_made_smaller() -> None:
         return Result(3, "ok", "", 1, 0)
 
     assert Shrinker(run, lambda text: None).shrink(scenario(*steps(2))) is None
+
+
+BACKGROUND = RandomFaults(
+    SECOND,
+    18 * SECOND,
+    Span(SECOND, SECOND),
+    Span(SECOND, SECOND),
+    ((Kill(("any-follower",)), 1), (Pause(("leader",)), 2)),
+)
+
+
+def test_faults_of_the_background_are_taken_apart() -> None:
+    whole = Scenario("test", nodes=3, duration_us=20 * SECOND, random=BACKGROUND)
+
+    def fails(candidate: Scenario) -> bool:
+        return any(isinstance(step.action, Kill) for step in candidate.steps)
+
+    found = shrunk(whole, fails, at_us=30 * SECOND)
+    assert found is not None
+    assert found.steps_before > 10
+    assert found.scenario.random is None
+    assert [type(step.action) for step in found.scenario.steps] == [Kill]
+
+
+def test_background_as_steps_is_the_same_run() -> None:
+    whole = Scenario("test", nodes=3, seed=5, duration_us=20 * SECOND, random=BACKGROUND)
+    assert simulate(spelled_out(whole)).digest == simulate(whole).digest
+
+
+def test_world_that_nobody_wrote_down_shrinks_too() -> None:
+    found = shrunk(Scenario("test", nodes=3), lambda each: True)
+    assert found is not None
+    sim = found.scenario.sim
+    assert (found.scenario.nodes, sim["clients"], sim["keys"], sim["readers"]) == (1, 0, 1, 0.0)
+
+
+def test_candidate_that_means_nobody_does_not_count() -> None:
+    whole = scenario(Step(At(SECOND), Pause(("any-follower",)), "frozen", SECOND))
+    found = shrunk(whole, lambda each: bool(each.steps))
+    assert found is not None
+    assert found.scenario.nodes == 2
+
+
+def test_options_that_cannot_be_do_not_count() -> None:
+    """A world whose limits belong together may lose one of them."""
+
+    def run(candidate: Scenario) -> Result:
+        if candidate.sim["queue_max"] == 64:
+            changed(Options(), {"queue_max": 0})
+        return Result(3, "failed", "", 1, 30 * SECOND, invariant="r", text="")
+
+    whole = replace(scenario(), sim={**scenario().sim, "queue_max": 4})
+    found = Shrinker(run, lambda text: None, clock=lambda: 0.0).shrink(whole)
+    assert found is not None
+    assert found.scenario.sim["queue_max"] == 4
+    with pytest.raises(OptionError):
+        run(scenario())
+
+
+def test_what_is_expected_of_a_step_goes_with_it_and_so_does_who_waits_for_it() -> None:
+    whole = scenario(
+        Step(At(SECOND), Partition(halves=True), "cut", SECOND),
+        Step(After(Mark("cut", healed=True), SECOND), Kill(("any",)), "crash", SECOND),
+        Step(At(8 * SECOND), Transfer(None), "over"),
+    )
+    whole = replace(whole, expect=Expect(steps={"crash": StepBudget(min_ok=1)}))
+    found = shrunk(whole, lambda each: any(step.name == "over" for step in each.steps))
+    assert names(found) == {"over"}
+    assert found is not None
+    assert found.scenario.expect.steps == {}
+
+
+@given(scenarios(), st.integers(0, 1000), st.integers(0, 70 * SECOND))
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_what_is_left_reads_back(whole: Scenario, seed: int, at_us: int) -> None:
+    rng = random.Random(seed)
+    whole = replace(whole, workload=Workload(), sim={})
+    assert parse(write(whole)) == whole
+    found = shrunk(whole, lambda each: rng.random() < 0.6, runs_max=60, at_us=at_us)
+    if found is not None:
+        assert parse(write(found.scenario)) == found.scenario
 
 
 def test_planted_bug_needs_few_faults() -> None:
