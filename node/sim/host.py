@@ -12,7 +12,7 @@ from node.replica.state import at_boot
 from node.sim.clock import Clock
 from node.sim.disk import SimDisk
 from node.sim.kernel import Kernel
-from node.sim.machine import ObservedMachine
+from node.sim.machine import ObservedMachine, digest_of
 from node.sim.process import Pace, Process, Reply, Request, Send, Surroundings, Tell
 from node.sim.streams import stream
 from node.storage.base import CorruptionError, Stored
@@ -107,6 +107,9 @@ class Host:
     def last_applied(self) -> int:
         return self.process.replica.last_applied
 
+    def digest(self) -> bytes:
+        return digest_of(self.process.replica.state)
+
     @property
     def durable(self) -> SimDisk:
         return self.disk
@@ -133,6 +136,9 @@ class Host:
         """As `node.server.run` does it. Raises CorruptionError."""
         snapshots = self.disk.snapshots
         state, _ = at_boot(stored.snapshots, snapshots, stored.base.index, self._new_machine)
+        if state.snapshot is not None:
+            for look in self._observers.restored:
+                look(self, state.index, digest_of(state))
         snapshots.keep(frozenset(snapshot.id for snapshot in stored.snapshots))
         self.lives += 1
         return Replica(
@@ -231,12 +237,12 @@ class Host:
             for look in observers.executed:
                 look(self, index, command, result)
 
+        def digested(index: int, digest: bytes) -> None:
+            for look in observers.digested:
+                look(self, index, digest)
+
         def captured(index: int, digest: bytes) -> None:
             for look in observers.captured:
                 look(self, index, digest)
 
-        def restored(index: int, digest: bytes) -> None:
-            for look in observers.restored:
-                look(self, index, digest)
-
-        return ObservedMachine(executed, captured, restored, lambda: self.last_applied)
+        return ObservedMachine(executed, digested, captured, lambda: self.process.replica.state)

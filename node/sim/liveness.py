@@ -1,8 +1,9 @@
 """The second half of a run: all faults end, and the cluster has to get well.
 
 Of the members a random quorum comes back, and whoever is not in it stays away for ever: a cluster
-that needs more than a quorum is not fault tolerant. Within a bounded time they have a leader, the
-same state, and serve a new write and a read of it. Where no quorum has a disk that is whole, nobody
+that needs more than a quorum is not fault tolerant. Within a bounded time they have a leader, have
+applied all that it has, and serve a new write and a read of it; that their states are the same then
+is an invariant. Where no quorum has a disk that is whole, nobody
 can go on, and the run says so instead of failing.
 """
 

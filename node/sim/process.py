@@ -21,6 +21,7 @@ from node.replica.state import State
 from node.sim.clock import Clock
 from node.sim.disk import SimDisk
 from node.sim.kernel import Kernel
+from node.sim.machine import digest_of
 from node.storage.base import DiskFullError, StorageError
 from node.verify.observation import Member, Observers, Violation
 from node.wire.codec import encode
@@ -316,6 +317,8 @@ class Process:
             counts = self.replica.snapshot_written(result)
             self._may_prune = self._may_prune or not counts
         else:
+            for look in self._observers.restored:
+                look(self._member, result.index, digest_of(result))
             if not self.replica.snapshot_loaded(result):
                 self._may_prune = True
             dismantle(result, _at_once)  # what nobody uses any more, which has to be true

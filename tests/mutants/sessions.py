@@ -1,7 +1,10 @@
 """Bugs of exactly-once commands."""
 
 from node.replica.sessions import Sessions
+from tests.mutants import needs
 from tests.mutants.planting import mutant, rewrite
+
+RESTORED = ("snapshots_restore_what_they_hold", "same_state_everywhere")
 
 
 @mutant("atomix #341, ra #145", "at_most_once", "client_oracle")
@@ -10,7 +13,7 @@ def no_dedupe_of_retries() -> None:
     rewrite(Sessions.apply, "session.results.get(header.sequence)", "None")
 
 
-@mutant("atomix #341", "same_state_everywhere", "at_most_once", "client_oracle")
+@mutant("atomix #341", *RESTORED, "at_most_once", "client_oracle")
 def results_lost_in_a_restore() -> None:
     """A restored session knows its client, and none of its results."""
     rewrite(
@@ -18,6 +21,22 @@ def results_lost_in_a_restore() -> None:
         "session.results.update((sequence, result) for sequence, result in results)",
         "results = []",
     )
+
+
+@mutant("dragonboat's SessionSaveOrderWithEviction", *RESTORED, shows_in=needs.snapshots)
+def sessions_restored_in_reverse() -> None:
+    """A node that starts from a snapshot takes the session that was used last for the oldest one,
+    which is the next to go.
+    """
+    rewrite(
+        Sessions.snapshot, "list(reversed(self._sessions.items()))", "list(self._sessions.items())"
+    )
+
+
+@mutant("copycat", *RESTORED, shows_in=needs.snapshots)
+def last_use_lost_in_a_restore() -> None:
+    """A restored session does not know when it was used, so its eviction is of no consequence."""
+    rewrite(Sessions.restore, "Session(last_index, acked_below)", "Session(0, acked_below)")
 
 
 @mutant("atomix #1101, copycat", "at_most_once", "client_oracle")

@@ -13,6 +13,7 @@ from tests.mutants.planting import mutant, rewrite
 
 @mutant(
     "dragonboat's lesson; ra #145",
+    "snapshots_restore_what_they_hold",
     "same_state_everywhere",
     "at_most_once",
     shows_in=needs.snapshots,
