@@ -33,6 +33,7 @@ class NodeSettings:
     append_bytes_max: int
     inflight_max: int
     snapshot_chunk_bytes: int
+    sessions_max: int
     compaction: CompactionPolicy
     pace: Pace
 
@@ -135,7 +136,13 @@ class Host:
     def _boot(self, stored: Stored) -> Replica:
         """As `node.server.run` does it. Raises CorruptionError."""
         snapshots = self.disk.snapshots
-        state, _ = at_boot(stored.snapshots, snapshots, stored.base.index, self._new_machine)
+        state, _ = at_boot(
+            stored.snapshots,
+            snapshots,
+            stored.base.index,
+            self._new_machine,
+            self._settings.sessions_max,
+        )
         if state.snapshot is not None:
             for look in self._observers.restored:
                 look(self, state.index, digest_of(state))

@@ -9,6 +9,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from node.replica.sessions import SESSIONS_MAX
 from node.sim.streams import stream
 
 FORMAT = 1
@@ -70,6 +71,8 @@ class Options:
     """How much faster or slower than true a clock runs at most, in millionths."""
     disk_ms_min: float = 0.2
     disk_ms_max: float = 1.0
+    sessions_max: int = SESSIONS_MAX
+    """Of clients that a node remembers."""
     flush_crash: float = 0.0
     """How often a node dies while it writes down a vote, or shortens its log, or just after."""
 
@@ -79,6 +82,7 @@ class Options:
         limits |= {"keys": (1, 10_000), "duration_ms": (1, 86_400_000), "timeout_ms": (1, 600_000)}
         limits |= {"election_timeout_ms": (2, 60_000), "queue_max": (1, 100_000)}
         limits |= {"heartbeat_ms": (1, self.election_timeout_ms - 1)}
+        limits |= {"sessions_max": (1, 1 << 20)}
         limits |= {"clock_ppm": (0, 500_000), "snapshot_chunk_bytes": (1, 1 << 20)}
         for name, (least, most) in limits.items():
             if not least <= getattr(self, name) <= most:
@@ -158,6 +162,7 @@ def draw(seed: int) -> Options:
         flush_crash=rng.choice([0.02, 0.1]) if rng.random() < 0.4 else 0.0,
         late=_some(rng, rng.random() < 0.5, 0.05),
         client_late=rng.choice([0.0, 0.5]),
+        sessions_max=rng.randint(2, 8) if rng.random() < 0.2 else SESSIONS_MAX,
     )
     if lease_reads and rng.random() < 0.6:
         # A rival that was cut off has the newest entry only as long as nobody writes another one.

@@ -273,6 +273,7 @@ def _settings(options: Options) -> NodeSettings:
         append_bytes_max=options.append_bytes_max,
         inflight_max=options.inflight_max,
         snapshot_chunk_bytes=options.snapshot_chunk_bytes,
+        sessions_max=options.sessions_max,
         compaction=CompactionPolicy(options.snapshot_entries, 1 << 40, options.snapshot_tail),
         pace=Pace(
             (round(options.disk_ms_min * MS), round(options.disk_ms_max * MS)),

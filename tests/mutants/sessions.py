@@ -39,6 +39,18 @@ def last_use_lost_in_a_restore() -> None:
     rewrite(Sessions.restore, "Session(last_index, acked_below)", "Session(0, acked_below)")
 
 
+@mutant("ra #145", *RESTORED, shows_in=needs.evictions)
+def evictions_forgotten_in_a_restore() -> None:
+    """A node that starts from a snapshot does not know that sessions went before it."""
+    rewrite(Sessions.restore, "self.evicted_through = evicted_through", "pass")
+
+
+@mutant("atomix #1101", "at_most_once", "client_oracle", shows_in=needs.evictions)
+def evicted_session_opened_again() -> None:
+    """A retry whose session went opens another one, and takes effect a second time."""
+    rewrite(Sessions.apply, "header.born_at < self.evicted_through", "False")
+
+
 @mutant("atomix #1101, copycat", "at_most_once", "client_oracle")
 def late_copy_applied_again() -> None:
     """A command that comes again after its client has the result is run again: nobody knows it."""
