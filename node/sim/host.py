@@ -1,14 +1,15 @@
 """A simulated node: its disk and its clock stay, its process comes and goes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from node.raft.config import CoreConfig
 from node.raft.configuration import Configuration
 from node.raft.core import RaftCore
-from node.replica import Replica
+from node.replica import Replica, Ticket
 from node.replica.compaction import CompactionPolicy
 from node.replica.state import at_boot
+from node.sim.answering import Owed
 from node.sim.clock import Clock
 from node.sim.disk import SimDisk
 from node.sim.kernel import Kernel
@@ -19,6 +20,7 @@ from node.storage.base import CorruptionError, Stored
 from node.verify.observation import Observers
 from node.wire.codec import WireError, decode
 from node.wire.entries import size_in_frame
+from node.wire.messages import WireMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,9 @@ class Host:
         self.is_broken = False
         """It refuses to start: what its disk holds is damaged."""
         self.lives = 0
+        self.owed = Owed()
+        self._kernel = kernel
+        self._reply = reply
         self._first = first
         self._seed = seed
         self._settings = settings
@@ -76,7 +81,7 @@ class Host:
             settings.pace,
             observers,
             send,
-            reply,
+            self._answer,
             tell,
             flushes,
         )
@@ -127,6 +132,7 @@ class Host:
         except CorruptionError:
             self.is_broken = True
             return
+        self.owed = Owed()
         self._process = Process(self, replica, self.disk, self._around, self.crash)
         self.core = replica.core
         for look in self._observers.booted:
@@ -192,6 +198,7 @@ class Host:
         """End it in an orderly way."""
         assert self.is_running
         self.process.finish()
+        self.owed.check(self.id, "stops")
         self.disk.snapshots.forget_incoming()
         for look in self._observers.crashed:
             look(self)
@@ -219,10 +226,15 @@ class Host:
                 return
             self.process.deliver(message)  # type: ignore[arg-type]  # peers speak Raft alone
 
-    def request(self, request: Request) -> None:
-        """Something that a client or an operator asks."""
+    def request(self, ticket: Ticket, what: str, request: Request) -> None:
+        """Something that a client or an operator asks, and who hears what comes of it."""
         if self.is_running:
+            self.owed.take(ticket, what, self._kernel.now)
             self.process.request(request)
+
+    def _answer(self, node_id: int, source: Hashable, message: WireMessage) -> None:
+        self.owed.answer(node_id, source, message)
+        self._reply(node_id, source, message)
 
     # -- what happens to it ------------------------------------------------------------------------
     def hurry(self) -> None:
