@@ -16,6 +16,7 @@ from node.scenario.resolving import nodes_of, plan_of
 from node.scenario.selectors import Scene
 from node.sim.clock import PPM
 from node.sim.coverage import Coverage
+from node.sim.disturbing import disturb
 from node.sim.host import Host
 from node.sim.streams import stream
 from node.sim.trace import Trace
@@ -165,7 +166,7 @@ class Actor:
             case _:
                 self._change(action, ids)
                 return None
-        return self._lasting(action, name, ids)
+        return self._lasting(action, name, ids) if actions.ending(action) else None
 
     def _lasting(self, action: Action, name: str, nodes: tuple[int, ...]) -> Fault:
         self._numbers += 1
@@ -187,14 +188,29 @@ class Actor:
     def _up(self, host: Host) -> None:
         if host.is_running or host.is_broken:
             return
-        host.start()
-        self._coverage.met("restart")
+        if host.start():
+            self._coverage.met("restart")
+            return
+        self._coverage.met("damage found at a start")
+        if self._random.random() < 0.5:  # else it is left as it is
+            self._world.kernel.after(RETRY_MS * MS, "fault", self._give_up, host)
+
+    def _give_up(self, host: Host) -> None:
+        """An operator sees that the disk of a node is damaged, and wipes it."""
+        if not self._is_over and host.is_broken:
+            host.wipe()
+            self._up(host)
+
+    def _check_spare(self, host: Host) -> None:
+        """No more than a minority loses its disks, or what is on them: the algorithm cannot do
+        without promises that are kept.
+        """
+        if not self._world.has_quorum(self._whole - {host.id}):
+            raise ScenarioError(f"without n{host.id} no quorum has its disks")
 
     def _wipe(self, hosts: Sequence[Host]) -> None:
-        """No more than a minority, as the algorithm cannot do without promises that are kept."""
         for host in hosts:
-            if not self._world.has_quorum(self._whole - {host.id}):
-                raise ScenarioError(f"without n{host.id} no quorum has its disks")
+            self._check_spare(host)
             self._down(host, is_clean=False)
             host.wipe()
             self._up(host)
@@ -204,29 +220,12 @@ class Actor:
     def _whole(self) -> set[int]:
         """Those with a disk."""
         hosts = self._world.hosts.values()
-        return {host.id for host in hosts if not (host.is_wiped or host.is_broken)}
+        return {host.id for host in hosts if not (host.is_wiped or host.disk.is_rotten)}
 
     def _disturb(self, host: Host, action: actions.Disk | actions.Clock) -> None:
-        if isinstance(action, actions.Clock):
-            self._coverage.met("clock off")
-            jump_us, rate_ppm = action.jump_us, round(action.rate * PPM)
-            if jump_us:
-                host.change_clock(lambda clock: clock.jump(jump_us))
-            else:
-                host.change_clock(lambda clock: clock.run_at(rate_ppm))
-            return
-        faults = host.disk.faults
-        match action.kind:
-            case "full":
-                faults.is_full = True
-                self._coverage.met("disk full")
-            case "fail":
-                faults.fails = True
-            case "stall":
-                faults.stall_us = action.delay_us
-                self._coverage.met("disk stalled")
-            case "slow":
-                faults.slow_us = action.delay_us
+        if isinstance(action, actions.Disk) and action.kind == "rot":
+            self._check_spare(host)
+        disturb(host, action, self._random, self._coverage)
 
     # -- links -------------------------------------------------------------------------------------
     def _cut(self, action: Action, plan: FaultPlan, name: str) -> Fault:

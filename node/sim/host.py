@@ -121,8 +121,8 @@ class Host:
         return self.disk
 
     # -- its lives ---------------------------------------------------------------------------------
-    def start(self) -> None:
-        """Start its process. One whose disk is damaged does not come up."""
+    def start(self) -> bool:
+        """Start its process. False: what its disk holds is damaged, and it does not come up."""
         assert not self.is_running, "one process at a time"
         if self.is_wiped:  # what such a node keeps, it keeps in its memory
             self.disk = SimDisk(self._settings.cluster_id, self._first)
@@ -131,13 +131,14 @@ class Host:
             replica = self._boot(stored)
         except CorruptionError:
             self.is_broken = True
-            return
+            return False
         self.owed = Owed()
         self._process = Process(self, replica, self.disk, self._around, self.crash)
         self.core = replica.core
         for look in self._observers.booted:
             look(self, stored)
         self._process.turn()
+        return True
 
     def _boot(self, stored: Stored) -> Replica:
         """As `node.server.run` does it. Raises CorruptionError."""

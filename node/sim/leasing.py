@@ -1,6 +1,6 @@
 """What leases rest on, looked at in the moment when it is broken.
 
-A read that comes out stale takes a rival that is elected, a write that it commits, and a client that
+A read that comes out stale takes a rival that is elected, a write that it commits, and a client who
 asks the old leader, all within the rest of one lease: far more than the mistake itself.
 """
 

@@ -127,7 +127,7 @@ class Process:
         writing = self._writing
         if writing is not None and self._disk.under_way is not None:
             self._disk.put_received(writing)
-            if self._disk.end(self._saving) is None:
+            if self._disk.end(self._around.disk_random, self._saving) is None:
                 self._tell_saved(writing)
                 self._finish(writing)
         self.replica.stop()
@@ -226,7 +226,7 @@ class Process:
         if self.is_over or writing is None or writing.seq != seq or self._disk.under_way is None:
             return  # it was hurried
         self._snapshot_error = self._disk.put_received(writing)
-        error = self._disk.end(self._saving)
+        error = self._disk.end(self._around.disk_random, self._saving)
         self._began_at = None
         if error is None:
             self._tell_saved(writing)

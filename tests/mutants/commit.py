@@ -50,7 +50,7 @@ def no_no_op() -> None:
 
 @mutant("PySyncObj, zaft", "every_request_is_answered_once")
 def waiters_lost_with_leadership() -> None:
-    """A leader that is deposed forgets whose writes it has not committed, and tells them nothing."""
+    """A leader that is deposed forgets whose writes it has not committed, and tells nobody."""
     rewrite(
         Proposals.pop_above,
         "yield self._waiting.pop(waiting).ticket",

@@ -23,6 +23,14 @@ def snapshots(scenario: Scenario) -> bool:
     return is_asked or bool(scenario.sim["snapshot_entries"])
 
 
+def damages(scenario: Scenario) -> bool:
+    """Of what disks hold."""
+    return any(
+        isinstance(step.action, actions.Disk) and step.action.kind == "rot"
+        for step in scenario.steps
+    )
+
+
 def evictions(scenario: Scenario) -> bool:
     """Of sessions, and snapshots that tell of them."""
     return snapshots(scenario) and int(scenario.sim["sessions_max"]) < SESSIONS_MAX

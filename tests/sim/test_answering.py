@@ -48,7 +48,9 @@ def test_whoever_waits_for_ever_is_found_at_the_end(monkeypatch: pytest.MonkeyPa
 def test_an_answer_is_given_once() -> None:
     owed = Owed()
     owed.take(Ticket("client", 7), "Propose", 1000)
-    with pytest.raises(Violation, match="n1: stops and has not answered 1 .* a Propose of 1000 us"):
+    with pytest.raises(
+        Violation, match=r"n1: stops and has not answered 1 .* a Propose of 1000 us"
+    ):
         owed.check(1, "stops")
     owed.answer(1, "client", FAILURE)
     owed.check(1, "stops")

@@ -91,7 +91,7 @@ class VirtualDisk:
         host, began = self._host, trio.current_time()
         await host.until_flushed()
         snapshot_error = host.disk.put_received(ready)
-        error = host.disk.end(lambda ready: host.tell("saving", ready))
+        error = host.disk.end(host.random, lambda ready: host.tell("saving", ready))
         if error is None:
             host.tell("saved", ready)
         elif not isinstance(error, DiskFullError):
