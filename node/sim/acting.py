@@ -114,10 +114,12 @@ class Actor:
                     raise ScenarioError("it means nobody now")
                 self._trace.note(action.verb, 0, nodes=_names(chosen), line=str(action))
                 hosts = [world.hosts[node_id] for node_id in chosen]
-                return self._on_nodes(action, hosts, name)
+                return self._on_nodes(action, hosts, name, rng)
         return None
 
-    def _on_nodes(self, action: Action, hosts: Sequence[Host], name: str) -> Fault | None:
+    def _on_nodes(
+        self, action: Action, hosts: Sequence[Host], name: str, rng: random.Random
+    ) -> Fault | None:
         ids = [host.id for host in hosts]
         fault = None if ending(action) is None else self.lasting.begin(action, name, ids)
         match action:
@@ -141,7 +143,7 @@ class Actor:
                 self._wipe(hosts)
             case actions.Disk() | actions.Clock():
                 for host in hosts:
-                    self._disturb(host, action)
+                    self._disturb(host, action, rng)
             case actions.SnapshotTake():
                 for host in hosts:
                     if host.is_running:
@@ -164,9 +166,29 @@ class Actor:
     def _up(self, host: Host) -> None:
         if host.is_running or host.is_broken or self.lasting.holds_down(host.id):
             return
-        host.start()
+        if not host.start():
+            self._coverage.met("damage found at a start")
+            if self._coin("give up", host.id):  # else it is left as it is
+                self._world.kernel.after(RETRY_MS * MS, "fault", self._give_up, host)
+            return
         self.lasting.set_disk(host)  # one that was wiped has a new one
         self._coverage.met("restart")
+
+    def _give_up(self, host: Host) -> None:
+        """An operator sees that the disk of a node is damaged, and wipes it."""
+        if not self._is_over and host.is_broken:
+            host.wipe()
+            self._up(host)
+
+    def _coin(self, what: str, node_id: int) -> bool:
+        return stream(self._world.seed, what, node_id).random() < 0.5
+
+    def _check_spare(self, host: Host) -> None:
+        """No more than a minority loses its disks, or what is on them: the algorithm cannot do
+        without promises that are kept.
+        """
+        if not self._world.has_quorum(self._whole - {host.id}):
+            raise ScenarioError(f"without n{host.id} no quorum has its disks")
 
     def _start(self, host: Host, anew: bool) -> None:
         if anew:
@@ -180,10 +202,8 @@ class Actor:
             host.resume()
 
     def _wipe(self, hosts: Sequence[Host]) -> None:
-        """No more than a minority, as the algorithm cannot do without promises that are kept."""
         for host in hosts:
-            if not self._world.has_quorum(self._whole - {host.id}):
-                raise ScenarioError(f"without n{host.id} no quorum has its disks")
+            self._check_spare(host)
             self._down(host, is_clean=False)
             host.wipe()
             self._up(host)
@@ -193,9 +213,11 @@ class Actor:
     def _whole(self) -> set[int]:
         """Those with a disk."""
         hosts = self._world.hosts.values()
-        return {host.id for host in hosts if not (host.is_wiped or host.is_broken)}
+        return {host.id for host in hosts if not (host.is_wiped or host.disk.is_rotten)}
 
-    def _disturb(self, host: Host, action: actions.Disk | actions.Clock) -> None:
+    def _disturb(
+        self, host: Host, action: actions.Disk | actions.Clock, rng: random.Random
+    ) -> None:
         match action:
             case actions.Clock(jump_us=0):
                 self._coverage.met("clock off")
@@ -206,10 +228,19 @@ class Actor:
             case actions.Disk(kind="stall"):
                 self._coverage.met("disk stalled")
                 host.disk.faults.stall_us = action.delay_us
+            case actions.Disk(kind="rot"):
+                self._rot(host, rng)
             case actions.Disk(kind=kind):
                 self.lasting.set_disk(host)
                 if kind == "full":
                     self._coverage.met("disk full")
+
+    def _rot(self, host: Host, rng: random.Random) -> None:
+        self._check_spare(host)
+        what = host.disk.rot(rng)
+        if what is None:
+            raise ScenarioError(f"the disk of n{host.id} holds nothing that could rot")
+        self._coverage.met(f"{what} rotten")
 
     # -- links -------------------------------------------------------------------------------------
     def _cut(self, action: Action, plan: FaultPlan, name: str) -> Fault:
@@ -336,12 +367,9 @@ class Actor:
     def _retire(self, changes: list[Change]) -> None:
         """Who was removed is stopped, or is forgotten about and goes on."""
         for change in changes:
-            if isinstance(change, Remove) and self._goes_by_itself(change.id):
+            if isinstance(change, Remove) and self._coin("retire", change.id):
                 host = self._world.hosts[change.id]
                 self._world.kernel.after(RETRY_MS * MS, "fault", self._shut, host)
-
-    def _goes_by_itself(self, node_id: int) -> bool:
-        return stream(self._world.seed, "retire", node_id).random() < 0.5
 
     def _shut(self, host: Host) -> None:
         if not self._is_over:

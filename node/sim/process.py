@@ -21,6 +21,7 @@ from node.replica.state import State
 from node.sim.clock import Clock
 from node.sim.disk import SimDisk
 from node.sim.kernel import Kernel
+from node.sim.machine import digest_of
 from node.storage.base import DiskFullError, StorageError
 from node.verify.observation import Member, Observers, Violation
 from node.wire.codec import encode
@@ -128,7 +129,7 @@ class Process:
         writing = self._writing
         if writing is not None and self._disk.under_way is not None:
             self._disk.put_received(writing)
-            if self._disk.end(self._saving) is None:
+            if self._disk.end(self._around.disk_random, self._saving) is None:
                 self._tell_saved(writing)
                 self._finish(writing)
         self.replica.stop()
@@ -227,7 +228,7 @@ class Process:
         if self.is_over or writing is None or writing.seq != seq or self._disk.under_way is None:
             return  # it was hurried
         self._snapshot_error = self._disk.put_received(writing)
-        error = self._disk.end(self._saving)
+        error = self._disk.end(self._around.disk_random, self._saving)
         self._began_at = None
         if error is None:
             self._tell_saved(writing)
@@ -322,6 +323,8 @@ class Process:
             counts = self.replica.snapshot_written(result)
             self._may_prune = self._may_prune or not counts
         else:
+            for look in self._observers.restored:
+                look(self._member, result.index, digest_of(result))
             if not self.replica.snapshot_loaded(result):
                 self._may_prune = True
             dismantle(result, _at_once)  # what nobody uses any more, which has to be true

@@ -11,6 +11,7 @@ from node.scenario.scenario import MIXES, Scenario, Step, WorkloadKind
 from node.scenario.schedule import End, Fire, Schedule
 from node.scenario.when import LEADER_CHANGE
 from node.sim.acting import Actor
+from node.sim.answering import EveryRequestIsAnsweredOnce
 from node.sim.coverage import Coverage
 from node.sim.host import Host
 from node.sim.kernel import Kind
@@ -89,7 +90,7 @@ class Simulation:
 
         def watch_with(hosts: dict[int, Host]) -> Observers:
             of_leases = (Promises(options, hosts), Leases(options, hosts))
-            rules = [*invariants(hosts).invariants, *of_leases]
+            rules = [*invariants(hosts).invariants, *of_leases, EveryRequestIsAnsweredOnce(hosts)]
             return Observers([*rules, self.coverage, self.progress])
 
         self.world = World(scenario.seed, options, watch_with)
