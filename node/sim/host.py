@@ -14,8 +14,9 @@ from node.sim.clock import Clock
 from node.sim.disk import SimDisk
 from node.sim.kernel import Kernel
 from node.sim.machine import ObservedMachine, digest_of
-from node.sim.process import Pace, Process, Reply, Request, Send, Surroundings, Tell
+from node.sim.process import Process
 from node.sim.streams import stream
+from node.sim.surroundings import Pace, Reply, Request, Send, Surroundings, Tell
 from node.storage.base import CorruptionError, Stored
 from node.verify.observation import Observers, Violation
 from node.wire.codec import WireError, decode

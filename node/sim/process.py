@@ -4,9 +4,7 @@ The order of things in a turn is that of `node.server.driver`: take in, look at 
 apply, save, and after the save what had to wait for it. Between two turns nothing happens.
 """
 
-import random
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from node.raft.errors import RemoteProtocolError
@@ -18,14 +16,12 @@ from node.replica import Replica
 from node.replica.replica import STALL_TIMEOUTS
 from node.replica.snapshotting import Job, LoadSnapshot, dismantle
 from node.replica.state import State
-from node.sim.clock import Clock
 from node.sim.disk import SimDisk
-from node.sim.kernel import Kernel
 from node.sim.machine import digest_of
+from node.sim.surroundings import Request, Surroundings
 from node.storage.base import DiskFullError, StorageError
-from node.verify.observation import Member, Observers, Violation
+from node.verify.observation import Member, Violation
 from node.wire.codec import encode
-from node.wire.messages import WireMessage
 
 T = TypeVar("T")
 
@@ -33,41 +29,6 @@ DISK_FULL_RETRY_US = 200_000
 MESSAGES_MAX = 4096
 """What a node that stands still keeps of what comes in."""
 NEVER = 1 << 62
-
-Send = Callable[[int, int, str, bytes], None]
-"""From, to, kind of message, its bytes."""
-Reply = Callable[[int, Hashable, WireMessage], None]
-"""From, to whom, and what."""
-Tell = Callable[[int, Event], None]
-"""Which node's core reports what."""
-Request = Callable[[Replica, int], None]
-"""Something asked of the replica; the number is its time."""
-
-
-@dataclass(slots=True)
-class Pace:
-    """How long things take, at least and at most, in microseconds; it may change in a run."""
-
-    disk_us: tuple[int, int]
-    """A flush."""
-    snapshot_us: tuple[int, int]
-    """To write a snapshot, or to load one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a node's lives have in common."""
-
-    kernel: Kernel
-    clock: Clock
-    disk_random: random.Random
-    pace: Pace
-    observers: Observers
-    send: Send
-    reply: Reply
-    tell: Tell
-    flushes: Callable[[int], None]
-    """Something else than entries is written, which takes so many microseconds."""
 
 
 class Process:

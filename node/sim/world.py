@@ -17,8 +17,8 @@ from node.sim.host import Host, NodeSettings
 from node.sim.kernel import Kernel
 from node.sim.network import Network
 from node.sim.options import Options
-from node.sim.process import Pace
 from node.sim.streams import stream
+from node.sim.surroundings import Pace
 from node.verify.observation import Kind, Observers
 from node.wire.codec import decode
 from node.wire.messages import Document, Failure, Propose, Read, ReadMode, WireMessage
@@ -135,6 +135,11 @@ class World:
     def configuration(self) -> Configuration:
         """Of whoever knows best."""
         return self._best.core.configuration
+
+    @property
+    def rows(self) -> frozenset[int]:
+        """Who belongs to the cluster, as an operator sees it."""
+        return self.configuration.members or frozenset(self.hosts)
 
     @property
     def _best(self) -> Host:
