@@ -67,6 +67,7 @@ class ClusterModel:
             view.boot, view.seq = frame.boot, 0
             view.is_whole = False
             view.runs.clear()
+            view.tail.clear()
             view.rate.clear()
             view.applied_index = 0
             self.version += 1
@@ -163,6 +164,13 @@ class ClusterModel:
         view = self.nodes.get(node_id)
         if view is not None and view.process != process:
             view.process = process
+            self.version += 1
+
+    def tail(self, node_id: int, terms: Mapping[int, int]) -> None:
+        """The terms at the end of a node's own log, as it told them itself."""
+        view = self.nodes.get(node_id)
+        if view is not None and view.tail != terms:
+            view.tail = dict(terms)
             self.version += 1
 
     def copy(self) -> "ClusterModel":

@@ -64,6 +64,8 @@ class NodeView:
     applied_index: int = 0
     runs: deque[Run] = field(default_factory=lambda: deque(maxlen=RUNS_MAX))
     rate: Rate = field(default_factory=Rate)
+    tail: dict[int, int] = field(default_factory=dict)
+    """The terms of the last entries by index, committed or not, when they were asked for last."""
     reach: Reach = UNTRIED
     process: Process = UNSEEN
 
