@@ -12,6 +12,7 @@ from node.machines.base import Describable
 from node.raft.configuration import Configuration
 from node.raft.messages import LogEntry
 from node.raft.progress import Progress
+from node.raft.roles import Leader
 from node.replica import Replica
 from node.server.driver import DiskStats, now_us
 from node.server.eventhub import EventHub
@@ -69,6 +70,7 @@ class Status:
             "configuration_index": core.configuration_index,
             "snapshot": self._snapshot(),
             "compaction": asdict(self._replica.snapshots.policy),
+            "election_in_ms": self._election_in_ms(),
             "age_ms": None if (age_us := core.age_us(now_us())) is None else age_us // 1000,
             "up_ms": round((time.monotonic() - self._started) * 1000),
             "links": {str(peer): self._link_state(link) for peer, link in self._links.items()},
@@ -118,6 +120,13 @@ class Status:
     def _leading_ms(self) -> int | None:
         since = self._replica.core.leading_since
         return None if since is None else (now_us() - since) // 1000
+
+    def _election_in_ms(self) -> int | None:
+        """Until it stands for election, should nobody be heard; None: it leads, or has no vote."""
+        core = self._replica.core
+        if isinstance(core.role, Leader) or not core.is_voter:
+            return None
+        return max(core.role.election_deadline - now_us(), 0) // 1000
 
     def _link_state(self, link: PeerLink) -> str:
         me = self._replica.core.id
@@ -205,7 +214,7 @@ def _described(payload: bytes, machine: object) -> str | None:
     if not isinstance(machine, Describable) or len(payload) > DESCRIBED_BYTES_MAX:
         return None
     try:
-        text = machine.describe(payload)
+        text = str(machine.describe(payload))
         return text if len(text) <= PREVIEW_MAX else f"{text[: PREVIEW_MAX - 1]}…"
     except Exception:  # the machine is the user's
         return None

@@ -225,8 +225,10 @@ class Subscribe:
     since: int = 0
 
 
-# Of all frames of a stream, `seq` counts up from 1 within a `boot`, without holes. `id` is the
-# subscription's, in a recording the node's. The times are the node's monotonic clock and Unix time.
+# Frames of a stream. `id` is the subscription's, in a recording the node's. `seq` counts those that
+# are for everybody (Happened, Changed, Bulk) from 1 within a `boot`, without holes. A Keyframe or a
+# Gap is made for one subscriber, and has the number of the last frame that it stands for: the next
+# one is `seq` + 1. The times are the node's monotonic clock and Unix time.
 @dataclass(frozen=True, slots=True)
 class Happened:
     """One event."""
