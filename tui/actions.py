@@ -152,7 +152,7 @@ def partition(moment: Moment, groups: Iterable[Collection[int]]) -> Action | Ref
 
 
 def net(link: str, options: Iterable[tuple[str, str]]) -> Action | Refusal:
-    """A slow or lossy link, `n1:n2`; options such as ("--latency", "100ms"), empty ones left out."""
+    """A slow or lossy link, `n1:n2`; options are ("--latency", "100ms") and so on."""
     chosen = [word for name, value in options if value.strip() for word in (name, value.strip())]
     if not chosen:
         return Refusal("nothing would change: give a latency, a share that is lost, ...")

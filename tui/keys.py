@@ -53,7 +53,7 @@ KEYS = (
     Key("view.events", "e", "show('events')", "events", "all events, with a filter"),
     Key("view.filter", "slash", "filter", "filter", "show only events with a text: leader|fault"),
     Key("view.freeze", "space", "freeze", "freeze", "hold the picture; in a replay: play, pause"),
-    Key("view.back", "escape", "back", "back", "to where you came from"),
+    Key("view.back", "escape", "leave_page", "back", "to where you came from"),
     Key("select.next", "right,down,j", "choose(1)", "next", "choose the next node"),
     Key("select.previous", "left,up,k,h", "choose(-1)", "previous", "choose the one before"),
     Key("view.screenshot", "ctrl+s", "screenshot_svg", "SVG", "save the screen as an SVG file"),
@@ -86,6 +86,11 @@ KEYS = (
     Key("replay.begin", "home", "step('end', -1)", "", "to the beginning"),
     Key("replay.end", "end", "step('end', 1)", "", "to the end"),
 )
+MEMBER_KEYS = (
+    Key("members.add", "plus", "add_member", "add", "add a new node", True),
+    Key("members.remove", "minus,delete", "remove_member", "remove", "remove the node", True),
+    Key("members.promote", "P", "promote_member", "promote/demote", "give or take its vote", True),
+)
 NODES_BY_KEY = 9
 BINDINGS = [
     *(key.binding for key in KEYS),
@@ -94,7 +99,29 @@ BINDINGS = [
         for node in range(1, NODES_BY_KEY + 1)
     ),
 ]
-IDS = tuple(str(binding.id) for binding in BINDINGS)
+IDS = (*(str(binding.id) for binding in BINDINGS), *(key.id for key in MEMBER_KEYS))
+
+
+SIGNS = {
+    "plus": "+",
+    "minus": "-",
+    "slash": "/",
+    "colon": ":",
+    "question_mark": "?",
+    "comma": ",",
+    "full_stop": ".",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "left_curly_bracket": "{",
+    "right_curly_bracket": "}",
+    "less_than_sign": "<",
+    "greater_than_sign": ">",
+    "escape": "esc",
+    "left": "←",
+    "right": "→",
+    "up": "↑",
+    "down": "↓",
+}
 
 
 class KeysError(Exception):
