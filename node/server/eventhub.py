@@ -32,7 +32,7 @@ class Sealed(NamedTuple):
     seq: int
     payload: bytes
     is_news: bool = True
-    """Not only a sign of life."""
+    """Something is different from before."""
 
 
 @dataclass(slots=True)
@@ -190,7 +190,8 @@ class EventHub:
 
     def keyframe(self) -> Sealed:
         """The whole status, as it is now."""
-        return Sealed(self.seq, encode(Keyframe(*self._now(), self.describe())))
+        keyframe = Keyframe(*self._now(), self.describe())
+        return Sealed(self.seq, encode(keyframe), is_news=False)
 
 
 def _cut(value: object) -> object:

@@ -11,7 +11,7 @@ import resource
 import signal
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import astuple
 from functools import partial
 from pathlib import Path
@@ -36,6 +36,7 @@ from node.server.journal import Folded, log
 from node.server.node import Node
 from node.server.observing import Observing
 from node.server.ownership import OwnedError, PidFile, write_pid
+from node.server.recorder import Recorder
 from node.server.sessions import Session
 from node.server.status import Status
 from node.server.watches import Watches
@@ -90,6 +91,7 @@ def run_node(folder: Path, node_id: int, lock: int | None = None) -> int:
             log("error", "cannot start", node=node_name(node_id), why=str(error))
             return 1
         _allow_files()
+        held.enter_context(_recording(home, node))
         try:
             trio.run(_serve, node, stores.is_wiped)
         except (StartError, BaseExceptionGroup) as error:
@@ -240,6 +242,18 @@ def _core_config(spec: ClusterSpec, node_id: int, first: Configuration) -> CoreC
         inflight_bytes_max=BUFFER_BYTES_MAX // 4,
         entry_size=size_in_frame,
     )
+
+
+def _recording(home: Path, node: Node) -> AbstractContextManager[None]:
+    """Keeps what the node tells of itself, if the cluster wants that."""
+    bytes_max = node.spec.recording.bytes_max
+    if not bytes_max:
+        return nullcontext()
+    identity = node.identity
+    recorder = Recorder(
+        home, node.spec.name, identity.node_id, identity.incarnation, node.hub, bytes_max
+    )
+    return recorder.recording()
 
 
 def load_faults(folder: Path, node: Node) -> None:

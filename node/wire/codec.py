@@ -145,6 +145,11 @@ def _values_of(kind: Kind) -> Callable[[Any], tuple[Any, ...]]:
 _BY_TYPE = {kind.type: (kind.number, _values_of(kind)) for kind in KINDS}
 
 
+def number_of(message_type: type[Any]) -> int:
+    """What messages of that type begin with."""
+    return _BY_TYPE[message_type][0]
+
+
 def encode(message: Message | WireMessage) -> bytes:
     """The message as one CBOR array."""
     number, values_of = _BY_TYPE[type(message)]
@@ -205,7 +210,7 @@ def version_of_hello(payload: bytes) -> int | None:
         values = load_plain(payload, DEPTH_MAX)
     except CborError:
         return None
-    number = _BY_TYPE[wire.Hello][0]
+    number = number_of(wire.Hello)
     if type(values) is list and len(values) > 1 and values[0] == number and _is_integer(values[1]):
         version: int = values[1]
         return version
