@@ -24,6 +24,7 @@ from raftctl.commands import (
     repair,
     sim,
     snapshot,
+    tui,
 )
 from raftctl.completion import clusters, outputs
 from raftctl.errors import CliError, from_client_error, from_os_error
@@ -85,7 +86,7 @@ def main_options(
         raise usage("which verb?", "raftctl --help")
 
 
-VERBS = (cluster, nodes, faults, data, raft, log, members, snapshot, repair, sim, bench, meta)
+VERBS = (cluster, nodes, faults, data, raft, log, members, snapshot, repair, sim, tui, bench, meta)
 for verbs in VERBS:
     verbs.add_to(app)
 

@@ -23,6 +23,24 @@ NODES_MAX = 256
 """More than a cluster may have: a recording may hold nodes that came and went."""
 
 
+QUIET = frozenset({"age_ms", "election_in_ms", "leading_ms", "up_ms"})
+"""Values that say no more than that time went by: nothing is painted for them."""
+
+
+def _is_quiet(view: NodeView, values: Mapping[str, Any]) -> bool:
+    """Whether nothing changes that can be seen but ages."""
+    if values.keys() <= QUIET:
+        return True
+    if values.keys() - QUIET != {"progress"}:
+        return False
+    before, after = view.table("progress"), values["progress"]
+    return before.keys() == after.keys() and all(
+        before[peer].get(name) == after[peer].get(name)
+        for peer in after
+        for name in ("match_index", "next_index", "state", "snapshot")
+    )
+
+
 class ClusterModel:
     """Every node, the merged timeline and the applied entries.
 
@@ -89,9 +107,9 @@ class ClusterModel:
                 self.version += 1
                 self._applied_up_to(view, view.number("last_applied"), frame.mono_ns)
             case Changed():
-                if frame.values:
-                    view.status.update(frame.values)
+                if not _is_quiet(view, frame.values):
                     self.version += 1
+                view.status.update(frame.values)
                 self._applied_up_to(view, view.number("last_applied"), frame.mono_ns)
             case Bulk():
                 view.runs.append(Run(frame.first, frame.last, frame.mono_ns, frame.window_ms))

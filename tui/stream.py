@@ -6,20 +6,24 @@ ends is opened again, with a pause that grows, and goes on behind the last frame
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Mapping
 from typing import Protocol
 
 from node.client.address import ClusterAddress
-from node.client.errors import UnreachableError
+from node.client.errors import ClientError, UnreachableError
 from node.wire.messages import Frame, Subscribe
-from tui.link import AsyncLink
+from tui.link import AsyncLink, read_log
 from tui.model import ClusterModel
-from tui.nodes import Process, Reach
+from tui.nodes import NodeView, Process, Reach
 
 PAUSE_SECONDS_MIN = 0.1
 PAUSE_SECONDS_MAX = 1.0
 LOOK_SECONDS = 0.5
 """How often the processes and the list of nodes are looked at."""
+LOG_SECONDS = 1.0
+TAIL_ENTRIES = 24
+"""So many entries of a log's end are shown side by side, at most."""
 
 
 class Source(Protocol):
@@ -98,6 +102,7 @@ class LiveFeed:
         """For ever; ends its tasks when it is cancelled."""
         try:
             async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._look_at_logs())
                 while True:
                     self._look_for_nodes(tasks)
                     await self._look_at_processes()
@@ -140,3 +145,33 @@ class LiveFeed:
             self._model.process(node_id, process)
             if is_new and node_id in self._streams:
                 self._streams[node_id][0].wake()
+
+    async def _look_at_logs(self) -> None:
+        """Ask for the ends of the logs whose terms no frame told: what is not committed yet, and
+        what took effect before the viewer came.
+        """
+        while True:
+            await asyncio.sleep(LOG_SECONDS)
+            address = self._address
+            if address is not None:
+                wanted = [view for view in self._model.nodes.values() if self._is_unknown(view)]
+                await asyncio.gather(*(self._read_tail(address, view) for view in wanted))
+
+    def _is_unknown(self, view: NodeView) -> bool:
+        last = view.number("last_index")
+        if not last or not view.is_live(time.monotonic_ns()):
+            return False
+        if last > view.number("commit_index"):
+            return True
+        shown = range(max(last - TAIL_ENTRIES + 1, view.number("first_index"), 1), last + 1)
+        known = self._model.entries.get
+        return any(known(index) is None and index not in view.tail for index in shown)
+
+    async def _read_tail(self, address: ClusterAddress, view: NodeView) -> None:
+        first = max(view.number("last_index") - TAIL_ENTRIES + 1, 1)
+        try:
+            document = await read_log(address, view.node_id, first, 0, 2 * TAIL_ENTRIES)
+        except ClientError:
+            return  # its subscription says why
+        terms = {int(entry["index"]): int(entry["term"]) for entry in document["entries"]}
+        self._model.tail(view.node_id, terms)

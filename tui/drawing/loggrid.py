@@ -1,7 +1,7 @@
 """The ends of all logs side by side: one column for an index, in each cell the entry's term."""
 
 from tui.drawing.moment import Moment
-from tui.drawing.text import Line, fill, number, term_style
+from tui.drawing.text import Line, both_ends, number, term_style
 from tui.nodes import NodeView
 
 CELL = 5
@@ -20,17 +20,18 @@ def log_grid(moment: Moment, width: int) -> list[Line]:
     count = columns_for(width)
     end = model.last_index + 1
     indexes = range(max(end - count + 1, 1), end + 1)
-    heading = "".join(f"{_short(index, at == 0):>{CELL}}" for at, index in enumerate(indexes))
-    lines = [fill([(f" {'idx':<{LABEL - 1}}{heading} │ {'first':>9} {'last':>9}", "dim")], width)]
+    heading = "".join(f"{_short(index, at == 0):>{CELL - 1}} " for at, index in enumerate(indexes))
+    ends = f"│ {'first':>9} {'last':>9} "
+    lines = [both_ends([(f" {'idx':<{LABEL - 1}}{heading}", "dim")], [(ends, "dim")], width)]
     for node_id in model.ids():
         view = model.nodes[node_id]
         is_live = moment.is_live(view)
         star = " ★" if moment.leader is view else ""
         line: Line = [(f" {view.name + star:<{LABEL - 1}}", "bold" if is_live else "dim")]
-        line += fill(_cells(moment, view, indexes), CELL * len(indexes))
+        line += _cells(moment, view, indexes)
         first, last = view.status.get("first_index"), view.status.get("last_index")
-        line.append((f" │ {number(first):>9} {number(last):>9}", "" if is_live else "dim"))
-        lines.append(fill(line, width))
+        ends = f"{number(first):>9} {number(last):>9} "
+        lines.append(both_ends(line, [("│ ", "dim"), (ends, "" if is_live else "dim")], width))
     return lines
 
 
@@ -64,12 +65,12 @@ def _cell(
 ) -> tuple[str, str]:
     last, match, upcoming = ends
     if index > last:
-        return ("  ↑  ", "accent") if index == upcoming else (" " * CELL, "")
+        return ("   ↑ ", "accent") if index == upcoming else (" " * CELL, "")
     if index < view.number("first_index"):
         return "  ⟨s⟩", "dim"
     term = term_of(moment, view, index)
     if term is None:
-        return "  ·  ", "dim"
+        return "   · ", "dim"
     style = term_style(term) if moment.is_live(view) else "dim"
     if index > view.number("commit_index"):
         if _diverges(moment, view, index, term):

@@ -36,8 +36,8 @@ class AppliedPage(Page):
     def lay_out(self) -> None:
         panel = self.panel("list")
         state = "following" if self._end is None else f"from {number(self._end)}   f follow"
-        panel.border_title = f"applied entries  {state}"
-        panel.border_subtitle = "✓ when the first node did   +ms after it   · not yet"
+        signs = "✓ when the first node did   +ms after it   · not yet"
+        panel.name_it(f"applied entries  {state}", signs)
 
     def _list(self, width: int, height: int) -> list[Line]:
         return applied_lines(self.moment, width, height, self._end)
@@ -70,8 +70,8 @@ class EventsPage(Page):
         panel = self.panel("list")
         pattern = self.moment.pattern
         words = f"   filter: {pattern}" if pattern else ""
-        panel.border_title = f"events  {number(len(self.moment.model.timeline))} kept{words}"
-        panel.border_subtitle = "/ filter   ↑ ↓ scroll   f newest"
+        kept = number(len(self.moment.model.timeline))
+        panel.name_it(f"events  {kept} kept{words}", "/ filter   ↑ ↓ scroll   f newest")
 
     def _list(self, width: int, height: int) -> list[Line]:
         return event_lines(self.moment, width, height, self._skip)
@@ -95,7 +95,7 @@ class MembersPage(Page):
         return [Panel(self._list, id="list", classes="framed rest")]
 
     def lay_out(self) -> None:
-        self.panel("list").border_title = "members"
+        self.panel("list").name_it("members")
 
     def _list(self, width: int, height: int) -> list[Line]:
         return member_lines(self.moment, width)

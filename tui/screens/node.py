@@ -43,9 +43,9 @@ class NodePage(Page):
         view = self.viewer.chosen_view
         name = "no node" if view is None else view.name
         title = "" if view is None else "".join(text for text, _ in self.moment.title(view))
-        self.panel("state").border_title = f"{name}  {title}"
-        self.panel("peers").border_title = f"peers as seen by {name}"
-        self.panel("peers").border_subtitle = "↑ ↓ choose   enter heal this link"
+        self.panel("state").name_it(f"{name}  {title}")
+        keys = "↑ ↓ choose   enter heal this link"
+        self.panel("peers").name_it(f"peers as seen by {name}", keys)
 
     def _state(self, width: int, height: int) -> list[Line]:
         view = self.viewer.chosen_view
@@ -110,8 +110,8 @@ class LogPage(Page):
             return
         beside = "" if other is None else f" | {other.name}"
         state = "following" if self._first is None else f"from {self._first:,}"
-        panel.border_title = f"log {view.name}{beside}  {state}"
-        panel.border_subtitle = "d diff   ↑ ↓ scroll   f follow   1-9 node"
+        keys = "d diff   ↑ ↓ scroll   f follow   1-9 node"
+        panel.name_it(f"log {view.name}{beside}  {state}", keys)
 
     def _list(self, width: int, height: int) -> list[Line]:
         view, other = self.viewer.chosen_view, self._other

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from textual.containers import Horizontal
+from textual.css.scalar import Scalar
 from textual.widget import Widget
 
 from tui.drawing.events import event_lines, fault_lines, link_matrix
@@ -26,18 +27,15 @@ class Overview(Page):
     def body(self) -> Sequence[Widget]:
         self._lanes: Lanes | None = None
         grid = Panel(self._grid, id="grid", classes="framed")
-        links = Panel(self._links, id="links", classes="framed")
+        links = Panel(self._links, id="links", classes="framed rest")
         events = Panel(self._events, id="events", classes="framed rest")
         film = Panel(self._film, id="film", classes="framed")
-        return [Panel(self._node_lines, id="nodes"), grid, Horizontal(links, events, id="below"), film]
-
-    def on_mount(self) -> None:
-        self.panel("grid").border_title = "log"
-        self.panel("grid").border_subtitle = "7 committed  (7) not yet  ● match  ↑ next"
-        self.panel("links").border_title = "links  row → column"
-        self.panel("links").border_subtitle = "✗ cut  ~ slow  – down"
-        self.panel("film").border_subtitle = KEYS_WORDS
-        self.lay_out()
+        return [
+            Panel(self._node_lines, id="nodes"),
+            grid,
+            Horizontal(links, events, id="below"),
+            film,
+        ]
 
     @property
     def _has_cards(self) -> bool:
@@ -53,26 +51,28 @@ class Overview(Page):
         count = len(self.moment.model.nodes)
         size = self.app.size
         if self._has_cards:
-            nodes = -(-count // cards_in_a_row(count, size.width)) * CARD_HEIGHT
+            rows = -(-count // cards_in_a_row(count, size.width)) * CARD_HEIGHT
         else:
-            nodes = count + 1 if count else 9
-        self.panel("nodes").styles.height = nodes
+            rows = count + 1 if count else 9
+        self.panel("nodes").take_rows(rows)
         film = self.viewer.film
         self.panel("film").display = film is not None
         if film is not None:
-            self.panel("film").styles.height = HEIGHT + 2
-            self.panel("film").border_title = title(film)
-        left = size.height - 3 - nodes - (HEIGHT + 2 if film is not None else 0)
-        grid = count + 3
+            self.panel("film").take_rows(HEIGHT + 2)
+            self.panel("film").name_it(title(film), KEYS_WORDS)
+        left = size.height - 3 - rows - (HEIGHT + 2 if film is not None else 0)
+        grid = self.panel("grid")
         has_grid = bool(count) and size.height >= GRID_ROWS_MIN
-        has_grid = has_grid and left - grid >= EVENTS_KEPT_ROWS
-        self.panel("grid").display = has_grid
-        self.panel("grid").styles.height = grid
+        grid.display = has_grid and left - count - 3 >= EVENTS_KEPT_ROWS
+        grid.take_rows(count + 3)
+        grid.name_it("log", "7 committed  (7) not yet  ● match  ↑ next")
         links = self.panel("links")
         links.display = bool(count) and size.width >= CARDS_COLUMNS_MIN
-        links.styles.width = max(3 * count + 9, 25)
+        if links.styles.width != (width := Scalar.from_number(max(3 * count + 9, 25))):
+            links.styles.width = width
+        links.name_it("links  row → column", "✗cut ~slow –down")
         pattern = self.moment.pattern
-        self.panel("events").border_title = f"events  filter: {pattern}" if pattern else "events"
+        self.panel("events").name_it(f"events  filter: {pattern}" if pattern else "events")
 
     def _node_lines(self, width: int, height: int) -> list[Line]:
         moment = self.moment

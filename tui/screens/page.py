@@ -12,7 +12,7 @@ from textual.widget import Widget
 
 from tui.drawing.moment import Moment
 from tui.drawing.overview import head_line
-from tui.drawing.text import Line, both_ends, fill
+from tui.drawing.text import Line, both_ends, fill, width_of
 from tui.keys import KEYS, Key
 from tui.widgets.panel import Panel
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 COLUMNS_MIN = 60
 ROWS_MIN = 14
+TALL_ROWS = 30
+"""From so many rows on there are two for the keys."""
 
 
 class Page(Screen[None]):
@@ -67,6 +69,7 @@ class Page(Screen[None]):
     def on_resize(self, event: Resize) -> None:
         tiny = event.size.width < COLUMNS_MIN or event.size.height < ROWS_MIN
         self.set_class(tiny, "-tiny")
+        self.panel("keys").take_rows(2 if event.size.height >= TALL_ROWS else 1)
         self.lay_out()
 
     def panel(self, name: str) -> Panel:
@@ -84,18 +87,20 @@ class Page(Screen[None]):
         return [fill(self.viewer.echo, width)]
 
     def _keys(self, width: int, height: int) -> list[Line]:
+        """As many keys as there is room for; those that lead to all others are always there."""
         always = {"app.palette", "app.help", "app.quit"}
         shown = [key for key in KEYS if key.shown and not self.viewer.is_hidden(key)]
         last = [each for key in shown if key.id in always for each in self._key(key)]
-        line: Line = []
-        room = width - sum(len(text) for text, _ in last)
+        lines: list[Line] = [[]]
         for key in [*self.KEYS, *(key for key in shown if key.id not in always)]:
             words = self._key(key)
-            size = sum(len(text) for text, _ in words)
-            if key.label and size <= room:
-                line += words
-                room -= size
-        return [both_ends(line, last, width)]
+            is_last = len(lines) == height
+            if width_of([*lines[-1], *words, *(last if is_last else [])]) <= width:
+                lines[-1] += words
+            elif not is_last:
+                lines.append(words)
+        lines += [[]] * (height - len(lines))
+        return [*lines[:-1], both_ends(lines[-1], last, width)]
 
     def _key(self, key: Key) -> Line:
         name = self.viewer.key_name(key)

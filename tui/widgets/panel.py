@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from rich.segment import Segment
 from textual.events import Click, Resize
 from textual.geometry import Region
+from textual.markup import escape
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
@@ -36,6 +37,21 @@ class Panel(Widget):
         self._draw = draw
         self._lines: list[Line] = []
         self._strips: list[Strip] = []
+        self._named = ("", "")
+        self._rows = 0
+
+    def name_it(self, title: str, subtitle: str = "") -> None:
+        """What stands in the frame. Setting it paints the whole widget: only when it is new."""
+        if (title, subtitle) != self._named:
+            self._named = (title, subtitle)
+            self.border_title = escape(title)
+            self.border_subtitle = escape(subtitle)
+
+    def take_rows(self, rows: int) -> None:
+        """How high it is; setting that lays out the page: only when it is new."""
+        if rows != self._rows:
+            self._rows = rows
+            self.styles.height = rows
 
     def paint(self) -> None:
         """Draw anew, and show the lines that are other ones than before."""
