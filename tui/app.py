@@ -354,7 +354,7 @@ class RaftApp(App[None]):
     def _remember_undo(self, action: Action, outcome: Outcome) -> None:
         undo = action.undo_after(outcome.printed) if outcome.code == 0 else ()
         if outcome.code:
-            self.notify(printable(outcome.printed.strip())[:400], severity="error", markup=False)
+            self.notify(printable(outcome.said.strip())[:400], severity="error", markup=False)
         elif undo:
             self._undos = [*self._undos, undo][-UNDOS_MAX:]
             self.notify(f"u: {as_typed(self.line, undo)}", title="undo", timeout=4, markup=False)

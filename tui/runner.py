@@ -12,19 +12,27 @@ _CHUNK = 16 * 1024
 
 
 class Outcome(NamedTuple):
-    """How a command ended. `printed` is what it wrote, to both streams, at most 256 KiB of it."""
+    """How a command ended. `printed` is its data, `said` what it wrote beside that, such as errors;
+    at most 256 KiB of each.
+    """
 
     code: int
     printed: str
+    said: str
     seconds: float
 
     @property
     def headline(self) -> str:
         """The line to show: of a failure the error, else what came first."""
-        lines = [line.strip() for line in self.printed.splitlines() if line.strip()]
+        printed, said = _lines(self.printed), _lines(self.said)
         if self.code:
-            lines = [line for line in lines if line.startswith("error")] or lines
-        return lines[0] if lines else "done" if not self.code else f"exit {self.code}"
+            errors = [line for line in said if line.startswith("error")]
+            return next(iter([*errors, *printed, *said]), f"exit {self.code}")
+        return next(iter([*printed, *said]), "done")
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 class Runner(Protocol):
@@ -54,22 +62,30 @@ class Subprocesses:
             *arguments,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
+            stderr=asyncio.subprocess.PIPE,
             env=environment,
         )
-        assert process.stdout is not None, "it is a pipe"
-        kept = bytearray()
+        assert process.stdout is not None and process.stderr is not None, "they are pipes"
         try:
-            while data := await process.stdout.read(_CHUNK):
-                kept += data[: OUTPUT_BYTES_MAX - len(kept)]
-                if on_output is not None:
-                    on_output(data.decode("utf-8", "replace"))
+            printed, said = await asyncio.gather(
+                _read(process.stdout, on_output), _read(process.stderr, on_output)
+            )
             code = await process.wait()
         except asyncio.CancelledError:
             if process.returncode is None:
                 process.terminate()
             raise
-        return Outcome(code, kept.decode("utf-8", "replace"), time.monotonic() - begin)
+        return Outcome(code, printed, said, time.monotonic() - begin)
+
+
+async def _read(stream: asyncio.StreamReader, on_output: Callable[[str], None] | None) -> str:
+    """To its end, of which the beginning is kept."""
+    kept = bytearray()
+    while data := await stream.read(_CHUNK):
+        kept += data[: OUTPUT_BYTES_MAX - len(kept)]
+        if on_output is not None:
+            on_output(data.decode("utf-8", "replace"))
+    return kept.decode("utf-8", "replace")
 
 
 def as_typed(line: str, arguments: Sequence[str]) -> str:

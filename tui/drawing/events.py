@@ -50,19 +50,33 @@ def link_matrix(moment: Moment, width: int) -> list[Line]:
 
 
 def fault_lines(moment: Moment, width: int) -> list[Line]:
-    """The faults in force: number, how many links, what they do."""
+    """The faults in force: number, what they do, for how long yet, and between whom."""
     lines: list[Line] = []
     for fault, rules in moment.model.faults(moment.now_ns).items():
         first = rules[0]
-        links = ",".join(f"{rule.get('src')}:{rule.get('dst')}" for rule in rules)
         what = "cut" if first.get("cut") else "net"
-        left = ""
         expires = first.get("expires_at")
+        left = ""
         if isinstance(expires, int | float):
-            left = f" heals in {max(expires - moment.wall_ns / 1e9, 0):.0f}s"
-        line: Line = [(f" #{fault} {what}", "warn"), (left, "dim"), (f" {links}", "dim")]
-        lines.append(fill(line, width))
+            left = f" {max(expires - moment.wall_ns / 1e9, 0):.0f}s"
+        where = _sides(moment.model.ids(), rules)
+        lines.append(fill([(f" #{fault} {what}", "warn"), (left, "dim"), (f" {where}", "")], width))
     return lines
+
+
+def _sides(ids: list[int], rules: list[Mapping[str, Any]]) -> str:
+    """1,2,3|4,5 of a partition; of anything else its links, or how many there are."""
+    cut = {(rule.get("src"), rule.get("dst")) for rule in rules if rule.get("cut")}
+    sides: list[set[int]] = []
+    for node_id in ids:
+        together = [side for side in sides if any({(node_id, n), (n, node_id)} - cut for n in side)]
+        sides = [side for side in sides if side not in together]
+        sides.append({node_id}.union(*together))
+    if len(sides) > 1:
+        return "|".join(",".join(map(str, sorted(side))) for side in sides)
+    if len(rules) > 4:
+        return f"{len(rules)} links"
+    return " ".join(f"{rule.get('src')}:{rule.get('dst')}" for rule in rules)
 
 
 def words_of(kind: str, data: Mapping[str, Any]) -> str:

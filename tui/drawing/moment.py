@@ -61,7 +61,7 @@ class Moment:
         if condition is not Condition.LIVE:
             words: Line = [(self.ending(view), CONDITION_STYLES[condition])]
             if view.text("role") == "leader":
-                words = [("LEADER", "strike dim"), (" ", ""), *words]
+                words += [(" ", ""), ("LEADER", "strike dim")]
             return words
         role = view.text("role")
         if role == "leader":

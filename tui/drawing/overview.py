@@ -1,6 +1,7 @@
 """The head line and the nodes of the overview: as cards, and where there is no room as rows."""
 
 from collections.abc import Mapping
+from textwrap import wrap
 from typing import Any
 
 from tui.drawing.moment import Moment
@@ -201,8 +202,8 @@ def _dead_rows(moment: Moment, view: NodeView, width: int) -> list[Line]:
             _pair("commit", number(view.number("commit_index")), width, gone=True),
             _pair("applied", number(view.applied_index), width, gone=True),
         ]
-    cause = moment.cause(view)
-    return [*rows, [(fit(cause[:width], width), "")], [(fit(cause[width:].strip(), width), "")]]
+    words = [*wrap(moment.cause(view), width, max_lines=2, placeholder="…"), "", ""]
+    return [*rows, *([(words[place], "")] for place in (0, 1))]
 
 
 # -- rows ------------------------------------------------------------------------------------------
