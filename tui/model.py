@@ -184,11 +184,17 @@ class ClusterModel:
             view.process = process
             self.version += 1
 
-    def tail(self, node_id: int, terms: Mapping[int, int]) -> None:
-        """The terms at the end of a node's own log, as it told them itself."""
+    def log_end(self, node_id: int, document: Mapping[str, Any]) -> None:
+        """The end of a node's own log, committed or not, as it answered ReadLog."""
         view = self.nodes.get(node_id)
-        if view is not None and view.tail != terms:
-            view.tail = dict(terms)
+        if view is None:
+            return
+        entries: list[Mapping[str, Any]] = document["entries"]
+        terms = {int(entry["index"]): int(entry["term"]) for entry in entries}
+        applied = document["last_applied"]
+        self.entries.add(entry for entry in entries if entry["index"] <= applied)
+        if view.tail != terms:
+            view.tail = terms
             self.version += 1
 
     def copy(self) -> "ClusterModel":

@@ -65,7 +65,8 @@ class Subprocesses:
             stderr=asyncio.subprocess.PIPE,
             env=environment,
         )
-        assert process.stdout is not None and process.stderr is not None, "they are pipes"
+        assert process.stdout is not None, "it is a pipe"
+        assert process.stderr is not None, "it is a pipe"
         try:
             printed, said = await asyncio.gather(
                 _read(process.stdout, on_output), _read(process.stderr, on_output)

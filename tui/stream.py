@@ -173,5 +173,4 @@ class LiveFeed:
             document = await read_log(address, view.node_id, first, 0, 2 * TAIL_ENTRIES)
         except ClientError:
             return  # its subscription says why
-        terms = {int(entry["index"]): int(entry["term"]) for entry in document["entries"]}
-        self._model.tail(view.node_id, terms)
+        self._model.log_end(view.node_id, document)

@@ -12,7 +12,7 @@ def applied_lines(moment: Moment, width: int, height: int, end: int | None = Non
     """Newest first. `end`: the highest index that is shown; None: the newest there is."""
     ids = moment.model.ids()
     shown = ids[: max((width - 50) // NODE_CELL, 1)]
-    command = max(width - 32 - NODE_CELL * len(shown), 10)
+    command = max(width - 33 - NODE_CELL * len(shown), 10)
     heading = f" {'INDEX':>11} {'TERM':>4} {'KIND':<8}{'SIZE':>6} {'COMMAND':<{command}}"
     heading += "".join(f"{f'n{node_id}':>{NODE_CELL}}" for node_id in shown)
     lines: list[Line] = [fill([(heading, "dim")], width)]

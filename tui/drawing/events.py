@@ -106,14 +106,17 @@ def matches(occurrence: Occurrence, pattern: str) -> bool:
     return any(part.strip() in text for part in pattern.lower().split("|") if part.strip())
 
 
-def gathered(moment: Moment, count: int) -> list[tuple[Occurrence, int]]:
-    """The newest events that match, the newest first, with how often each repeated itself."""
+def gathered(moment: Moment, count: int, node: int | None = None) -> list[tuple[Occurrence, int]]:
+    """The newest events that match, the newest first, with how often each repeated itself.
+
+    `node`: of that one alone.
+    """
     found: list[tuple[Occurrence, int]] = []
     places: dict[tuple[int, str, int], int] = {}
     for looked, event in enumerate(moment.model.timeline.newest()):
         if looked >= LOOKED_AT_MAX:
             break
-        if not matches(event, moment.pattern):
+        if not matches(event, moment.pattern) or node not in (None, event.node):
             continue
         key = (event.node, event.kind, event.term)
         if event.kind in REPEATING and key in places:
@@ -127,9 +130,12 @@ def gathered(moment: Moment, count: int) -> list[tuple[Occurrence, int]]:
     return found
 
 
-def event_lines(moment: Moment, width: int, height: int, skip: int = 0) -> list[Line]:
-    """The newest events, the newest first; `skip` of them left out."""
-    lines = [event_line(event, times, width) for event, times in gathered(moment, height + skip)]
+def event_lines(
+    moment: Moment, width: int, height: int, skip: int = 0, node: int | None = None
+) -> list[Line]:
+    """The newest events, the newest first; `skip` of them left out. `node`: of that one alone."""
+    found = gathered(moment, height + skip, node)
+    lines = [event_line(event, times, width) for event, times in found]
     if not lines:
         words = "no event matches the filter" if moment.pattern else "nothing happened yet"
         return [fill([(f" {words}", "dim")], width)]

@@ -12,6 +12,7 @@ from node.client.errors import ClientError
 from tui import actions
 from tui.drawing.detail import peer_lines, state_lines
 from tui.drawing.diff import log_lines, verdict
+from tui.drawing.events import event_lines
 from tui.drawing.text import Line
 from tui.link import read_log
 from tui.nodes import NodeView
@@ -20,6 +21,8 @@ from tui.screens.page import Page
 from tui.widgets.panel import Panel
 
 LOOK_SECONDS = 1.0
+STATE_ROWS = 18
+EVENT_ROWS_MIN = 10
 ENTRIES_MAX = 500
 """Entries that are asked for at a time; scrolling asks for others."""
 
@@ -37,13 +40,19 @@ class NodePage(Page):
         self._peer: int | None = None
         state = Panel(self._state, id="state", classes="framed rest")
         peers = Panel(self._peers, id="peers", classes="framed rest")
-        return [Horizontal(state, peers, id="below")]
+        events = Panel(self._events, id="events", classes="framed rest")
+        return [Horizontal(state, peers, id="upper"), events]
 
     def lay_out(self) -> None:
         view = self.viewer.chosen_view
         name = "no node" if view is None else view.name
         title = "" if view is None else "".join(text for text, _ in self.moment.title(view))
         self.panel("state").name_it(f"{name}  {title}")
+        events = self.panel("events")
+        events.display = self.app.size.height >= STATE_ROWS + EVENT_ROWS_MIN
+        upper = self.query_one("#upper")
+        upper.set_class(events.display, "-short")
+        events.name_it(f"what happened on {name}")
         keys = "↑ ↓ choose   enter heal this link"
         self.panel("peers").name_it(f"peers as seen by {name}", keys)
 
@@ -54,6 +63,9 @@ class NodePage(Page):
     def _peers(self, width: int, height: int) -> list[Line]:
         view = self.viewer.chosen_view
         return [] if view is None else peer_lines(self.moment, view, width, self._peer)
+
+    def _events(self, width: int, height: int) -> list[Line]:
+        return event_lines(self.moment, width, height, node=self.viewer.chosen)
 
     def action_peer(self, by: int) -> None:
         view = self.viewer.chosen_view
