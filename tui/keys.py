@@ -33,9 +33,7 @@ class Key(NamedTuple):
 
 
 KEYS = (
-    Key(
-        "node.toggle", "s", "act('toggle')", "stop/start", "stop the node; a dead one: start", True
-    ),
+    Key("node.toggle", "s", "act('toggle')", "stop", "stop the node; a dead one: start", True),
     Key("node.kill", "K", "act('kill')", "kill", "kill the node with SIGKILL", True),
     Key("node.pause", "z", "act('pause')", "pause", "freeze the node; a frozen one: go on", True),
     Key("node.restart", "r", "act('restart')", "restart", "stop and start the node", True),

@@ -56,6 +56,13 @@ class AsyncLink:
             raise UnreachableError("refused", message) from error
         return link
 
+    @property
+    def boot(self) -> int:
+        """Which life of the node this is."""
+        welcome = self._connection.welcome
+        assert welcome is not None, "links are open"
+        return welcome.incarnation
+
     async def _receive(self) -> None:
         node_id = self._connection.node_id
         try:

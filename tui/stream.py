@@ -75,9 +75,12 @@ class NodeStream:
             pause = min(pause * 2, PAUSE_SECONDS_MAX)
 
     def _subscribe(self, link: AsyncLink) -> None:
+        """From where the connection before ended, if the node is still in the same life."""
         view = self._model.nodes.get(self._node_id)
-        boot, seq = (view.boot, view.seq) if view is not None else (0, 0)
-        link.send(Subscribe(1, True, boot, seq))
+        if view is not None and view.boot == link.boot:
+            link.send(Subscribe(1, True, view.boot, view.seq))
+        else:
+            link.send(Subscribe(1, True))
 
     async def _follow(self, link: AsyncLink) -> None:
         fold, node_id = self._model.fold, self._node_id

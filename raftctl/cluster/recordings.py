@@ -16,10 +16,13 @@ SEGMENT = re.compile(r"(\w+)-(\d+)\.frames")
 
 
 class Recorded:
-    """The files of one run. `damage` says, once they were read, what could not be."""
+    """The files of one run. Once they were read, `cluster` is whose it is, and `damage` says what
+    could not be read.
+    """
 
     def __init__(self, paths: list[Path]) -> None:
         self.paths = paths
+        self.cluster = ""
         self.damage = ""
 
     def frames(self) -> Iterator[Frame]:
@@ -34,6 +37,7 @@ class Recorded:
                     self._note(path, error)
                     continue
                 assert isinstance(head, Recording), "a recording begins with its head"
+                self.cluster = head.cluster
                 parts.append(Part(head, self._until_damage(path, frames)))
             yield from merge(parts)
 

@@ -84,6 +84,7 @@ def _film(settings: Settings, run: str) -> "Film":
 
     recorded = open_run(settings, run)
     film = Film(recorded.frames(), run)
+    film.name = recorded.cluster or run
     film.note = film.note or recorded.damage
     if not len(film):
         message = f"{run} holds no frame"

@@ -59,13 +59,16 @@ class Lanes:
         return _joined(cells)
 
     def _applied(self) -> list[float]:
-        """Entries that took effect in each cell's time, on the node where most did."""
-        by_node: dict[int, list[float]] = {}
+        """By how much the highest index that any node applied grew in each cell's time. What a
+        node applies again after a restart is not new.
+        """
+        counts = [0.0] * self._cells
+        highest: int | None = None
         for frame in self._film.frames:
-            if isinstance(frame, Bulk):
-                counts = by_node.setdefault(frame.id, [0.0] * self._cells)
-                counts[self.place(frame.mono_ns)] += frame.last - frame.first + 1
-        return [max(column) for column in zip(*by_node.values(), strict=True)]
+            if isinstance(frame, Bulk) and (highest is None or frame.last > highest):
+                counts[self.place(frame.mono_ns)] += frame.last - (highest or frame.first - 1)
+                highest = frame.last
+        return counts
 
     def lines(self) -> list[Line]:
         """Four lines: leaders, faults, rate, and the cursor with the bookmarks."""

@@ -7,6 +7,7 @@ from tui.nodes import NodeView
 CELL = 5
 LABEL = 7
 ENDS = 22
+PENDING_MAX = 4
 
 
 def columns_for(width: int) -> int:
@@ -18,7 +19,8 @@ def log_grid(moment: Moment, width: int) -> list[Line]:
     """A heading and a line for each node. The last column is the next index."""
     model = moment.model
     count = columns_for(width)
-    end = model.last_index + 1
+    # Of what is not committed yet only the first is shown: at a high rate that are hundreds.
+    end = min(model.last_index + 1, model.commit_index + PENDING_MAX + 1)
     indexes = range(max(end - count + 1, 1), end + 1)
     heading = "".join(f"{_short(index, at == 0):>{CELL - 1}} " for at, index in enumerate(indexes))
     ends = f"│ {'first':>9} {'last':>9} "

@@ -19,6 +19,7 @@ from tui.drawing.text import (
     right,
     size,
     sparkline,
+    width_of,
 )
 from tui.nodes import Condition, NodeView
 
@@ -30,28 +31,39 @@ UNKNOWN_LINK = ("?", "dim")
 
 
 def head_line(moment: Moment, width: int) -> Line:
-    """One line that says how the cluster is."""
-    model = moment.model
-    leader = moment.leader
-    word, style = health(moment)
-    live = sum(moment.is_live(view) for view in model.nodes.values())
-    line: Line = [(f" {moment.name} ", "bold"), (f"● {word}", style)]
-    line.append((f"  {live}/{len(model.nodes)} nodes", "" if live == len(model.nodes) else "warn"))
-    if leader is None:
-        line.append(("  no leader", "bad" if model.nodes else "dim"))
-        line.append((f" · term {model.term}", ""))
-    else:
-        line += [("  leader ", "dim"), (f"{leader.name} ★", "leader bold"), (" · term ", "dim")]
-        line.append((str(leader.number("term")), ""))
-        line.append((f" · {duration(_leading_s(moment, leader))}", "dim"))
-    line += [("  commit ", "dim"), (number(model.commit_index), "")]
-    line.append((f"  {number(model.rate(moment.now_ns))} op/s", ""))
-    if faults := model.faults(moment.now_ns):
-        line.append((f"  faults {len(faults)}", "warn"))
-    if model.entries.conflicts:
-        line.append((f"  {model.entries.conflicts} CONFLICTING ENTRIES", "bad bold"))
+    """One line that says how the cluster is; where it is narrow, what matters most of it."""
     end: Line = [(" FROZEN", "warn bold")] if moment.frozen else []
-    return both_ends(line, [*end, (f" {clock(moment.wall_ns, 1)} ", "dim")], width)
+    end.append((f" {clock(moment.wall_ns, 1)} ", "dim"))
+    pieces = _head_pieces(moment)
+    while len(pieces) > 1 and width_of(end) + sum(width_of(p) for _, p in pieces) > width:
+        pieces.remove(min(pieces, key=lambda piece: piece[0]))
+    return both_ends([span for _, piece in pieces for span in piece], end, width)
+
+
+def _head_pieces(moment: Moment) -> list[tuple[int, Line]]:
+    """The parts in order, each with its weight."""
+    model, leader = moment.model, moment.leader
+    word, style = health(moment)
+    live, count = sum(moment.is_live(view) for view in model.nodes.values()), len(model.nodes)
+    pieces: list[tuple[int, Line]] = [
+        (10, [(f" {moment.name} ", "bold"), (f"● {word}", style)]),
+        (6 if live < count else 3, [(f"  {live}/{count} nodes", "warn" if live < count else "")]),
+    ]
+    if leader is None:
+        pieces.append((9, [("  no leader", "bad" if count else "dim")]))
+        pieces.append((5, [(f" · term {model.term}", "dim")]))
+    else:
+        pieces.append((9, [("  leader ", "dim"), (f"{leader.name} ★", "leader bold")]))
+        pieces.append((7, [(" · term ", "dim"), (str(leader.number("term")), "")]))
+        pieces.append((1, [(f" · {duration(_leading_s(moment, leader))}", "dim")]))
+    pieces.append((5, [("  commit ", "dim"), (number(model.commit_index), "")]))
+    pieces.append((4, [(f"  {number(model.rate(moment.now_ns))} op/s", "")]))
+    if faults := model.faults(moment.now_ns):
+        pieces.append((8, [(f"  faults {len(faults)}", "warn")]))
+    if model.entries.conflicts:
+        words = f"  {model.entries.conflicts} CONFLICTING ENTRIES"
+        pieces.append((9, [(words, "bad bold")]))
+    return pieces
 
 
 def health(moment: Moment) -> tuple[str, str]:

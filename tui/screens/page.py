@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tui.app import RaftApp
 
 COLUMNS_MIN = 60
+NARROW_COLUMNS = 100
 ROWS_MIN = 14
 TALL_ROWS = 30
 """From so many rows on there are two for the keys."""
@@ -91,6 +92,8 @@ class Page(Screen[None]):
         always = {"app.palette", "app.help", "app.quit"}
         shown = [key for key in KEYS if key.shown and not self.viewer.is_hidden(key)]
         last = [each for key in shown if key.id in always for each in self._key(key)]
+        if width < NARROW_COLUMNS:
+            last = last[::2]
         lines: list[Line] = [[]]
         for key in [*self.KEYS, *(key for key in shown if key.id not in always)]:
             words = self._key(key)
