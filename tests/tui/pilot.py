@@ -58,7 +58,8 @@ class Viewer:
 
     async def settle(self) -> None:
         actions = [worker for worker in self.app.workers if worker.group == "actions"]
-        await self.app.workers.wait_for_complete(actions)
+        if actions:  # of an empty list it makes all of them
+            await self.app.workers.wait_for_complete(actions)
         await self.pilot.pause()
         self.app.paint()
         await self.pilot.pause()

@@ -238,7 +238,8 @@ def test_the_small_form_is_a_table() -> None:
         assert "NODE  ROLE" in viewer.text("nodes")
         assert "▸ n1    FOLLOWER" in viewer.text("nodes")
         assert not viewer.page.query_one("#grid").display
-        assert "? q" in viewer.text("keys")
+        assert viewer.text("keys").endswith(":  ?  q")
+        assert "kill" in viewer.text("keys")
 
     view(test, size=SMALL)
 
@@ -257,8 +258,8 @@ def test_without_a_cluster_it_says_what_to_type() -> None:
     view(test, ClusterModel())
 
 
-@pytest.mark.parametrize("nodes", [1, 3, 9, 25])
-@pytest.mark.parametrize("size", [(60, 14), (80, 24), (104, 40), (200, 60)])
+@pytest.mark.parametrize("nodes", [1, 9, 25])
+@pytest.mark.parametrize("size", [(60, 14), (104, 40)])
 def test_clusters_of_any_size_on_terminals_of_any_size(nodes: int, size: tuple[int, int]) -> None:
     async def test(viewer: Viewer) -> None:
         for key in ("a", "e", "M", "d", "enter"):

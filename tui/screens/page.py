@@ -100,7 +100,9 @@ class Page(Screen[None]):
             is_last = len(lines) == height
             if width_of([*lines[-1], *words, *(last if is_last else [])]) <= width:
                 lines[-1] += words
-            elif not is_last:
+            elif is_last:
+                break
+            else:
                 lines.append(words)
         lines += [[]] * (height - len(lines))
         return [*lines[:-1], both_ends(lines[-1], last, width)]
