@@ -15,6 +15,7 @@ from raftctl.commands import (
     bench,
     cluster,
     data,
+    events,
     faults,
     log,
     members,
@@ -22,6 +23,7 @@ from raftctl.commands import (
     nodes,
     raft,
     repair,
+    runs,
     sim,
     snapshot,
     tui,
@@ -86,7 +88,10 @@ def main_options(
         raise usage("which verb?", "raftctl --help")
 
 
-VERBS = (cluster, nodes, faults, data, raft, log, members, snapshot, repair, sim, tui, bench, meta)
+VERBS = (
+    cluster, nodes, faults, data, raft, log, members, snapshot, repair, events, runs, sim,
+    tui, bench, meta,
+)  # fmt: skip
 for verbs in VERBS:
     verbs.add_to(app)
 

@@ -4,24 +4,17 @@ Made once for all who follow, and by a task of its own: the driver never waits f
 who leads is told at once.
 """
 
-from typing import Any
-
 import trio
 
 from node.raft.events import Event
 from node.replica import Replica
+from node.replica.telling import Telling
 from node.server.eventhub import EventHub
 from node.server.status import Status
 
 FOLD_SECONDS = 0.1
 QUIET_SECONDS = 1.0
 """So often a frame comes even if nothing happens."""
-ENTRIES_MAX = 20
-"""Described in a frame, of those that took effect since the last one."""
-ENTRIES_BYTES_MAX = 64 * 1024
-
-VOLATILE = frozenset({"age_ms", "election_in_ms", "last_event", "leading_ms", "up_ms"})
-"""What is always different. It is sent along, and is no reason to send anything."""
 
 
 class Observing:
@@ -31,12 +24,10 @@ class Observing:
         self._replica = replica
         self._status = status
         self._hub = hub
+        self._telling = Telling(replica)
         self._looked = trio.Event()
-        self._told: dict[str, Any] = {}
         self._told_at = 0.0
         self._told_state: object = None
-        self._told_leadership: object = None
-        self._told_applied = replica.last_applied
 
     def look(self, event: Event) -> None:
         """The core reports something: it may be what is told at once."""
@@ -53,14 +44,9 @@ class Observing:
                 await self._looked.wait()
 
     def _is_time(self, now: float) -> bool:
-        if self._leadership() != self._told_leadership or now - self._told_at >= QUIET_SECONDS:
+        if self._telling.is_urgent or now - self._told_at >= QUIET_SECONDS:
             return True
         return now - self._told_at >= FOLD_SECONDS and self._state() != self._told_state
-
-    def _leadership(self) -> object:
-        """What is told at once."""
-        core = self._replica.core
-        return core.role_name, core.term, core.voted_for, core.leader_id, core.configuration_index
 
     def _state(self) -> object:
         """Cheap to make, and different when the status is, but for what can wait for a second."""
@@ -72,31 +58,10 @@ class Observing:
         )
 
     def _tell(self, now: float) -> None:
-        self._told_leadership, self._told_state = self._leadership(), self._state()
         window_ms = round((now - self._told_at) * 1000)
-        self._told_at = now
-        document = self._status.document()
-        before, self._told = self._told, document
-        values = {key: value for key, value in document.items() if before.get(key) != value}
-        is_news = _steady(document) != _steady(before)
-        self._tell_applied(window_ms)
+        self._told_at, self._told_state = now, self._state()
+        applied = self._telling.take_applied()
+        if applied is not None:
+            self._hub.publish_bulk(applied.first, applied.last, window_ms, applied.entries)
+        values, is_news = self._telling.differences(self._status.document())
         self._hub.publish_changed(values, is_news)
-
-    def _tell_applied(self, window_ms: int) -> None:
-        first, last = self._told_applied + 1, self._replica.last_applied
-        if last < first:
-            return
-        self._told_applied = last
-        newest = max(first, last - ENTRIES_MAX + 1)
-        described = self._status.log_document(newest, last, ENTRIES_MAX, ENTRIES_BYTES_MAX)
-        self._hub.publish_bulk(first, last, window_ms, described["entries"])
-
-
-def _steady(document: dict[str, Any]) -> dict[str, Any]:
-    """Without what is always different."""
-    steady = {key: value for key, value in document.items() if key not in VOLATILE}
-    steady["progress"] = {
-        peer: {**progress, "heard_ms": None}
-        for peer, progress in document.get("progress", {}).items()
-    }
-    return steady

@@ -22,6 +22,7 @@ from node.raft.errors import RemoteProtocolError
 from node.raft.messages import Message, sender_of
 from node.replica import Ticket
 from node.replica.compaction import CompactionPolicy
+from node.replica.describing import log_document
 from node.server.driver import Source, Work, now_us
 from node.server.eventhub import Sealed
 from node.server.node import Node
@@ -352,7 +353,8 @@ class Session:
         limit = min(message.limit, LOG_ENTRIES_MAX)
         first = max(message.first, 1)
         bytes_max = min(LOG_BYTES_MAX, self._node.spec.limits.frame_bytes_max // 2)
-        document = self._node.status.log_document(first, message.last, limit, bytes_max)
+        replica = self._node.driver.replica
+        document = log_document(replica, first, message.last, limit, bytes_max)
         self.reply_nowait(Document(message.id, document))
 
     def _subscribe(self, message: Subscribe, now: int) -> None:

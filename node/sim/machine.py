@@ -33,6 +33,9 @@ class ObservedMachine:
         self._restored = restored
         self._last_applied = last_applied
 
+    def describe(self, command: bytes) -> str:
+        return self._machine.describe(command)
+
     def apply(self, command: bytes, index: int) -> bytes:
         result = self._machine.apply(command, index)
         self._executed(index, command, result)

@@ -50,7 +50,8 @@ def _payloads(file: BinaryIO) -> Iterator[bytes]:
         length = int.from_bytes(header, "big")
         is_whole = len(header) == HEADER_BYTES
         if is_whole and not 0 < length <= FRAME_BYTES_MAX:
-            raise RecordingError(f"a frame of {length} bytes", at_byte)
+            why = f"a frame of {length} bytes" if at_byte else "it is no recording"
+            raise RecordingError(why, at_byte)
         payload = file.read(length) if is_whole else b""
         if not is_whole or len(payload) < length:
             raise RecordingError("it ends inside a frame", at_byte, is_cut=True)

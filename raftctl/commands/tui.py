@@ -77,16 +77,16 @@ def _app(settings: Settings, root: Any, replay: str | None, read_only: bool) -> 
     )
 
 
-def _film(settings: Settings, run: str) -> "Film":
-    """The recording that RUN means. Exit 9 when there is none, 2 when it cannot be read at all."""
-    from raftctl.cluster.recordings import open_run
+def _film(settings: Settings, name: str) -> "Film":
+    """The recording that `name` means. Raises CliError when there is none, or nothing in it."""
+    from raftctl.cluster.recordings import find_run
     from tui.replay import Film
 
-    recorded = open_run(settings, run)
-    film = Film(recorded.frames(), run)
-    film.name = recorded.cluster or run
-    film.note = film.note or recorded.damage
+    run = find_run(settings, name)
+    film = Film((item.frame for item in run.items()), run.name)
+    damages = [damage.text for damage in run.damages if not damage.is_cut]
+    film.note = film.note or (damages[0] if damages else "")
     if not len(film):
-        message = f"{run} holds no frame"
-        raise CliError("E_NO_RUN", f"{message}: {film.note}" if film.note else message, Exit.USAGE)
+        why = film.note or f"{run.path}: nothing is in it yet"
+        raise CliError("E_RECORDING", why, Exit.CHECK_FAILED, hint="raftctl runs ls has others")
     return film

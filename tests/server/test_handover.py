@@ -79,7 +79,7 @@ def test_successor_that_loses_its_vote_in_the_same_turn_does_not_end_the_node_in
     node = SimpleNamespace(
         driver=SimpleNamespace(replica=SimpleNamespace(core=core), submit=submit),
         links={2: SimpleNamespace(is_connected=True)},
-        hub=SimpleNamespace(subscribe=lambda *arguments, history: None),
+        hub=SimpleNamespace(subscribe=lambda *arguments: None),
     )
 
     async def hand_over() -> float:

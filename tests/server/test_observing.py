@@ -12,9 +12,10 @@ import trio.testing
 from node.machines import kv
 from node.raft.events import VoteCast
 from node.raft.messages import StaleTerm
+from node.replica.telling import ENTRIES_MAX, VOLATILE
 from node.server import observing
 from node.server.eventhub import Sealed
-from node.server.observing import ENTRIES_MAX, Observing
+from node.server.observing import Observing
 from node.wire.codec import decode
 from node.wire.messages import (
     Applied,
@@ -98,7 +99,7 @@ def test_changes_folded_into_the_first_status_are_the_status() -> None:
             if isinstance(frame, Changed):
                 status.update(frame.values)
         now = at.node.status.document()
-        volatile = observing.VOLATILE | {"counters"}
+        volatile = VOLATILE | {"counters"}
         assert {k: v for k, v in status.items() if k not in volatile} == {
             k: v for k, v in now.items() if k not in volatile
         }
@@ -134,7 +135,7 @@ def test_quiet_node_tells_once_a_second_that_it_lives_and_no_more(
         await following.until(lambda frame: isinstance(frame, Changed))
         await following.until(lambda frame: len(following.of(Changed)) == 4)
         changed: list[Changed] = following.of(Changed)[1:]
-        assert all(frame.values.keys() <= observing.VOLATILE for frame in changed)
+        assert all(frame.values.keys() <= VOLATILE for frame in changed)
         apart = [b.mono_ns - a.mono_ns for a, b in pairwise(changed)]
         assert min(apart) >= 0.3e9
 
@@ -210,6 +211,6 @@ def test_observing_stands_on_its_own() -> None:
     async def scene(at: Stage, following: Following) -> None:
         await put(at, 3)
         late = Observing(at.node.driver.replica, at.node.status, at.node.hub)
-        assert late._told_applied == at.node.driver.replica.last_applied
+        assert late._telling.take_applied() is None
 
     run(scene)

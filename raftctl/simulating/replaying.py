@@ -1,0 +1,26 @@
+"""One simulated run, and its recording."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from node.scenario.scenario import Scenario
+from node.sim.recording import SimRecorder
+from node.sim.simulation import Result, Simulation
+from node.sim.trace import Line
+from node.verify.invariants import every
+
+
+def replayed(scenario: Scenario, take: Callable[[Line], None], record: Path | None) -> Result:
+    """Run it; `record` is the file that a recording is written to. Raises OptionError, OSError."""
+    if record is None:
+        return Simulation(scenario, take).run()
+    with record.open("wb") as file:
+        recorder = SimRecorder(file.write, scenario.name)
+
+        def take_both(line: Line) -> None:
+            recorder.take(line)
+            take(line)
+
+        simulation = Simulation(scenario, take_both, recorder.watching(every))
+        recorder.now = lambda: simulation.world.kernel.now
+        return simulation.run()
