@@ -73,7 +73,7 @@ def test_entries_and_logs_as_they_take_effect(raftctl: Raftctl, terminal: Termin
     raftctl.run("put", "spam", "eggs")
     terminal.wait_for('put spam "eggs"')
     terminal.press("l")
-    terminal.wait_for("applied   4")
+    terminal.wait_for("noop    applied")
     terminal.press("d")
     terminal.wait_for("the same as far as shown")
     terminal.press("q")
@@ -81,7 +81,7 @@ def test_entries_and_logs_as_they_take_effect(raftctl: Raftctl, terminal: Termin
 
 
 def test_a_cluster_that_comes_goes_and_comes_again(raftctl: Raftctl, terminal: Terminal) -> None:
-    terminal.type(f"{RAFTCTL} tui")
+    terminal.type(f"{RAFTCTL} tui; echo code $?")
     terminal.wait_for("There is no cluster here yet")
     raftctl.run("up", "-n", "3")
     terminal.wait_for("● LIVE")
@@ -93,7 +93,7 @@ def test_a_cluster_that_comes_goes_and_comes_again(raftctl: Raftctl, terminal: T
     raftctl.run("down", "--purge", "-y")
     terminal.wait_for("There is no cluster here yet")
     terminal.press("q")
-    terminal.wait_for("$")
+    terminal.wait_for("code 0")
 
 
 def test_a_recording_is_played_back(raftctl: Raftctl, terminal: Terminal) -> None:
