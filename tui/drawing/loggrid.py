@@ -23,8 +23,9 @@ def log_grid(moment: Moment, width: int) -> list[Line]:
     end = min(model.last_index + 1, model.commit_index + PENDING_MAX + 1)
     indexes = range(max(end - count + 1, 1), end + 1)
     heading = "".join(f"{_short(index, at == 0):>{CELL - 1}} " for at, index in enumerate(indexes))
-    ends = f"│ {'first':>9} {'last':>9} "
-    lines = [both_ends([(f" {'idx':<{LABEL - 1}}{heading}", "dim")], [(ends, "dim")], width)]
+    ends = f"{'first':>9} {'last':>9} "
+    names: Line = [("│ ", "frame"), (ends, "dim")]
+    lines = [both_ends([(f" {'idx':<{LABEL - 1}}{heading}", "dim")], names, width)]
     for node_id in model.ids():
         view = model.nodes[node_id]
         is_live = moment.is_live(view)
@@ -33,7 +34,7 @@ def log_grid(moment: Moment, width: int) -> list[Line]:
         line += _cells(moment, view, indexes)
         first, last = view.status.get("first_index"), view.status.get("last_index")
         ends = f"{number(first):>9} {number(last):>9} "
-        lines.append(both_ends(line, [("│ ", "dim"), (ends, "" if is_live else "dim")], width))
+        lines.append(both_ends(line, [("│ ", "frame"), (ends, "" if is_live else "dim")], width))
     return lines
 
 

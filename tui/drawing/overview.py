@@ -26,6 +26,7 @@ from tui.nodes import Condition, NodeView
 CARD_WIDTH_MIN = 20
 CARD_WIDTH_MAX = 34
 CARD_HEIGHT = 7
+UNBROKEN = "\N{NO-BREAK SPACE}"
 LINK_SIGNS = {"up": ("✓", "good"), "slow": ("~", "warn"), "cut": ("✗", "bad"), "down": ("–", "dim")}
 UNKNOWN_LINK = ("?", "dim")
 
@@ -214,8 +215,9 @@ def _dead_rows(moment: Moment, view: NodeView, width: int) -> list[Line]:
             _pair("commit", number(view.number("commit_index")), width, gone=True),
             _pair("applied", number(view.applied_index), width, gone=True),
         ]
-    words = [*wrap(moment.cause(view), width, max_lines=2, placeholder="…"), "", ""]
-    return [*rows, *([(words[place], "")] for place in (0, 1))]
+    cause = moment.cause(view).replace(" ago", f"{UNBROKEN}ago")
+    words = [*wrap(cause, width, max_lines=2, placeholder="…"), "", ""]
+    return [*rows, *([(words[place].replace(UNBROKEN, " "), "")] for place in (0, 1))]
 
 
 # -- rows ------------------------------------------------------------------------------------------
