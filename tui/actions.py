@@ -36,6 +36,13 @@ class Action:
         return ("heal", found[1]) if found else ()
 
 
+class Verb(NamedTuple):
+    """A verb of the command line, `members add` as one, and what it does."""
+
+    name: str
+    about: str
+
+
 class Refusal(NamedTuple):
     """Why an action makes no sense now."""
 

@@ -9,55 +9,37 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
+from textual.theme import Theme
 from textual.timer import Timer
 
 from node.client.address import ClusterAddress
 from tui import actions
-from tui.actions import Action, Refusal
-from tui.commands import Verb, Verbs
+from tui.actions import Action, Refusal, Verb
 from tui.drawing.moment import Moment
 from tui.drawing.text import Line, printable
-from tui.keys import BINDINGS, SIGNS, Key
+from tui.keys import BINDINGS, CHANGING, Key, names_of
 from tui.model import ClusterModel
 from tui.nodes import NodeView
 from tui.palette import DAY, NIGHT, Colours
 from tui.replay import Film
 from tui.runner import Outcome, Runner, as_typed
-from tui.screens.dialogs import (
-    Ask,
-    Command,
-    Filter,
-    Help,
-    PartitionEditor,
-    net_form,
-    put_form,
-)
-from tui.screens.lists import AppliedPage, EventsPage, MembersPage
-from tui.screens.node import LogPage, NodePage
 from tui.screens.overview import Overview
-from tui.screens.page import Page
+from tui.screens.page import Page, Painted
 from tui.stream import LiveFeed, Source
 from tui.widgets.panel import Panel
+
+if TYPE_CHECKING:
+    from textual.command import Provider
 
 PAINT_SECONDS = 0.1
 IDLE_SECONDS = 1.0
 """So often it is painted although nothing changed: ages grow."""
 UNDOS_MAX = 20
-CHANGING = ("node.", "fault.", "raft.", "data.", "action.", "members.")
-"""The ids of keys that change a cluster begin so."""
-PAGES: Mapping[str, Callable[[], Page]] = {
-    "applied": AppliedPage,
-    "events": EventsPage,
-    "members": MembersPage,
-    "log": LogPage,
-    "diff": lambda: LogPage(diff=True),
-    "node": NodePage,
-}
 ON_NODE: Mapping[str, Callable[[Moment, NodeView], Action | Refusal]] = {
     "toggle": actions.stop_or_start,
     "kill": actions.kill,
@@ -67,13 +49,20 @@ ON_NODE: Mapping[str, Callable[[Moment, NodeView], Action | Refusal]] = {
 }
 
 
+def _verbs() -> "type[Provider]":
+    """What the palette offers beside Textual's own; imported when it is opened."""
+    from tui.commands import Verbs
+
+    return Verbs
+
+
 class RaftApp(App[None]):
     """Shows a live cluster (`source`) or a recording (`film`)."""
 
     CSS_PATH = "raft.tcss"
     TITLE = "raftctl"
     BINDINGS: ClassVar[list[BindingType]] = [*BINDINGS]
-    COMMANDS = App.COMMANDS | {Verbs}
+    COMMANDS = App.COMMANDS | {_verbs}
 
     def __init__(
         self,
@@ -92,7 +81,11 @@ class RaftApp(App[None]):
         """`line`: how a command line about the cluster begins. `keymap`: other keys, by binding id.
         `clock`: the nodes' monotonic clock, in nanoseconds.
         """
+        self._themes: dict[str, Theme | None] = {}
         super().__init__()
+        self.register_theme(NIGHT)
+        self.register_theme(DAY)
+        self.theme = NIGHT.name
         self.cluster_name = name
         self.runner = runner
         self.line = line
@@ -159,17 +152,13 @@ class RaftApp(App[None]):
         return self.key_names(key.id, key.keys).split(" ")[0]
 
     def key_names(self, binding_id: str, keys: str) -> str:
-        given = self._keymap_given.get(binding_id, keys)
-        return " ".join(SIGNS.get(each.strip(), each.strip()) for each in given.split(","))
+        return names_of(self._keymap_given.get(binding_id, keys))
 
     # -- life --------------------------------------------------------------------------------------
     def get_default_screen(self) -> Screen[None]:
         return Overview()
 
     def on_mount(self) -> None:
-        self.register_theme(NIGHT)
-        self.register_theme(DAY)
-        self.theme = NIGHT.name
         self.set_keymap(self._keymap_given)
         Panel.ascii_only = self._ascii_only
         self._take_colours()
@@ -180,6 +169,12 @@ class RaftApp(App[None]):
             self.notify(self.film.note, severity="warning", timeout=10)
         self._ticked_ns = self._clock()
         self._ticker = self.set_interval(PAINT_SECONDS, self._tick)
+
+    def get_theme(self, theme_name: str) -> Theme | None:
+        """As Textual's own, which merges all themes anew for every line that it paints."""
+        if theme_name not in self._themes:
+            self._themes[theme_name] = super().get_theme(theme_name)
+        return self._themes[theme_name]
 
     def _take_colours(self) -> None:
         Panel.colours = Colours(self.theme_variables, self.current_theme.dark, self.no_color)
@@ -199,13 +194,11 @@ class RaftApp(App[None]):
         moment = self.moment
         if self.chosen not in moment.model.nodes:
             self.chosen = next(iter(moment.model.ids()), None)
-        state = (id(moment.model), moment.model.version, self._what_is_now(moment, now_ns))
+        now = moment.now_ns if self.film is not None else now_ns // int(IDLE_SECONDS * 1e9)
+        state = (id(moment.model), moment.model.version, now)
         if state != self._painted:
             self._painted = state
             self.paint()
-
-    def _what_is_now(self, moment: Moment, now_ns: int) -> int:
-        return moment.now_ns if self.film is not None else now_ns // int(IDLE_SECONDS * 1e9)
 
     def paint(self) -> None:
         """Bring the page on top, and an editor over it, up to date."""
@@ -213,15 +206,15 @@ class RaftApp(App[None]):
             if isinstance(screen, Page):
                 screen.paint()
                 return
-            if isinstance(screen, PartitionEditor):
+            if isinstance(screen, Painted):
                 screen.paint()
 
     # -- choosing and looking ----------------------------------------------------------------------
     def action_choose_node(self, node_id: int) -> None:
         if node_id in self.moment.model.nodes:
             self.chosen = node_id
-            if isinstance(self.screen, LogPage):
-                self.screen.read_again()
+            if isinstance(self.screen, Page):
+                self.screen.choose_anew()
             self.paint()
 
     def action_choose(self, by: int) -> None:
@@ -232,6 +225,8 @@ class RaftApp(App[None]):
 
     def action_show(self, name: str) -> None:
         """Open a page, in the place of another one that is open."""
+        from tui.screens.pages import PAGES
+
         page = PAGES[name]()
         if len(self.screen_stack) > 1:
             self.switch_screen(page)
@@ -247,6 +242,8 @@ class RaftApp(App[None]):
             self.paint()
 
     def action_filter(self) -> None:
+        from tui.screens.dialogs import Filter
+
         def apply(pattern: str | None) -> None:
             if pattern is not None:
                 self.pattern = pattern
@@ -265,6 +262,8 @@ class RaftApp(App[None]):
         self.paint()
 
     def action_help(self) -> None:
+        from tui.screens.dialogs import Help
+
         self.push_screen(Help(self.key_names, self.line))
 
     def action_screenshot_svg(self) -> None:
@@ -293,16 +292,22 @@ class RaftApp(App[None]):
             self.consider(ON_NODE[what](self.moment, view))
 
     def action_partition(self) -> None:
+        from tui.screens.dialogs import PartitionEditor
+
         if self._is_allowed():
             self.push_screen(PartitionEditor(lambda: self.moment, self.chosen), self._consider_it)
 
     def action_net(self) -> None:
+        from tui.screens.dialogs import net_form
+
         if self._is_allowed():
             view = self.chosen_view
             link = f"{view.name}:rest" if view is not None else ""
             self.push_screen(net_form(link, self.line), self._consider_it)
 
     def action_put(self) -> None:
+        from tui.screens.dialogs import put_form
+
         if self._is_allowed():
             self.push_screen(put_form(self.line), self._consider_it)
 
@@ -331,6 +336,8 @@ class RaftApp(App[None]):
         if isinstance(action, Refusal):
             self.notify(action.why, severity="warning")
         elif action.question:
+            from tui.screens.dialogs import Ask
+
             command = as_typed(self.line, action.arguments)
             self.push_screen(
                 Ask(action.question, command), lambda yes: self._perform(action) if yes else None
@@ -365,6 +372,8 @@ class RaftApp(App[None]):
 
     def open_command(self, begin: str) -> None:
         """A line to complete and run."""
+        from tui.screens.dialogs import Command
+
         self.push_screen(Command(f"{begin} ", self.line))
 
     # -- a film ------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
@@ -12,13 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tui.app import RaftApp
-
-
-class Verb(NamedTuple):
-    """A verb of the command line, `members add` as one, and what it does."""
-
-    name: str
-    about: str
 
 
 class Verbs(Provider):

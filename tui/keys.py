@@ -122,6 +122,15 @@ SIGNS = {
 }
 
 
+CHANGING = ("node.", "fault.", "raft.", "data.", "action.", "members.")
+"""The ids of keys that change a cluster begin so."""
+
+
+def names_of(keys: str) -> str:
+    """Keys as people write them, with spaces between: plus,ctrl+k is + ctrl+k."""
+    return " ".join(SIGNS.get(each.strip(), each.strip()) for each in keys.split(","))
+
+
 class KeysError(Exception):
     """The file of keys cannot be used; the message says why, `hint` what would do."""
 

@@ -11,7 +11,7 @@ from node.client.errors import ClientError, UnreachableError
 from node.wire.handshake import NONCE_BYTES
 from node.wire.messages import Document, Failure, ReadLog, Role, WireMessage
 
-RECEIVE_BYTES = 64 * 1024
+RECEIVE_BYTES = 8 * 1024
 """Read at a time: decoding it takes a few milliseconds, in which no key is answered."""
 CONNECT_SECONDS = 2.0
 ANSWER_SECONDS = 2.0

@@ -14,7 +14,7 @@ from raftctl.settings import Settings
 
 if TYPE_CHECKING:
     from node.client.address import ClusterAddress
-    from tui.commands import Verb
+    from tui.actions import Verb
     from tui.nodes import Process
 
 
@@ -70,7 +70,7 @@ class ViewedCluster:
 
 def all_verbs(root: Any) -> "Iterator[Verb]":  # noqa: ANN401 - Typer's own type
     """Every verb of the command line but the viewer itself, as the palette offers them."""
-    from tui.commands import Verb
+    from tui.actions import Verb
 
     for name, command in root.commands.items():
         inner = getattr(command, "commands", None)

@@ -155,7 +155,7 @@ async def at_rate(rate: float, seconds: float, report: Path) -> None:
     seen = json.loads(await asyncio.to_thread(report.read_text))
     line = f"{rate:>6,.0f} events/s: {share:6.1%} of a core, {resident:.0f} MB resident"
     if rate:
-        quantiles = statistics.quantiles(keys, n=100)
+        quantiles = statistics.quantiles(keys, n=100, method="inclusive")
         line += f", key to echo p50 {statistics.median(keys):.0f} p99 {quantiles[98]:.0f} ms"
         line += f", {sent:,} events sent, {seen['lost']} lost, {seen['events']:,} kept"
     print(line, flush=True)

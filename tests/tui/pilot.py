@@ -8,8 +8,8 @@ from textual.pilot import Pilot
 
 from node.wire.messages import Frame
 from tests.tui.frames import fold, live_cluster
+from tui.actions import Verb
 from tui.app import RaftApp
-from tui.commands import Verb
 from tui.model import ClusterModel
 from tui.replay import Film
 from tui.runner import Outcome

@@ -174,8 +174,8 @@ class LogPage(Page):
             except TimeoutError:
                 pass
 
-    def read_again(self) -> None:
-        """Another node was chosen, or another part of the log."""
+    def choose_anew(self) -> None:
+        """Read at once: it may be another part of the log as well."""
         self._wanted.set()
 
     def action_scroll_by(self, rows: int) -> None:
@@ -185,15 +185,15 @@ class LogPage(Page):
         first, last = max(view.number("first_index"), 1), view.number("last_index")
         now = last - self.size.height + 8 if self._first is None else self._first
         self._first = min(max(now + rows, first), max(last, first))
-        self.read_again()
+        self.choose_anew()
         self.paint()
 
     def action_follow(self) -> None:
         self._first = None
-        self.read_again()
+        self.choose_anew()
         self.paint()
 
     def action_toggle_diff(self) -> None:
         self._diff = not self._diff
-        self.read_again()
+        self.choose_anew()
         self.paint()

@@ -1,7 +1,7 @@
 """What all pages have: the head line, the line of the last command, and the keys."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar, Protocol, cast, runtime_checkable
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -24,6 +24,13 @@ NARROW_COLUMNS = 100
 ROWS_MIN = 14
 TALL_ROWS = 30
 """From so many rows on there are two for the keys."""
+
+
+@runtime_checkable
+class Painted(Protocol):
+    """A screen over a page that shows the model too."""
+
+    def paint(self) -> None: ...
 
 
 class Page(Screen[None]):
@@ -66,6 +73,9 @@ class Page(Screen[None]):
 
     def lay_out(self) -> None:
         """Fit the heights and titles of the panels to what there is to show."""
+
+    def choose_anew(self) -> None:
+        """Another node was chosen."""
 
     def on_resize(self, event: Resize) -> None:
         tiny = event.size.width < COLUMNS_MIN or event.size.height < ROWS_MIN
