@@ -81,6 +81,11 @@ class Viewer:
         height = panel.content_size.height
         return "\n".join(panel.render_line(y).text.rstrip() for y in range(height))
 
+    def screen_text(self) -> str:
+        """All that is on the screen."""
+        strips = self.app.screen._compositor.render_strips()
+        return "\n".join(strip.text.rstrip() for strip in strips) + "\n"
+
     @property
     def dialog(self) -> str:
         """The name of what lies over the page; empty: nothing does."""
