@@ -1,5 +1,7 @@
 """tui: watch a cluster, act on it, and play back what happened."""
 
+import importlib.util
+import os
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 def add_to(app: typer.Typer) -> None:
     add = section(app, "Observe")
-    add(tui, "tui", "tui --read-only", "tui --replay latest")
+    add(tui, "tui", "tui --read-only", "tui --replay latest", "tui --web")
 
 
 def tui(
@@ -29,19 +31,61 @@ def tui(
     read_only: Annotated[
         bool, typer.Option("--read-only", help="Show, and change nothing.")
     ] = False,
+    web: Annotated[bool, typer.Option("--web", help="In a browser on this machine.")] = False,
+    allow_actions: Annotated[
+        bool, typer.Option("--allow-actions", help="With --web: the browser may act, too.")
+    ] = False,
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="With --web; 0: any that is free.")
+    ] = 0,
 ) -> int:
     """Watch the nodes, act on them by keys, and play back what happened.
 
     Leaving it leaves the cluster as it is. ? shows the keys.
     """
     settings: Settings = context.obj
-    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+    if (allow_actions or port) and not web:
+        raise usage("--allow-actions and --port belong to --web", "raftctl tui --web")
+    if web:
+        return _serve(settings, replay, read_only or not allow_actions, port)
+    # textual-serve runs this command too, and talks to it through pipes.
+    is_served = "TEXTUAL_DRIVER" in os.environ
+    if not is_served and not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise usage("the viewer needs a terminal", "raftctl events -f, raftctl status -w")
     app = _app(settings, context.find_root().command, replay, read_only)
     app.run()
     if app.film is None and app.model.nodes:
         settings.output.note(f"{app.cluster_name} keeps running: {app.line} status")
     return app.return_code or Exit.OK
+
+
+def _serve(settings: Settings, replay: str | None, read_only: bool, port: int) -> int:
+    """Each browser gets this same command, without --web."""
+    from raftctl.cluster.recordings import find_run
+
+    if importlib.util.find_spec("textual_serve") is None:
+        hint = "pip install 'raftctl[web]'"
+        raise CliError("E_MISSING", "--web needs textual-serve", Exit.PRECONDITION, hint=hint)
+    from tui.web import Browsers
+
+    command = [sys.executable, "-P", "-m", "raftctl", "--home", str(settings.home.absolute())]
+    if settings.cluster is not None:
+        command += ["-c", settings.cluster]
+    command += ["tui", "--read-only"] if read_only else ["tui"]
+    if replay is not None:
+        find_run(settings, replay)
+        command += ["--replay", replay]
+    try:
+        browsers = Browsers(command, "raftctl tui", port)
+    except OSError as error:
+        message = f"cannot listen on port {port}: {error.strerror}"
+        raise CliError("E_PORT", message, Exit.PRECONDITION, hint="another --port") from error
+    may = "shows, and changes nothing" if read_only else "shows and acts"
+    settings.output.note(f"{may}, for whoever has this address; Ctrl-C ends it")
+    sys.stdout.write(f"{browsers.url}\n")
+    sys.stdout.flush()
+    browsers.run()
+    return Exit.OK
 
 
 def _app(settings: Settings, root: Any, replay: str | None, read_only: bool) -> "RaftApp":  # noqa: ANN401
