@@ -68,7 +68,9 @@ def _serve(settings: Settings, replay: str | None, read_only: bool, port: int) -
         raise CliError("E_MISSING", "--web needs textual-serve", Exit.PRECONDITION, hint=hint)
     from tui.web import Browsers
 
-    command = [sys.executable, "-P", "-m", "raftctl", "--home", str(settings.home.absolute())]
+    command = [sys.executable, "-P", "-m", "raftctl"]
+    if settings.is_home_flag:  # else what led here leads there too
+        command += ["--home", str(settings.home.absolute())]
     if settings.cluster is not None:
         command += ["-c", settings.cluster]
     command += ["tui", "--read-only"] if read_only else ["tui"]
