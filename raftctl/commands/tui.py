@@ -81,7 +81,7 @@ def _serve(settings: Settings, replay: str | None, read_only: bool, port: int) -
         browsers = Browsers(command, "raftctl tui", port)
     except OSError as error:
         message = f"cannot listen on port {port}: {error.strerror}"
-        raise CliError("E_PORT", message, Exit.PRECONDITION, hint="another --port") from error
+        raise CliError("E_PORT_BUSY", message, Exit.PRECONDITION, hint="another --port") from error
     may = "shows, and changes nothing" if read_only else "shows and acts"
     settings.output.note(f"{may}, for whoever has this address; Ctrl-C ends it")
     sys.stdout.write(f"{browsers.url}\n")

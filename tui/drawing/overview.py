@@ -24,7 +24,7 @@ from tui.drawing.text import (
 from tui.nodes import Condition, NodeView
 
 CARD_WIDTH_MIN = 20
-CARD_WIDTH_MAX = 34
+CARD_WIDTH_MAX = 52
 CARD_HEIGHT = 7
 UNBROKEN = "\N{NO-BREAK SPACE}"
 LINK_SIGNS = {"up": ("✓", "good"), "slow": ("~", "warn"), "cut": ("✗", "bad"), "down": ("–", "dim")}
