@@ -23,7 +23,12 @@ class ViewedCluster:
 
     def __init__(self, settings: Settings) -> None:
         """Raises CliError when there are several, and none of them was named."""
-        self.name = cluster_name(settings)
+        try:
+            self.name = find_cluster(settings).name
+        except CliError as error:
+            if error.code != "E_NO_CLUSTER":
+                raise
+            self.name = cluster_name(settings)
         self._settings = settings
         self._cluster: Cluster | None = None
         self._id = ""
