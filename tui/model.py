@@ -105,17 +105,24 @@ class ClusterModel:
                 view.status = dict(frame.status)
                 view.is_whole = True
                 self.version += 1
-                self._applied_up_to(view, view.number("last_applied"), frame.mono_ns)
+                self._state_changed(view, frame.status, frame.mono_ns)
             case Changed():
                 if not _is_quiet(view, frame.values):
                     self.version += 1
                 view.status.update(frame.values)
-                self._applied_up_to(view, view.number("last_applied"), frame.mono_ns)
+                self._state_changed(view, frame.values, frame.mono_ns)
             case Bulk():
                 view.runs.append(Run(frame.first, frame.last, frame.mono_ns, frame.window_ms))
                 self.entries.add(frame.entries)
                 self._applied_up_to(view, frame.last, frame.mono_ns)
                 self.version += 1
+
+    def _state_changed(self, view: NodeView, values: Mapping[str, Any], mono_ns: int) -> None:
+        if "leading_ms" in values:
+            leading_ms = values["leading_ms"]
+            is_led = isinstance(leading_ms, int)
+            view.leading_since_ns = mono_ns - leading_ms * 1_000_000 if is_led else None
+        self._applied_up_to(view, view.number("last_applied"), mono_ns)
 
     def _applied_up_to(self, view: NodeView, index: int, mono_ns: int) -> None:
         view.applied_index = max(view.applied_index, index)

@@ -62,6 +62,8 @@ class NodeView:
     gaps: int = 0
     lost: int = 0
     applied_index: int = 0
+    leading_since_ns: int | None = None
+    """When it began to lead, by its own word; None: it does not."""
     runs: deque[Run] = field(default_factory=lambda: deque(maxlen=RUNS_MAX))
     rate: Rate = field(default_factory=Rate)
     tail: dict[int, int] = field(default_factory=dict)

@@ -138,6 +138,7 @@ def shown(model: ClusterModel) -> dict[str, Any]:
                 view.is_whole,
                 view.lost,
                 view.applied_index,
+                view.leading_since_ns,
                 list(view.runs),
                 view.rate.history(model.now_ns, 60),
             )

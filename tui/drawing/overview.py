@@ -85,13 +85,8 @@ def health(moment: Moment) -> tuple[str, str]:
 
 
 def _leading_s(moment: Moment, leader: NodeView) -> float | None:
-    milliseconds = leader.status.get("leading_ms")
-    if not isinstance(milliseconds, int):
-        return None
-    for event in moment.model.timeline.newest():
-        if event.kind == "leader" and event.node == leader.node_id:
-            return max(moment.now_ns - event.mono_ns, 0) / 1e9
-    return milliseconds / 1000
+    since = leader.leading_since_ns
+    return None if since is None else max(moment.now_ns - since, 0) / 1e9
 
 
 # -- cards -----------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from rich.segment import Segment
+from rich.style import Style
 from textual.events import Click, Resize
 from textual.geometry import Region
 from textual.markup import escape
@@ -39,6 +40,7 @@ class Panel(Widget):
         self._strips: list[Strip] = []
         self._named = ("", "")
         self._rows = 0
+        self._base: Style | None = None
 
     def name_it(self, title: str, subtitle: str = "") -> None:
         """What stands in the frame. Setting it paints the whole widget: only when it is new."""
@@ -73,7 +75,7 @@ class Panel(Widget):
 
     def repaint(self) -> None:
         """As `paint`, with nothing kept: the colours or the size are other ones."""
-        self._lines, self._strips = [], []
+        self._lines, self._strips, self._base = [], [], None
         self.paint()
         self.refresh()
 
@@ -83,11 +85,19 @@ class Panel(Widget):
             Segment(text.translate(ASCII) if self.ascii_only else text, style(name))
             for text, name in line
         ]
-        return Strip(segments).adjust_cell_length(width)
+        return Strip(segments).adjust_cell_length(width).apply_style(self._below)
+
+    @property
+    def _below(self) -> Style:
+        """What stands behind the text. Textual works it out anew each time that it is asked."""
+        if self._base is None:
+            self._base = self.rich_style
+        return self._base
 
     def render_line(self, y: int) -> Strip:
-        strip = self._strips[y] if y < len(self._strips) else Strip.blank(self.content_size.width)
-        return strip.apply_style(self.rich_style)
+        if y < len(self._strips):
+            return self._strips[y]
+        return Strip.blank(self.content_size.width, self._below)
 
     def on_resize(self, event: Resize) -> None:
         self.repaint()
