@@ -103,9 +103,12 @@ class RecordingSettings:
 
     def check(self) -> None:
         """Raises ConfigError."""
-        if self.bytes_max:
-            least, most = RECORDING_BYTES_MIN, RECORDING_BYTES_MAX
-            check_range("recording.bytes_max", self.bytes_max, least, most)
+        if self.bytes_max and not RECORDING_BYTES_MIN <= self.bytes_max <= RECORDING_BYTES_MAX:
+            raise ConfigError(
+                f"recording.bytes_max is {self.bytes_max}",
+                f"it has to be 0, or from {RECORDING_BYTES_MIN} to {RECORDING_BYTES_MAX}",
+                "recording.bytes_max",
+            )
 
 
 @dataclass(frozen=True, slots=True)

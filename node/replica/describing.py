@@ -3,7 +3,6 @@
 from dataclasses import asdict
 from typing import Any
 
-from node.machines.base import Describable
 from node.raft.configuration import Configuration
 from node.raft.core import RaftCore
 from node.raft.messages import LogEntry
@@ -134,19 +133,21 @@ def entry_document(index: int, entry: LogEntry, machine: object) -> dict[str, An
     preview = _described(payload, machine)
     if preview is None:
         preview = payload[:PREVIEW_MAX].decode("utf-8", "backslashreplace")
-    shown = "".join(c if c.isprintable() else "·" for c in preview)
+    if not preview.isprintable():  # most are, and looking at each character takes long
+        preview = "".join(c if c.isprintable() else "·" for c in preview)
     return document | {
         "client": f"{header.client_id:016x}",
         "sequence": header.sequence,
-        "preview": shown,
+        "preview": preview,
     }
 
 
 def _described(payload: bytes, machine: object) -> str | None:
-    if not isinstance(machine, Describable) or len(payload) > DESCRIBED_BYTES_MAX:
+    describe = getattr(machine, "describe", None)  # a `Describable`, which to ask takes longer
+    if describe is None or len(payload) > DESCRIBED_BYTES_MAX:
         return None
     try:
-        text: object = machine.describe(payload)
+        text = describe(payload)
         if not isinstance(text, str):
             return None
         return text if len(text) <= PREVIEW_MAX else f"{text[: PREVIEW_MAX - 1]}…"
