@@ -18,16 +18,15 @@ from textual.theme import Theme
 from textual.timer import Timer
 
 from node.client.address import ClusterAddress
-from tui import actions
-from tui.actions import Action, Refusal, Verb
+from tui.acting import ActingApp
+from tui.actions import Verb
 from tui.drawing.moment import Moment
-from tui.drawing.text import Line, printable
 from tui.keys import BINDINGS, CHANGING, Key, names_of
 from tui.model import ClusterModel
 from tui.nodes import NodeView
 from tui.palette import DAY, NIGHT, Colours
 from tui.replay import Film
-from tui.runner import Outcome, Runner, as_typed
+from tui.runner import Runner
 from tui.screens.overview import Overview
 from tui.screens.page import Page, Painted
 from tui.stream import LiveFeed, Source
@@ -39,14 +38,6 @@ if TYPE_CHECKING:
 PAINT_SECONDS = 0.1
 IDLE_SECONDS = 1.0
 """So often it is painted although nothing changed: ages grow."""
-UNDOS_MAX = 20
-ON_NODE: Mapping[str, Callable[[Moment, NodeView], Action | Refusal]] = {
-    "toggle": actions.stop_or_start,
-    "kill": actions.kill,
-    "pause": actions.pause_or_resume,
-    "restart": actions.restart,
-    "transfer": actions.transfer,
-}
 
 
 def _verbs() -> "type[Provider]":
@@ -56,7 +47,7 @@ def _verbs() -> "type[Provider]":
     return Verbs
 
 
-class RaftApp(App[None]):
+class RaftApp(ActingApp):
     """Shows a live cluster (`source`) or a recording (`film`)."""
 
     CSS_PATH = "raft.tcss"
@@ -82,13 +73,11 @@ class RaftApp(App[None]):
         `clock`: the nodes' monotonic clock, in nanoseconds.
         """
         self._themes: dict[str, Theme | None] = {}
-        super().__init__()
+        super().__init__(runner, line)
         self.register_theme(NIGHT)
         self.register_theme(DAY)
         self.theme = NIGHT.name
         self.cluster_name = name
-        self.runner = runner
-        self.line = line
         self.verbs = tuple(verbs)
         self.film = film
         self.model = ClusterModel() if film is None else film.model
@@ -96,14 +85,12 @@ class RaftApp(App[None]):
             self.model.wall_offset_ns = time.time_ns() - time.monotonic_ns()
         self.chosen: int | None = None
         self.pattern = ""
-        self.echo: Line = []
         self.read_only = read_only
         self._source = source
         self._keymap_given = dict(keymap or {})
         self._ascii_only = ascii_only
         self._clock = clock
         self._frozen: tuple[ClusterModel, int] | None = None
-        self._undos: list[tuple[str, ...]] = []
         self._painted: tuple[object, ...] = ()
         self._ticked_ns = 0
         self._ticker: Timer | None = None
@@ -138,8 +125,14 @@ class RaftApp(App[None]):
         return None if self._source is None else self._source.address
 
     @property
+    def refusal(self) -> str:
+        if self.film is not None:
+            return "a recording cannot be changed"
+        return "read-only" if self.read_only else ""
+
+    @property
     def may_act(self) -> bool:
-        return self.film is None and not self.read_only
+        return not self.refusal
 
     def is_hidden(self, key: Key) -> bool:
         """Whether the key does nothing here: actions in a replay, replay's keys on live nodes."""
@@ -192,8 +185,6 @@ class RaftApp(App[None]):
             self.film.advance((now_ns - self._ticked_ns) / 1e9)
         self._ticked_ns = now_ns
         moment = self.moment
-        if self.chosen not in moment.model.nodes:
-            self.chosen = next(iter(moment.model.ids()), None)
         now = moment.now_ns if self.film is not None else now_ns // int(IDLE_SECONDS * 1e9)
         state = (id(moment.model), moment.model.version, now)
         if state != self._painted:
@@ -202,6 +193,9 @@ class RaftApp(App[None]):
 
     def paint(self) -> None:
         """Bring the page on top, and an editor over it, up to date."""
+        nodes = self.moment.model.nodes
+        if self.chosen not in nodes:
+            self.chosen = min(nodes, default=None)
         for screen in reversed(self.screen_stack):
             if isinstance(screen, Page):
                 screen.paint()
@@ -278,103 +272,23 @@ class RaftApp(App[None]):
     def action_leave(self) -> None:
         self.exit()
 
+    def action_help_quit(self) -> None:
+        """Ctrl-C leaves too."""
+        self.exit()
+
+    def _fatal_error(self) -> None:
+        """Textual's own prints a traceback; `failure` has it for whoever started the viewer."""
+        self._close_messages_no_wait()
+
+    @property
+    def failure(self) -> Exception | None:
+        """What ended the viewer, if not its user."""
+        return self._exception
+
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Textual's own, but for what is in the keys already."""
         ours = {"Quit", "Keys", "Screenshot"}
         return (each for each in super().get_system_commands(screen) if each.title not in ours)
-
-    # -- acting ------------------------------------------------------------------------------------
-    def action_act(self, what: str) -> None:
-        """An action on the chosen node, or on all faults."""
-        if what == "heal":
-            self.consider(actions.heal())
-        elif (view := self.chosen_view) is not None:
-            self.consider(ON_NODE[what](self.moment, view))
-
-    def action_partition(self) -> None:
-        from tui.screens.dialogs import PartitionEditor
-
-        if self._is_allowed():
-            self.push_screen(PartitionEditor(lambda: self.moment, self.chosen), self._consider_it)
-
-    def action_net(self) -> None:
-        from tui.screens.dialogs import net_form
-
-        if self._is_allowed():
-            view = self.chosen_view
-            link = f"{view.name}:rest" if view is not None else ""
-            self.push_screen(net_form(link, self.line), self._consider_it)
-
-    def action_put(self) -> None:
-        from tui.screens.dialogs import put_form
-
-        if self._is_allowed():
-            self.push_screen(put_form(self.line), self._consider_it)
-
-    def action_undo(self) -> None:
-        if not self._is_allowed():
-            return
-        if not self._undos:
-            self.notify("there is nothing to take back")
-        else:
-            self.consider(Action(self._undos.pop()))
-
-    def _is_allowed(self) -> bool:
-        if not self.may_act:
-            why = "a recording cannot be changed" if self.film is not None else "read-only"
-            self.notify(why, severity="warning")
-        return self.may_act
-
-    def _consider_it(self, action: Action | None) -> None:
-        if action is not None:
-            self.consider(action)
-
-    def consider(self, action: Action | Refusal) -> None:
-        """Run it; one that would lose the quorum only when asked for once more."""
-        if not self._is_allowed():
-            return
-        if isinstance(action, Refusal):
-            self.notify(action.why, severity="warning")
-        elif action.question:
-            from tui.screens.dialogs import Ask
-
-            command = as_typed(self.line, action.arguments)
-            self.push_screen(
-                Ask(action.question, command), lambda yes: self._perform(action) if yes else None
-            )
-        else:
-            self._perform(action)
-
-    def _perform(self, action: Action) -> None:
-        self.run_worker(self._run(action), group="actions")
-
-    async def _run(self, action: Action) -> None:
-        command = as_typed(self.line, action.arguments)
-        self._say([(f" $ {command}", "bold"), ("  …", "dim")])
-        outcome = await self.runner.run(action.arguments)
-        good = outcome.code == 0
-        sign = (" ✓ ", "good") if good else (f" ✗ exit {outcome.code} ", "bad")
-        words = (printable(outcome.headline), "" if good else "bad")
-        self._say([(f" $ {command} ", "bold"), sign, words, (f"  {outcome.seconds:.1f}s", "dim")])
-        self._remember_undo(action, outcome)
-
-    def _remember_undo(self, action: Action, outcome: Outcome) -> None:
-        undo = action.undo_after(outcome.printed) if outcome.code == 0 else ()
-        if outcome.code:
-            self.notify(printable(outcome.said.strip())[:400], severity="error", markup=False)
-        elif undo:
-            self._undos = [*self._undos, undo][-UNDOS_MAX:]
-            self.notify(f"u: {as_typed(self.line, undo)}", title="undo", timeout=4, markup=False)
-
-    def _say(self, echo: Line) -> None:
-        self.echo = echo
-        self.paint()
-
-    def open_command(self, begin: str) -> None:
-        """A line to complete and run."""
-        from tui.screens.dialogs import Command
-
-        self.push_screen(Command(f"{begin} ", self.line))
 
     # -- a film ------------------------------------------------------------------------------------
     def action_step(self, what: str, by: int) -> None:

@@ -52,11 +52,15 @@ def tui(
     is_served = "TEXTUAL_DRIVER" in os.environ
     if not is_served and not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise usage("the viewer needs a terminal", "raftctl events -f, raftctl status -w")
+    if not settings.output.color:
+        os.environ["NO_COLOR"] = "1"  # where Textual looks
     app = _app(settings, context.find_root().command, replay, read_only)
     app.run()
+    if app.failure is not None:
+        raise app.failure
     if app.film is None and app.model.nodes:
         settings.output.note(f"{app.cluster_name} keeps running: {app.line} status")
-    return app.return_code or Exit.OK
+    return Exit.OK
 
 
 def _serve(settings: Settings, replay: str | None, read_only: bool, port: int) -> int:

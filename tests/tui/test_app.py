@@ -372,3 +372,24 @@ def test_lines_that_did_not_change_are_not_painted_again() -> None:
         assert all(one is other for one, other in zip(before, panel._strips, strict=True))
 
     view(test)
+
+
+def test_a_page_that_is_just_opened_may_be_painted_at_once() -> None:
+    async def test(viewer: Viewer) -> None:
+        for name in ("applied", "events", "members", "log", "diff", "node"):
+            viewer.app.action_show(name)
+            viewer.app.paint()
+        await viewer.settle()
+        assert "demo ●" in viewer.text("head")
+
+    view(test)
+
+
+def test_a_bug_ends_it_without_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    async def test(viewer: Viewer) -> None:
+        viewer.app.call_later(lambda: 1 // 0)
+        await viewer.pilot.pause()
+
+    with pytest.raises(ZeroDivisionError):
+        view(test)
+    assert "Traceback" not in "".join(capsys.readouterr())

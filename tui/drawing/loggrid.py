@@ -8,6 +8,8 @@ CELL = 5
 LABEL = 7
 ENDS = 22
 PENDING_MAX = 4
+TOLD_SECONDS = 0.3
+"""What two nodes that keep up told last may be so far apart."""
 
 
 def columns_for(width: int) -> int:
@@ -19,8 +21,7 @@ def log_grid(moment: Moment, width: int) -> list[Line]:
     """A heading and a line for each node. The last column is the next index."""
     model = moment.model
     count = columns_for(width)
-    # Of what is not committed yet only the first is shown: at a high rate that are hundreds.
-    end = min(model.last_index + 1, model.commit_index + PENDING_MAX + 1)
+    end = _end(moment)
     indexes = range(max(end - count + 1, 1), end + 1)
     heading = "".join(f"{_short(index, at == 0):>{CELL - 1}} " for at, index in enumerate(indexes))
     ends = f"{'first':>9} {'last':>9} "
@@ -36,6 +37,19 @@ def log_grid(moment: Moment, width: int) -> list[Line]:
         ends = f"{number(first):>9} {number(last):>9} "
         lines.append(both_ends(line, [("│ ", "frame"), (ends, "" if is_live else "dim")], width))
     return lines
+
+
+def _end(moment: Moment) -> int:
+    """The last index that is shown. Nodes tell how far they are at different moments: at a high
+    rate those that keep up differ by some entries, and the window is where all of them have been.
+    Of what is not committed only the first is shown, as that may be hundreds.
+    """
+    model = moment.model
+    behind = max(round(model.rate(moment.now_ns) * TOLD_SECONDS), PENDING_MAX)
+    commits = [view.number("commit_index") for view in model.nodes.values() if moment.is_live(view)]
+    near = [commit for commit in commits if commit >= model.commit_index - behind]
+    commit = min(near, default=model.commit_index)
+    return min(model.last_index + 1, commit + PENDING_MAX + 1)
 
 
 def _short(index: int, is_first: bool) -> str:

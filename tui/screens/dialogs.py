@@ -168,7 +168,8 @@ class PartitionEditor(ModalScreen[Action | None]):
             yield panel
 
     def paint(self) -> None:
-        self.query_one(Panel).paint()
+        for panel in self.query(Panel):
+            panel.paint()
 
     @property
     def _sides(self) -> tuple[list[int], list[int]]:

@@ -40,6 +40,7 @@ class Page(Screen[None]):
     """Keys of this page alone; they stand first in its line of keys."""
     BINDINGS: ClassVar[list[BindingType]] = []
     AUTO_FOCUS = ""
+    _is_composed = False
 
     @property
     def viewer(self) -> "RaftApp":
@@ -60,8 +61,14 @@ class Page(Screen[None]):
         yield Panel(self._echo, id="echo")
         yield Panel(self._keys, id="keys")
 
+    def on_mount(self) -> None:
+        self._is_composed = True
+        self.paint()
+
     def paint(self) -> None:
-        """Bring all panels up to date."""
+        """Bring all panels up to date; nothing as long as there are none."""
+        if not self._is_composed:
+            return
         self.lay_out()
         for panel in self.query(Panel):
             panel.paint()
