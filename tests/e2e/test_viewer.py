@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+import psutil
 import pytest
 
 from tests.e2e.terminals import NEEDS_TMUX, Terminal
@@ -104,7 +105,7 @@ def test_a_recording_is_played_back(raftctl: Raftctl, terminal: Terminal) -> Non
     terminal.wait_for("● REPLAY")
     terminal.wait_for("‖ PAUSED")
     terminal.press("End")
-    terminal.wait_for("term 2")
+    terminal.wait_for(" t2 ")
     terminal.press("Home", "}", "}", "}")
     terminal.press("K")
     terminal.wait_for("a recording cannot be changed")
@@ -122,3 +123,30 @@ def test_what_it_cannot_show_is_an_error_and_no_traceback(
     assert "no recording" in terminal.wait_for("code 7")
     terminal.type(f"clear; {RAFTCTL} tui < /dev/null; echo code $?")
     assert "needs a terminal" in terminal.wait_for("code 2")
+
+
+@pytest.mark.parametrize("end", ["C-c", "TERM"])
+def test_the_terminal_is_as_before_however_it_ends(
+    raftctl: Raftctl, terminal: Terminal, end: str
+) -> None:
+    raftctl.run("up", "-n", "3")
+    terminal.type(f"{RAFTCTL} tui; echo code $?")
+    terminal.wait_for("● LIVE")
+    if end == "TERM":
+        (viewer,) = psutil.Process(int(terminal.tmux("display", "-p", "#{pane_pid}"))).children()
+        viewer.terminate()
+        terminal.wait_for("code 143")
+    else:
+        terminal.press(end)
+        terminal.wait_for("code 0")
+    terminal.type("stty -a")
+    assert "● LIVE" not in terminal.wait_for(" echo ")
+
+
+def test_without_colours_none_is_used(raftctl: Raftctl, terminal: Terminal) -> None:
+    raftctl.run("up", "-n", "3")
+    terminal.type(f"NO_COLOR=1 {RAFTCTL} tui")
+    terminal.wait_for("● LIVE")
+    painted = terminal.tmux("capture-pane", "-p", "-e")
+    used = {code for found in re.findall(r"\x1b\[([\d;]*)m", painted) for code in found.split(";")}
+    assert used <= {"", "0", "1", "2", "9", "39", "49"}, used
