@@ -51,7 +51,7 @@ def test_kill_partition_heal_transfer_by_keys(raftctl: Raftctl, terminal: Termin
     terminal.press("Enter")
     screen = terminal.wait_for("faults 1")
     terminal.wait_for("✓ fault #1")
-    terminal.wait_for("✗✗✗")
+    terminal.wait_for("✗✗")
     terminal.press("H")
     terminal.wait_for("healed")
     screen = terminal.wait_for("● LIVE")
