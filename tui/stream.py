@@ -7,7 +7,7 @@ ends is opened again, with a pause that grows, and goes on behind the last frame
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from node.client.address import ClusterAddress
@@ -19,8 +19,8 @@ from tui.nodes import NodeView, Process, Reach
 
 PAUSE_SECONDS_MIN = 0.1
 PAUSE_SECONDS_MAX = 1.0
-LOOK_SECONDS = 0.5
-"""How often the processes and the list of nodes are looked at."""
+LOOK_SECONDS = 1.0
+"""How often the processes and the list of nodes are looked at, if no connection breaks."""
 LOG_SECONDS = 1.0
 TAIL_ENTRIES = 24
 """So many entries of a log's end are shown side by side, at most."""
@@ -43,7 +43,15 @@ class Source(Protocol):
 class NodeStream:
     """The subscription to one node, for as long as the viewer runs."""
 
-    def __init__(self, address: ClusterAddress, node_id: int, model: ClusterModel) -> None:
+    def __init__(
+        self,
+        address: ClusterAddress,
+        node_id: int,
+        model: ClusterModel,
+        on_break: Callable[[], None],
+    ) -> None:
+        """`on_break` is called when a connection ended: there may be no process any more."""
+        self._on_break = on_break
         self._address = address
         self._node_id = node_id
         self._model = model
@@ -65,6 +73,7 @@ class NodeStream:
                     await self._follow(link)
                 finally:
                     link.close()
+                    self._on_break()
             except UnreachableError as error:
                 self._model.reach(self._node_id, Reach(False, error.message))
             self._wake.clear()
@@ -99,6 +108,7 @@ class LiveFeed:
         self._source = source
         self._model = model
         self._address: ClusterAddress | None = None
+        self._look_now = asyncio.Event()
         self._streams: dict[int, tuple[NodeStream, asyncio.Task[None]]] = {}
 
     async def run(self) -> None:
@@ -109,7 +119,10 @@ class LiveFeed:
                 while True:
                     self._look_for_nodes(tasks)
                     await self._look_at_processes()
-                    await asyncio.sleep(LOOK_SECONDS)
+                    self._look_now.clear()
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(LOOK_SECONDS):
+                            await self._look_now.wait()
         finally:
             self._streams.clear()
 
@@ -129,7 +142,7 @@ class LiveFeed:
         self._model.members(wanted)
         for node_id in sorted(wanted - self._streams.keys()):
             assert address is not None, "only a cluster has nodes"
-            stream = NodeStream(address, node_id, self._model)
+            stream = NodeStream(address, node_id, self._model, self._look_now.set)
             self._streams[node_id] = (stream, tasks.create_task(stream.run()))
 
     def _end(self, node_id: int) -> None:
