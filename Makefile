@@ -31,10 +31,11 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test lint types unit e2e sim-long mutants docs format lock clean stale
+.PHONY: help setup demo test lint types unit e2e sim-long mutants docs screenshots format lock \
+    clean stale
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 setup: $(STAMP) ## create .venv and install the pinned packages and raftctl
 	@echo "setup: $(VENV) is ready"
@@ -72,6 +73,9 @@ docs: $(DOCS_STAMP) ## the documentation, as build/site; a warning is an error
 	@rm -rf build/site
 	@NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/python -m mkdocs --quiet build --strict
 	@echo "docs: open build/site/index.html"
+
+screenshots: $(STAMP) ## draw the pictures of the viewer in docs/assets anew
+	@$(BIN)/python -m tests.tui.screenshots docs/assets
 
 format: $(STAMP) ## let ruff fix and format the code
 	@$(BIN)/ruff check --fix .

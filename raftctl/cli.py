@@ -26,6 +26,7 @@ from raftctl.commands import (
     runs,
     sim,
     snapshot,
+    tui,
 )
 from raftctl.completion import clusters, outputs
 from raftctl.errors import CliError, from_client_error, from_os_error
@@ -88,8 +89,8 @@ def main_options(
 
 
 VERBS = (
-    cluster, nodes, faults, data, raft, log, members, snapshot, repair, events, runs, sim, bench,
-    meta,
+    cluster, nodes, faults, data, raft, log, members, snapshot, repair, events, runs, sim,
+    tui, bench, meta,
 )  # fmt: skip
 for verbs in VERBS:
     verbs.add_to(app)

@@ -1,48 +1,13 @@
 """What a person sees, in a real terminal."""
 
-import os
-import shutil
-import subprocess
-import time
-import uuid
 from collections.abc import Iterator
 
 import pytest
 
+from tests.e2e.terminals import NEEDS_TMUX, Terminal
 from tests.measure.commands import RAFTCTL, Raftctl
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.skipif(
-        shutil.which("tmux") is None and os.environ.get("CI") != "true",
-        reason="tmux is not installed: apt install tmux",
-    ),
-]
-
-
-class Terminal:
-    """A tmux server of its own, 100 columns wide."""
-
-    def __init__(self, raftctl: Raftctl) -> None:
-        self.name = f"raftctl-{uuid.uuid4().hex[:8]}"
-        self.env = raftctl.env | {"TERM": "xterm-256color"}
-        self.tmux("new-session", "-d", "-x", "100", "-y", "40", "bash --norc")
-
-    def tmux(self, *args: str) -> str:
-        done = subprocess.run(
-            ["tmux", "-L", self.name, *args], env=self.env, capture_output=True, text=True
-        )
-        return done.stdout
-
-    def type(self, line: str) -> None:
-        self.tmux("send-keys", line, "Enter")
-
-    def wait_for(self, text: str, seconds: float = 20) -> str:
-        """The screen, once it shows `text`."""
-        deadline = time.monotonic() + seconds
-        while text not in (screen := self.tmux("capture-pane", "-p")):
-            assert time.monotonic() < deadline, f"no {text!r} on:\n{screen}"
-        return screen
+pytestmark = [pytest.mark.e2e, NEEDS_TMUX]
 
 
 @pytest.fixture

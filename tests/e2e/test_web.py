@@ -1,0 +1,144 @@
+"""The viewer in a browser: who may come in, what is seen there, and what may be done."""
+
+import asyncio
+import base64
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.measure.commands import PROJECT, RAFTCTL, Raftctl
+
+pytestmark = pytest.mark.e2e
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+ARTEFACT = PROJECT / "build" / "test-artefacts" / "tui-web.png"
+SECONDS_MAX = 30.0
+
+
+@contextmanager
+def served(raftctl: Raftctl, *options: str) -> Iterator[str]:
+    """The address of a viewer that runs meanwhile."""
+    with subprocess.Popen(
+        [str(RAFTCTL), "tui", "--web", *options],
+        env=raftctl.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout is not None, "it is a pipe"
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.terminate()
+            assert process.wait(10) == 0
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cluster(raftctl: Raftctl) -> None:
+    raftctl.run("up", "-n", "3")
+
+
+async def seen_by(socket: aiohttp.ClientWebSocketResponse, text: str) -> None:
+    """Until the terminal in the browser was sent the text."""
+    written = b""
+    async with asyncio.timeout(SECONDS_MAX):
+        async for message in socket:
+            if message.type is aiohttp.WSMsgType.BINARY:
+                written += message.data
+                if text.encode() in written:
+                    return
+    raise AssertionError(f"no {text!r} in {written[-2000:]!r}")
+
+
+def test_only_who_has_the_address_comes_in(raftctl: Raftctl) -> None:
+    async def ask(url: str, **headers: str) -> tuple[int, str]:
+        async with aiohttp.ClientSession() as session, session.get(url, headers=headers) as reply:
+            return reply.status, await reply.text()
+
+    with served(raftctl) as url:
+        base = url.rsplit("/", 2)[0]
+        status, page = asyncio.run(ask(url))
+        assert status == 200
+        assert "googleapis" not in page, "nothing comes from elsewhere"
+        assert url.startswith("http://127.0.0.1:")
+        assert asyncio.run(ask(f"{base}/"))[0] == 404
+        assert asyncio.run(ask(f"{base}/ws"))[0] == 404
+        assert asyncio.run(ask(url, Host="evil.example"))[0] == 403
+        assert asyncio.run(ask(f"{url}ws", Origin="http://evil.example"))[0] == 403
+
+
+@pytest.mark.parametrize(
+    ("options", "says"), [((), "read-only"), (("--allow-actions",), "raftctl heal")]
+)
+def test_it_is_live_and_acts_only_where_that_was_allowed(
+    raftctl: Raftctl, options: tuple[str, ...], says: str
+) -> None:
+    async def use(url: str) -> None:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.ws_connect(f"{url}ws?width=110&height=40") as socket,
+        ):
+            await seen_by(socket, "LEADER")
+            await socket.send_json(["stdin", "H"])
+            await seen_by(socket, says)
+
+    with served(raftctl, *options) as url:
+        asyncio.run(use(url))
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+def test_a_browser_shows_it(raftctl: Raftctl, tmp_path: Path) -> None:
+    with served(raftctl) as url:
+        browser = subprocess.Popen(
+            [
+                str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu",
+                "--remote-debugging-port=0", f"--user-data-dir={tmp_path}",
+                "--window-size=1250,800", f"{url}?fontsize=15",
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=os.environ | {"HOME": str(tmp_path)},
+        )  # fmt: skip
+        try:
+            port = debugging_port(tmp_path / "DevToolsActivePort")
+            picture = asyncio.run(photograph(port))
+        finally:
+            browser.terminate()
+            browser.wait(10)
+    ARTEFACT.parent.mkdir(parents=True, exist_ok=True)
+    ARTEFACT.write_bytes(picture)
+    assert len(picture) > 40_000, f"{ARTEFACT} shows too little"
+
+
+def debugging_port(path: Path) -> int:
+    deadline = time.monotonic() + SECONDS_MAX
+    while time.monotonic() < deadline:
+        if path.exists() and (lines := path.read_text().splitlines()):
+            return int(lines[0])
+        time.sleep(0.05)
+    raise AssertionError("the browser did not start")
+
+
+async def photograph(port: int) -> bytes:
+    """The page, once the cover of the terminal has gone and its picture stays the same size."""
+    async with aiohttp.ClientSession() as session:
+        async with session.get(f"http://127.0.0.1:{port}/json") as reply:
+            pages = await reply.json()
+        target = next(page["webSocketDebuggerUrl"] for page in pages if page["type"] == "page")
+        async with session.ws_connect(target, max_msg_size=0) as socket:
+            deadline = time.monotonic() + SECONDS_MAX
+            picture = b""
+            while time.monotonic() < deadline and len(picture) <= 40_000:
+                await socket.send_json({"id": 1, "method": "Page.captureScreenshot"})
+                answer: dict[str, Any] = await socket.receive_json()
+                picture = base64.b64decode(answer.get("result", {}).get("data", ""))
+                await asyncio.sleep(0.2)
+            return picture

@@ -1,0 +1,195 @@
+"""What the viewer costs: python -m tests.tui.bench_viewer
+
+Five stand-ins for nodes stream to `RaftApp` in a terminal of its own (a pty, 104x40), which is
+another process: its CPU, its memory and what it writes are measured from outside.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import pty
+import statistics
+import struct
+import sys
+import tempfile
+import termios
+import time
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+
+import psutil
+
+from tests.tui.frames import Script, status_of
+from tests.tui.stand_in import StandIn
+
+NODES = 5
+CHOSEN = "┏".encode()
+"""Is written when another node is chosen, and then only."""
+TICK_SECONDS = 0.02
+
+
+class Terminal:
+    """The viewer in a pty, and when it wrote what."""
+
+    def __init__(self, ports: dict[int, int], report: Path) -> None:
+        self.started = time.perf_counter()
+        pid, self._descriptor = pty.fork()
+        if pid == 0:
+            os.environ["TERM"] = "xterm-256color"
+            arguments = ["-m", "tests.tui.viewing", json.dumps(ports), str(report)]
+            os.execv(sys.executable, [sys.executable, *arguments])
+        fcntl.ioctl(self._descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 104, 0, 0))
+        self.process = psutil.Process(pid)
+        self._written = bytearray()
+        self._arrived = asyncio.Event()
+        asyncio.get_running_loop().add_reader(self._descriptor, self._read)
+
+    def _read(self) -> None:
+        try:
+            self._written += os.read(self._descriptor, 65_536)
+        except OSError:
+            asyncio.get_running_loop().remove_reader(self._descriptor)
+        self._arrived.set()
+
+    def press(self, key: str) -> None:
+        os.write(self._descriptor, key.encode())
+
+    async def wrote(self, text: bytes, seconds: float = 20.0) -> float:
+        """When the text was written, from now on."""
+        async with asyncio.timeout(seconds):
+            while text not in self._written:
+                self._arrived.clear()
+                await self._arrived.wait()
+        return time.perf_counter()
+
+    def forget(self) -> None:
+        self._written.clear()
+
+    def cpu_seconds(self) -> float:
+        times = self.process.cpu_times()
+        return times.user + times.system
+
+    async def quit(self) -> None:
+        self.press("q")
+        await asyncio.to_thread(os.waitpid, self.process.pid, 0)
+
+
+@contextlib.asynccontextmanager
+async def viewing(report: Path) -> AsyncIterator[tuple[Terminal, list[StandIn], list[Script]]]:
+    """A viewer over five quiet nodes, once it shows them."""
+    scripts = [Script(node, at_ns=time.monotonic_ns()) for node in range(1, NODES + 1)]
+    nodes = []
+    for script in scripts:
+        script.keyframe(status_of(script.node, NODES, 3))
+        nodes.append(StandIn(script.node, script.frames[-1:]))
+        await nodes[-1].start()
+    terminal = Terminal({node.node_id: node.port for node in nodes}, report)
+    try:
+        yield terminal, nodes, scripts
+    finally:
+        await terminal.quit()
+        for node in nodes:
+            await node.stop()
+
+
+def next_frames(script: Script, count: int) -> Iterable[object]:
+    """Events of now; of the script only the last frame is kept."""
+    script.at_ns = time.monotonic_ns()
+    for number in range(count):
+        script.happened("vote", term=7, after_ms=0.001, candidate=f"n{number % NODES + 1}")
+    frames = script.frames[-count:] if count else []
+    script.frames = script.frames[-1:]
+    return frames
+
+
+async def stream(nodes: list[StandIn], scripts: list[Script], rate: float, seconds: float) -> int:
+    """Events from all nodes at `rate` a second, and each second that they live. Gives how many."""
+    begin = time.monotonic()
+    sent, ticked = 0, begin
+    while (elapsed := time.monotonic() - begin) < seconds:
+        due = int(elapsed * rate) - sent
+        for place, (node, script) in enumerate(zip(nodes, scripts, strict=True)):
+            share = due // NODES + (place < due % NODES)
+            frames = list(next_frames(script, share))
+            sent += share
+            if time.monotonic() - ticked >= 1:
+                frames += script.changed(0.001, up_ms=1).frames[-1:]
+            node.send(frames)  # type: ignore[arg-type]
+        if time.monotonic() - ticked >= 1:
+            ticked = time.monotonic()
+        await asyncio.gather(*(node.drain() for node in nodes))
+        await asyncio.sleep(TICK_SECONDS)
+    return sent
+
+
+async def echoes(terminal: Terminal, count: int) -> list[float]:
+    """From pressing a key that chooses a node until that is written, in milliseconds."""
+    found = []
+    for number in range(count):
+        await asyncio.sleep(0.13)
+        terminal.forget()
+        pressed = time.perf_counter()
+        terminal.press(str(2 - number % 2))
+        found.append((await terminal.wrote(CHOSEN) - pressed) * 1000)
+    return found
+
+
+async def at_rate(rate: float, seconds: float, report: Path) -> None:
+    async with viewing(report) as (terminal, nodes, scripts):
+        painted = await terminal.wrote(b"demo")
+        known = await terminal.wrote(b"LEADER")
+        if not rate:
+            print(f"first paint {painted - terminal.started:.2f} s (<= 0.6), ", end="")
+            print(f"nodes on it after {known - terminal.started:.2f} s")
+        await stream(nodes, scripts, 0, 2)
+        before = terminal.cpu_seconds()
+        begin = time.monotonic()
+        streaming = asyncio.create_task(stream(nodes, scripts, rate, seconds))
+        keys = await echoes(terminal, int(seconds / 0.3)) if rate else []
+        sent = await streaming
+        share = (terminal.cpu_seconds() - before) / (time.monotonic() - begin)
+        await asyncio.sleep(0.5)
+        resident = terminal.process.memory_info().rss / 1e6
+    seen = json.loads(await asyncio.to_thread(report.read_text))
+    line = f"{rate:>6,.0f} events/s: {share:6.1%} of a core, {resident:.0f} MB resident"
+    if rate:
+        quantiles = statistics.quantiles(keys, n=100, method="inclusive")
+        line += f", key to echo p50 {statistics.median(keys):.0f} p99 {quantiles[98]:.0f} ms"
+        line += f", {sent:,} events sent, {seen['lost']} lost, {seen['events']:,} kept"
+    print(line, flush=True)
+
+
+async def leader_change(report: Path) -> None:
+    """From the moment that a node leads until the screen says so."""
+    took = []
+    async with viewing(report) as (terminal, nodes, scripts):
+        await terminal.wrote(b"LEADER")
+        term = 8
+        for number in range(20):
+            await stream(nodes, scripts, 0, 0.3)
+            leader = scripts[number % 2]
+            terminal.forget()
+            leader.at_ns = time.monotonic_ns()
+            begin = time.perf_counter()
+            status = {"role": "leader", "term": term, "leader": leader.node}
+            nodes[leader.node - 1].send(leader.changed(0.001, **status).frames[-1:])
+            await terminal.wrote(b"n%d " % leader.node + "★".encode())
+            took.append((time.perf_counter() - begin) * 1000)
+            term += 1
+    print(f"leader's change on screen: median {statistics.median(took):.0f} ms, ", end="")
+    print(f"most {max(took):.0f} ms (<= 250)", flush=True)
+
+
+async def measure() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.json"
+        await at_rate(0, 20, report)
+        await at_rate(60, 15, report)
+        await at_rate(10_000, 21.6, report)
+        await leader_change(report)
+
+
+if __name__ == "__main__":
+    asyncio.run(measure())

@@ -1,0 +1,102 @@
+"""The screens that are compared and photographed: a cluster in trouble, and a recording."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from tests.tui.frames import SECOND, START, WALL, Script, fold, progress_of, status_of
+from tests.tui.pilot import SMALL, WIDE, Viewer, view
+from tests.tui.test_replay import short_film
+from tui.model import ClusterModel
+from tui.nodes import Process, Reach
+
+LAST = {1: 104_317, 2: 104_315, 3: 104_318, 4: 10_120, 5: 75_630}
+COMMITTED = {1: 104_317, 2: 104_315, 3: 104_317, 4: 10_118, 5: 75_630}
+
+
+class Scene(NamedTuple):
+    """`keys` lead to it; `replay`: of the recording, not of the cluster."""
+
+    name: str
+    size: tuple[int, int]
+    keys: str = ""
+    replay: bool = False
+
+
+SCENES = (
+    Scene("overview", WIDE),
+    Scene("small", SMALL),
+    Scene("applied", WIDE, "a"),
+    Scene("node", WIDE, "3 enter"),
+    Scene("members", SMALL, "M"),
+    Scene("events", SMALL, "e"),
+    Scene("partition", WIDE, "3 p"),
+    Scene("replay", WIDE, "right_curly_bracket right_curly_bracket m right_curly_bracket", True),
+)
+
+
+def in_trouble() -> ClusterModel:
+    """Five nodes: n3 leads, n4 is cut off, n5 was killed, n2 is reached slowly."""
+    model = ClusterModel()
+    model.members(range(1, 6))
+    for node in range(1, 6):
+        fold(_frames_of(node).frames, model)
+        model.reach(node, Reach(is_open=True))
+        model.process(node, Process("running", 4120 + node))
+    model.reach(5, Reach(False, "gone"))
+    model.process(5, Process("exited", None, "killed -9", (WALL + SECOND) / 1e9 - 32))
+    return model
+
+
+def _frames_of(node: int) -> Script:
+    script = Script(node)
+    script.keyframe(_status(node))
+    if node == 1:
+        script.happened("fault", after_ms=20, fault="#1", links="n1:n4,n4:n1")
+        script.happened("follow", leader="n3")
+    if node == 3:
+        script.happened("leader", votes="n1,n2,n3", took_ms=184.0)
+    if node == 4:
+        for _ in range(40):
+            script.happened("prevote", 6, after_ms=200, why="no word from a leader")
+    if node in (1, 2, 3):
+        for first in range(103_058, 104_318, 70):
+            last = min(first + 69, COMMITTED[node])
+            quiet_ms = 7_000 if first == 103_058 else 0
+            script.bulk(first, last, after_ms=quiet_ms + 100 + node)
+    if node != 5:
+        script.changed(max(START + 9 * SECOND - script.at_ns, 0) / 1e6, up_ms=362_000)
+    return script
+
+
+def _status(node: int) -> dict[str, Any]:
+    peers = [peer for peer in range(1, 6) if peer != node]
+    links = dict.fromkeys(map(str, peers), "cut" if node == 4 else "up")
+    if node != 4:
+        links["4"] = "cut"
+    if node != 5:
+        links["5"] = "down"
+    if node == 3:
+        links["2"] = "slow"
+    rules = [{"fault": 1, "src": 4, "dst": peer, "cut": True} for peer in (1, 2, 3, 5)]
+    rules += [{"fault": 1, "src": peer, "dst": 4, "cut": True} for peer in (1, 2, 3, 5)]
+    own: dict[str, Any] = {"role": "precandidate", "term": 6, "voted_for": 4} if node == 4 else {}
+    if node == 3:
+        own["progress"] = {str(peer): progress_of(COMMITTED[peer]) for peer in peers}
+    ends = {"last_index": LAST[node], "commit_index": COMMITTED[node]}
+    applied = {"last_applied": COMMITTED[node], "links": links, "faults": rules}
+    return status_of(node, 5, 3, **ends, **applied, **own)
+
+
+def show(scene: Scene, take: Callable[[Viewer], None], **options: Any) -> None:
+    """Let `take` have the viewer at that scene."""
+
+    async def test(viewer: Viewer) -> None:
+        await viewer.press(*scene.keys.split())
+        await asyncio.sleep(0)
+        take(viewer)
+
+    if scene.replay:
+        view(test, film=short_film(), size=scene.size, **options)
+    else:
+        view(test, in_trouble(), size=scene.size, chosen=3, **options)

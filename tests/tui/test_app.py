@@ -1,0 +1,395 @@
+"""The app under a pilot: what each key runs, what it asks first, and what the pages show."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.tui.frames import SECOND, Script, live_cluster, progress_of, status_of
+from tests.tui.pilot import SMALL, Viewer, view
+from tui.keys import KEYS
+from tui.model import ClusterModel
+from tui.nodes import Process, Reach
+from tui.runner import Outcome
+
+
+def with_dead(model: ClusterModel, *nodes: int, how: str = "killed -9") -> ClusterModel:
+    """These nodes' processes are gone."""
+    for node in nodes:
+        model.reach(node, Reach(False, "gone"))
+        model.process(node, Process("exited", None, how))
+    return model
+
+
+# -- actions ---------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("keys", "line"),
+    [
+        ("2 s", "stop n2"),
+        ("2 K", "kill n2"),
+        ("2 z", "pause n2"),
+        ("2 r", "restart n2"),
+        ("2 t", "transfer n2"),
+        ("3 t", "transfer"),
+        ("H", "heal"),
+        ("2 p enter", "partition 1,3,4,5 / 2"),
+        ("2 p down space enter", "partition 1,4,5 / 2,3"),
+        ("2 p j j i enter", "partition 1,2,3,5 / 4"),
+        ("plus k 1 down v enter", "put -- k1 v"),
+        ("M plus", "members add"),
+        ("2 M P", "members demote n2"),
+    ],
+)
+def test_keys_run_the_line_that_they_say(keys: str, line: str) -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press(*keys.split())
+        assert viewer.ran == [line]
+        assert f"$ raftctl {line}" in viewer.text("echo")
+
+    view(test)
+
+
+def test_the_form_of_a_link_takes_what_is_given_alone() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("1", "x", "down", *"40ms", "down", *"5%", "enter")
+        assert viewer.ran == ["net --link n1:rest --latency 40ms --drop 5%"]
+
+    view(test, chosen=1)
+
+
+def test_a_form_without_an_effect_stays_open() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("x", "enter")
+        assert (viewer.ran, viewer.dialog) == ([], "Form")
+        await viewer.press("escape")
+        assert viewer.dialog == ""
+
+    view(test)
+
+
+@pytest.mark.parametrize(
+    ("state", "key", "line"),
+    [
+        (Process("exited", None, "stopped"), "s", "start n2"),
+        (Process("paused", 7), "z", "resume n2"),
+    ],
+)
+def test_the_same_key_takes_a_node_down_and_up(state: Process, key: str, line: str) -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("2", key)
+        assert viewer.ran == [line]
+
+    model = live_cluster()
+    model.process(2, state)
+    view(test, model)
+
+
+@pytest.mark.parametrize("key", ["s", "K", "z", "r"])
+def test_what_loses_the_quorum_asks_first_and_no_is_the_default(key: str) -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("3", key)
+        assert (viewer.dialog, viewer.ran) == ("Ask", [])
+        await viewer.press("enter")
+        assert (viewer.dialog, viewer.ran) == ("", [])
+        await viewer.press(key, "y")
+        assert len(viewer.ran) == 1
+
+    view(test, with_dead(live_cluster(), 1, 2))
+
+
+def test_a_partition_without_a_majority_asks_first() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("1", "p", "down", "space", "enter")
+        assert viewer.dialog == "Ask"
+        await viewer.press("y")
+        assert viewer.ran == ["partition 3,4,5 / 1,2"]
+
+    view(test, with_dead(live_cluster(), 5))
+
+
+def test_removing_a_member_always_asks() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("2", "M", "minus")
+        assert viewer.dialog == "Ask"
+        await viewer.press("y")
+        assert viewer.ran == ["members remove n2"]
+
+    view(test)
+
+
+def test_what_was_done_can_be_taken_back() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("2", "K", "u")
+        assert viewer.ran == ["kill n2", "start n2"]
+        viewer.runner.outcome = Outcome(0, "fault #7  {n1} | {n2}\n", "", 0.1)
+        await viewer.press("p", "enter", "u")
+        assert viewer.ran[-1] == "heal 7"
+        await viewer.press("u")
+        assert viewer.ran[-1] == "heal 7", "there is nothing left to take back"
+
+    view(test)
+
+
+def test_a_failed_action_says_why_and_leaves_nothing_to_undo() -> None:
+    async def test(viewer: Viewer) -> None:
+        viewer.runner.outcome = Outcome(5, "", "error[E_NO_QUORUM]: no quorum\nhint: wait\n", 0.1)
+        await viewer.press("2", "K")
+        assert "✗ exit 5 error[E_NO_QUORUM]: no quorum" in viewer.text("echo")
+        await viewer.press("u")
+        assert viewer.ran == ["kill n2"]
+
+    view(test)
+
+
+def test_read_only_runs_nothing() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("2", "K", "s", "p", "x", "plus", "H", "u")
+        assert (viewer.ran, viewer.dialog) == ([], "")
+        assert "kill" not in viewer.text("keys")
+
+    view(test, read_only=True)
+
+
+def test_a_dead_node_is_not_killed_again() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("2", "K", "z", "r", "t")
+        assert viewer.ran == []
+
+    view(test, with_dead(live_cluster(), 2))
+
+
+def test_any_line_from_the_palette() -> None:
+    async def test(viewer: Viewer) -> None:
+        viewer.app.open_command("log diff")
+        await viewer.press("n", "1", "enter")
+        await viewer.app.workers.wait_for_complete()
+        assert viewer.ran == ["log diff n1"]
+        await viewer.press("escape")
+        assert viewer.dialog == ""
+
+    view(test)
+
+
+def test_the_palette_offers_verbs_and_keys() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("colon", *"log diff")
+        await viewer.pilot.pause(0.3)
+        await viewer.press("enter")
+        await viewer.pilot.pause(0.1)
+        await viewer.press("enter")
+        assert viewer.dialog == "Command"
+
+    view(test)
+
+
+# -- what is shown ---------------------------------------------------------------------------------
+def test_a_leader_that_a_newer_one_replaced_is_struck_through() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.fold(Script(4, 9, viewer.app.model.now_ns + SECOND).keyframe(
+            status_of(4, 5, leader=4, term=8)).frames)  # fmt: skip
+        assert "n3 LEADER stale" in viewer.text("nodes")
+        assert "n4 ★ LEADER" in viewer.text("nodes")
+        assert "leader n4 ★ · term 8" in viewer.text("head")
+
+    view(test)
+
+
+def test_dead_nodes_keep_their_last_values_and_say_why() -> None:
+    async def test(viewer: Viewer) -> None:
+        shown = viewer.text("nodes")
+        assert "n2 KILLED" in shown
+        assert "killed -9" in shown
+        assert "[s] start" in shown
+        assert "n4 PAUSED" in shown
+        assert "[z] resume" in shown
+        assert "DEGRADED  3/5 nodes" in viewer.text("head")
+
+    model = with_dead(live_cluster(), 2)
+    model.process(4, Process("paused", 7))
+    view(test, model)
+
+
+def test_the_ends_of_the_logs_with_what_is_behind_and_what_diverges() -> None:
+    model = live_cluster(3, leader=1)
+    at = model.now_ns
+    status = status_of(1, 3, last_index=104_319, progress={"2": progress_of(104_317)})
+    for script in (
+        Script(1, 2, at).keyframe(status).bulk(104_300, 104_317),
+        Script(2, 2, at).keyframe(status_of(2, 3, last_index=104_318)),
+        Script(3, 2, at).keyframe(status_of(3, 3, last_index=90_000, commit_index=90_000)),
+    ):
+        for frame in script.frames:
+            model.fold(frame, frame.id)
+    entries = [{"index": 104_318, "term": 6}]
+    document = {"entries": entries, "last_applied": 104_317}
+    model.log_end(2, document)
+    model.log_end(1, {**document, "entries": [{"index": 104_318, "term": 7}]})
+
+    async def test(viewer: Viewer) -> None:
+        one, two, three = viewer.text("grid").splitlines()[1:]
+        assert "7   (7)   ·" in one
+        assert "7● ≠(6)" in two
+        assert "…90,000   14,319 behind" in three
+
+    view(test, model)
+
+
+def test_the_small_form_is_a_table() -> None:
+    async def test(viewer: Viewer) -> None:
+        assert "NODE  ROLE" in viewer.text("nodes")
+        assert "▸ n1    FOLLOWER" in viewer.text("nodes")
+        assert not viewer.page.query_one("#grid").display
+        assert viewer.text("keys").endswith(":  ?  q")
+        assert "kill" in viewer.text("keys")
+
+    view(test, size=SMALL)
+
+
+def test_a_terminal_that_is_too_small_is_told() -> None:
+    async def test(viewer: Viewer) -> None:
+        assert "50x10 is too small: 60x14 at least" in viewer.text("tiny")
+
+    view(test, size=(50, 10))
+
+
+def test_without_a_cluster_it_says_what_to_type() -> None:
+    async def test(viewer: Viewer) -> None:
+        assert "raftctl up -n 5" in viewer.text("nodes")
+
+    view(test, ClusterModel())
+
+
+@pytest.mark.parametrize("nodes", [1, 9, 25])
+@pytest.mark.parametrize("size", [(60, 14), (104, 40)])
+def test_clusters_of_any_size_on_terminals_of_any_size(nodes: int, size: tuple[int, int]) -> None:
+    async def test(viewer: Viewer) -> None:
+        for key in ("a", "e", "M", "d", "enter"):
+            await viewer.press(key)
+            assert "demo ●" in viewer.text("head")
+        await viewer.press("escape", "p", "escape", "question_mark", "escape")
+
+    view(test, live_cluster(nodes, leader=1), size=size)
+
+
+def test_pages_replace_each_other_and_escape_leads_home() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("a", "M", "e", "enter", "escape")
+        assert type(viewer.page).__name__ == "Overview"
+        await viewer.press("escape")
+        assert type(viewer.page).__name__ == "Overview"
+
+    view(test)
+
+
+def test_the_filter_keeps_what_matches_alone() -> None:
+    async def test(viewer: Viewer) -> None:
+        start = viewer.app.model.now_ns
+        script = Script(1, 2, start).keyframe(status_of(1, 5, 3))
+        await viewer.fold(script.happened("vote", candidate="n3").happened("truncate").frames)
+        await viewer.press("slash", *"truncate", "enter")
+        assert "truncate" in viewer.text("events")
+        assert "vote" not in viewer.text("events")
+
+    view(test)
+
+
+def test_a_frozen_picture_stays_while_the_model_goes_on() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("space")
+        start = viewer.app.model.now_ns
+        status = status_of(1, 5, 3, commit_index=999_999)
+        await viewer.fold(Script(1, 2, start).keyframe(status).frames)
+        assert "FROZEN" in viewer.text("head")
+        assert "999,999" not in viewer.text("head")
+        await viewer.press("space")
+        assert "999,999" in viewer.text("head")
+
+    view(test)
+
+
+def test_a_click_chooses_a_node() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.pilot.click("#nodes", offset=(90, 2))
+        await viewer.settle()
+        assert viewer.app.chosen == 5
+
+    view(test)
+
+
+def test_keys_can_be_others() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("2", "K")
+        assert viewer.ran == []
+        await viewer.press("ctrl+k")
+        assert viewer.ran == ["kill n2"]
+        assert "ctrl+k kill" in viewer.text("keys")
+
+    view(test, keymap={"node.kill": "ctrl+k"})
+
+
+def test_a_screenshot_lies_in_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("ctrl+s")
+
+    view(test)
+    (saved,) = tmp_path.glob("raftctl-demo-*.svg")
+    assert "LEADER" in saved.read_text()
+
+
+def test_no_other_signs_when_asked_for() -> None:
+    async def test(viewer: Viewer) -> None:
+        shown = viewer.text("nodes") + viewer.text("links") + viewer.text("grid")
+        assert shown.isascii(), {sign for sign in shown if ord(sign) > 127}
+
+    view(test, ascii_only=True)
+
+
+def test_every_shown_key_leads_somewhere() -> None:
+    async def test(viewer: Viewer) -> None:
+        for key in KEYS:
+            name = key.action.partition("(")[0]
+            assert hasattr(viewer.app, f"action_{name}"), key
+
+    view(test)
+
+
+def test_quitting_ends_the_app_and_nothing_else() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("q")
+        assert viewer.ran == []
+
+    view(test)
+
+
+def test_lines_that_did_not_change_are_not_painted_again() -> None:
+    async def test(viewer: Viewer) -> None:
+        panel = viewer.page.panel("nodes")
+        before = list(panel._strips)
+        viewer.app.paint()
+        assert all(one is other for one, other in zip(before, panel._strips, strict=True))
+
+    view(test)
+
+
+def test_a_page_that_is_just_opened_may_be_painted_at_once() -> None:
+    async def test(viewer: Viewer) -> None:
+        for name in ("applied", "events", "members", "log", "diff", "node"):
+            viewer.app.action_show(name)
+            viewer.app.paint()
+        await viewer.settle()
+        assert "demo ●" in viewer.text("head")
+
+    view(test)
+
+
+def test_a_bug_ends_it_without_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    async def test(viewer: Viewer) -> None:
+        viewer.app.call_later(lambda: 1 // 0)
+        await viewer.pilot.pause()
+
+    with pytest.raises(ZeroDivisionError):
+        view(test)
+    assert "Traceback" not in "".join(capsys.readouterr())

@@ -1,0 +1,184 @@
+"""The parts of drawings: widths, numbers, bars, words; two logs; and the quorum's arithmetic."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.tui.frames import Script, fold, live_cluster, status_of
+from tests.tui.scenes import in_trouble
+from tui import actions
+from tui.actions import Action, Refusal
+from tui.drawing import diff
+from tui.drawing.events import matches, words_of
+from tui.drawing.moment import Moment
+from tui.drawing.text import (
+    Line,
+    bar,
+    both_ends,
+    boxed,
+    duration,
+    fill,
+    fit,
+    number,
+    size,
+    sparkline,
+    width_of,
+)
+from tui.model import ClusterModel
+from tui.nodes import Process
+from tui.timeline import Occurrence
+
+WORDS = st.text(st.characters(exclude_categories=["C"]), max_size=20)
+
+
+def moment_of(model: ClusterModel) -> Moment:
+    return Moment(model, model.now_ns, "demo")
+
+
+def text_of(lines: list[Line]) -> str:
+    return "\n".join("".join(text for text, _ in line) for line in lines)
+
+
+@given(WORDS, st.integers(0, 30))
+def test_what_is_fitted_has_its_width(text: str, width: int) -> None:
+    assert width_of([(fit(text, width), "")]) == width
+
+
+@given(st.lists(st.tuples(WORDS, st.just(""))), st.integers(0, 30))
+def test_a_filled_line_has_its_width(line: Line, width: int) -> None:
+    assert width_of(fill(line, width)) == width
+    assert width_of(both_ends(line, [], width)) == width
+
+
+@given(st.lists(st.just([("x", "")]), max_size=3), WORDS, st.integers(8, 40))
+def test_a_box_has_its_width(lines: list[Line], title: str, width: int) -> None:
+    box = boxed(lines, width, [(title, "")] if title else [])
+    assert {width_of(line) for line in box} == {width}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (None, "–"),
+        (0.44, "0.4s"),
+        (41, "41s"),
+        (134, "2m14s"),
+        (21_720, "6h02m"),
+        (273_600, "3d04h"),
+    ],
+)
+def test_durations(seconds: float | None, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_numbers_and_sizes() -> None:
+    assert (number(104_317), number(None)) == ("104,317", "–")
+    assert [size(count) for count in (43, 1_500, 1_258_291, 9e12)] == [
+        "43B", "1.5kB", "1.3MB", "9000.0GB",
+    ]  # fmt: skip
+
+
+@given(st.floats(0, 1), st.integers(1, 20))
+def test_bars_have_their_width_and_show_the_least(fraction: float, width: int) -> None:
+    drawn = bar(fraction, width)
+    assert len(drawn) == width
+    assert bool(drawn.strip()) == (fraction > 0)
+
+
+@given(st.lists(st.floats(0, 1e6), max_size=40), st.integers(0, 30))
+def test_sparklines_have_their_width(values: list[float], width: int) -> None:
+    assert len(sparkline(values, width)) == width
+
+
+def test_events_in_words_and_by_pattern() -> None:
+    event = Occurrence(0, 3, 1, 1, 0, "leader", 7, {"votes": "n1,n2", "took_ms": 8.5})
+    assert words_of(event.kind, event.data) == "votes n1,n2  took 8.5 ms"
+    assert words_of("gap", {"first": 3, "last": 9, "why": "slow"}) == "frames 3–9 not seen: slow"
+    assert words_of("odd", {"state": "full", "port": 8101}) == "full  port 8101"
+    assert matches(event, "n3")
+    assert matches(event, "fault | LEADER")
+    assert not matches(event, "fault|n1 leader")
+
+
+# -- logs ------------------------------------------------------------------------------------------
+def log_of(*terms: int, commit: int = 1) -> diff.Document:
+    entries = [
+        {"index": index, "term": term, "kind": "command", "bytes": 9, "preview": f"put {term}"}
+        for index, term in enumerate(terms, 1)
+    ]
+    return {
+        "entries": entries,
+        "last_index": len(terms),
+        "commit_index": commit,
+        "last_applied": commit,
+    }
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "says"),
+    [
+        (log_of(1, 1, 2), log_of(1, 1, 2), "the same"),
+        (log_of(1, 1, 2), log_of(1, 1), "n2 is 1 entries behind"),
+        (log_of(1, 1, 2), log_of(1, 1, 3), "legal: they part at 3"),
+        (log_of(1, 1, 2, commit=3), log_of(1, 1, 3, commit=3), "ILLEGAL"),
+    ],
+)
+def test_verdicts_on_two_logs(one: diff.Document, other: diff.Document, says: str) -> None:
+    assert says in text_of([diff.verdict(one, other, ("n1", "n2"))])
+
+
+def test_two_logs_side_by_side() -> None:
+    lines = diff.log_lines(log_of(1, 1, 2), log_of(1, 1, 3, 3), ("n1", "n2"), 90, 2)
+    _, same, differs, absent = text_of(lines).splitlines()
+    assert same.rstrip().endswith("│ =")
+    assert "≠" in differs
+    assert "│ t3 put 3" in differs
+    assert "absent" in absent
+
+
+# -- arithmetic ------------------------------------------------------------------------------------
+def test_a_quorum_counts_voters_that_live_and_vote() -> None:
+    model = live_cluster(5, leader=1)
+    fold(Script(2, 9, model.now_ns + 1).keyframe(status_of(2, 5, 1, voting=False)).frames, model)
+    model.process(3, Process("paused", 7))
+    moment = moment_of(model)
+    assert actions.alive(moment) == {1, 4, 5}
+    assert actions.quorum_of(moment, actions.alive(moment)).is_there
+
+
+def test_during_a_change_of_voters_the_worse_half_counts() -> None:
+    model = live_cluster(5, leader=1)
+    configuration = {"voters": [1, 2, 3], "outgoing": [3, 4, 5]}
+    status = status_of(1, 5, 1, configuration=configuration, configuration_index=9)
+    fold(Script(1, 9, model.now_ns + 1).keyframe(status).frames, model)
+    quorum = actions.quorum_of(moment_of(model), {1, 2, 3})
+    assert (quorum.have, quorum.need, quorum.voters) == (1, 2, 3)
+    assert str(quorum) == "1 of 3 < 2"
+
+
+def test_the_last_voter_cannot_be_removed() -> None:
+    model = live_cluster(1, leader=1)
+    assert isinstance(actions.remove_member(moment_of(model), model.nodes[1]), Refusal)
+
+
+def test_a_partition_needs_two_sides() -> None:
+    moment = moment_of(live_cluster(3, leader=1))
+    assert isinstance(actions.partition(moment, [[1, 2, 3], []]), Refusal)
+    action = actions.partition(moment, [[1], [2, 3]])
+    assert isinstance(action, Action)
+    assert (action.arguments, action.question) == (("partition", "1", "/", "2,3"), "")
+
+
+def test_nobody_hands_over_to_the_dead_or_without_a_leader() -> None:
+    model = in_trouble()
+    moment = moment_of(model)
+    assert isinstance(actions.transfer(moment, model.nodes[5]), Refusal)
+    model.process(3, Process("exited"))
+    assert isinstance(actions.transfer(moment, model.nodes[1]), Refusal)
+
+
+def test_a_value_that_looks_like_an_option_is_a_value() -> None:
+    action = actions.put("-k", "--help")
+    assert isinstance(action, Action)
+    assert action.arguments == ("put", "--", "-k", "--help")
+    assert isinstance(actions.put("", "v"), Refusal)

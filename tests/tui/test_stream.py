@@ -1,0 +1,125 @@
+"""The live feed over stand-ins for nodes: it follows, goes on where it was, tells what is wrong."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+from tests.tui.frames import Script, status_of
+from tests.tui.stand_in import MadeUp, StandIn, address_of
+from tui.model import ClusterModel
+from tui.nodes import Condition, Process
+from tui.stream import LiveFeed
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Give the feed its turns until the condition holds."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - a model has no event to wait for
+            await asyncio.sleep(0.005)
+
+
+def following(
+    test: Callable[[StandIn, MadeUp, ClusterModel], Awaitable[None]],
+    stand_in: StandIn | None = None,
+) -> None:
+    """Run `test` while a feed follows one stand-in, node 1."""
+
+    async def run() -> None:
+        node = stand_in or StandIn(1, now().keyframe(status_of(1)).frames)
+        await node.start()
+        source = MadeUp(address_of({1: node.port}))
+        model = ClusterModel()
+        feed = asyncio.create_task(LiveFeed(source, model).run())
+        try:
+            await test(node, source, model)
+        finally:
+            feed.cancel()
+            await asyncio.gather(feed, return_exceptions=True)
+            await node.stop()
+
+    asyncio.run(run())
+
+
+def now(boot: int = 1) -> Script:
+    """Frames of node 1, from this moment on."""
+    return Script(1, boot, at_ns=time.monotonic_ns())
+
+
+def condition(model: ClusterModel) -> Condition:
+    return model.nodes[1].condition(time.monotonic_ns())
+
+
+def test_it_follows_and_takes_up_where_the_connection_broke() -> None:
+    async def test(node: StandIn, source: MadeUp, model: ClusterModel) -> None:
+        script = now().keyframe(status_of(1))
+        await until(lambda: bool(model.nodes) and model.nodes[1].seq == 1)
+        script.changed(term=8).happened("vote")
+        node.send(script.frames[1:])
+        await until(lambda: model.nodes[1].seq == 3)
+        await node.stop()
+        await until(lambda: condition(model) is Condition.UNREACHABLE)
+        node.frames = []
+        await node.start()
+        await until(lambda: len(node.subscriptions) == 2)
+        first, second = node.subscriptions
+        assert (first.history, first.boot, first.since) == (True, 0, 0)
+        assert (second.boot, second.since) == (1, 3)
+        node.send(script.changed(term=9).frames[-1:])
+        await until(lambda: model.nodes[1].number("term") == 9)
+        assert model.nodes[1].lost == 0
+
+    following(test)
+
+
+def test_another_life_of_the_node_begins_anew() -> None:
+    async def test(node: StandIn, source: MadeUp, model: ClusterModel) -> None:
+        await until(lambda: bool(model.nodes) and model.nodes[1].seq == 1)
+        await node.stop()
+        node.boot = 2
+        node.frames = [*now(boot=2).keyframe(status_of(1, term=11)).frames]
+        await node.start()
+        await until(lambda: model.nodes[1].number("term") == 11)
+        assert node.subscriptions[-1].boot == 0
+        assert model.nodes[1].gaps == 0, "that it was started anew is no gap"
+
+    following(test)
+
+
+def test_a_node_of_another_version_says_so() -> None:
+    node = StandIn(1)
+    node.protocol = 9
+
+    async def test(node: StandIn, source: MadeUp, model: ClusterModel) -> None:
+        await until(lambda: bool(model.nodes) and bool(model.nodes[1].reach.why))
+        assert "version 9" in model.nodes[1].reach.why
+        assert condition(model) is Condition.UNREACHABLE
+
+    following(test, node)
+
+
+def test_a_new_process_is_looked_for_at_once() -> None:
+    async def test(node: StandIn, source: MadeUp, model: ClusterModel) -> None:
+        await until(lambda: bool(model.nodes) and model.nodes[1].seq == 1)
+        await node.stop()
+        source.found = {1: Process("exited", None, "killed -9")}
+        await until(lambda: condition(model) is Condition.EXITED)
+        node.boot = 2
+        node.frames = now(boot=2).keyframe(status_of(1)).frames
+        await node.start()
+        source.found = {1: Process("running", 77)}
+        await until(lambda: condition(model) is Condition.LIVE)
+        source.found = {1: Process("paused", 77)}
+        await until(lambda: condition(model) is Condition.PAUSED)
+
+    following(test)
+
+
+def test_a_cluster_that_goes_away_takes_its_nodes_along() -> None:
+    async def test(node: StandIn, source: MadeUp, model: ClusterModel) -> None:
+        await until(lambda: bool(model.nodes))
+        address, source.address = source.address, None
+        await until(lambda: not model.nodes)
+        source.address = address
+        await until(lambda: bool(model.nodes) and condition(model) is Condition.LIVE)
+
+    following(test)

@@ -1,0 +1,147 @@
+"""The part of the app that changes a cluster: by command lines, shown, and taken back on demand."""
+
+import os
+from collections.abc import Callable, Mapping
+
+from textual.app import App
+
+from tui import actions
+from tui.actions import Action, Refusal
+from tui.drawing.moment import Moment
+from tui.drawing.text import Line, printable
+from tui.nodes import NodeView
+from tui.runner import Outcome, Runner, as_typed
+
+UNDOS_MAX = 20
+ON_NODE: Mapping[str, Callable[[Moment, NodeView], Action | Refusal]] = {
+    "toggle": actions.stop_or_start,
+    "kill": actions.kill,
+    "pause": actions.pause_or_resume,
+    "restart": actions.restart,
+    "transfer": actions.transfer,
+}
+
+
+class ActingApp(App[None]):
+    """`echo` is the line about the last command."""
+
+    def __init__(self, runner: Runner, line: str) -> None:
+        """`line`: how a command line about the cluster begins."""
+        # Without colours Textual would paint in shades of grey, but for a terminal's own colours.
+        super().__init__(ansi_color="NO_COLOR" in os.environ)
+        self.runner = runner
+        self.line = line
+        self.echo: Line = []
+        self._undos: list[tuple[str, ...]] = []
+
+    @property
+    def moment(self) -> Moment:
+        """What is shown now."""
+        raise NotImplementedError
+
+    @property
+    def chosen_view(self) -> NodeView | None:
+        """The node that is chosen."""
+        raise NotImplementedError
+
+    @property
+    def refusal(self) -> str:
+        """Why nothing may be changed here; empty: it may."""
+        raise NotImplementedError
+
+    def paint(self) -> None:
+        """Show what changed."""
+        raise NotImplementedError
+
+    def action_act(self, what: str) -> None:
+        """An action on the chosen node, or on all faults."""
+        if what == "heal":
+            self.consider(actions.heal())
+        elif (view := self.chosen_view) is not None:
+            self.consider(ON_NODE[what](self.moment, view))
+
+    def action_partition(self) -> None:
+        from tui.screens.dialogs import PartitionEditor
+
+        if self._is_allowed():
+            view = self.chosen_view
+            chosen = None if view is None else view.node_id
+            self.push_screen(PartitionEditor(lambda: self.moment, chosen), self._consider_it)
+
+    def action_net(self) -> None:
+        from tui.screens.dialogs import net_form
+
+        if self._is_allowed():
+            view = self.chosen_view
+            link = f"{view.name}:rest" if view is not None else ""
+            self.push_screen(net_form(link, self.line), self._consider_it)
+
+    def action_put(self) -> None:
+        from tui.screens.dialogs import put_form
+
+        if self._is_allowed():
+            self.push_screen(put_form(self.line), self._consider_it)
+
+    def action_undo(self) -> None:
+        if not self._is_allowed():
+            return
+        if not self._undos:
+            self.notify("there is nothing to take back")
+        else:
+            self.consider(Action(self._undos.pop()))
+
+    def _is_allowed(self) -> bool:
+        if self.refusal:
+            self.notify(self.refusal, severity="warning")
+        return not self.refusal
+
+    def _consider_it(self, action: Action | None) -> None:
+        if action is not None:
+            self.consider(action)
+
+    def consider(self, action: Action | Refusal) -> None:
+        """Run it; one that would lose the quorum only when asked for once more."""
+        if not self._is_allowed():
+            return
+        if isinstance(action, Refusal):
+            self.notify(action.why, severity="warning")
+        elif action.question:
+            from tui.screens.dialogs import Ask
+
+            command = as_typed(self.line, action.arguments)
+            self.push_screen(
+                Ask(action.question, command), lambda yes: self._perform(action) if yes else None
+            )
+        else:
+            self._perform(action)
+
+    def _perform(self, action: Action) -> None:
+        self.run_worker(self._run(action), group="actions")
+
+    async def _run(self, action: Action) -> None:
+        command = as_typed(self.line, action.arguments)
+        self._say([(f" $ {command}", "bold"), ("  …", "dim")])
+        outcome = await self.runner.run(action.arguments)
+        good = outcome.code == 0
+        sign = (" ✓ ", "good") if good else (f" ✗ exit {outcome.code} ", "bad")
+        words = (printable(outcome.headline), "" if good else "bad")
+        self._say([(f" $ {command} ", "bold"), sign, words, (f"  {outcome.seconds:.1f}s", "dim")])
+        self._remember_undo(action, outcome)
+
+    def _remember_undo(self, action: Action, outcome: Outcome) -> None:
+        undo = action.undo_after(outcome.printed) if outcome.code == 0 else ()
+        if outcome.code:
+            self.notify(printable(outcome.said.strip())[:400], severity="error", markup=False)
+        elif undo:
+            self._undos = [*self._undos, undo][-UNDOS_MAX:]
+            self.notify(f"u: {as_typed(self.line, undo)}", title="undo", timeout=4, markup=False)
+
+    def _say(self, echo: Line) -> None:
+        self.echo = echo
+        self.paint()
+
+    def open_command(self, begin: str) -> None:
+        """A line to complete and run."""
+        from tui.screens.dialogs import Command
+
+        self.push_screen(Command(f"{begin} ", self.line))

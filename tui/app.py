@@ -1,0 +1,313 @@
+"""The viewer: a Textual app that shows a model, and runs command lines.
+
+Frames change the model as they come, and nothing else. Ten times a second, if the model is another
+one than was painted, the page on top draws itself anew. So a thousand events cost as much painting
+as one, and none is lost.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import BindingType
+from textual.screen import Screen
+from textual.theme import Theme
+from textual.timer import Timer
+
+from node.client.address import ClusterAddress
+from tui.acting import ActingApp
+from tui.actions import Verb
+from tui.drawing.moment import Moment
+from tui.keys import BINDINGS, CHANGING, Key, names_of
+from tui.model import ClusterModel
+from tui.nodes import NodeView
+from tui.palette import DAY, NIGHT, Colours
+from tui.replay import Film
+from tui.runner import Runner
+from tui.screens.overview import Overview
+from tui.screens.page import Page, Painted
+from tui.stream import LiveFeed, Source
+from tui.widgets.panel import Panel
+
+if TYPE_CHECKING:
+    from textual.command import Provider
+
+PAINT_SECONDS = 0.1
+IDLE_SECONDS = 1.0
+"""So often it is painted although nothing changed: ages grow."""
+
+
+def _verbs() -> "type[Provider]":
+    """What the palette offers beside Textual's own; imported when it is opened."""
+    from tui.commands import Verbs
+
+    return Verbs
+
+
+class RaftApp(ActingApp):
+    """Shows a live cluster (`source`) or a recording (`film`)."""
+
+    CSS_PATH = "raft.tcss"
+    TITLE = "raftctl"
+    BINDINGS: ClassVar[list[BindingType]] = [*BINDINGS]
+    COMMANDS = App.COMMANDS | {_verbs}
+
+    def __init__(
+        self,
+        name: str,
+        runner: Runner,
+        *,
+        source: Source | None = None,
+        film: Film | None = None,
+        line: str = "raftctl",
+        verbs: Iterable[Verb] = (),
+        keymap: Mapping[str, str] | None = None,
+        read_only: bool = False,
+        ascii_only: bool = False,
+        clock: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        """`line`: how a command line about the cluster begins. `keymap`: other keys, by binding id.
+        `clock`: the nodes' monotonic clock, in nanoseconds.
+        """
+        self._themes: dict[str, Theme | None] = {}
+        super().__init__(runner, line)
+        self.register_theme(NIGHT)
+        self.register_theme(DAY)
+        self.theme = NIGHT.name
+        self.cluster_name = name
+        self.verbs = tuple(verbs)
+        self.film = film
+        self.model = ClusterModel() if film is None else film.model
+        if film is None:
+            self.model.wall_offset_ns = time.time_ns() - time.monotonic_ns()
+        self.chosen: int | None = None
+        self.pattern = ""
+        self.read_only = read_only
+        self._source = source
+        self._keymap_given = dict(keymap or {})
+        self._ascii_only = ascii_only
+        self._clock = clock
+        self._frozen: tuple[ClusterModel, int] | None = None
+        self._painted: tuple[object, ...] = ()
+        self._ticked_ns = 0
+        self._ticker: Timer | None = None
+
+    # -- what pages ask for ------------------------------------------------------------------------
+    @property
+    def moment(self) -> Moment:
+        """What is to be shown now."""
+        if self.film is not None:
+            model, now_ns = self.film.model, self.film.now_ns
+        elif self._frozen is not None:
+            model, now_ns = self._frozen
+        else:
+            model, now_ns = self.model, self._clock()
+        return Moment(
+            model=model,
+            now_ns=now_ns,
+            name=self.cluster_name,
+            line=self.line,
+            chosen=self.chosen,
+            pattern=self.pattern,
+            replay=self.film is not None,
+            frozen=self._frozen is not None,
+        )
+
+    @property
+    def chosen_view(self) -> NodeView | None:
+        return None if self.chosen is None else self.moment.model.nodes.get(self.chosen)
+
+    @property
+    def address(self) -> ClusterAddress | None:
+        return None if self._source is None else self._source.address
+
+    @property
+    def refusal(self) -> str:
+        if self.film is not None:
+            return "a recording cannot be changed"
+        return "read-only" if self.read_only else ""
+
+    @property
+    def may_act(self) -> bool:
+        return not self.refusal
+
+    def is_hidden(self, key: Key) -> bool:
+        """Whether the key does nothing here: actions in a replay, replay's keys on live nodes."""
+        if key.id.startswith("replay."):
+            return self.film is None
+        return key.id.startswith(CHANGING) and not self.may_act
+
+    def key_name(self, key: Key) -> str:
+        """The first of the keys that do it, as people write it."""
+        return self.key_names(key.id, key.keys).split(" ")[0]
+
+    def key_names(self, binding_id: str, keys: str) -> str:
+        return names_of(self._keymap_given.get(binding_id, keys))
+
+    # -- life --------------------------------------------------------------------------------------
+    def get_default_screen(self) -> Screen[None]:
+        return Overview()
+
+    def on_mount(self) -> None:
+        self.set_keymap(self._keymap_given)
+        Panel.ascii_only = self._ascii_only
+        self._take_colours()
+        self.theme_changed_signal.subscribe(self, lambda _: self._repaint())
+        if self._source is not None:
+            self.run_worker(LiveFeed(self._source, self.model).run(), group="feed")
+        if self.film is not None and self.film.note:
+            self.notify(self.film.note, severity="warning", timeout=10)
+        self._ticked_ns = self._clock()
+        self._ticker = self.set_interval(PAINT_SECONDS, self._tick)
+
+    def get_theme(self, theme_name: str) -> Theme | None:
+        """As Textual's own, which merges all themes anew for every line that it paints."""
+        if theme_name not in self._themes:
+            self._themes[theme_name] = super().get_theme(theme_name)
+        return self._themes[theme_name]
+
+    def _take_colours(self) -> None:
+        Panel.colours = Colours(self.theme_variables, self.current_theme.dark, self.no_color)
+
+    def _repaint(self) -> None:
+        self._take_colours()
+        for screen in self.screen_stack:
+            if isinstance(screen, Page):
+                screen.repaint()
+
+    def _tick(self) -> None:
+        """Let a film run on, and paint what is not painted yet."""
+        now_ns = self._clock()
+        if self.film is not None:
+            self.film.advance((now_ns - self._ticked_ns) / 1e9)
+        self._ticked_ns = now_ns
+        moment = self.moment
+        now = moment.now_ns if self.film is not None else now_ns // int(IDLE_SECONDS * 1e9)
+        state = (id(moment.model), moment.model.version, now)
+        if state != self._painted:
+            self._painted = state
+            self.paint()
+
+    def paint(self) -> None:
+        """Bring the page on top, and an editor over it, up to date."""
+        nodes = self.moment.model.nodes
+        if self.chosen not in nodes:
+            self.chosen = min(nodes, default=None)
+        for screen in reversed(self.screen_stack):
+            if isinstance(screen, Page):
+                screen.paint()
+                return
+            if isinstance(screen, Painted):
+                screen.paint()
+
+    # -- choosing and looking ----------------------------------------------------------------------
+    def action_choose_node(self, node_id: int) -> None:
+        if node_id in self.moment.model.nodes:
+            self.chosen = node_id
+            if isinstance(self.screen, Page):
+                self.screen.choose_anew()
+            self.paint()
+
+    def action_choose(self, by: int) -> None:
+        ids = self.moment.model.ids()
+        if ids:
+            at = ids.index(self.chosen) + by if self.chosen in ids else 0
+            self.action_choose_node(ids[at % len(ids)])
+
+    def action_show(self, name: str) -> None:
+        """Open a page, in the place of another one that is open."""
+        from tui.screens.pages import PAGES
+
+        page = PAGES[name]()
+        if len(self.screen_stack) > 1:
+            self.switch_screen(page)
+        else:
+            self.push_screen(page)
+
+    def action_detail(self) -> None:
+        self.action_show("node")
+
+    def action_leave_page(self) -> None:
+        if len(self.screen_stack) > 1:
+            self.pop_screen()
+            self.paint()
+
+    def action_filter(self) -> None:
+        from tui.screens.dialogs import Filter
+
+        def apply(pattern: str | None) -> None:
+            if pattern is not None:
+                self.pattern = pattern
+                self.paint()
+
+        self.push_screen(Filter(self.pattern), apply)
+
+    def action_freeze(self) -> None:
+        """Hold the picture, while the recording goes on; a film plays or stops."""
+        if self.film is not None:
+            self.film.play_or_pause()
+        elif self._frozen is None:
+            self._frozen = self.model.copy(), self._clock()
+        else:
+            self._frozen = None
+        self.paint()
+
+    def action_help(self) -> None:
+        from tui.screens.dialogs import Help
+
+        self.push_screen(Help(self.key_names, self.line))
+
+    def action_screenshot_svg(self) -> None:
+        name = f"raftctl-{self.cluster_name}-{datetime.now():%H%M%S}.svg"
+        try:
+            path = Path(self.save_screenshot(filename=name, path="."))
+        except OSError as error:
+            self.notify(f"cannot write {name}: {error.strerror}", severity="error")
+        else:
+            self.notify(f"saved {path.name}")
+
+    def action_leave(self) -> None:
+        self.exit()
+
+    def action_help_quit(self) -> None:
+        """Ctrl-C leaves too."""
+        self.exit()
+
+    def _fatal_error(self) -> None:
+        """Textual's own prints a traceback; `failure` has it for whoever started the viewer."""
+        self._close_messages_no_wait()
+
+    @property
+    def failure(self) -> Exception | None:
+        """What ended the viewer, if not its user."""
+        return self._exception
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Textual's own, but for what is in the keys already."""
+        ours = {"Quit", "Keys", "Screenshot"}
+        return (each for each in super().get_system_commands(screen) if each.title not in ours)
+
+    # -- a film ------------------------------------------------------------------------------------
+    def action_step(self, what: str, by: int) -> None:
+        if self.film is not None:
+            self.film.step(what, by)
+            self.paint()
+
+    def action_speed(self, by: int) -> None:
+        if self.film is not None:
+            self.film.change_speed(by)
+            self.paint()
+
+    def action_bookmark(self) -> None:
+        if self.film is not None:
+            self.film.toggle_bookmark()
+            self.paint()
+
+    def seek_to(self, time_ns: int) -> None:
+        """To that moment of a film, for a click in its bar."""
+        if self.film is not None:
+            self.film.seek(time_ns)
+            self.paint()

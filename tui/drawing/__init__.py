@@ -1,0 +1,1 @@
+"""What is to be seen, as plain text with the names of styles. No terminal, no clock."""

@@ -1,0 +1,60 @@
+"""The entries that took effect: index, term, command, and when each node applied it."""
+
+from tui.drawing.moment import Moment
+from tui.drawing.text import Line, fill, fit, number, printable, right, size, term_style
+from tui.entries import Entry
+
+NODE_CELL = 8
+SKIPPED = "⋯"
+
+
+def applied_lines(moment: Moment, width: int, height: int, end: int | None = None) -> list[Line]:
+    """Newest first. `end`: the highest index that is shown; None: the newest there is."""
+    ids = moment.model.ids()
+    shown = ids[: max((width - 50) // NODE_CELL, 1)]
+    command = max(width - 33 - NODE_CELL * len(shown), 10)
+    heading = f" {'INDEX':>11} {'TERM':>4} {'KIND':<8}{'SIZE':>6} {'COMMAND':<{command}}"
+    heading += "".join(f"{f'n{node_id}':>{NODE_CELL}}" for node_id in shown)
+    lines: list[Line] = [fill([(heading, "dim")], width)]
+    entries = moment.model.entries.newest(2_048)
+    if end is not None:
+        entries = [entry for entry in entries if entry.index <= end]
+    if not entries:
+        return [*lines, fill([("  nothing was applied yet", "dim")], width)]
+    before: int | None = None
+    for entry in entries:
+        if len(lines) >= height:
+            break
+        if before is not None and entry.index < before - 1:
+            words = f" {SKIPPED:>11} {number(before - 1 - entry.index)} more, sampled out"
+            lines.append(fill([(words, "dim")], width))
+        before = entry.index
+        lines.append(fill([*_entry(entry, command), *_times(moment, entry, shown)], width))
+    return lines[:height]
+
+
+def _entry(entry: Entry, command: int) -> Line:
+    return [
+        (f" {number(entry.index):>11} ", ""),
+        (f"{entry.term:>4} ", term_style(entry.term)),
+        (f"{entry.kind:<8}", "dim"),
+        (f"{size(entry.size):>6} ", "dim"),
+        (fit(printable(entry.preview) or "–", command), ""),
+    ]
+
+
+def _times(moment: Moment, entry: Entry, node_ids: list[int]) -> Line:
+    """How long after the first node each one applied it; a sign where only that it did is known."""
+    times = {node_id: moment.model.nodes[node_id].applied_at(entry.index) for node_id in node_ids}
+    first = min((time for time in times.values() if time is not None), default=0)
+    cells: Line = []
+    for node_id, time in times.items():
+        if time is not None:
+            after = (time - first) / 1e6
+            text = "✓" if after < 1 else f"+{after:.0f}ms" if after < 10_000 else "later"
+            cells.append((right(text, NODE_CELL), "good" if after < 200 else "warn"))
+        elif moment.model.nodes[node_id].applied_index >= entry.index:
+            cells.append((right("✓", NODE_CELL), "dim"))
+        else:
+            cells.append((right("·", NODE_CELL), "dim"))
+    return cells

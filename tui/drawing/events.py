@@ -1,0 +1,158 @@
+"""The links between the nodes, and what happened, in words."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tui.drawing.moment import Moment
+from tui.drawing.overview import LINK_SIGNS, UNKNOWN_LINK
+from tui.drawing.text import Line, clock, fill, printable
+from tui.timeline import Occurrence
+
+LOOKED_AT_MAX = 2_000
+"""Events that are looked at to fill a screen: more would make painting slow."""
+REPEATING = frozenset({"prevote", "stepdown", "leaderless", "follow"})
+STYLES = {
+    "leader": "leader bold",
+    "prevote": "warn",
+    "election": "warn",
+    "stepdown": "warn",
+    "leaderless": "bad",
+    "truncate": "warn",
+    "reverted": "bad bold",
+    "fault": "bad",
+    "heal": "good",
+    "gap": "warn",
+    "disk": "warn",
+    "member": "accent",
+    "transfer": "accent",
+    "snapshot": "accent",
+}
+
+
+def link_matrix(moment: Moment, width: int) -> list[Line]:
+    """How each node (row) sees its link to each other one (column)."""
+    ids = moment.model.ids()
+    cell = 3 if 5 + 3 * len(ids) <= width else 2
+    lines: list[Line] = [[("     " + "".join(f"{f'n{peer}':>{cell}}" for peer in ids), "dim")]]
+    for node_id in ids:
+        view = moment.model.nodes[node_id]
+        is_live = moment.is_live(view)
+        line: Line = [(f" {view.name:<4}", "bold" if is_live else "dim")]
+        for peer in ids:
+            if peer == node_id:
+                sign, style = "·", "dim"
+            else:
+                state = moment.model.link(node_id, peer, moment.now_ns)
+                sign, style = LINK_SIGNS.get(state, UNKNOWN_LINK)
+            line.append((f"{sign:>{cell}}", style))
+        lines.append(line)
+    return [fill(line, width) for line in lines]
+
+
+def fault_lines(moment: Moment, width: int) -> list[Line]:
+    """The faults in force: number, what they do, for how long yet, and between whom."""
+    lines: list[Line] = []
+    for fault, rules in moment.model.faults(moment.now_ns).items():
+        first = rules[0]
+        what = "cut" if first.get("cut") else "net"
+        expires = first.get("expires_at")
+        left = ""
+        if isinstance(expires, int | float):
+            left = f" {max(expires - moment.wall_ns / 1e9, 0):.0f}s"
+        where = _sides(moment.model.ids(), rules)
+        lines.append(fill([(f" #{fault} {what}", "warn"), (left, "dim"), (f" {where}", "")], width))
+    return lines
+
+
+def _sides(ids: list[int], rules: list[Mapping[str, Any]]) -> str:
+    """1,2,3|4,5 of a partition; of anything else its links, or how many there are."""
+    cut = {(rule.get("src"), rule.get("dst")) for rule in rules if rule.get("cut")}
+    sides: list[set[int]] = []
+    for node_id in ids:
+        together = [side for side in sides if any({(node_id, n), (n, node_id)} - cut for n in side)]
+        sides = [side for side in sides if side not in together]
+        sides.append({node_id}.union(*together))
+    if len(sides) > 1:
+        return "|".join(",".join(map(str, sorted(side))) for side in sides)
+    if len(rules) > 4:
+        return f"{len(rules)} links"
+    return " ".join(f"{rule.get('src')}:{rule.get('dst')}" for rule in rules)
+
+
+def words_of(kind: str, data: Mapping[str, Any]) -> str:
+    """What an event says beside its kind: its values, the telling ones without their names."""
+    match kind:
+        case "leader":
+            return f"votes {data.get('votes', '?')}  took {data.get('took_ms', '?')} ms"
+        case "fault" | "heal":
+            rest = f"  {data['links']}" if "links" in data else ""
+            return f"{data.get('fault', '')}{rest}{'  ' + data['why'] if 'why' in data else ''}"
+        case "gap":
+            return f"frames {data.get('first')}–{data.get('last')} not seen: {data.get('why')}"
+        case "truncate":
+            return f"entries {data.get('first')}–{data.get('last')} gone, uncommitted"
+    bare = {"why", "state", "members", "leader", "candidate"}
+    return "  ".join(
+        str(value) if name in bare else f"{name} {value}" for name, value in data.items()
+    )
+
+
+def matches(occurrence: Occurrence, pattern: str) -> bool:
+    """Whether one of the texts between the bars stands in the event."""
+    if not pattern:
+        return True
+    text = f"n{occurrence.node} {occurrence.kind} {words_of(occurrence.kind, occurrence.data)}"
+    text = text.lower()
+    return any(part.strip() in text for part in pattern.lower().split("|") if part.strip())
+
+
+def gathered(moment: Moment, count: int, node: int | None = None) -> list[tuple[Occurrence, int]]:
+    """The newest events that match, the newest first, with how often each repeated itself.
+
+    `node`: of that one alone.
+    """
+    found: list[tuple[Occurrence, int]] = []
+    places: dict[tuple[int, str, int], int] = {}
+    for looked, event in enumerate(moment.model.timeline.newest()):
+        if looked >= LOOKED_AT_MAX:
+            break
+        if not matches(event, moment.pattern) or node not in (None, event.node):
+            continue
+        key = (event.node, event.kind, event.term)
+        if event.kind in REPEATING and key in places:
+            newest, times = found[places[key]]
+            found[places[key]] = newest, times + 1
+            continue
+        if len(found) >= count:
+            break
+        places[key] = len(found)
+        found.append((event, 1))
+    return found
+
+
+def event_lines(
+    moment: Moment, width: int, height: int, skip: int = 0, node: int | None = None
+) -> list[Line]:
+    """The newest events, the newest first; `skip` of them left out. `node`: of that one alone."""
+    found = gathered(moment, height + skip, node)
+    lines = [event_line(event, times, width) for event, times in found]
+    if not lines:
+        words = "no event matches the filter" if moment.pattern else "nothing happened yet"
+        return [fill([(f" {words}", "dim")], width)]
+    return lines[skip : skip + height]
+
+
+def event_line(event: Occurrence, times: int, width: int) -> Line:
+    line: Line = [
+        (f" {clock(event.wall_ns, 3 if width >= 70 else 0)} ", "dim"),
+        (f" n{event.node:<3}", "bold"),
+        (f"{event.kind:<10} ", STYLES.get(event.kind, "")),
+    ]
+    if event.term:
+        line.append((f"t{event.term} ", "dim"))
+    repeated = f" ×{times}" if times > 1 else ""
+    late = " late" if event.late else ""
+    end: Line = [(repeated, "accent"), (late, "warn")]
+    words = printable(words_of(event.kind, event.data))
+    room = width - len(repeated) - len(late)
+    return [*fill([*line, (words, "")], room), *end]

@@ -1,0 +1,117 @@
+"""What every drawing needs to know: the model, at which moment, and what was chosen."""
+
+from dataclasses import dataclass
+
+from tui.drawing.text import Line, duration
+from tui.model import ClusterModel
+from tui.nodes import Condition, NodeView
+
+ROLES = {
+    "leader": "LEADER",
+    "follower": "follower",
+    "candidate": "candidate",
+    "precandidate": "pre-cand",
+    "learner": "learner",
+}
+CONDITION_STYLES = {
+    Condition.CONNECTING: "dim",
+    Condition.LIVE: "good",
+    Condition.STALE: "warn",
+    Condition.PAUSED: "warn",
+    Condition.EXITED: "bad",
+    Condition.UNREACHABLE: "bad",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """`now_ns` is on the nodes' monotonic clock; `chosen` is the selected node.
+
+    `pattern`: only events with this text. `line`: how a command line about the cluster begins.
+    `replay`: nothing here is live, however it looks.
+    """
+
+    model: ClusterModel
+    now_ns: int
+    name: str
+    line: str = "raftctl"
+    chosen: int | None = None
+    pattern: str = ""
+    replay: bool = False
+    frozen: bool = False
+
+    @property
+    def wall_ns(self) -> int:
+        """Unix time at this moment."""
+        return self.now_ns + self.model.wall_offset_ns
+
+    @property
+    def leader(self) -> NodeView | None:
+        return self.model.leader(self.now_ns)
+
+    def condition(self, view: NodeView) -> Condition:
+        return view.condition(self.now_ns)
+
+    def is_live(self, view: NodeView) -> bool:
+        return view.is_live(self.now_ns)
+
+    def title(self, view: NodeView) -> Line:
+        """The role of a live node, the condition of any other; a stale leader struck through."""
+        condition = self.condition(view)
+        if condition is not Condition.LIVE:
+            words: Line = [(self.ending(view), CONDITION_STYLES[condition])]
+            if view.text("role") == "leader":
+                words += [(" ", ""), ("LEADER", "strike dim")]
+            return words
+        role = view.text("role")
+        if role == "leader":
+            if self.model.is_stale_leader(view, self.now_ns):
+                return [("LEADER", "strike warn"), (" stale", "warn")]
+            return [("★ LEADER", "leader bold")]
+        style = "warn" if role in ("candidate", "precandidate") else ""
+        return [(ROLES.get(role, role).upper() or "?", style)]
+
+    def ending(self, view: NodeView) -> str:
+        """KILLED, STOPPED and so on, for a node whose process is gone; else its condition."""
+        condition = self.condition(view)
+        how = view.process.how.split(" ")[0].upper()
+        return how[:12] if condition is Condition.EXITED and how else str(condition)
+
+    def cause(self, view: NodeView) -> str:
+        """Why a node does not live, and for how long."""
+        condition = self.condition(view)
+        age = view.age_s(self.now_ns)
+        match condition:
+            case Condition.EXITED:
+                ended = view.process.ended_at
+                age = age if ended is None else max(self.wall_ns / 1e9 - ended, 0)
+                how = view.process.how or "ended by itself"
+                return how if age is None else f"{how} {ago(age)}"
+            case Condition.PAUSED:
+                return "frozen by SIGSTOP"
+            case Condition.UNREACHABLE:
+                return view.reach.why
+            case Condition.STALE:
+                return f"silent for {ago(age or 0).removesuffix(' ago')}"
+            case Condition.CONNECTING:
+                return "connecting"
+            case _:
+                return ""
+
+    def remedy(self, view: NodeView) -> str:
+        """The key that brings it back."""
+        match self.condition(view):
+            case Condition.EXITED:
+                return "[s] start"
+            case Condition.PAUSED:
+                return "[z] resume"
+            case _:
+                return ""
+
+    def lag(self, view: NodeView) -> int:
+        """How many entries it is behind the highest commit that is known."""
+        return max(self.model.commit_index - view.applied_index, 0)
+
+
+def ago(seconds: float) -> str:
+    return f"{duration(seconds)} ago"

@@ -1,0 +1,252 @@
+"""The head line and the nodes of the overview: as cards, and where there is no room as rows."""
+
+from collections.abc import Mapping
+from textwrap import wrap
+from typing import Any
+
+from tui.drawing.moment import Moment
+from tui.drawing.text import (
+    Line,
+    bar,
+    beside,
+    both_ends,
+    boxed,
+    clock,
+    duration,
+    fill,
+    fit,
+    number,
+    right,
+    size,
+    sparkline,
+    width_of,
+)
+from tui.nodes import Condition, NodeView
+
+CARD_WIDTH_MIN = 20
+CARD_WIDTH_MAX = 52
+CARD_HEIGHT = 7
+UNBROKEN = "\N{NO-BREAK SPACE}"
+LINK_SIGNS = {"up": ("✓", "good"), "slow": ("~", "warn"), "cut": ("✗", "bad"), "down": ("–", "dim")}
+UNKNOWN_LINK = ("?", "dim")
+
+
+def head_line(moment: Moment, width: int) -> Line:
+    """One line that says how the cluster is; where it is narrow, what matters most of it."""
+    end: Line = [(" FROZEN", "warn bold")] if moment.frozen else []
+    end.append((f" {clock(moment.wall_ns, 1)} ", "dim"))
+    pieces = _head_pieces(moment)
+    while len(pieces) > 1 and width_of(end) + sum(width_of(p) for _, p in pieces) > width:
+        pieces.remove(min(pieces, key=lambda piece: piece[0]))
+    return both_ends([span for _, piece in pieces for span in piece], end, width)
+
+
+def _head_pieces(moment: Moment) -> list[tuple[int, Line]]:
+    """The parts in order, each with its weight."""
+    model, leader = moment.model, moment.leader
+    word, style = health(moment)
+    live, count = sum(moment.is_live(view) for view in model.nodes.values()), len(model.nodes)
+    pieces: list[tuple[int, Line]] = [
+        (10, [(f" {moment.name} ", "bold"), (f"● {word}", style)]),
+        (6 if live < count else 3, [(f"  {live}/{count} nodes", "warn" if live < count else "")]),
+    ]
+    if leader is None:
+        pieces.append((9, [("  no leader", "bad" if count else "dim")]))
+        pieces.append((5, [(f" · term {model.term}", "dim")]))
+    else:
+        pieces.append((9, [("  leader ", "dim"), (f"{leader.name} ★", "leader bold")]))
+        pieces.append((7, [(" · term ", "dim"), (str(leader.number("term")), "")]))
+        pieces.append((1, [(f" · {duration(_leading_s(moment, leader))}", "dim")]))
+    pieces.append((5, [("  commit ", "dim"), (number(model.commit_index), "")]))
+    pieces.append((4, [(f"  {number(model.rate(moment.now_ns))} op/s", "")]))
+    if faults := model.faults(moment.now_ns):
+        pieces.append((8, [(f"  faults {len(faults)}", "warn")]))
+    if model.entries.conflicts:
+        words = f"  {model.entries.conflicts} CONFLICTING ENTRIES"
+        pieces.append((9, [(words, "bad bold")]))
+    return pieces
+
+
+def health(moment: Moment) -> tuple[str, str]:
+    """One word for the whole cluster, and its style."""
+    views = moment.model.nodes.values()
+    if moment.replay:
+        return "REPLAY", "accent bold"
+    conditions = {moment.condition(view) for view in views}
+    if not views or conditions <= {Condition.EXITED}:
+        return "DOWN", "bad"
+    if conditions <= {Condition.CONNECTING, Condition.EXITED}:
+        return "CONNECTING", "dim"
+    if moment.leader is None:
+        return "NO LEADER", "bad"
+    if conditions != {Condition.LIVE} or moment.model.faults(moment.now_ns):
+        return "DEGRADED", "warn"
+    return "LIVE", "good"
+
+
+def _leading_s(moment: Moment, leader: NodeView) -> float | None:
+    since = leader.leading_since_ns
+    return None if since is None else max(moment.now_ns - since, 0) / 1e9
+
+
+# -- cards -----------------------------------------------------------------------------------------
+def cards_in_a_row(count: int, width: int) -> int:
+    """How many cards fit side by side."""
+    return max(min(count, width // CARD_WIDTH_MIN), 1)
+
+
+def cards(moment: Moment, width: int) -> list[Line]:
+    """A card for each node, in as many rows as it takes."""
+    views = [moment.model.nodes[node_id] for node_id in moment.model.ids()]
+    if not views:
+        return []
+    columns = cards_in_a_row(len(views), width)
+    card_width = min(width // columns, CARD_WIDTH_MAX)
+    lines: list[Line] = []
+    for start in range(0, len(views), columns):
+        row = views[start : start + columns]
+        # What is left over goes to the first cards, so that the right edge is that of the screen.
+        spare = width - card_width * columns if card_width < CARD_WIDTH_MAX else 0
+        block = _card(moment, row[0], card_width + (spare > 0))
+        for place, view in enumerate(row[1:], 1):
+            block = beside(block, _card(moment, view, card_width + (place < spare)))
+        lines += [fill(line, width) for line in block]
+    return lines
+
+
+def _card(moment: Moment, view: NodeView, width: int) -> list[Line]:
+    is_chosen = moment.chosen == view.node_id
+    is_live = moment.is_live(view)
+    leads = is_live and moment.leader is view
+    frame = "chosen" if is_chosen else "leader" if leads else "frame"
+    title: Line = [(f"{view.name} ", "bold"), *moment.title(view)]
+    below: Line = [(_address(view), "dim")]
+    if remedy := moment.remedy(view):
+        below = [(remedy, "accent")]
+    rows = _live_rows(moment, view, width - 4) if is_live else _dead_rows(moment, view, width - 4)
+    lines: list[Line] = [[(" ", ""), *fill(row, width - 4), (" ", "")] for row in rows]
+    return boxed(lines, width, title, below, frame, heavy=is_chosen)
+
+
+def _address(view: NodeView) -> str:
+    pid = view.process.pid or view.number("pid")
+    return f"pid {pid}" if pid else view.name
+
+
+def _pair(label: str, value: str, width: int, style: str = "", gone: bool = False) -> Line:
+    room = max(width - len(label), 0)
+    return [(label, "dim"), (right(value, room), "dim" if gone else style)]
+
+
+def _live_rows(moment: Moment, view: NodeView, width: int) -> list[Line]:
+    leads = moment.leader is view
+    voted = view.status.get("voted_for")
+    vote = "self" if voted == view.node_id else f"n{voted}" if voted else "–"
+    rows: list[Line] = [
+        both_ends(
+            [("term ", "dim"), (str(view.number("term")), "")],
+            [("vote ", "dim"), (vote, "")],
+            width,
+        ),
+        _pair("commit", number(view.number("commit_index")), width),
+        _pair("applied", number(view.applied_index), width),
+    ]
+    if leads:
+        rate = f" {number(view.rate.per_second(moment.now_ns))} op/s"
+        graph = sparkline(view.rate.history(moment.now_ns, 30), max(width - len(rate), 0))
+        rows.append([(graph, "accent"), (rate, "")])
+    else:
+        rows.append(_lag_row(moment, view, width))
+    rows.append(_note_row(moment, view, width))
+    return rows
+
+
+def _lag_row(moment: Moment, view: NodeView, width: int) -> Line:
+    lag = moment.lag(view)
+    text = number(lag)
+    room = max(width - 5 - len(text), 0)
+    style = "warn" if lag > 100 else "dim"
+    # A bar on a scale by powers of ten: one entry is a trace, a million the whole of it.
+    fraction = 0.0 if lag == 0 else (len(str(lag)) - 1 + int(str(lag)[0]) / 10) / 6
+    return [("lag ", "dim"), (bar(fraction, room), style), (" " + text, style if lag else "")]
+
+
+def _note_row(moment: Moment, view: NodeView, width: int) -> Line:
+    disk = view.table("disk")
+    if disk.get("full"):
+        return [(fit("disk full", width), "bad")]
+    if disk.get("stalled"):
+        return [(fit("disk stalls", width), "warn")]
+    if view.status.get("voting") is False:
+        return [(fit("wiped, no vote", width), "bad")]
+    if view.lost and not view.is_whole:
+        return [(fit(f"{view.lost} frames missed", width), "warn")]
+    return [("links ", "dim"), *link_signs(moment, view)]
+
+
+def link_signs(moment: Moment, view: NodeView) -> Line:
+    """One sign for each node in order: how its link to it is; a dot for itself."""
+    signs: Line = []
+    for peer in moment.model.ids():
+        if peer == view.node_id:
+            signs.append(("·", "dim"))
+        else:
+            signs.append(
+                LINK_SIGNS.get(moment.model.link(view.node_id, peer, moment.now_ns), UNKNOWN_LINK)
+            )
+    return signs
+
+
+def _dead_rows(moment: Moment, view: NodeView, width: int) -> list[Line]:
+    """What was known last, dimmed, with its age and the reason."""
+    age = view.age_s(moment.now_ns)
+    if age is None:
+        rows: list[Line] = [[("nothing known yet", "dim")], [], []]
+    else:
+        rows = [
+            both_ends(
+                [(f"term {view.number('term')}", "dim")], [(f"{duration(age)} old", "dim")], width
+            ),
+            _pair("commit", number(view.number("commit_index")), width, gone=True),
+            _pair("applied", number(view.applied_index), width, gone=True),
+        ]
+    cause = moment.cause(view).replace(" ago", f"{UNBROKEN}ago")
+    words = [*wrap(cause, width, max_lines=2, placeholder="…"), "", ""]
+    return [*rows, *([(words[place].replace(UNBROKEN, " "), "")] for place in (0, 1))]
+
+
+# -- rows ------------------------------------------------------------------------------------------
+def node_rows(moment: Moment, width: int) -> list[Line]:
+    """A line for each node, under a line of headings."""
+    names = "".join(str(node_id % 10) for node_id in moment.model.ids())
+    links = max(len(names), 5)
+    heading = f"  {'NODE':<5} {'ROLE':<12} {'TERM':>5} {'COMMIT':>10} {'APPLIED':>10} {'LAG':>9}"
+    lines: list[Line] = [fill([(f"{heading}  {names:<{links}}  SEEN", "dim")], width)]
+    for node_id in moment.model.ids():
+        view = moment.model.nodes[node_id]
+        is_live = moment.is_live(view)
+        style = "" if is_live else "dim"
+        is_chosen = moment.chosen == node_id
+        mark = ("▸ ", "chosen bold") if is_chosen else ("  ", "")
+        lag = moment.lag(view)
+        line: Line = [mark, (f"{view.name:<5} ", "bold" if is_live else "dim")]
+        line += fill(moment.title(view), 13)
+        line.append((f"{number(view.number('term')):>5} ", style))
+        line.append((f"{number(view.number('commit_index')):>10} ", style))
+        line.append((f"{number(view.applied_index):>10} ", style))
+        line.append((f"{number(lag) if lag else '–':>9}  ", "warn" if lag > 100 else style))
+        if is_live:
+            line += fill(link_signs(moment, view), links + 2)
+            line.append((duration(view.age_s(moment.now_ns)), "dim"))
+        else:
+            line.append((moment.cause(view), style))
+        lines.append(fill(line, width))
+    return lines
+
+
+def snapshot_text(snapshot: Mapping[str, Any] | None) -> str:
+    """(9,000, t5) 1.2MB."""
+    if not snapshot:
+        return "none"
+    index, term, count = (snapshot.get(key, 0) for key in ("index", "term", "bytes"))
+    return f"({number(index)}, t{term}) {size(count)}"

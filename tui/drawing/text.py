@@ -1,0 +1,178 @@
+"""Pieces of text with the name of a style, and the ways in which numbers and times are written.
+
+A style's name is one of `STYLES`, or several with spaces between: the widgets know the colours.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from rich.cells import cell_len, set_cell_size
+
+Span = tuple[str, str]
+Line = list[Span]
+
+STYLES = (
+    "dim",
+    "bold",
+    "strike",
+    "reverse",
+    "frame",
+    "chosen",
+    "title",
+    "leader",
+    "good",
+    "warn",
+    "bad",
+    "accent",
+    "term0",
+    "term1",
+    "term2",
+    "term3",
+    "term4",
+    "term5",
+)
+TERM_STYLES = 6
+BLOCKS = "▏▎▍▌▋▊▉█"
+SPARKS = "▁▂▃▄▅▆▇█"
+
+
+def width_of(line: Iterable[Span]) -> int:
+    """In cells of a terminal: a wide character takes two."""
+    return sum(cell_len(text) for text, _ in line)
+
+
+def fit(text: str, width: int) -> str:
+    """Exactly `width` cells: with spaces, or cut with an ellipsis."""
+    if width <= 0:
+        return ""
+    if cell_len(text) <= width:
+        return set_cell_size(text, width)
+    return set_cell_size(text, width - 1) + "…"
+
+
+def right(text: str, width: int) -> str:
+    """As `fit`, at the right edge."""
+    return " " * (width - cell_len(text)) + text if cell_len(text) <= width else fit(text, width)
+
+
+def fill(line: Sequence[Span], width: int) -> Line:
+    """The line with spaces at its end, or cut, so that it is exactly `width` cells."""
+    filled: Line = []
+    left = width
+    for text, style in line:
+        size = cell_len(text)
+        if size > left:
+            filled.append((fit(text, left), style))
+            return filled
+        filled.append((text, style))
+        left -= size
+    if left:
+        filled.append((" " * left, ""))
+    return filled
+
+
+def both_ends(begin: Sequence[Span], end: Sequence[Span], width: int) -> Line:
+    """`begin` at the left and `end` at the right edge; where there is no room, `end` counts."""
+    room = max(width - width_of(end), 0)
+    return fill([*fill(begin, room), *end], width)
+
+
+def beside(left: Sequence[Line], other: Sequence[Line]) -> list[Line]:
+    """Two blocks of the same height, side by side."""
+    return [[*one, *two] for one, two in zip(left, other, strict=True)]
+
+
+def boxed(
+    lines: Sequence[Sequence[Span]],
+    width: int,
+    title: Sequence[Span] = (),
+    subtitle: Sequence[Span] = (),
+    style: str = "frame",
+    heavy: bool = False,
+) -> list[Line]:
+    """A frame of `width` cells around lines, with a title above and a subtitle below."""
+    corners = "┏┓┗┛━┃" if heavy else "╭╮╰╯─│"
+    inner = width - 2
+
+    def edge(begin: str, end: str, words: Sequence[Span]) -> Line:
+        if not words:
+            return [(begin + corners[4] * inner + end, style)]
+        shown = fill(words, min(width_of(words), max(inner - 4, 0)))
+        rest = max(inner - width_of(shown) - 3, 0)
+        line: Line = [(begin + corners[4] + " ", style), *shown]
+        return [*line, (" " + corners[4] * rest + end, style)]
+
+    side = (corners[5], style)
+    return [
+        edge(corners[0], corners[1], title),
+        *([side, *fill(line, inner), side] for line in lines),
+        edge(corners[2], corners[3], subtitle),
+    ]
+
+
+# -- numbers and times -----------------------------------------------------------------------------
+def number(value: float | None) -> str:
+    """12,345; a dash for what is not known."""
+    return "–" if value is None else f"{value:,.0f}"
+
+
+def size(count: float) -> str:
+    """Bytes: 43B, 1.2MB."""
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f}{unit}" if unit == "B" or count >= 100 else f"{count:.1f}{unit}"
+        count /= 1000
+    return f"{count:.1f}GB"
+
+
+def duration(seconds: float | None) -> str:
+    """0.4s, 41s, 2m14s, 6h02m, 3d04h."""
+    if seconds is None:
+        return "–"
+    if seconds < 10:
+        return f"{max(seconds, 0):.1f}s"
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02}s"
+    if whole < 86_400:
+        return f"{whole // 3600}h{whole % 3600 // 60:02}m"
+    return f"{whole // 86_400}d{whole % 86_400 // 3600:02}h"
+
+
+def clock(wall_ns: int, digits: int = 3) -> str:
+    """The time of day here: 14:02:31.402."""
+    moment = datetime.fromtimestamp(wall_ns // 1_000_000_000)
+    if not digits:
+        return f"{moment:%H:%M:%S}"
+    fraction = f"{wall_ns % 1_000_000_000:09}"[:digits]
+    return f"{moment:%H:%M:%S}.{fraction}"
+
+
+def bar(fraction: float, width: int) -> str:
+    """A bar of at most `width` cells; what is more than nothing shows at least a trace."""
+    eighths = round(min(max(fraction, 0), 1) * width * 8)
+    if fraction > 0:
+        eighths = max(eighths, 1)
+    whole, rest = divmod(eighths, 8)
+    return ("█" * whole + (BLOCKS[rest - 1] if rest else "")).ljust(width)
+
+
+def sparkline(values: Sequence[float], width: int) -> str:
+    """The last `width` values, the largest of them as a full block."""
+    shown = list(values[-width:]) if width > 0 else []
+    most = max(shown, default=0.0)
+    if most <= 0:
+        return ("▁" * len(shown)).rjust(width)
+    return "".join(SPARKS[round(value / most * 7)] for value in shown).rjust(width)
+
+
+def term_style(term: int) -> str:
+    """Neighbouring terms have different colours."""
+    return f"term{term % TERM_STYLES}"
+
+
+def printable(text: str) -> str:
+    """What a terminal would obey is shown as a dot: texts come from other processes."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else "·" for c in text)

@@ -1,0 +1,126 @@
+"""The page that opens first: every node, the ends of the logs, the links, and what happened."""
+
+from collections.abc import Sequence
+
+from textual.containers import Horizontal
+from textual.css.scalar import Scalar
+from textual.widget import Widget
+
+from tui.drawing.events import event_lines, fault_lines, link_matrix
+from tui.drawing.film import HEIGHT, KEYS_WORDS, Lanes, title
+from tui.drawing.loggrid import log_grid
+from tui.drawing.overview import CARD_HEIGHT, cards, cards_in_a_row, node_rows
+from tui.drawing.text import Line
+from tui.screens.page import Page
+from tui.widgets.panel import Panel
+
+CARDS_COLUMNS_MIN = 100
+GRID_ROWS_MIN = 26
+EVENT_ROWS_MIN = 8
+EVENTS_KEPT_ROWS = 7
+"""Rows that the events keep whatever else wants room."""
+
+
+class Overview(Page):
+    """The layout follows the size: cards become rows, and the log grid goes where it is tight."""
+
+    def body(self) -> Sequence[Widget]:
+        self._lanes: Lanes | None = None
+        grid = Panel(self._grid, id="grid", classes="framed")
+        links = Panel(self._links, id="links", classes="framed rest")
+        events = Panel(self._events, id="events", classes="framed rest")
+        film = Panel(self._film, id="film", classes="framed")
+        return [
+            Panel(self._node_lines, id="nodes"),
+            grid,
+            Horizontal(links, events, id="below"),
+            film,
+        ]
+
+    @property
+    def _has_cards(self) -> bool:
+        """Whether there is room for cards, the events and the foot."""
+        count = len(self.moment.model.nodes)
+        size = self.app.size
+        if not count or size.width < CARDS_COLUMNS_MIN:
+            return False
+        rows = -(-count // cards_in_a_row(count, size.width))
+        return rows * CARD_HEIGHT + EVENT_ROWS_MIN + 3 <= size.height
+
+    def lay_out(self) -> None:
+        count = len(self.moment.model.nodes)
+        size = self.app.size
+        if self._has_cards:
+            rows = -(-count // cards_in_a_row(count, size.width)) * CARD_HEIGHT
+        else:
+            rows = count + 1 if count else 9
+        self.panel("nodes").take_rows(rows)
+        film = self.viewer.film
+        self.panel("film").display = film is not None
+        if film is not None:
+            self.panel("film").take_rows(HEIGHT + 2)
+            self.panel("film").name_it(title(film), KEYS_WORDS)
+        left = size.height - 3 - rows - (HEIGHT + 2 if film is not None else 0)
+        grid = self.panel("grid")
+        has_grid = bool(count) and size.height >= GRID_ROWS_MIN
+        grid.display = has_grid and left - count - 3 >= EVENTS_KEPT_ROWS
+        grid.take_rows(count + 3)
+        grid.name_it("log", "7 committed  (7) not yet  ● match  ↑ next")
+        links = self.panel("links")
+        links.display = bool(count) and size.width >= CARDS_COLUMNS_MIN
+        if links.styles.width != (width := Scalar.from_number(max(3 * count + 9, 25))):
+            links.styles.width = width
+        links.name_it("links  row → column", "✗cut ~slow –down")
+        pattern = self.moment.pattern
+        self.panel("events").name_it(f"events  filter: {pattern}" if pattern else "events")
+
+    def _node_lines(self, width: int, height: int) -> list[Line]:
+        moment = self.moment
+        if not moment.model.nodes:
+            return _welcome(moment.line)
+        return cards(moment, width) if self._has_cards else node_rows(moment, width)
+
+    def _grid(self, width: int, height: int) -> list[Line]:
+        return log_grid(self.moment, width)
+
+    def _links(self, width: int, height: int) -> list[Line]:
+        moment = self.moment
+        faults = fault_lines(moment, width)
+        return [*link_matrix(moment, width), *([[]] if faults else []), *faults]
+
+    def _events(self, width: int, height: int) -> list[Line]:
+        return event_lines(self.moment, width, height)
+
+    def _film(self, width: int, height: int) -> list[Line]:
+        film = self.viewer.film
+        if film is None:
+            return []
+        if self._lanes is None or self._lanes.width != width:
+            self._lanes = Lanes(film, width)
+        return self._lanes.lines()
+
+    def on_panel_pressed(self, event: Panel.Pressed) -> None:
+        """A click chooses a node; in the bar of a replay it goes to that moment."""
+        ids = self.moment.model.ids()
+        place = None
+        if event.panel.id == "nodes" and self._has_cards:
+            columns = cards_in_a_row(len(ids), self.app.size.width)
+            column = event.x * columns // max(event.panel.size.width, 1)
+            place = event.y // CARD_HEIGHT * columns + column
+        elif event.panel.id in ("nodes", "grid", "links"):
+            place = event.y - 1
+        elif event.panel.id == "film" and self._lanes is not None:
+            self.viewer.seek_to(self._lanes.moment_of(event.x))
+        if place is not None and 0 <= place < len(ids):
+            self.viewer.action_choose_node(ids[place])
+
+
+def _welcome(line: str) -> list[Line]:
+    return [
+        [],
+        [("  There is no cluster here yet. ", "bold"), ("In another terminal, type", "")],
+        [],
+        [(f"      {line} up -n 5", "accent bold")],
+        [],
+        [("  and it appears on this screen. To leave: ", "dim"), ("q", "accent bold")],
+    ]

@@ -1,0 +1,129 @@
+"""What all pages have: the head line, the line of the last command, and the keys."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Protocol, cast, runtime_checkable
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.events import Resize
+from textual.screen import Screen
+from textual.widget import Widget
+
+from tui.drawing.moment import Moment
+from tui.drawing.overview import head_line
+from tui.drawing.text import Line, both_ends, fill, width_of
+from tui.keys import KEYS, Key
+from tui.widgets.panel import Panel
+
+if TYPE_CHECKING:
+    from tui.app import RaftApp
+
+COLUMNS_MIN = 60
+NARROW_COLUMNS = 100
+ROWS_MIN = 14
+TALL_ROWS = 30
+"""From so many rows on there are two for the keys."""
+
+
+@runtime_checkable
+class Painted(Protocol):
+    """A screen over a page that shows the model too."""
+
+    def paint(self) -> None: ...
+
+
+class Page(Screen[None]):
+    """A full screen of panels, painted anew when the model changed."""
+
+    KEYS: ClassVar[Sequence[Key]] = ()
+    """Keys of this page alone; they stand first in its line of keys."""
+    BINDINGS: ClassVar[list[BindingType]] = []
+    AUTO_FOCUS = ""
+    _is_composed = False
+
+    @property
+    def viewer(self) -> "RaftApp":
+        return cast("RaftApp", self.app)
+
+    @property
+    def moment(self) -> Moment:
+        return self.viewer.moment
+
+    def body(self) -> Sequence[Widget]:
+        """The widgets between the head line and the foot."""
+        raise NotImplementedError
+
+    def compose(self) -> ComposeResult:
+        yield Panel(self._head, id="head")
+        yield Vertical(*self.body(), classes="body")
+        yield Panel(self._tiny, id="tiny")
+        yield Panel(self._echo, id="echo")
+        yield Panel(self._keys, id="keys")
+
+    def on_mount(self) -> None:
+        self._is_composed = True
+        self.paint()
+
+    def paint(self) -> None:
+        """Bring all panels up to date; nothing as long as there are none."""
+        if not self._is_composed:
+            return
+        self.lay_out()
+        for panel in self.query(Panel):
+            panel.paint()
+
+    def repaint(self) -> None:
+        """As `paint`, when the colours changed."""
+        for panel in self.query(Panel):
+            panel.repaint()
+
+    def lay_out(self) -> None:
+        """Fit the heights and titles of the panels to what there is to show."""
+
+    def choose_anew(self) -> None:
+        """Another node was chosen."""
+
+    def on_resize(self, event: Resize) -> None:
+        tiny = event.size.width < COLUMNS_MIN or event.size.height < ROWS_MIN
+        self.set_class(tiny, "-tiny")
+        self.panel("keys").take_rows(2 if event.size.height >= TALL_ROWS else 1)
+        self.lay_out()
+
+    def panel(self, name: str) -> Panel:
+        return self.query_one(f"#{name}", Panel)
+
+    def _head(self, width: int, height: int) -> list[Line]:
+        return [head_line(self.moment, width)]
+
+    def _tiny(self, width: int, height: int) -> list[Line]:
+        size = self.app.size
+        words = f" {size.width}x{size.height} is too small: {COLUMNS_MIN}x{ROWS_MIN} at least"
+        return [[(words, "warn")], [(" raftctl status needs less room; q leaves", "dim")]]
+
+    def _echo(self, width: int, height: int) -> list[Line]:
+        return [fill(self.viewer.echo, width)]
+
+    def _keys(self, width: int, height: int) -> list[Line]:
+        """As many keys as there is room for; those that lead to all others are always there."""
+        always = {"app.palette", "app.help", "app.quit"}
+        shown = [key for key in KEYS if key.shown and not self.viewer.is_hidden(key)]
+        last = [each for key in shown if key.id in always for each in self._key(key)]
+        if width < NARROW_COLUMNS:
+            last = last[::2]
+        lines: list[Line] = [[]]
+        for key in [*self.KEYS, *(key for key in shown if key.id not in always)]:
+            words = self._key(key)
+            is_last = len(lines) == height
+            if width_of([*lines[-1], *words, *(last if is_last else [])]) <= width:
+                lines[-1] += words
+            elif is_last:
+                break
+            else:
+                lines.append(words)
+        lines += [[]] * (height - len(lines))
+        return [*lines[:-1], both_ends(lines[-1], last, width)]
+
+    def _key(self, key: Key) -> Line:
+        name = self.viewer.key_name(key)
+        return [(f" {name} ", "accent bold"), (f"{key.label} ", "dim")]

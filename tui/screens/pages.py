@@ -1,0 +1,16 @@
+"""The pages beside the first one, by name."""
+
+from collections.abc import Callable, Mapping
+
+from tui.screens.lists import AppliedPage, EventsPage, MembersPage
+from tui.screens.node import LogPage, NodePage
+from tui.screens.page import Page
+
+PAGES: Mapping[str, Callable[[], Page]] = {
+    "applied": AppliedPage,
+    "events": EventsPage,
+    "members": MembersPage,
+    "log": LogPage,
+    "diff": lambda: LogPage(diff=True),
+    "node": NodePage,
+}

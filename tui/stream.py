@@ -1,0 +1,192 @@
+"""The live feed: one subscription per node, and what the processes are doing.
+
+Every node has a task of its own, so a node that is silent holds up nobody else. A connection that
+ends is opened again, with a pause that grows, and goes on behind the last frame that was seen.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from node.client.address import ClusterAddress
+from node.client.errors import ClientError, UnreachableError
+from node.wire.messages import Frame, Subscribe
+from tui.link import AsyncLink, read_log
+from tui.model import ClusterModel
+from tui.nodes import NodeView, Process, Reach
+
+PAUSE_SECONDS_MIN = 0.1
+PAUSE_SECONDS_MAX = 1.0
+LOOK_SECONDS = 1.0
+"""How often the processes and the list of nodes are looked at, if no connection breaks."""
+LOG_SECONDS = 1.0
+TAIL_ENTRIES = 24
+"""So many entries of a log's end are shown side by side, at most."""
+
+
+class Source(Protocol):
+    """A cluster of this machine, as whoever starts the viewer knows it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def address(self) -> ClusterAddress | None:
+        """Where its nodes listen; they may come and go. None: there is no such cluster now."""
+
+    def processes(self) -> Mapping[int, Process]:
+        """What the nodes' processes do. Called in a thread: it may look at files."""
+
+
+class NodeStream:
+    """The subscription to one node, for as long as the viewer runs."""
+
+    def __init__(
+        self,
+        address: ClusterAddress,
+        node_id: int,
+        model: ClusterModel,
+        on_break: Callable[[], None],
+    ) -> None:
+        """`on_break` is called when a connection ended: there may be no process any more."""
+        self._on_break = on_break
+        self._address = address
+        self._node_id = node_id
+        self._model = model
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """Try again at once: there is a new process."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        pause = PAUSE_SECONDS_MIN
+        while True:
+            try:
+                link = await AsyncLink.open(self._address, self._node_id, "observer")
+                try:
+                    self._subscribe(link)
+                    self._model.reach(self._node_id, Reach(is_open=True))
+                    pause = PAUSE_SECONDS_MIN
+                    await self._follow(link)
+                finally:
+                    link.close()
+                    self._on_break()
+            except UnreachableError as error:
+                self._model.reach(self._node_id, Reach(False, error.message))
+            self._wake.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
+                    pause = PAUSE_SECONDS_MIN
+            pause = min(pause * 2, PAUSE_SECONDS_MAX)
+
+    def _subscribe(self, link: AsyncLink) -> None:
+        """From where the connection before ended, if the node is still in the same life."""
+        view = self._model.nodes.get(self._node_id)
+        if view is not None and view.boot == link.boot:
+            link.send(Subscribe(1, True, view.boot, view.seq))
+        else:
+            link.send(Subscribe(1, True))
+
+    async def _follow(self, link: AsyncLink) -> None:
+        fold, node_id = self._model.fold, self._node_id
+        while True:
+            for message in await link.messages():
+                if isinstance(message, Frame) and node_id in self._model.nodes:
+                    fold(message, node_id)
+            # Whoever sends without end must not keep the keys waiting.
+            await asyncio.sleep(0)
+
+
+class LiveFeed:
+    """Keeps a model up to date with a cluster that may change, go down and come up again."""
+
+    def __init__(self, source: Source, model: ClusterModel) -> None:
+        self._source = source
+        self._model = model
+        self._address: ClusterAddress | None = None
+        self._look_now = asyncio.Event()
+        self._streams: dict[int, tuple[NodeStream, asyncio.Task[None]]] = {}
+
+    async def run(self) -> None:
+        """For ever; ends its tasks when it is cancelled."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._look_at_logs())
+                while True:
+                    self._look_for_nodes(tasks)
+                    await self._look_at_processes()
+                    self._look_now.clear()
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(LOOK_SECONDS):
+                            await self._look_now.wait()
+        finally:
+            self._streams.clear()
+
+    def _look_for_nodes(self, tasks: asyncio.TaskGroup) -> None:
+        address = self._source.address
+        if (
+            address is None
+            or self._address is None
+            or address.cluster_id != self._address.cluster_id
+        ):
+            for node_id in list(self._streams):
+                self._end(node_id)
+            self._address = address
+        wanted = set() if address is None else set(address.nodes)
+        for node_id in self._streams.keys() - wanted:
+            self._end(node_id)
+        self._model.members(wanted)
+        for node_id in sorted(wanted - self._streams.keys()):
+            assert address is not None, "only a cluster has nodes"
+            stream = NodeStream(address, node_id, self._model, self._look_now.set)
+            self._streams[node_id] = (stream, tasks.create_task(stream.run()))
+
+    def _end(self, node_id: int) -> None:
+        _, task = self._streams.pop(node_id)
+        task.cancel()
+
+    async def _look_at_processes(self) -> None:
+        if self._address is None:
+            return
+        found = await asyncio.to_thread(self._source.processes)
+        for node_id, process in found.items():
+            view = self._model.nodes.get(node_id)
+            if view is None:
+                continue
+            is_new = process.pid is not None and process.pid != view.process.pid
+            self._model.process(node_id, process)
+            if is_new and node_id in self._streams:
+                self._streams[node_id][0].wake()
+
+    async def _look_at_logs(self) -> None:
+        """Ask for the ends of the logs whose terms no frame told: what is not committed yet, and
+        what took effect before the viewer came.
+        """
+        while True:
+            await asyncio.sleep(LOG_SECONDS)
+            address = self._address
+            if address is not None:
+                wanted = [view for view in self._model.nodes.values() if self._is_unknown(view)]
+                await asyncio.gather(*(self._read_tail(address, view) for view in wanted))
+
+    def _is_unknown(self, view: NodeView) -> bool:
+        last = view.number("last_index")
+        if not last or not view.is_live(time.monotonic_ns()):
+            return False
+        if last > view.number("commit_index"):
+            return True
+        shown = range(max(last - TAIL_ENTRIES + 1, view.number("first_index"), 1), last + 1)
+        known = self._model.entries.get
+        return any(known(index) is None and index not in view.tail for index in shown)
+
+    async def _read_tail(self, address: ClusterAddress, view: NodeView) -> None:
+        first = max(view.number("last_index") - TAIL_ENTRIES + 1, 1)
+        try:
+            document = await read_log(address, view.node_id, first, 0, 2 * TAIL_ENTRIES)
+        except ClientError:
+            return  # its subscription says why
+        self._model.log_end(view.node_id, document)

@@ -1,0 +1,88 @@
+"""The viewer in a browser: textual-serve, held to this machine and to who has the address.
+
+textual-serve has no notion of who may come in. So it listens on loopback alone, every path begins
+with a random token, and a request has to name loopback as its host, which keeps away pages of
+other sites that point a name of theirs here. Each browser gets a viewer process of its own.
+"""
+
+import re
+import secrets
+import shlex
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+
+from aiohttp import web
+from textual_serve.server import Server
+
+HOST = "127.0.0.1"
+TOKEN_BYTES = 16
+SESSIONS_MAX = 8
+"""Browsers at a time: each costs a process of about 50 MB."""
+FONT = re.compile(r"<link[^>]*fonts\.googleapis\.com[^>]*>")
+"""The one thing that the page would fetch from elsewhere."""
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self' 'unsafe-inline' data: blob:; "
+    "connect-src 'self' ws:; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",  # the path is the secret
+    "Cache-Control": "no-store",
+}
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Browsers(Server):
+    """Serves one command line."""
+
+    def __init__(self, command: Sequence[str], title: str, port: int = 0) -> None:
+        """`port` 0: any that is free. Raises OSError when the port is taken."""
+        self._socket = socket.create_server((HOST, port))
+        self._token = secrets.token_urlsafe(TOKEN_BYTES)
+        self._sessions = 0
+        port = self._socket.getsockname()[1]
+        super().__init__(shlex.join(command), HOST, port, title)
+
+    @property
+    def url(self) -> str:
+        """The address to open: whoever has it, may come in."""
+        return f"{self.public_url}/{self._token}/"
+
+    async def _make_app(self) -> web.Application:
+        outer = web.Application(middlewares=[self._guard])
+        outer.add_subapp(f"/{self._token}", await super()._make_app())
+        return outer
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.host not in (f"{HOST}:{self.port}", f"localhost:{self.port}"):
+            raise web.HTTPForbidden(text="not by this name")
+        origin = request.headers.get("Origin")
+        if origin not in (None, f"http://{request.host}"):
+            raise web.HTTPForbidden(text="not from another page")
+        return await handler(request)
+
+    async def on_startup(self, app: web.Application) -> None:
+        """Whoever runs this says where it listens."""
+
+    async def handle_index(self, request: web.Request) -> web.Response:
+        response: web.Response = await super().handle_index(request)  # type: ignore[assignment]
+        response.text = FONT.sub("", response.text or "")
+        response.headers.update(HEADERS)
+        return response
+
+    async def handle_websocket(self, request: web.Request) -> web.WebSocketResponse:
+        if self._sessions >= SESSIONS_MAX:
+            raise web.HTTPServiceUnavailable(text=f"{SESSIONS_MAX} browsers are open already")
+        self._sessions += 1
+        try:
+            return await super().handle_websocket(request)
+        finally:
+            self._sessions -= 1
+
+    def run(self) -> None:
+        """Until Ctrl-C or SIGTERM."""
+
+        def end(number: int, frame: object) -> None:
+            self.request_exit()
+
+        signal.signal(signal.SIGTERM, end)
+        web.run_app(self._make_app(), sock=self._socket, print=None, access_log=None)
