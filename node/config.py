@@ -32,6 +32,8 @@ HOST_MAX = 253
 PORT_MAX = 65_535
 SNAPSHOT_ENTRIES_MAX = 100_000_000
 SNAPSHOT_BYTES_MAX = 64 * 1024 * 1024 * 1024
+RECORDING_BYTES_MIN = 1024 * 1024
+RECORDING_BYTES_MAX = 64 * 1024 * 1024 * 1024
 ERROR_TEXT_MAX = 500
 
 
@@ -94,6 +96,22 @@ class SnapshotSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordingSettings:
+    """Each node keeps what happened on it, of which the last `bytes_max` bytes stay; 0: nothing."""
+
+    bytes_max: int = 64 * 1024 * 1024
+
+    def check(self) -> None:
+        """Raises ConfigError."""
+        if self.bytes_max and not RECORDING_BYTES_MIN <= self.bytes_max <= RECORDING_BYTES_MAX:
+            raise ConfigError(
+                f"recording.bytes_max is {self.bytes_max}",
+                f"it has to be 0, or from {RECORDING_BYTES_MIN} to {RECORDING_BYTES_MAX}",
+                "recording.bytes_max",
+            )
+
+
+@dataclass(frozen=True, slots=True)
 class RaftSettings:
     """Timing in milliseconds. A node draws its election timeout from [T, 2T)."""
 
@@ -153,6 +171,7 @@ class ClusterSpec:
     raft: RaftSettings = field(default_factory=RaftSettings)
     snapshots: SnapshotSettings = field(default_factory=SnapshotSettings)
     limits: Limits = field(default_factory=Limits)
+    recording: RecordingSettings = field(default_factory=RecordingSettings)
     next_id: int = 0
     """The id that the next new node gets: no id is given twice. 0: the one after the highest."""
     former_ids: tuple[str, ...] = ()
@@ -234,6 +253,9 @@ def load_cluster(folder: Path) -> ClusterSpec:
             raft=settings_from_map(RaftSettings, values["raft"], "raft"),
             snapshots=settings_from_map(SnapshotSettings, values.get("snapshots", {}), "snapshots"),
             limits=settings_from_map(Limits, values["limits"], "limits"),
+            recording=settings_from_map(
+                RecordingSettings, values.get("recording", {}), "recording"
+            ),
             next_id=_number(values, "next_id"),
             former_ids=tuple(_texts(values, "former_ids")),
         )
@@ -241,6 +263,7 @@ def load_cluster(folder: Path) -> ClusterSpec:
         spec.raft.check()
         spec.snapshots.check()
         spec.limits.check()
+        spec.recording.check()
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

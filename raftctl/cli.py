@@ -15,6 +15,7 @@ from raftctl.commands import (
     bench,
     cluster,
     data,
+    events,
     faults,
     log,
     members,
@@ -22,6 +23,7 @@ from raftctl.commands import (
     nodes,
     raft,
     repair,
+    runs,
     sim,
     snapshot,
 )
@@ -85,7 +87,10 @@ def main_options(
         raise usage("which verb?", "raftctl --help")
 
 
-VERBS = (cluster, nodes, faults, data, raft, log, members, snapshot, repair, sim, bench, meta)
+VERBS = (
+    cluster, nodes, faults, data, raft, log, members, snapshot, repair, events, runs, sim, bench,
+    meta,
+)  # fmt: skip
 for verbs in VERBS:
     verbs.add_to(app)
 

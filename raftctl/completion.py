@@ -36,6 +36,14 @@ def nodes(context: typer.Context, incomplete: str) -> list[str]:
     return _beginning([*names, *WORDS], incomplete)
 
 
+def runs(context: typer.Context, incomplete: str) -> list[str]:
+    """The recordings that there are."""
+    from raftctl.cluster.recordings import LATEST, find_runs
+
+    names = [run.name for run in find_runs(settings_of(context))]
+    return _beginning([*names, LATEST], incomplete)
+
+
 def faults(context: typer.Context, incomplete: str) -> list[str]:
     """The faults in force, by number and by name."""
     from raftctl.cluster.faultsfile import read_faults

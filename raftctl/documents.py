@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
+from raftctl.eventdocs import Event, RunExport, RunRm, Runs, RunShow
 from raftctl.logdocs import Log, LogDiff, LogVerify
 from raftctl.memberdocs import (
     Configuration,
@@ -291,18 +292,6 @@ class Transfer:
 
 
 @dataclass
-class Event:
-    node: str
-    boot: str
-    seq: int
-    mono_ns: int
-    time: str
-    kind: str
-    term: int
-    data: dict[str, Any]
-
-
-@dataclass
 class Line:
     """One line of a node's own log file; `time` and `level` are null for what it did not write."""
 
@@ -378,7 +367,7 @@ KINDS: dict[str, type[Any]] = {
         Heal, Put, Get, Del, Cas, Scan, Change, Propose, Transfer, Event, Log, Bench, Config,
         Written, Kinds, Version, Members, MemberChange, Snapshots, SnapshotTake, SnapshotInspect,
         SnapshotAuto, LogDiff, LogVerify, Recover, Restore, SimRun, SimReplay, SimShrink, SimBench,
-        Error,
+        Runs, RunShow, RunExport, RunRm, Error,
     )
 }  # fmt: skip
 

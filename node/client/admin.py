@@ -13,8 +13,8 @@ from node.wire.messages import (
     ChangeMembers,
     Document,
     Failure,
+    Frame,
     GetStatus,
-    Happened,
     ReadLog,
     Role,
     SetCompaction,
@@ -110,8 +110,9 @@ class Admin:
         request_id = self._link.new_id()
         return self._ask(ReadLog(request_id, first, last, limit), request_id)
 
-    def subscribe(self, history: bool) -> Iterator[Happened]:
-        """Events as they happen, for ever; with `history` the last 4,096 first.
+    def subscribe(self, history: bool) -> Iterator[Frame]:
+        """The node's stream, for ever: its status, and then what happens, from frame to frame; with
+        `history` the last 4,096 events first (`node.wire.messages`).
 
         Raises UnreachableError when the connection ends.
         """
@@ -119,5 +120,5 @@ class Admin:
         self._link.send(Subscribe(request_id, history))
         while True:
             message = self._link.next_message(None)
-            if isinstance(message, Happened):
+            if isinstance(message, Frame):
                 yield message

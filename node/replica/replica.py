@@ -73,7 +73,8 @@ class Replica:
         self.is_disk_full = False
         self.is_overloaded = False
         """The host has too much to do, and wants new requests refused."""
-        self._state = state
+        self.state = state
+        """What the log has made so far."""
         self._new_machine = new_machine
         self._outbox = Outbox()
         self._operations = Operations(self.core, self._outbox)
@@ -86,12 +87,12 @@ class Replica:
 
     @property
     def machine(self) -> StateMachine:
-        return self._state.machine
+        return self.state.machine
 
     @property
     def last_applied(self) -> int:
         """The last entry whose effect the machine holds."""
-        return self._state.index
+        return self.state.index
 
     @property
     def next_deadline(self) -> int:
@@ -254,7 +255,7 @@ class Replica:
         self.core.synced(ready.seq, now)
         for chunk in ready.received:
             if chunk.is_last:
-                sessions_max = self._state.sessions.sessions_max
+                sessions_max = self.state.sessions.sessions_max
                 self.snapshots.load(chunk.snapshot, self._new_machine, sessions_max)
 
     def take_prompt(self) -> Prompt:
@@ -309,8 +310,8 @@ class Replica:
         assert snapshot is not None, "it was loaded from one"
         if not self.core.install_snapshot(snapshot):
             return False
-        self._state.change_places(state)
-        self.snapshots.installed(self._state)
+        self.state.change_places(state)
+        self.snapshots.installed(self.state)
         text = "this node was given a state that may hold the command's effect, without its result"
         for ticket in self._proposals.pop_up_to(self.last_applied):
             self._outbox.fail(ticket, "leadership_lost", text, "unknown")
@@ -327,7 +328,7 @@ class Replica:
 
     def renew_snapshot(self) -> None:
         """The newest one may be damaged, or not be new enough: take another, if the machine can."""
-        machine = self._state.machine
+        machine = self.state.machine
         if isinstance(machine, Snapshotable) and self.last_applied > 0:
             self._capture(machine)
 
@@ -354,7 +355,7 @@ class Replica:
     def _apply_entry(self, index: int, term: int, entry: Any) -> None:  # noqa: ANN401 - as in LogEntry
         is_command = type(entry) is bytes
         result = self._run(entry, index, term) if is_command else b""
-        self._state.index = index
+        self.state.index = index
         is_due = self.snapshots.applied(index, len(entry) if is_command else 0)
         if is_due and isinstance(self.machine, Snapshotable):
             self._capture(self.machine)
@@ -373,7 +374,7 @@ class Replica:
             return
         term = self.core.log.term_at(self.last_applied)
         assert term is not None, "what was applied last is in the log, or its base"
-        self.snapshots.capture(self.last_applied, term, capture(machine, self._state.sessions))
+        self.snapshots.capture(self.last_applied, term, capture(machine, self.state.sessions))
 
     def _run(self, command: bytes, index: int, term: int) -> bytes:
         try:
@@ -393,7 +394,7 @@ class Replica:
                 # its type alone the same on every node.
                 return error_result(type(error).__name__)
 
-        result = self._state.sessions.apply(header, index, run_machine)
+        result = self.state.sessions.apply(header, index, run_machine)
         if self._forwarded:
             self._forwarded.applied(header, index, term, result)
         return result

@@ -13,7 +13,7 @@ from node.faults import LinkRule
 from node.scenario.effects import NOTHING, option_words
 from node.scenario.quantities import duration_text, number_text
 
-DiskKind = Literal["stall", "slow", "full", "fail"]
+DiskKind = Literal["stall", "slow", "full", "fail", "rot"]
 Ending = Literal["start", "resume", "heal"]
 
 
@@ -89,7 +89,8 @@ class Disk(OnNodes):
     """A disk that does not do what it should, in one of these ways.
 
     stall: whatever is asked of it next takes `delay_us` longer, once. slow: each sync takes
-    `delay_us` longer. full: it takes no more. fail: each sync fails.
+    `delay_us` longer. full: it takes no more. fail: each sync fails. rot: something that it holds
+    changes, an entry or a snapshot, which shows when that is read.
     """
 
     kind: DiskKind = "full"
@@ -245,7 +246,7 @@ def ending(action: Action) -> Ending | None:
         case Partition() | Net():
             return "heal"
         case Disk():
-            return None if action.kind == "stall" else "heal"
+            return None if action.kind in ("stall", "rot") else "heal"
         case Clock():
             return None if action.jump_us else "heal"
         case _:

@@ -134,10 +134,10 @@ def _delay_above_0(given: Given, option: str) -> int:
 
 
 _DISK: Mapping[str, Kind] = {
-    "--stall": "value", "--slow": "value", "--full": "flag", "--fail": "flag",
+    "--stall": "value", "--slow": "value", "--full": "flag", "--fail": "flag", "--rot": "flag",
 }  # fmt: skip
 _DISK_KINDS: Mapping[str, DiskKind] = {
-    "--stall": "stall", "--slow": "slow", "--full": "full", "--fail": "fail",
+    "--stall": "stall", "--slow": "slow", "--full": "full", "--fail": "fail", "--rot": "rot",
 }  # fmt: skip
 
 
@@ -145,7 +145,7 @@ def _disk(given: Given) -> Action:
     nodes = _selectors(given)
     chosen = [option for option in _DISK if given.has(option)]
     if len(chosen) != 1:
-        hint = "one of: --stall 300ms, --slow 20ms, --full, --fail"
+        hint = "one of: --stall 300ms, --slow 20ms, --full, --fail, --rot"
         raise ScenarioError("what is wrong with the disk?", hint)
     (option,) = chosen
     delay_us = _delay_above_0(given, option) if _DISK[option] == "value" else 0

@@ -14,6 +14,7 @@ from node.server.addresses import Links
 from node.server.driver import Driver
 from node.server.eventhub import EventHub
 from node.server.journal import Folded
+from node.server.observing import Observing
 from node.server.status import Status
 from node.transport.opening import Identity
 from node.wire.codec import WireError, decode, encode
@@ -39,6 +40,7 @@ class Node:
     policy: LinkPolicy
     hub: EventHub
     status: Status
+    observing: Observing
     faults_changed: trio.Event
     door: Folded
     """Its log of connections that were refused or closed."""

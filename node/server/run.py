@@ -11,7 +11,7 @@ import resource
 import signal
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import astuple
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from node.config import ClusterSpec, ConfigError, first_configuration, load_clus
 from node.faults import LinkPolicy
 from node.machines.loading import MachineError, load_machine
 from node.raft.config import CoreConfig
+from node.raft.configuration import Configuration
 from node.raft.events import ConfigurationChanged, Event
 from node.raft.progress import Progress
 from node.replica import Replica
@@ -33,7 +34,9 @@ from node.server.driver import Driver, now_us, seeded_rng
 from node.server.eventhub import EventHub
 from node.server.journal import Folded, log
 from node.server.node import Node
+from node.server.observing import Observing
 from node.server.ownership import OwnedError, PidFile, write_pid
+from node.server.recorder import Recorder
 from node.server.sessions import Session
 from node.server.status import Status
 from node.server.watches import Watches
@@ -47,7 +50,7 @@ from node.transport.listener import Listener
 from node.transport.opening import BUFFER_BYTES_MAX, Identity, new_incarnation
 from node.transport.peers import PeerLink
 from node.wire.entries import size_in_frame
-from node.wire.messages import Happened, Hello
+from node.wire.messages import Hello
 from node.wire.words import node_name
 
 HAND_OVER_SECONDS_MAX = 0.5
@@ -88,6 +91,7 @@ def run_node(folder: Path, node_id: int, lock: int | None = None) -> int:
             log("error", "cannot start", node=node_name(node_id), why=str(error))
             return 1
         _allow_files()
+        held.enter_context(_recording(home, node))
         try:
             trio.run(_serve, node, stores.is_wiped)
         except (StartError, BaseExceptionGroup) as error:
@@ -189,23 +193,8 @@ def assemble(
         log("error", "goes back to an older state", node=node_name(node_id), why=damage)
     # A crash may have left one that was not on record yet.
     stores.snapshots.keep(frozenset(snapshot.id for snapshot in stored.snapshots))
-    config = CoreConfig(
-        node_id=node_id,
-        voters=stored.first.voters,
-        addresses=stored.first.addresses,
-        priority=spec.address_of(node_id).priority,
-        snapshot_chunk_bytes=min(SNAPSHOT_CHUNK_BYTES, spec.limits.frame_bytes_max // 4),
-        election_timeout_us=spec.raft.election_timeout_ms * 1000,
-        heartbeat_us=spec.raft.heartbeat_ms * 1000,
-        pre_vote=spec.raft.pre_vote,
-        check_quorum=spec.raft.check_quorum,
-        append_bytes_max=min(APPEND_BYTES_MAX, spec.limits.frame_bytes_max // 4),
-        # With the largest frame on top of these, half of a link's buffer is still free.
-        inflight_bytes_max=BUFFER_BYTES_MAX // 4,
-        entry_size=size_in_frame,
-    )
     replica = Replica(
-        config,
+        _core_config(spec, node_id, stored.first),
         stored,
         state,
         new_machine,
@@ -229,7 +218,42 @@ def assemble(
 
     driver.on_event(follow)
     status = Status(replica, links, policy, hub, driver.disk, boot, spec.machine)
-    return Node(spec, identity, driver, links, policy, hub, status, trio.Event(), Folded())
+    hub.describe = status.document
+    observing = Observing(replica, status, hub)
+    driver.on_event(observing.look)
+    return Node(
+        spec, identity, driver, links, policy, hub, status, observing, trio.Event(), Folded()
+    )
+
+
+def _core_config(spec: ClusterSpec, node_id: int, first: Configuration) -> CoreConfig:
+    return CoreConfig(
+        node_id=node_id,
+        voters=first.voters,
+        addresses=first.addresses,
+        priority=spec.address_of(node_id).priority,
+        snapshot_chunk_bytes=min(SNAPSHOT_CHUNK_BYTES, spec.limits.frame_bytes_max // 4),
+        election_timeout_us=spec.raft.election_timeout_ms * 1000,
+        heartbeat_us=spec.raft.heartbeat_ms * 1000,
+        pre_vote=spec.raft.pre_vote,
+        check_quorum=spec.raft.check_quorum,
+        append_bytes_max=min(APPEND_BYTES_MAX, spec.limits.frame_bytes_max // 4),
+        # With the largest frame on top of these, half of a link's buffer is still free.
+        inflight_bytes_max=BUFFER_BYTES_MAX // 4,
+        entry_size=size_in_frame,
+    )
+
+
+def _recording(home: Path, node: Node) -> AbstractContextManager[None]:
+    """Keeps what the node tells of itself, if the cluster wants that."""
+    bytes_max = node.spec.recording.bytes_max
+    if not bytes_max:
+        return nullcontext()
+    identity = node.identity
+    recorder = Recorder(
+        home, node.spec.name, identity.node_id, identity.incarnation, node.hub, bytes_max
+    )
+    return recorder.recording()
 
 
 def load_faults(folder: Path, node: Node) -> None:
@@ -274,6 +298,7 @@ async def _serve(node: Node, is_wiped: bool) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(node.links.run)
         nursery.start_soon(node.expire_faults)
+        nursery.start_soon(node.observing.run)
         nursery.start_soon(node.door.report_in_time)
         nursery.start_soon(_listener(node, watches).run, listeners)
         nursery.start_soon(_stop_on_signal, node)
@@ -360,11 +385,11 @@ async def _hand_over(node: Node) -> None:
         else:
             core.transfer_leadership(successor, now)
 
-    def look(happened: Happened) -> None:
+    def look(_: object) -> None:
         if not core.is_leader:
             over.set()
 
-    node.hub.subscribe(over, look, history=False)
+    node.hub.subscribe(over, look)
     node.driver.submit([transfer])
     with trio.move_on_after(HAND_OVER_SECONDS_MAX):
         await over.wait()

@@ -22,12 +22,14 @@ from node.raft.errors import RemoteProtocolError
 from node.raft.messages import Message, sender_of
 from node.replica import Ticket
 from node.replica.compaction import CompactionPolicy
+from node.replica.describing import log_document
 from node.server.driver import Source, Work, now_us
+from node.server.eventhub import Sealed
 from node.server.node import Node
 from node.server.watches import Watches
 from node.transport.channel import Channel, FrameTooLargeError
 from node.wire.changes import CHANGES_MAX, change_from_map
-from node.wire.codec import TEXT_MAX, WireError, decode
+from node.wire.codec import TEXT_MAX, WireError, decode, with_id
 from node.wire.framing import FrameError
 from node.wire.messages import (
     Applied,
@@ -37,7 +39,6 @@ from node.wire.messages import (
     Failure,
     GetStatus,
     Goodbye,
-    Happened,
     Hello,
     Propose,
     Read,
@@ -65,6 +66,8 @@ SUBSCRIPTIONS_MAX = 16
 """Of one connection."""
 TURN_US_MAX = 20_000
 """Requests that come later in a turn of the driver wait for the next one: heartbeats go between."""
+STREAM_BYTES_MAX = 1024 * 1024
+"""Of a connection that reads slower than it is sent: what follows in a stream waits in the hub."""
 HALF_CLOSE_SECONDS_MAX = 10.0
 """How long a connection that will ask nothing more waits for its answers."""
 
@@ -302,8 +305,7 @@ class Session:
     def _cancel(self, message: Cancel, now: int) -> None:
         self._watches.remove(self, message.id)
         if message.id in self._subscriptions:
-            self._subscriptions.remove(message.id)
-            self._node.hub.unsubscribe((self, message.id))
+            self._end_subscription(message.id)
         if message.id in self._reads:
             self._cancelled.add(message.id)
         self._answered()  # with nothing
@@ -351,7 +353,8 @@ class Session:
         limit = min(message.limit, LOG_ENTRIES_MAX)
         first = max(message.first, 1)
         bytes_max = min(LOG_BYTES_MAX, self._node.spec.limits.frame_bytes_max // 2)
-        document = self._node.status.log_document(first, message.last, limit, bytes_max)
+        replica = self._node.driver.replica
+        document = log_document(replica, first, message.last, limit, bytes_max)
         self.reply_nowait(Document(message.id, document))
 
     def _subscribe(self, message: Subscribe, now: int) -> None:
@@ -359,24 +362,27 @@ class Session:
         if len(self._subscriptions) >= SUBSCRIPTIONS_MAX and request_id not in self._subscriptions:
             self._fail(request_id, "busy", f"there are {SUBSCRIPTIONS_MAX} subscriptions already")
             return
-        self.reply_nowait(Document(request_id, self._node.status.document()))
+        self._answered()  # by a stream
 
-        def tell(happened: Happened) -> None:
-            self.push_nowait(
-                Happened(
-                    request_id,
-                    happened.boot,
-                    happened.seq,
-                    happened.mono_ns,
-                    happened.wall_ns,
-                    happened.kind,
-                    happened.term,
-                    happened.data,
-                )
-            )
+        def tell(sealed: Sealed) -> None:
+            try:
+                self._channel.send_payload_nowait(with_id(sealed.payload, request_id))
+            except FrameTooLargeError as error:
+                self._end_subscription(request_id)
+                self.push_nowait(Failure(request_id, "too_large", str(error), "none", None))
 
         self._subscriptions.add(request_id)
-        self._node.hub.subscribe((self, request_id), tell, message.history)
+        self._node.hub.subscribe(
+            (self, request_id),
+            tell,
+            history=message.history,
+            behind=(message.boot, message.since) if message.boot else None,
+            has_room=lambda: self._channel.buffered_bytes < STREAM_BYTES_MAX,
+        )
+
+    def _end_subscription(self, request_id: int) -> None:
+        self._subscriptions.discard(request_id)
+        self._node.hub.unsubscribe((self, request_id))
 
     def _fail(self, request_id: int, code: str, text: str) -> None:
         self.reply_nowait(Failure(request_id, code, text, "none", None))

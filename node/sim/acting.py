@@ -3,10 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from functools import partial
 
-from node.raft.configuration import AddLearner, Change, Configuration, Demote, Promote, Remove
-from node.raft.errors import ConfigurationError
 from node.scenario import actions
 from node.scenario.actions import Action, ending
 from node.scenario.errors import ScenarioError
@@ -16,17 +13,15 @@ from node.scenario.selectors import Scene
 from node.sim.coverage import Coverage
 from node.sim.host import Host
 from node.sim.lasting import Fault, Lasting
+from node.sim.membership import Membership
 from node.sim.streams import stream
 from node.sim.trace import Trace
 from node.sim.world import MS, World
-from node.wire.messages import Document, Failure
 
 LAG_ENTRIES = 100
 """Who is so far behind lags."""
-RETRY_MS = 100
-PATIENCE_MS = 10_000
-"""For so long an operator tries to change the members."""
-NO_SUCH_MEMBER = frozenset({"bad_request", "bad_change"})
+RETIRE_MS = 100
+"""Until an operator has seen that a node is out of use."""
 
 
 class Actor:
@@ -42,6 +37,7 @@ class Actor:
         self._world = world
         self._trace = trace
         self._coverage = coverage
+        self._membership = Membership(world, trace, self._retire)
         world.held_down = self.lasting.holds_down
 
     # -- whom it means -----------------------------------------------------------------------------
@@ -51,7 +47,7 @@ class Actor:
         configuration = world.configuration
         leader = world.leader
         newest = 0 if leader is None else leader.core.last_index
-        hosts = [host for host in world.hosts.values() if host.id in self._rows(configuration)]
+        hosts = [host for host in world.hosts.values() if host.id in world.rows]
         return Scene(
             tuple(host.id for host in hosts),
             None if leader is None or not leader.is_up else leader.id,
@@ -65,13 +61,10 @@ class Actor:
             ),
         )
 
-    def _rows(self, configuration: Configuration) -> frozenset[int]:
-        """Who belongs to the cluster, as an operator sees it."""
-        return configuration.members or frozenset(self._world.hosts)
-
     def stop(self) -> None:
         """Operators begin nothing any more."""
         self._is_over = True
+        self._membership.stop()
 
     # -- doing -------------------------------------------------------------------------------------
     def do(self, action: Action, name: str, key: str) -> Fault | None:
@@ -105,19 +98,22 @@ class Actor:
             case actions.Transfer():
                 self._transfer(action, rng)
             case actions.MembersAdd():
-                self._add(action)
+                self._membership.add(action)
             case actions.MembersReplace():
-                self._replace(action, rng)
+                (old_id,) = nodes_of(action, self.scene, rng)
+                self._membership.replace(action, old_id)
             case _:
                 chosen = nodes_of(action, self.scene, rng)
                 if not chosen:
                     raise ScenarioError("it means nobody now")
                 self._trace.note(action.verb, 0, nodes=_names(chosen), line=str(action))
                 hosts = [world.hosts[node_id] for node_id in chosen]
-                return self._on_nodes(action, hosts, name)
+                return self._on_nodes(action, hosts, name, rng)
         return None
 
-    def _on_nodes(self, action: Action, hosts: Sequence[Host], name: str) -> Fault | None:
+    def _on_nodes(
+        self, action: Action, hosts: Sequence[Host], name: str, rng: random.Random
+    ) -> Fault | None:
         ids = [host.id for host in hosts]
         fault = None if ending(action) is None else self.lasting.begin(action, name, ids)
         match action:
@@ -141,13 +137,13 @@ class Actor:
                 self._wipe(hosts)
             case actions.Disk() | actions.Clock():
                 for host in hosts:
-                    self._disturb(host, action)
+                    self._disturb(host, action, rng)
             case actions.SnapshotTake():
                 for host in hosts:
                     if host.is_running:
                         self._world.operate(host.id, lambda replica, t, _: replica.take_snapshot(t))
             case _:
-                self._change(action, ids)
+                self._membership.change(action, ids, self._whole)
         return fault
 
     # -- processes ---------------------------------------------------------------------------------
@@ -164,9 +160,39 @@ class Actor:
     def _up(self, host: Host) -> None:
         if host.is_running or host.is_broken or self.lasting.holds_down(host.id):
             return
-        host.start()
+        if not host.start():
+            self._coverage.met("damage found at a start")
+            if self._coin("give up", host.id):  # else it is left as it is
+                self._world.kernel.after(RETIRE_MS * MS, "fault", self._give_up, host)
+            return
         self.lasting.set_disk(host)  # one that was wiped has a new one
         self._coverage.met("restart")
+
+    def _give_up(self, host: Host) -> None:
+        """An operator sees that the disk of a node is damaged, and wipes it."""
+        if not self._is_over and host.is_broken:
+            host.wipe()
+            self._up(host)
+
+    def _retire(self, node_id: int) -> None:
+        """Who was removed is stopped, or is forgotten about and goes on."""
+        if self._coin("retire", node_id):
+            host = self._world.hosts[node_id]
+            self._world.kernel.after(RETIRE_MS * MS, "fault", self._shut, host)
+
+    def _shut(self, host: Host) -> None:
+        if not self._is_over:
+            self._down(host, is_clean=True)
+
+    def _coin(self, what: str, node_id: int) -> bool:
+        return stream(self._world.seed, what, node_id).random() < 0.5
+
+    def _check_spare(self, host: Host) -> None:
+        """No more than a minority loses its disks, or what is on them: the algorithm cannot do
+        without promises that are kept.
+        """
+        if not self._world.has_quorum(self._whole - {host.id}):
+            raise ScenarioError(f"without n{host.id} no quorum has its disks")
 
     def _start(self, host: Host, anew: bool) -> None:
         if anew:
@@ -180,10 +206,8 @@ class Actor:
             host.resume()
 
     def _wipe(self, hosts: Sequence[Host]) -> None:
-        """No more than a minority, as the algorithm cannot do without promises that are kept."""
         for host in hosts:
-            if not self._world.has_quorum(self._whole - {host.id}):
-                raise ScenarioError(f"without n{host.id} no quorum has its disks")
+            self._check_spare(host)
             self._down(host, is_clean=False)
             host.wipe()
             self._up(host)
@@ -193,9 +217,11 @@ class Actor:
     def _whole(self) -> set[int]:
         """Those with a disk."""
         hosts = self._world.hosts.values()
-        return {host.id for host in hosts if not (host.is_wiped or host.is_broken)}
+        return {host.id for host in hosts if not (host.is_wiped or host.disk.is_rotten)}
 
-    def _disturb(self, host: Host, action: actions.Disk | actions.Clock) -> None:
+    def _disturb(
+        self, host: Host, action: actions.Disk | actions.Clock, rng: random.Random
+    ) -> None:
         match action:
             case actions.Clock(jump_us=0):
                 self._coverage.met("clock off")
@@ -206,10 +232,19 @@ class Actor:
             case actions.Disk(kind="stall"):
                 self._coverage.met("disk stalled")
                 host.disk.faults.stall_us = action.delay_us
+            case actions.Disk(kind="rot"):
+                self._rot(host, rng)
             case actions.Disk(kind=kind):
                 self.lasting.set_disk(host)
                 if kind == "full":
                     self._coverage.met("disk full")
+
+    def _rot(self, host: Host, rng: random.Random) -> None:
+        self._check_spare(host)
+        what = host.disk.rot(rng)
+        if what is None:
+            raise ScenarioError(f"the disk of n{host.id} holds nothing that could rot")
+        self._coverage.met(f"{what} rotten")
 
     # -- links -------------------------------------------------------------------------------------
     def _cut(self, action: Action, plan: FaultPlan, name: str) -> Fault:
@@ -265,88 +300,6 @@ class Actor:
         self._trace.note("transfer", leader.id, to=_names([node_id]) if node_id else "any")
         self._world.operate(leader.id, lambda replica, t, now: replica.transfer(t, node_id, now))
 
-    def _add(self, action: actions.MembersAdd) -> int:
-        node_id = action.node or max(self._world.hosts) + 1
-        if node_id in self._world.hosts:
-            raise ScenarioError(f"n{node_id} was given before, and no id comes back")
-        if node_id > max(self._world.hosts) + 9 or len(self._rows(self._world.configuration)) >= 9:
-            raise ScenarioError("a cluster of nine is large enough")
-        self._trace.note("members add", node_id)
-        self._world.make_node(node_id).start()
-        self._try([AddLearner(node_id, f"n{node_id}:1", promote=not action.learner)])
-        return node_id
-
-    def _replace(self, action: actions.MembersReplace, rng: random.Random) -> None:
-        (old_id,) = nodes_of(action, self.scene, rng)
-        node_id = self._add(actions.MembersAdd(action.new, learner=True))
-        self._trace.note("members replace", old_id, by=_names([node_id]))
-        self._try([Promote(node_id), Remove(old_id)])
-
-    def _change(self, action: Action, ids: Iterable[int]) -> None:
-        kinds: dict[type[Action], type[Promote | Demote | Remove]] = {
-            actions.MembersPromote: Promote,
-            actions.MembersDemote: Demote,
-            actions.MembersRemove: Remove,
-        }
-        changes: list[Change] = [kinds[type(action)](node_id) for node_id in ids]
-        self._check_quorum_stays(changes)
-        self._try(changes)
-
-    def _check_quorum_stays(self, changes: list[Change]) -> None:
-        """As `raftctl members` does: who is left has to be able to go on."""
-        configuration = self._world.configuration
-        try:
-            target = configuration.changed(changes)
-        except ConfigurationError as error:
-            raise ScenarioError(str(error)) from error
-        if not target.has_quorum(self._whole):
-            raise ScenarioError("no quorum of those that are left has its disks")
-
-    def _try(self, changes: list[Change]) -> None:
-        """Until it is done, refused for good, or an operator has had enough."""
-        deadline = self._world.kernel.now + PATIENCE_MS * MS
-        self._attempt(changes, deadline)
-
-    def _attempt(self, changes: list[Change], deadline: int) -> None:
-        world = self._world
-        if self._is_over:
-            return
-        if world.kernel.now >= deadline:
-            self._trace.note("given up", what=", ".join(map(_change_text, changes)))
-            return
-        leader = world.leader
-        if leader is None or not leader.is_up:
-            again = partial(self._attempt, changes, deadline)
-            world.kernel.after(RETRY_MS * MS, "fault", again)
-            return
-
-        def then(node_id: int, answer: Document | Failure) -> None:
-            what = ", ".join(map(_change_text, changes))
-            if isinstance(answer, Document):
-                self._trace.note("changed", node_id, what=what)
-                self._retire(changes)
-            elif answer.code in NO_SUCH_MEMBER:
-                self._trace.note("refused", node_id, what=what, why=answer.message)
-            else:
-                again = partial(self._attempt, changes, deadline)
-                world.kernel.after(RETRY_MS * MS, "fault", again)
-
-        world.change_members(leader.id, changes, then)
-
-    def _retire(self, changes: list[Change]) -> None:
-        """Who was removed is stopped, or is forgotten about and goes on."""
-        for change in changes:
-            if isinstance(change, Remove) and self._goes_by_itself(change.id):
-                host = self._world.hosts[change.id]
-                self._world.kernel.after(RETRY_MS * MS, "fault", self._shut, host)
-
-    def _goes_by_itself(self, node_id: int) -> bool:
-        return stream(self._world.seed, "retire", node_id).random() < 0.5
-
-    def _shut(self, host: Host) -> None:
-        if not self._is_over:
-            self._down(host, is_clean=True)
-
 
 def _verb(action: Action) -> str:
     """partition, disk full, members add."""
@@ -368,7 +321,3 @@ def _is_of_processes(fault: Fault) -> bool:
 
 def _names(ids: Iterable[int]) -> str:
     return " ".join(f"n{node_id}" for node_id in ids)
-
-
-def _change_text(change: Change) -> str:
-    return f"{type(change).__name__.lower()} n{change.id}"

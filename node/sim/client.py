@@ -258,6 +258,7 @@ class Client:
         try:
             body = read_result(message.result)
         except SessionExpiredError:
+            operation.sessions_lost += 1
             if self._call.is_in_doubt:
                 self._end("unknown", node_id, 0, None)
                 return

@@ -39,6 +39,9 @@ MARKS: Final = (
     "disk full",
     "disk failed",
     "disk stalled",
+    "entry rotten",
+    "snapshot rotten",
+    "damage found at a start",
     "node wiped",
     "message lost",
     "message doubled",
@@ -53,6 +56,7 @@ MARKS: Final = (
     "forwarded write",
     "outcome unknown",
     "write retried",
+    "session evicted",
     "refused compare-and-set",
 )
 """What is worth meeting. All of a long series of runs together have to meet each of them."""
@@ -134,6 +138,7 @@ class Coverage:
         self.met("disk failed")
 
     def answered(self, operation: Operation) -> None:
+        self.met("session evicted", operation.sessions_lost)
         if operation.outcome == "unknown":
             self.met("outcome unknown")
         elif operation.outcome == "ok":

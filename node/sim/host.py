@@ -1,24 +1,27 @@
 """A simulated node: its disk and its clock stay, its process comes and goes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from node.raft.config import CoreConfig
 from node.raft.configuration import Configuration
 from node.raft.core import RaftCore
-from node.replica import Replica
+from node.replica import Replica, Ticket
 from node.replica.compaction import CompactionPolicy
 from node.replica.state import at_boot
+from node.sim.answering import Owed
 from node.sim.clock import Clock
 from node.sim.disk import SimDisk
 from node.sim.kernel import Kernel
-from node.sim.machine import ObservedMachine
-from node.sim.process import Pace, Process, Reply, Request, Send, Surroundings, Tell
+from node.sim.machine import ObservedMachine, digest_of
+from node.sim.process import Process
 from node.sim.streams import stream
+from node.sim.surroundings import Pace, Reply, Request, Send, Surroundings, Tell
 from node.storage.base import CorruptionError, Stored
 from node.verify.observation import Observers, Violation
 from node.wire.codec import WireError, decode
 from node.wire.entries import size_in_frame
+from node.wire.messages import WireMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,7 @@ class NodeSettings:
     append_bytes_max: int
     inflight_max: int
     snapshot_chunk_bytes: int
+    sessions_max: int
     compaction: CompactionPolicy
     pace: Pace
 
@@ -64,6 +68,9 @@ class Host:
         self.is_broken = False
         """It refuses to start: what its disk holds is damaged."""
         self.lives = 0
+        self.owed = Owed()
+        self._kernel = kernel
+        self._reply = reply
         self._first = first
         self._seed = seed
         self._settings = settings
@@ -75,7 +82,7 @@ class Host:
             settings.pace,
             observers,
             send,
-            reply,
+            self._answer,
             tell,
             flushes,
         )
@@ -107,13 +114,16 @@ class Host:
     def last_applied(self) -> int:
         return self.process.replica.last_applied
 
+    def digest(self) -> bytes:
+        return digest_of(self.process.replica.state)
+
     @property
     def durable(self) -> SimDisk:
         return self.disk
 
     # -- its lives ---------------------------------------------------------------------------------
-    def start(self) -> None:
-        """Start its process. One whose disk is damaged does not come up."""
+    def start(self) -> bool:
+        """Start its process. False: what its disk holds is damaged, and it does not come up."""
         assert not self.is_running, "one process at a time"
         if self.is_wiped:  # what such a node keeps, it keeps in its memory
             self.disk = SimDisk(self._settings.cluster_id, self._first)
@@ -121,22 +131,33 @@ class Host:
             stored = self.disk.load()
             replica = self._boot(stored)
         except CorruptionError as error:
-            if self.disk.rotten_index is None:
+            if not self.disk.is_rotten:
                 self._lost(str(error))
             self.is_broken = True
-            return
+            return False
+        self.owed = Owed()
         self._process = Process(self, replica, self.disk, self._around, self.crash)
         self.core = replica.core
         for look in self._observers.booted:
             look(self, stored)
         self._process.turn()
+        return True
 
     def _boot(self, stored: Stored) -> Replica:
         """As `node.server.run` does it. Raises CorruptionError."""
         snapshots = self.disk.snapshots
-        state, damages = at_boot(stored.snapshots, snapshots, stored.base.index, self._new_machine)
-        if damages:
-            self._lost(", ".join(map(str, damages)))
+        state, damages = at_boot(
+            stored.snapshots,
+            snapshots,
+            stored.base.index,
+            self._new_machine,
+            self._settings.sessions_max,
+        )
+        if damages and not self.disk.is_rotten:
+            self._lost(", ".join(damages))
+        if state.snapshot is not None:
+            for look in self._observers.restored:
+                look(self, state.index, digest_of(state))
         snapshots.keep(frozenset(snapshot.id for snapshot in stored.snapshots))
         self.lives += 1
         return Replica(
@@ -187,6 +208,7 @@ class Host:
         """End it in an orderly way."""
         assert self.is_running
         self.process.finish()
+        self.owed.check(self.id, "stops")
         self.disk.snapshots.forget_incoming()
         for look in self._observers.crashed:
             look(self)
@@ -214,10 +236,15 @@ class Host:
                 return
             self.process.deliver(message)  # type: ignore[arg-type]  # peers speak Raft alone
 
-    def request(self, request: Request) -> None:
-        """Something that a client or an operator asks."""
+    def request(self, ticket: Ticket, what: str, request: Request) -> None:
+        """Something that a client or an operator asks, and who hears what comes of it."""
         if self.is_running:
+            self.owed.take(ticket, what, self._kernel.now)
             self.process.request(request)
+
+    def _answer(self, node_id: int, source: Hashable, message: WireMessage) -> None:
+        self.owed.answer(node_id, source, message)
+        self._reply(node_id, source, message)
 
     # -- what happens to it ------------------------------------------------------------------------
     def hurry(self) -> None:
@@ -239,12 +266,12 @@ class Host:
             for look in observers.executed:
                 look(self, index, command, result)
 
+        def digested(index: int, digest: bytes) -> None:
+            for look in observers.digested:
+                look(self, index, digest)
+
         def captured(index: int, digest: bytes) -> None:
             for look in observers.captured:
                 look(self, index, digest)
 
-        def restored(index: int, digest: bytes) -> None:
-            for look in observers.restored:
-                look(self, index, digest)
-
-        return ObservedMachine(executed, captured, restored, lambda: self.last_applied)
+        return ObservedMachine(executed, digested, captured, lambda: self.process.replica.state)

@@ -1,14 +1,16 @@
 """The second half of a run: all faults end, and the cluster has to get well.
 
 Of the members a random quorum comes back, and whoever is not in it stays away for ever: a cluster
-that needs more than a quorum is not fault tolerant. Within a bounded time they have a leader, the
-same state, and serve a new write and a read of it. Where no quorum has a disk that is whole, nobody
+that needs more than a quorum is not fault tolerant. Within a bounded time they have a leader, have
+applied all that it has, and serve a new write and a read of it; that their states are the same then
+is an invariant. Where no quorum has a disk that is whole, nobody
 can go on, and the run says so instead of failing.
 """
 
 from itertools import count
 
 from node.raft.configuration import Configuration
+from node.replica.operations import CHANGE_PATIENCE
 from node.sim.client import Client
 from node.sim.host import Host
 from node.sim.streams import stream
@@ -19,6 +21,8 @@ PATIENCE_TIMEOUTS = 20
 """In so many of the longest election timeouts."""
 ENTRY_US = 3 * MS
 """What each entry that somebody lacks may take beside that, one at a time."""
+SETTLING_TIMEOUTS = CHANGE_PATIENCE + 4
+"""Nobody waits longer for anything."""
 STEP_MS = 10
 PROBE_ID = 1000
 
@@ -40,6 +44,7 @@ def get_well(world: World) -> str | None:
         elif host.id not in core and host.is_running:
             world.crash(host.id)
     _wait(world, core)
+    _settle(world, core)
     return None
 
 
@@ -87,6 +92,20 @@ def _wait(world: World, core: frozenset[int]) -> None:
         if world.kernel.now >= deadline:
             what = missing or f"a write or a read of it: {probe.counts}"
             raise Violation("gets_well", None, f"faults ended, and after {deadline} us: {what}")
+
+
+def _settle(world: World, core: frozenset[int]) -> None:
+    """Whoever asked before and waits yet has time to hear: the rules look when all is at rest."""
+    timeout_us = world.options.election_timeout_ms * MS
+    deadline = world.kernel.now + SETTLING_TIMEOUTS * timeout_us
+    while world.kernel.now < deadline:
+        if _missing(world, core) is None and not any(host.owed for host in _running(world)):
+            return
+        world.kernel.run(world.kernel.now + STEP_MS * MS)
+
+
+def _running(world: World) -> list[Host]:
+    return [host for host in world.hosts.values() if host.is_running]
 
 
 def _has_read(probe: Client) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from hashlib import blake2b
 
 from node.machines.kv import KvMachine
+from node.replica.state import State
 
 Executed = Callable[[int, bytes, bytes], None]
 """Index, command and result."""
@@ -16,47 +17,62 @@ DIGEST_EVERY = 64
 
 
 class ObservedMachine:
-    """A `KvMachine`. `captured` gets a digest of the state before it is written down, and now and
-    then; `restored` one of what was read back.
+    """A `KvMachine`. `captured` gets a digest of the state before it is written down; `digested`
+    one now and then, when a command has run and its result is not noted yet. `state` is the one
+    that this machine belongs to when it is used.
     """
 
     def __init__(
         self,
         executed: Executed,
+        digested: Described,
         captured: Described,
-        restored: Described,
-        last_applied: Callable[[], int],
+        state: Callable[[], State],
     ) -> None:
         self._machine = KvMachine(changes_max=0)
         self._executed = executed
+        self._digested = digested
         self._captured = captured
-        self._restored = restored
-        self._last_applied = last_applied
+        self._state = state
+
+    def describe(self, command: bytes) -> str:
+        return self._machine.describe(command)
 
     def apply(self, command: bytes, index: int) -> bytes:
         result = self._machine.apply(command, index)
         self._executed(index, command, result)
         if index % DIGEST_EVERY == 0:
-            self._captured(index, self.digest())
+            self._digested(index, digest_of(self._state()))
         return result
 
     def query(self, query: bytes) -> bytes:
         return self._machine.query(query)
 
     def snapshot(self) -> Iterator[bytes]:
-        self._captured(self._last_applied(), self.digest())
+        state = self._state()
+        self._captured(state.index, digest_of(state))
         return self._machine.snapshot()
 
     def restore(self, parts: Iterator[bytes], index: int) -> None:
         self._machine.restore(parts, index)
-        self._restored(index, self.digest())
 
     def dismantle(self) -> Iterator[None]:
         return self._machine.dismantle()
 
-    def digest(self) -> bytes:
-        """Of the whole state, the same on every node that has the same."""
-        tally = blake2b(digest_size=DIGEST_BYTES)
-        for part in self._machine.snapshot():
-            tally.update(part)
-        return tally.digest()
+    def described(self) -> Iterator[bytes]:
+        """What it would write down, with nobody looking on."""
+        return self._machine.snapshot()
+
+
+def digest_of(state: State) -> bytes:
+    """Of the machine and its sessions, the same on every node that has the same: the machine alone
+    may be right on a node that takes a retry for a new command.
+    """
+    machine = state.machine
+    assert isinstance(machine, ObservedMachine), "nodes that are observed have no other"
+    tally = blake2b(digest_size=DIGEST_BYTES)
+    for part in state.sessions.snapshot():
+        tally.update(part)
+    for part in machine.described():
+        tally.update(part)
+    return tally.digest()

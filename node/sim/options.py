@@ -1,7 +1,7 @@
 """What differs between runs: everything, by the seed, so that many runs meet many situations.
 
-Each kind of fault is wholly absent from half of the runs: what is always there hides what only
-happens without it (Groce et al., Swarm Testing, 2012).
+Each kind of fault is wholly absent from about half of the runs, cuts from a fifth: what is always
+there hides what only happens without it (Groce et al., Swarm Testing, 2012).
 """
 
 import dataclasses
@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from node.faults import DELAY_MS_MAX
+from node.replica.sessions import SESSIONS_MAX
 from node.sim.streams import stream
 
 FORMAT = 1
@@ -71,6 +72,8 @@ class Options:
     """How much faster or slower than true a clock runs at most, in millionths."""
     disk_ms_min: float = 0.2
     disk_ms_max: float = 1.0
+    sessions_max: int = SESSIONS_MAX
+    """Of clients that a node remembers."""
     flush_crash: float = 0.0
     """How often a node dies while it writes down a vote, or shortens its log, or just after."""
 
@@ -113,6 +116,7 @@ LIMITS: Mapping[str, tuple[int, int]] = {
     "reorder": _CHANCE,
     "late": _CHANCE,
     "queue_max": (1, 100_000),
+    "sessions_max": (1, 1 << 20),
     "client_loss": _CHANCE,
     "client_late": _CHANCE,
     "clock_ppm": (0, 500_000),
@@ -182,6 +186,7 @@ def draw(seed: int) -> Options:
         flush_crash=rng.choice([0.02, 0.1]) if rng.random() < 0.4 else 0.0,
         late=_some(rng, rng.random() < 0.5, 0.05),
         client_late=rng.choice([0.0, 0.5]),
+        sessions_max=rng.randint(2, 8) if rng.random() < 0.2 else SESSIONS_MAX,
     )
     if lease_reads and rng.random() < 0.6:
         # A rival that was cut off has the newest entry only as long as nobody writes another one.

@@ -37,6 +37,7 @@ def plan(seed: int) -> Scenario:
     steps, has_others = episodes(seed, options)
     if has_others:
         steps = [*_faults(seed, options), *steps]
+    steps += _damages(seed, options)
     steps = [replace(step, action=parse_action(str(step.action))) for step in steps]
     scenario = Scenario(
         f"seed-{seed}",
@@ -84,6 +85,22 @@ def _faults(seed: int, options: Options) -> list[Step]:
             lasts_us = min(lasts_us, max(end - at, 0))
         steps.append(Step(At(at), action, "", lasts_us))
         at += pace * _gap(rng, options)
+    return steps
+
+
+def _damages(seed: int, options: Options) -> list[Step]:
+    """What some disks of some seeds hold rots, and now and then a node finds that out soon."""
+    rng = stream(seed, "damages")
+    steps: list[Step] = []
+    if options.nodes < 3 or rng.random() < 0.7:
+        return steps
+    for _ in range(rng.randint(1, 3)):
+        node = f"n{rng.randint(1, options.nodes)}"
+        at = rng.randrange(SECOND, options.duration_ms * MS)
+        steps.append(Step(At(at), actions.Disk((node,), "rot")))
+        if rng.random() < 0.7:
+            restart_at = at + rng.randrange(2 * options.election_timeout_ms * MS)
+            steps.append(Step(At(restart_at), actions.Restart((node,))))
     return steps
 
 

@@ -4,9 +4,7 @@ The order of things in a turn is that of `node.server.driver`: take in, look at 
 apply, save, and after the save what had to wait for it. Between two turns nothing happens.
 """
 
-import random
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from node.raft.errors import RemoteProtocolError
@@ -18,13 +16,12 @@ from node.replica import Replica
 from node.replica.replica import STALL_TIMEOUTS
 from node.replica.snapshotting import Job, LoadSnapshot, dismantle
 from node.replica.state import State
-from node.sim.clock import Clock
 from node.sim.disk import SimDisk
-from node.sim.kernel import Kernel
+from node.sim.machine import digest_of
+from node.sim.surroundings import Request, Surroundings
 from node.storage.base import DiskFullError, StorageError
-from node.verify.observation import Member, Observers, Violation
+from node.verify.observation import Member, Violation
 from node.wire.codec import encode
-from node.wire.messages import WireMessage
 
 T = TypeVar("T")
 
@@ -32,41 +29,6 @@ DISK_FULL_RETRY_US = 200_000
 MESSAGES_MAX = 4096
 """What a node that stands still keeps of what comes in."""
 NEVER = 1 << 62
-
-Send = Callable[[int, int, str, bytes], None]
-"""From, to, kind of message, its bytes."""
-Reply = Callable[[int, Hashable, WireMessage], None]
-"""From, to whom, and what."""
-Tell = Callable[[int, Event], None]
-"""Which node's core reports what."""
-Request = Callable[[Replica, int], None]
-"""Something asked of the replica; the number is its time."""
-
-
-@dataclass(slots=True)
-class Pace:
-    """How long things take, at least and at most, in microseconds; it may change in a run."""
-
-    disk_us: tuple[int, int]
-    """A flush."""
-    snapshot_us: tuple[int, int]
-    """To write a snapshot, or to load one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a node's lives have in common."""
-
-    kernel: Kernel
-    clock: Clock
-    disk_random: random.Random
-    pace: Pace
-    observers: Observers
-    send: Send
-    reply: Reply
-    tell: Tell
-    flushes: Callable[[int], None]
-    """Something else than entries is written, which takes so many microseconds."""
 
 
 class Process:
@@ -103,6 +65,8 @@ class Process:
         self._is_stalled = False
         self._retry_at: int | None = None
         self._is_working = False
+        self._job_end: tuple[Job, Snapshot | State | StorageError] | None = None
+        """Of the job that has just ended."""
         self._may_prune = False
         self._timer_at: int | None = None
         self._commit_index = replica.core.commit_index
@@ -126,7 +90,7 @@ class Process:
         writing = self._writing
         if writing is not None and self._disk.under_way is not None:
             self._disk.put_received(writing)
-            if self._disk.end(self._saving) is None:
+            if self._disk.end(self._around.disk_random, self._saving) is None:
                 self._tell_saved(writing)
                 self._finish(writing)
         self.replica.stop()
@@ -225,7 +189,7 @@ class Process:
         if self.is_over or writing is None or writing.seq != seq or self._disk.under_way is None:
             return  # it was hurried
         self._snapshot_error = self._disk.put_received(writing)
-        error = self._disk.end(self._saving)
+        error = self._disk.end(self._around.disk_random, self._saving)
         self._began_at = None
         if error is None:
             self._tell_saved(writing)
@@ -283,6 +247,17 @@ class Process:
 
     # -- snapshots ---------------------------------------------------------------------------------
     def _look_at_snapshots(self) -> None:
+        """What came of the job under way, and what is to be done next."""
+        if self._job_end is not None:
+            (done, result), self._job_end = self._job_end, None
+            self._is_working = False
+            if not isinstance(result, StorageError):
+                self._job_succeeded(result)
+            elif isinstance(done, LoadSnapshot):
+                self.replica.snapshot_refused(done.snapshot)
+                self._may_prune = True
+            else:
+                self.replica.snapshot_failed(str(result))
         if self._may_prune and not self.replica.snapshots.is_busy:
             self._may_prune = False
             self._disk.snapshots.keep(self.replica.kept_snapshots)
@@ -295,19 +270,12 @@ class Process:
     def _job_done(self, job: Job) -> None:
         if self.is_over:
             return
-        self._is_working = False
         try:
             if self._disk.faults.is_full:
                 raise DiskFullError("no space is left")
-            result = job.run(self._disk.snapshots, _at_once)
+            self._job_end = job, job.run(self._disk.snapshots, _at_once)
         except StorageError as error:
-            if isinstance(job, LoadSnapshot):
-                self.replica.snapshot_refused(job.snapshot)
-                self._may_prune = True
-            else:
-                self.replica.snapshot_failed(str(error))
-        else:
-            self._job_succeeded(result)
+            self._job_end = job, error
         if not self.is_paused:
             self.turn()
 
@@ -316,6 +284,8 @@ class Process:
             counts = self.replica.snapshot_written(result)
             self._may_prune = self._may_prune or not counts
         else:
+            for look in self._observers.restored:
+                look(self._member, result.index, digest_of(result))
             if not self.replica.snapshot_loaded(result):
                 self._may_prune = True
             dismantle(result, _at_once)  # what nobody uses any more, which has to be true

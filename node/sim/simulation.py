@@ -11,6 +11,7 @@ from node.scenario.scenario import MIXES, Scenario, Step, WorkloadKind
 from node.scenario.schedule import End, Fire, Schedule
 from node.scenario.when import LEADER_CHANGE
 from node.sim.acting import Actor
+from node.sim.answering import EveryRequestIsAnsweredOnce
 from node.sim.coverage import Coverage
 from node.sim.host import Host
 from node.sim.kernel import Kind
@@ -63,10 +64,7 @@ def simulate(
     scenario expects. Raises OptionError, and what
     `trace` raises.
     """
-    try:
-        return Simulation(scenario, trace, invariants).run()
-    except UntoldError as untold:
-        raise untold.why from None
+    return Simulation(scenario, trace, invariants).run()
 
 
 def simulate_seed(seed: int) -> Result:
@@ -92,7 +90,7 @@ class Simulation:
 
         def watch_with(hosts: dict[int, Host]) -> Observers:
             of_leases = (Promises(options, hosts), Leases(options, hosts))
-            rules = [*invariants(hosts).invariants, *of_leases]
+            rules = [*invariants(hosts).invariants, *of_leases, EveryRequestIsAnsweredOnce(hosts)]
             return Observers([*rules, self.coverage, self.progress])
 
         self.world = World(scenario.seed, options, watch_with)
@@ -110,6 +108,13 @@ class Simulation:
         self._has_led = False
 
     def run(self) -> Result:
+        """What came of it. Raises what `trace` raised."""
+        try:
+            return self._run()
+        except UntoldError as untold:
+            raise untold.why from None
+
+    def _run(self) -> Result:
         try:
             self.world.start_all()
             self.progress.begin(self.world, self.actor)

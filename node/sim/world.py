@@ -17,8 +17,8 @@ from node.sim.host import Host, NodeSettings
 from node.sim.kernel import Kernel
 from node.sim.network import Network
 from node.sim.options import Options
-from node.sim.process import Pace
 from node.sim.streams import stream
+from node.sim.surroundings import Pace
 from node.verify.observation import Kind, Observers
 from node.wire.codec import decode
 from node.wire.messages import Document, Failure, Propose, Read, ReadMode, WireMessage
@@ -137,6 +137,11 @@ class World:
         return self._best.core.configuration
 
     @property
+    def rows(self) -> frozenset[int]:
+        """Who belongs to the cluster, as an operator sees it."""
+        return self.configuration.members or frozenset(self.hosts)
+
+    @property
     def _best(self) -> Host:
         known = [host for host in self.hosts.values() if host.lives and not host.is_wiped]
         return self.leader or max(
@@ -188,16 +193,16 @@ class World:
     def _ask(self, node_id: int, source: Hashable, data: bytes) -> None:
         host = self.hosts[node_id]
         message = decode(data)
+        assert isinstance(message, Propose | Read), "clients ask nothing else"
+        ticket = Ticket(source, message.id)
 
         def request(replica: Replica, now: int) -> None:
             if isinstance(message, Propose):
-                ticket = Ticket(source, message.id)
                 replica.submit(ticket, message.command, now, message.here)
-            elif isinstance(message, Read):
-                ticket = Ticket(source, message.id)
+            else:
                 replica.read(ticket, message.query, message.mode, message.here, now)
 
-        host.request(request)
+        host.request(ticket, type(message).__name__, request)
 
     def _reply(self, node_id: int, source: Any, message: WireMessage) -> None:  # noqa: ANN401
         source.receive(node_id, message)
@@ -207,7 +212,9 @@ class World:
     ) -> None:
         """Ask a node for something as an operator does; `then` hears what came of it."""
         ticket = Ticket(_Operator(then), 1)
-        self.hosts[node_id].request(lambda replica, now: do(replica, ticket, now))
+        self.hosts[node_id].request(
+            ticket, "wish of an operator", lambda replica, now: do(replica, ticket, now)
+        )
 
     def change_members(
         self, node_id: int, changes: Collection[Change], then: "Then | None" = None
@@ -279,6 +286,7 @@ def _settings(options: Options) -> NodeSettings:
         append_bytes_max=options.append_bytes_max,
         inflight_max=options.inflight_max,
         snapshot_chunk_bytes=options.snapshot_chunk_bytes,
+        sessions_max=options.sessions_max,
         compaction=CompactionPolicy(options.snapshot_entries, 1 << 40, options.snapshot_tail),
         pace=Pace(
             (round(options.disk_ms_min * MS), round(options.disk_ms_max * MS)),

@@ -53,6 +53,11 @@ class Channel:
         return not (self.is_closed or self.is_overrun or self._is_ending)
 
     @property
+    def buffered_bytes(self) -> int:
+        """What waits to be sent."""
+        return self._buffered_bytes
+
+    @property
     def peer_name(self) -> str:
         """host:port of the other side."""
         try:
@@ -87,9 +92,11 @@ class Channel:
 
         Raises FrameTooLargeError.
         """
-        if not self.is_open:
-            return  # it would be encoded for nobody
-        payload = encode(message)
+        if self.is_open:  # else it would be encoded for nobody
+            self.send_payload_nowait(encode(message))
+
+    def send_payload_nowait(self, payload: bytes) -> None:
+        """Queue an encoded message. Raises FrameTooLargeError."""
         limit = self._send_frame_bytes_max
         if len(payload) > limit:
             raise FrameTooLargeError(f"a frame of {len(payload)} bytes; the limit is {limit}")

@@ -67,6 +67,10 @@ class Member(Protocol):
     def core(self) -> RaftCore: ...
     @property
     def last_applied(self) -> int: ...
+    def digest(self) -> bytes:
+        """Of the state, machine and sessions, after entry `last_applied`."""
+        ...
+
     @property
     def durable(self) -> Durable: ...
 
@@ -108,6 +112,8 @@ class Operation:
     """The one node that had to see to it; None: whoever can."""
     attempts: int = 0
     """How often it was sent."""
+    sessions_lost: int = 0
+    """How often it was told that its session is gone."""
 
 
 HAPPENINGS = (
@@ -120,6 +126,8 @@ HAPPENINGS = (
     "applied",  # (member, Ready) its committed entries took effect
     "executed",  # (member, index, command, result) the machine itself ran, once per effect
     "turned",  # (member) a turn is over: everything that was to be done in it is done
+    "digested",  # (member, index, digest) now and then: the state when the command of entry `index`
+    #              has run and its session does not hold the result yet
     "captured",  # (member, index, digest) the state after entry `index`, about to be written down
     "restored",  # (member, index, digest) a state was made of a snapshot
     "crashed",  # (member) its process is gone

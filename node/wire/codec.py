@@ -26,6 +26,8 @@ DIGEST_BYTES_MAX = 64
 DEPTH_MAX = 16
 _RAFT_BASE = 1
 _WIRE_BASE = 32
+_ID_PLACE = 3
+"""In an encoded message: behind the array's head of one byte, and its kind's number of two."""
 
 
 class WireError(Exception):
@@ -143,10 +145,21 @@ def _values_of(kind: Kind) -> Callable[[Any], tuple[Any, ...]]:
 _BY_TYPE = {kind.type: (kind.number, _values_of(kind)) for kind in KINDS}
 
 
+def number_of(message_type: type[Any]) -> int:
+    """What messages of that type begin with."""
+    return _BY_TYPE[message_type][0]
+
+
 def encode(message: Message | WireMessage) -> bytes:
     """The message as one CBOR array."""
     number, values_of = _BY_TYPE[type(message)]
     return cbor2.dumps((number, *values_of(message)), default=write_entry)
+
+
+def with_id(payload: bytes, request_id: int) -> bytes:
+    """An encoded frame of a stream whose id is 0, with that id instead: encoded once for all."""
+    assert payload[_ID_PLACE] == 0, "a message of a kind from 24 on, with the id 0 first"
+    return payload[:_ID_PLACE] + cbor2.dumps(request_id) + payload[_ID_PLACE + 1 :]
 
 
 def encode_frame(message: Message | WireMessage) -> bytes:
@@ -197,7 +210,7 @@ def version_of_hello(payload: bytes) -> int | None:
         values = load_plain(payload, DEPTH_MAX)
     except CborError:
         return None
-    number = _BY_TYPE[wire.Hello][0]
+    number = number_of(wire.Hello)
     if type(values) is list and len(values) > 1 and values[0] == number and _is_integer(values[1]):
         version: int = values[1]
         return version

@@ -213,15 +213,25 @@ class Document:
 # -- observers -------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Subscribe:
-    """First the status (a `Document`), then `Happened` frames. `history`: the kept ones first."""
+    """First a `Keyframe`, then a stream of frames. `history`: the kept `Happened` before it.
+
+    With `boot` and `since`, the last frame that was seen: what came after it, if that is still
+    kept, else a `Gap` and a `Keyframe`.
+    """
 
     id: int
     history: bool
+    boot: int = 0
+    since: int = 0
 
 
+# Frames of a stream. `id` is the subscription's, in a recording the node's. `seq` counts those that
+# are for everybody (Happened, Changed, Bulk) from 1 within a `boot`, without holes. A Keyframe or a
+# Gap is made for one subscriber, and has the number of the last frame that it stands for: the next
+# one is `seq` + 1. The times are the node's monotonic clock and Unix time.
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """One event. `seq` counts up from 1 within a `boot`, without holes."""
+    """One event."""
 
     id: int
     boot: int
@@ -232,6 +242,76 @@ class Happened:
     term: int
     data: dict[str, Any]
 
+
+@dataclass(frozen=True, slots=True)
+class Keyframe:
+    """The whole status, as GetStatus gives it: it replaces all that was known of the node."""
+
+    id: int
+    boot: int
+    seq: int
+    mono_ns: int
+    wall_ns: int
+    status: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Keys of the status with their new values: `status.update(values)`. Empty: it lives."""
+
+    id: int
+    boot: int
+    seq: int
+    mono_ns: int
+    wall_ns: int
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Bulk:
+    """Entries `first`..`last` took effect within the last `window_ms`. `entries` describes the
+    newest of them, as in a log document: fewer than there are, where there are many.
+    """
+
+    id: int
+    boot: int
+    seq: int
+    mono_ns: int
+    wall_ns: int
+    first: int
+    last: int
+    window_ms: int
+    entries: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Frames `first`..`last` of this boot are lost to this subscriber; a `Keyframe` follows."""
+
+    id: int
+    boot: int
+    seq: int
+    mono_ns: int
+    wall_ns: int
+    first: int
+    last: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """The first frame of a recording. `node_id` 0: of several nodes, and `boot` 0 then."""
+
+    format: int
+    cluster: str
+    node_id: int
+    boot: int
+    wall_ns: int
+    mono_ns: int
+
+
+Frame = Keyframe | Changed | Happened | Bulk | Gap
+"""What a stream is made of."""
 
 WireMessage = (
     Challenge
@@ -256,4 +336,9 @@ WireMessage = (
     | ChangeMembers
     | TakeSnapshot
     | SetCompaction
+    | Keyframe
+    | Changed
+    | Bulk
+    | Gap
+    | Recording
 )

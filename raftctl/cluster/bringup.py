@@ -107,6 +107,8 @@ def _check_same(cluster: Cluster, request: Request, config: ClusterConfig) -> No
         "these limits": not is_from_file or config.limits == spec.limits,
         "these snapshot settings": "snapshots" not in config.given
         or config.snapshots == spec.snapshots,
+        "these recording settings": "recording" not in config.given
+        or config.recording == spec.recording,
         "these priorities": "priority" not in config.given or config.has_priorities_of(spec.nodes),
     }
     other = [what for what, is_same in asked.items() if not is_same]
@@ -144,6 +146,7 @@ def _plan(settings: Settings, name: str, request: Request, config: ClusterConfig
         raft=config.raft,
         limits=config.limits,
         snapshots=config.snapshots,
+        recording=config.recording,
         priorities=config.priority,
         is_ephemeral=request.ephemeral,
         is_data_dir=request.data_dir is not None,

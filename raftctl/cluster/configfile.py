@@ -13,6 +13,7 @@ from node.config import (
     Limits,
     NodeAddress,
     RaftSettings,
+    RecordingSettings,
     SnapshotSettings,
     check_machine,
     check_range,
@@ -53,6 +54,7 @@ class ClusterConfig:
     raft: RaftSettings = field(default_factory=RaftSettings)
     limits: Limits = field(default_factory=Limits)
     snapshots: SnapshotSettings = field(default_factory=SnapshotSettings)
+    recording: RecordingSettings = field(default_factory=RecordingSettings)
     priority: dict[str, int] = field(default_factory=dict)
     """By node: n3."""
     given: frozenset[str] = frozenset()
@@ -63,7 +65,7 @@ class ClusterConfig:
         return all(node.priority == self.priority.get(node.name, default) for node in nodes)
 
 
-TABLES = ("cluster", "raft", "limits", "snapshots", "priority")
+TABLES = ("cluster", "raft", "limits", "snapshots", "recording", "priority")
 
 
 def load_config(name: str | None, overrides: list[str]) -> ClusterConfig:
@@ -148,11 +150,14 @@ def _parse(source: str, values: Mapping[str, Any]) -> ClusterConfig:
     limits = settings_from_map(Limits, values.get("limits", {}), "limits")
     cluster = settings_from_map(ClusterTable, values.get("cluster", {}), "cluster")
     snapshots = settings_from_map(SnapshotSettings, values.get("snapshots", {}), "snapshots")
-    for table in (cluster, raft, limits, snapshots):
+    recording = settings_from_map(RecordingSettings, values.get("recording", {}), "recording")
+    for table in (cluster, raft, limits, snapshots, recording):
         table.check()
     priority = dict(values.get("priority", {}))
     _check_priority(priority, cluster.nodes)
-    return ClusterConfig(source, cluster, raft, limits, snapshots, priority, frozenset(values))
+    return ClusterConfig(
+        source, cluster, raft, limits, snapshots, recording, priority, frozenset(values)
+    )
 
 
 def _check_priority(priority: Mapping[str, Any], nodes: int) -> None:

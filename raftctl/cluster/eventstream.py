@@ -1,7 +1,8 @@
-"""The events of several nodes as one stream, in the order of their common clock.
+"""The streams of several nodes as one, in the order of their common clock.
 
-What the nodes have kept comes first, sorted. Live events wait for a short window, in which others
-that happened before them may still arrive. A node that goes is looked for until it is back.
+The events that the nodes have kept come first, sorted. What follows waits for a short window, in
+which others that happened before it may still arrive. A node that goes is looked for until it is
+back.
 """
 
 import selectors
@@ -9,20 +10,28 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from heapq import heappop, heappush
+from typing import NamedTuple
 
 from node.client.errors import UnreachableError
 from node.client.link import Link
-from node.wire.messages import Happened, Subscribe
+from node.wire.messages import Frame, Subscribe
 from raftctl.cluster.directory import Cluster
+from raftctl.cluster.following import Following
 from raftctl.cluster.processes import is_paused
 
 CONNECT_SECONDS = 2.0
 RECONNECT_SECONDS = 0.5
 HISTORY_SECONDS_MAX = 2.0
 WINDOW_SECONDS = 0.15
-"""History has ended when nothing came for so long; live events are merged over this window."""
+"""Live frames are merged over this window."""
 
-Item = tuple[int, Happened]
+
+class Item(NamedTuple):
+    """A frame of a node, which is in that term."""
+
+    node_id: int
+    frame: Frame
+    term: int
 
 
 class Feed:
@@ -39,8 +48,9 @@ class Feed:
         self._tell = tell
         self._selector = selectors.DefaultSelector()
         self._links: dict[int, Link] = {}
-        self._seen: dict[int, tuple[int, int]] = {}  # boot and seq of the newest, by node
-        self._waiting: list[tuple[int, int, int, Happened]] = []
+        self._seen: dict[int, Following] = {}
+        self._waiting: list[tuple[int, int, int, int, Frame]] = []
+        self._order = 0
 
     def close(self) -> None:
         for node_id in list(self._links):
@@ -59,31 +69,36 @@ class Feed:
             try:
                 until = time.monotonic() + seconds
                 link = Link(self._cluster.address, node_id, "observer", until)
-                link.send(Subscribe(link.new_id(), history=True))
+                seen = self._seen.get(node_id, Following())
+                link.send(Subscribe(link.new_id(), True, seen.boot, seen.seq))
             except UnreachableError:
                 continue
+            seen.connected()
             self._links[node_id] = link
             self._selector.register(link.socket, selectors.EVENT_READ, node_id)
-            self._take(node_id, link.take_messages())
             if node_id in self._seen:
                 self._tell(f"n{node_id} is back")
+            self._seen[node_id] = seen
+            self._take(node_id, link.take_messages())
 
-    def receive(self, seconds: float) -> bool:
-        """Take what arrives within `seconds`; False when nothing did."""
+    @property
+    def has_history(self) -> bool:
+        """Whether all that was kept before has come."""
+        return all(self._seen[node_id].is_whole for node_id in self._links)
+
+    def receive(self, seconds: float) -> None:
+        """Take what arrives, or wait for `seconds`."""
         if not self._links:
             time.sleep(seconds)
-            return False
-        ready = self._selector.select(seconds)
-        for key, _ in ready:
+            return
+        for key, _ in self._selector.select(seconds):
             node_id: int = key.data
             try:
                 until = time.monotonic() + CONNECT_SECONDS
                 self._take(node_id, self._links[node_id].next_messages(until))
             except UnreachableError:
                 self._drop(node_id)
-                self._seen.setdefault(node_id, (0, 0))
                 self._tell(f"n{node_id} is gone")
-        return bool(ready)
 
     def _drop(self, node_id: int) -> None:
         link = self._links.pop(node_id)
@@ -92,33 +107,33 @@ class Feed:
         link.close()
 
     def _take(self, node_id: int, messages: Sequence[object]) -> None:
+        seen = self._seen[node_id]
         for message in messages:
-            if isinstance(message, Happened):
-                boot, seq = self._seen.get(node_id, (0, 0))
-                if message.boot == boot and message.seq <= seq:
-                    continue  # kept by the node, and shown before the connection broke
-                self._seen[node_id] = (message.boot, message.seq)
-                heappush(self._waiting, (message.mono_ns, node_id, message.seq, message))
+            if isinstance(message, Frame):
+                for frame in seen.take(message):
+                    self._order += 1  # of frames with the same time the first one comes first
+                    item = (frame.mono_ns, self._order, node_id, seen.term, frame)
+                    heappush(self._waiting, item)
 
     def take(self, until_ns: int | None = None) -> Iterator[Item]:
-        """What happened before then (on the nodes' monotonic clock), in order; None: all."""
+        """What was sent before then (on the nodes' monotonic clock), in order; None: all."""
         while self._waiting and (until_ns is None or self._waiting[0][0] <= until_ns):
-            _, node_id, _, happened = heappop(self._waiting)
-            yield node_id, happened
+            _, _, node_id, term, frame = heappop(self._waiting)
+            yield Item(node_id, frame, term)
 
 
 def stream(
     cluster: Cluster, node_ids: Sequence[int] | None, follow: bool, tell: Callable[[str], None]
 ) -> Iterator[Item]:
-    """What the nodes have kept, oldest first; `follow`: and then what happens, for ever.
+    """What the nodes have kept, oldest first; `follow`: and then what comes, for ever.
     `node_ids` None: all nodes, those that come later too.
     """
     feed = Feed(cluster, node_ids, tell)
     try:
         feed.connect(CONNECT_SECONDS)
         deadline = time.monotonic() + HISTORY_SECONDS_MAX
-        while feed.receive(WINDOW_SECONDS) and time.monotonic() < deadline:
-            pass
+        while not feed.has_history and time.monotonic() < deadline:
+            feed.receive(WINDOW_SECONDS)
         yield from feed.take()
         next_look = 0.0
         while follow:

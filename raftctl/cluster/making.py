@@ -11,6 +11,7 @@ from node.config import (
     Limits,
     NodeAddress,
     RaftSettings,
+    RecordingSettings,
     SnapshotSettings,
     first_configuration,
     save_cluster,
@@ -37,6 +38,7 @@ class Plan:
     raft: RaftSettings
     limits: Limits
     snapshots: SnapshotSettings = field(default_factory=SnapshotSettings)
+    recording: RecordingSettings = field(default_factory=RecordingSettings)
     priorities: Mapping[str, int] = field(default_factory=dict)
     is_ephemeral: bool = False
     is_data_dir: bool = False
@@ -58,6 +60,7 @@ def make_cluster(plan: Plan) -> None:
         raft=plan.raft,
         limits=plan.limits,
         snapshots=plan.snapshots,
+        recording=plan.recording,
     )
     first = first_configuration(spec.nodes)
     _check_is_ours(plan)

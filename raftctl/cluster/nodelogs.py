@@ -199,7 +199,7 @@ class Describer:
 
     def document(self, log: NodeLog, index: int) -> EntryDocument | None:
         """None where the log has no such entry."""
-        from node.server.status import entry_document
+        from node.replica.describing import entry_document
 
         entry = log.entry_at(index)
         if entry is None:

@@ -1,9 +1,6 @@
-"""transfer, events: Raft itself."""
+"""transfer: who leads."""
 
 import time
-from datetime import UTC, datetime
-from functools import partial
-from itertools import chain
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,13 +10,12 @@ from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.selectors import voters_of
 from raftctl.settings import Settings
-from raftctl.values import seconds, usage
+from raftctl.values import usage
 from raftctl.verbs import section
 
 if TYPE_CHECKING:
     from node.client.errors import ClientError
-    from node.wire.messages import Happened
-    from raftctl.documents import Event, Status
+    from raftctl.documents import Status
 
 TRANSFER_SECONDS = 30.0
 
@@ -27,7 +23,6 @@ TRANSFER_SECONDS = 30.0
 def add_to(app: typer.Typer) -> None:
     add = section(app, "Raft")
     add(transfer, "transfer n2", "transfer")
-    add(events, "events -f", "events --node n1 --since 5m -o jsonl")
 
 
 def transfer(
@@ -138,61 +133,3 @@ def _not_handed_over(leader: int, successor: int, error: "ClientError") -> CliEr
     if error.code in ("not_leader", "no_leader"):
         error = NoLeaderError(error.code, f"n{leader} leads no longer: {error.message}")
     return from_client_error(error)
-
-
-def events(
-    context: typer.Context,
-    follow: Annotated[bool, typer.Option("-f", "--follow", help="And what comes, live.")] = False,
-    kind: Annotated[
-        list[str] | None, typer.Option(help="leader, election, vote, fault, ...")
-    ] = None,
-    node: Annotated[
-        str, typer.Option(help="Whose; a selector.", autocompletion=completion.nodes)
-    ] = "all",
-    since: Annotated[str | None, typer.Option(help="Not older than: 5m.")] = None,
-) -> None:
-    """Show what happened on the nodes, merged by time."""
-    from raftctl.cluster.directory import find_cluster
-    from raftctl.cluster.eventstream import stream
-    from raftctl.cluster.observation import observe
-    from raftctl.selectors import resolve
-
-    settings: Settings = context.obj
-    oldest_ns = 0 if since is None else time.time_ns() - int(seconds(since) * 1e9)
-    cluster = find_cluster(settings)
-    with settings.output.patience("asking the nodes"):
-        seen = observe(cluster)
-    chosen = resolve([node], seen)
-    alive = {int(row.id[1:]) for row in seen.nodes if row.proc == "running"}
-    running = [each for each in chosen if each in alive]
-    left_out = [f"n{each}" for each in chosen if each not in running]
-    if not running:
-        hint = f"{cluster.line} start {' '.join(left_out)}"
-        raise CliError("E_NOT_RUNNING", "none of these nodes runs", Exit.NOT_RUNNING, hint=hint)
-    if left_out:
-        settings.output.note(f"without {' '.join(left_out)}: not running")
-    items = stream(cluster, None if node == "all" else chosen, follow, settings.output.note)
-    with settings.output.patience("asking the nodes for their events"):
-        head = next(items, None)
-    for node_id, happened in chain([] if head is None else [head], items):
-        if happened.wall_ns < oldest_ns or (kind and happened.kind not in kind):
-            continue
-        document = _event(node_id, happened)
-        settings.output.show(document, partial(_event_lines, document))
-
-
-def _event(node_id: int, happened: "Happened") -> "Event":
-    from raftctl.documents import Event
-
-    moment = datetime.fromtimestamp(happened.wall_ns / 1e9, UTC)
-    text = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    boot = f"{happened.boot:016x}"
-    return Event(
-        f"n{node_id}", boot, happened.seq, happened.mono_ns, text, happened.kind, happened.term,
-        happened.data,
-    )  # fmt: skip
-
-
-def _event_lines(event: "Event") -> list[str]:
-    data = "  ".join(f"{key} {value}" for key, value in event.data.items())
-    return [f"{event.time[11:23]}  {event.node:4} {event.kind:9} term {event.term}  {data}"]

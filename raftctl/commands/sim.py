@@ -31,7 +31,7 @@ def add_to(app: typer.Typer) -> None:
     verbs = group(app, "sim", "Simulator", "Clusters in virtual time, under every fault.")
     add = section(verbs, "Simulator")
     add(run, "sim run --seeds 1..200", "sim run --seeds 1..10000 --jobs 2 -o json")
-    add(replay, "sim replay 7", "sim replay plan.toml -o jsonl")
+    add(replay, "sim replay 7", "sim replay plan.toml -o jsonl", "sim replay 7 --record 7.frames")
     add(shrink, "sim shrink 7 --save plan.toml")
     add(bench, "sim bench", "sim bench -o json")
 
@@ -161,6 +161,9 @@ def _problem(problem: "SimSeed") -> str:
 def replay(
     context: typer.Context,
     what: Annotated[str, typer.Argument(metavar="FILE|SEED", help="A seed, or a plan.")],
+    record: Annotated[
+        Path | None, typer.Option(help="Write a recording there: raftctl runs show reads it.")
+    ] = None,
 ) -> int:
     """Run one seed again, or a plan, and show all that happens, a line each.
 
@@ -170,9 +173,9 @@ def replay(
     settings: Settings = context.obj
     output = settings.output
     with output.patience("loading the simulator"):
-        from node.sim.simulation import simulate
         from raftctl.simdocs import SimReplay
         from raftctl.simulating.plans import read_plan, unheeded
+        from raftctl.simulating.replaying import replayed
         from raftctl.simulating.seeds import document_of
 
     scenario = read_plan(what)
@@ -186,7 +189,7 @@ def replay(
             print(line.text)
 
     try:
-        result = simulate(scenario, take)
+        result = replayed(scenario, take, record)
     except BrokenPipeError:
         raise
     except OSError as error:

@@ -37,7 +37,9 @@ PRINTED_BY = {
     "snapshot-inspect": "snapshot inspect", "snapshot-auto": "snapshot auto",
     "log-diff": "log diff", "log-verify": "log verify", "recover": "recover",
     "restore": "snapshot restore", "sim-run": "sim run", "sim-replay": "sim replay",
-    "sim-shrink": "sim shrink", "sim-bench": "sim bench", "kinds": "schema", "version": "version",
+    "sim-shrink": "sim shrink", "sim-bench": "sim bench",
+    "runs": "runs ls", "run-show": "runs show", "run-export": "runs export", "run-rm": "runs rm",
+    "kinds": "schema", "version": "version",
     "error": "any verb that fails, on stderr",
 }  # fmt: skip
 

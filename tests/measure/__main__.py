@@ -15,6 +15,7 @@ from tests.measure.failover import failover
 from tests.measure.firstline import firstline
 from tests.measure.longlived import catchup, snapshots, space
 from tests.measure.membership import membership
+from tests.measure.observers import observers
 from tests.measure.pauses import pauses
 from tests.measure.transfer import transfer
 
@@ -118,6 +119,9 @@ def main() -> int:
     holding = what.add_parser("pauses")
     holding.add_argument("--keys", type=int, default=1_000_000)
     holding.add_argument("--rounds", type=int, default=5)
+    watched = what.add_parser("observers")
+    watched.add_argument("--rounds", type=int, default=10)
+    watched.add_argument("--seconds", type=int, default=5)
     what.add_parser("membership").add_argument("--ops", type=int, default=120_000)
     sending = what.add_parser("transfer")
     sending.add_argument("--size-mib", type=int, default=200)
@@ -144,6 +148,8 @@ def main() -> int:
             catchup(options.ops)
         case "pauses":
             return pauses(options.keys, options.rounds)
+        case "observers":
+            return observers(options.rounds, options.seconds)
         case "membership":
             return membership(options.ops)
         case "transfer":

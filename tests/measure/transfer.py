@@ -6,6 +6,7 @@ from typing import Any
 from node.client.admin import Admin
 from node.client.blocking import Client
 from node.machines import kv
+from node.wire.messages import Happened
 from tests.measure.commands import Raftctl, fresh_home
 
 MIB = 1024 * 1024
@@ -67,8 +68,9 @@ def _cut_at(raftctl: Raftctl, leader: int, late: int, offset: int) -> int:
 def _sent(raftctl: Raftctl, leader: int, index: int) -> dict[str, Any]:
     """What the leader tells when the follower has installed the snapshot at `index`."""
     with Admin(raftctl.address("demo"), leader, CALL_SECONDS, role="observer") as observer:
-        for happened in observer.subscribe(history=True):
-            data = happened.data
-            if happened.kind == "snapshot" and (data["state"], data["index"]) == ("sent", index):
-                return data
+        for frame in observer.subscribe(history=True):
+            if not (isinstance(frame, Happened) and frame.kind == "snapshot"):
+                continue
+            if (frame.data["state"], frame.data["index"]) == ("sent", index):
+                return frame.data
     raise RuntimeError("the leader went away")

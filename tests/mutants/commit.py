@@ -2,6 +2,8 @@
 
 from node.raft import election, replication
 from node.raft.core import RaftCore
+from node.replica.forwarding import Forwarded
+from node.replica.pending import Proposals
 from node.replica.replica import Replica
 from tests.mutants.planting import mutant, rewrite
 
@@ -44,6 +46,22 @@ def no_no_op() -> None:
     writes.
     """
     rewrite(election._become_leader, "core.log.append([LogEntry(core.term, None)])", "pass")
+
+
+@mutant("PySyncObj, zaft", "every_request_is_answered_once")
+def waiters_lost_with_leadership() -> None:
+    """A leader that is deposed forgets whose writes it has not committed, and tells nobody."""
+    rewrite(
+        Proposals.pop_above,
+        "yield self._waiting.pop(waiting).ticket",
+        "del self._waiting[waiting]\n        yield from ()",
+    )
+
+
+@mutant("this project's B63", "every_request_is_answered_once")
+def forwarded_commands_lost_with_the_leader() -> None:
+    """A node forgets what it had handed to a leader that leads no longer, and whom to tell."""
+    rewrite(Forwarded.fail_all, "for each in waiting.values():", "for each in ():")
 
 
 @mutant("zaft", "client_oracle")

@@ -55,6 +55,6 @@ def term_not_durable() -> None:
     """A term is written down with a vote only: who learns of it otherwise forgets it."""
     rewrite(
         RaftCore.ready,
-        "is_same_state = (",
-        "is_same_state = self.voted_for is None or (",
+        "is_same_state = (self.term",
+        "is_same_state = self.voted_for is None or (self.term",
     )

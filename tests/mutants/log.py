@@ -38,6 +38,12 @@ def conflicting_entry_kept() -> None:
     rewrite(RaftLog.merge, "if term == entry.term:", "if term is not None:")
 
 
+@mutant("zaft, etcd #7042's opposite", "appends_keep_to_the_window")
+def window_without_an_end() -> None:
+    """A leader sends on and on, however much of it nobody has answered."""
+    rewrite(Progress.may_send_entries, "len(self.inflight) < self.inflight_max and ", "")
+
+
 @mutant("the paper, 5.3, left out", "log_matching", "persist_before_reply", "same_state_everywhere")
 def no_prev_term_check() -> None:
     """A follower only looks whether it has an entry before the new ones, not of which term."""

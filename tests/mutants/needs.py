@@ -1,5 +1,6 @@
 """What a run has to have for a bug to show in it at all."""
 
+from node.replica.sessions import SESSIONS_MAX
 from node.scenario import actions
 from node.scenario.scenario import Scenario
 
@@ -20,6 +21,19 @@ def one_node(scenario: Scenario) -> bool:
 def snapshots(scenario: Scenario) -> bool:
     is_asked = any(isinstance(step.action, actions.SnapshotTake) for step in scenario.steps)
     return is_asked or bool(scenario.sim["snapshot_entries"])
+
+
+def damages(scenario: Scenario) -> bool:
+    """Of what disks hold."""
+    return any(
+        isinstance(step.action, actions.Disk) and step.action.kind == "rot"
+        for step in scenario.steps
+    )
+
+
+def evictions(scenario: Scenario) -> bool:
+    """Of sessions, and snapshots that tell of them."""
+    return snapshots(scenario) and int(scenario.sim["sessions_max"]) < SESSIONS_MAX
 
 
 def transfers(scenario: Scenario) -> bool:

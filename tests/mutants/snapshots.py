@@ -7,12 +7,14 @@ from node.raft.snapshot import SnapshotTransfer
 from node.replica import state
 from node.replica.replica import Replica
 from node.replica.snapshotting import Snapshotting
+from node.storage.snapshot_format import SnapshotReader
 from tests.mutants import needs
 from tests.mutants.planting import mutant, rewrite
 
 
 @mutant(
     "dragonboat's lesson; ra #145",
+    "snapshots_restore_what_they_hold",
     "same_state_everywhere",
     "at_most_once",
     shows_in=needs.snapshots,
@@ -36,6 +38,24 @@ def snapshot_at_wrong_index() -> None:
         "self.snapshots.capture(self.last_applied, term,",
         "at = max(self.last_applied - 1, self.core.log.first_index - 1, 1)\n"
         "    self.snapshots.capture(at, self.core.log.term_at(at) or term,",
+    )
+
+
+@mutant(
+    "PySyncObj; the catalogue's B45",
+    "snapshots_restore_what_they_hold",
+    "same_state_everywhere",
+    shows_in=needs.damages,
+)
+def snapshot_believed_unchecked() -> None:
+    """A snapshot is taken as it is read, whatever its checksums say, and so is one that comes from
+    a leader whose disk is damaged.
+    """
+    rewrite(SnapshotReader._next_record, "self._crc != checksum", "False")
+    rewrite(
+        SnapshotReader.parts_of,
+        "(self.tally.size, self.tally.digest) != (snapshot.size, snapshot.digest)",
+        "False",
     )
 
 

@@ -179,3 +179,12 @@ def test_snapshot_settings_and_priorities_are_read_and_set() -> None:
     assert loaded.priority == {"n3": 10}
     assert loaded.given == {"snapshots", "priority"}
     assert "did you mean bytes_max?" in refusal("[snapshots]\nbytes-max = 5\n").hint
+
+
+def test_recording_is_on_unless_it_is_set_to_0_and_holds_a_mib_at_least() -> None:
+    assert load("").recording.bytes_max == 64 * 1024 * 1024
+    assert load("[recording]\nbytes_max = 0\n").recording.bytes_max == 0
+    assert load("", "recording.bytes_max=1048576").recording.bytes_max == 1024 * 1024
+    refused = refusal("[recording]\nbytes_max = 5\n")
+    assert refused.message == "my.toml:2: recording.bytes_max is 5"
+    assert refused.hint.startswith("it has to be 0, or from 1048576")

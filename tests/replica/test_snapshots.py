@@ -304,7 +304,7 @@ def test_same_entries_make_the_same_snapshot_however_a_node_came_by_them() -> No
     """
     keeping, snapshot = snapshot_of(40)
     fresh, _ = at_boot([snapshot], keeping.snapshots, 1, KvMachine)
-    whole = keeping.replica._state
+    whole = keeping.replica.state
     for state in (whole, fresh):
         for index in range(50, 90):
             sealed = command(index % 3, index, put(f"k{index % 11}", b"w"), acked=index - 5)

@@ -125,6 +125,7 @@ def test_own_steps_count_too(steps: list[str], least_s: int, most_s: int) -> Non
         ("restart all", 5, 1),
         ("wipe n1", 5, 1),
         ("disk any --stall 1s", 5, 1),
+        ("disk any --rot", 5, 1),
         ("clock all --rate 2", 5, 0),
         ("transfer", 5, 0),
         ("members add", 5, 0),

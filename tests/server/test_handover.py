@@ -15,20 +15,20 @@ from node.client.admin import Admin
 from node.client.errors import UnreachableError
 from node.server.node import Node
 from node.server.run import _hand_over
-from node.wire.messages import Happened
+from node.wire.messages import Frame, Happened
 from tests.measure.commands import Raftctl
 
 
 def events_until_it_is_gone(raftctl: Raftctl, node: str, pid: int) -> list[Happened]:
     """Follow the node, tell it to stop, and give what happened on it until its end."""
-    seen: list[Happened] = []
+    seen: list[Frame] = []
     with Admin(raftctl.address("demo"), int(node[1:]), role="observer") as observer:
         following = observer.subscribe(history=True)
         seen.append(next(following))
         os.kill(pid, signal.SIGTERM)
         with pytest.raises(UnreachableError, match="broke"):
             seen += following  # keeps what came before the end
-    return seen
+    return [frame for frame in seen if isinstance(frame, Happened)]
 
 
 def campaigns_for_want_of_a_leader(raftctl: Raftctl, nodes: list[str]) -> list[tuple[str, int]]:
@@ -79,7 +79,7 @@ def test_successor_that_loses_its_vote_in_the_same_turn_does_not_end_the_node_in
     node = SimpleNamespace(
         driver=SimpleNamespace(replica=SimpleNamespace(core=core), submit=submit),
         links={2: SimpleNamespace(is_connected=True)},
-        hub=SimpleNamespace(subscribe=lambda *arguments, history: None),
+        hub=SimpleNamespace(subscribe=lambda *arguments: None),
     )
 
     async def hand_over() -> float:

@@ -62,7 +62,7 @@ def test_what_repeats_within_a_term_is_logged_ever_more_rarely_and_kept(capfd: C
     assert len(lines) == 20
     assert lines[-1].endswith("stepdown term=3 why=no majority times=512")
     hub.subscribe(self_key := object(), told.append, history=True)
-    assert len(told) == 2000
+    assert len(told) == 2001, "and the whole status"
     hub.unsubscribe(self_key)
     hub.publish_raft(events.RoleChanged(4, "precandidate", "no word from a leader"))
     assert capfd.readouterr().err.endswith("prevote term=4 why=no word from a leader\n")

@@ -8,7 +8,7 @@ from node.machines import kv
 from node.machines.base import StateMachine
 from node.machines.kv import KvMachine
 from node.raft.messages import LogEntry
-from node.server.status import DESCRIBED_BYTES_MAX, PREVIEW_MAX, entry_document
+from node.replica.describing import DESCRIBED_BYTES_MAX, PREVIEW_MAX, entry_document
 from node.wire.envelope import Header, seal
 from tests.replica.driven import Recorder
 

@@ -68,6 +68,11 @@ def test_seeds_are_different_runs() -> None:
     assert len({simulate_seed(seed).digest for seed in (1, 2, 3)}) == 3
 
 
+def test_every_drawn_plan_can_be_written_and_read() -> None:
+    for seed in range(1, 201):
+        assert parse(write(plan(seed))) == plan(seed), seed
+
+
 def test_plan_that_is_written_and_read_is_the_same_run() -> None:
     again = parse(write(plan(9)))
     assert again == plan(9)

@@ -22,10 +22,13 @@ from node.wire.envelope import SessionExpiredError, read_result, seal
 from node.wire.messages import (
     Answer,
     Applied,
+    Bulk,
+    Changed,
     Changes,
     Document,
     Failure,
     Happened,
+    Keyframe,
     Propose,
     Read,
     ReadMode,
@@ -379,13 +382,16 @@ async def observe(world: World, node_id: int, number: int) -> None:
     try:
         await link.open(trio.current_time() + 1)
         request = Subscribe(link.new_id(), history=bool(number % 2))
-        assert isinstance(await link.reply_to(request, trio.current_time() + 5), Document)
-        last = None
+        frame: Any = await link.reply_to(request, trio.current_time() + 5)
+        while not isinstance(frame, Keyframe):  # history alone comes before it
+            assert isinstance(frame, Happened)
+            frame = await link.next_message(float("inf"))
+        last = frame.seq
         while True:
-            happened: Any = await link.next_message(float("inf"))
-            assert isinstance(happened, Happened)
-            assert last is None or happened.seq == last + 1
-            last = happened.seq
+            frame = await link.next_message(float("inf"))
+            assert isinstance(frame, Happened | Changed | Bulk)
+            assert frame.seq == last + 1
+            last = frame.seq
             world.counts["observed"] += 1
     except UnreachableError:
         return

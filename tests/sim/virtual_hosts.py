@@ -16,10 +16,11 @@ from node.machines.kv import KvMachine
 from node.raft.configuration import Configuration
 from node.raft.core import RaftCore
 from node.replica import Replica
+from node.replica.state import State
 from node.server import run
 from node.server.node import Node
 from node.sim.disk import DiskFaults, SimDisk
-from node.sim.machine import ObservedMachine
+from node.sim.machine import ObservedMachine, digest_of
 from node.sim.streams import stream
 from node.storage.base import StorageError
 from node.verify.observation import Observers, Violation
@@ -120,6 +121,13 @@ class Host:
     def last_applied(self) -> int:
         return 0 if self.replica is None else self.replica.last_applied
 
+    def digest(self) -> bytes:
+        return digest_of(self._state())
+
+    def _state(self) -> State:
+        assert self.replica is not None, "it was started once"
+        return self.replica.state
+
     @property
     def durable(self) -> SimDisk:
         return self.disk
@@ -152,9 +160,9 @@ class Host:
 
         return WatchedMachine(
             executed,
+            lambda index, digest: self.tell("digested", index, digest),
             lambda index, digest: self.tell("captured", index, digest),
-            lambda index, digest: self.tell("restored", index, digest),
-            lambda: self.last_applied,
+            self._state,
         )
 
     async def until_flushed(self) -> None:

@@ -28,6 +28,7 @@ from node.server.disk import Outcome
 from node.server.driver import Driver
 from node.server.sessions import Session
 from node.server.snapshotter import Result
+from node.sim.machine import digest_of
 from node.storage.base import DiskFullError, StorageError
 from node.transport.peers import PeerLink
 from node.verify.observation import Violation
@@ -90,7 +91,7 @@ class VirtualDisk:
         host, began = self._host, trio.current_time()
         await host.until_flushed()
         snapshot_error = host.disk.put_received(ready)
-        error = host.disk.end(lambda ready: host.tell("saving", ready))
+        error = host.disk.end(host.random, lambda ready: host.tell("saving", ready))
         if error is None:
             host.tell("saved", ready)
         elif not isinstance(error, DiskFullError):
@@ -172,6 +173,11 @@ class ObservedReplica(Replica):
         self._host = here()
         self._host.replica = self
         self._told_commit = self.core.commit_index
+        if self.state.snapshot is not None:
+            self._look_at_restored(self.state)
+
+    def _look_at_restored(self, state: State) -> None:
+        self._host.tell("restored", state.index, digest_of(state))
 
     def _look_at_commit(self) -> None:
         if self.core.commit_index != self._told_commit:
@@ -220,6 +226,7 @@ class ObservedReplica(Replica):
         self._look_at_commit()
 
     def snapshot_loaded(self, state: State) -> bool:
+        self._look_at_restored(state)
         counts = super().snapshot_loaded(state)
         self._told_commit = self.core.commit_index
         return counts

@@ -52,8 +52,12 @@ class Node:
         self.is_running = True
         self.is_wiped = False
         self.last_applied = 0
+        self.state = b""
         self.durable = SimDisk("test", first)
         self.core = Core(node_id, RaftLog([], EntryId(0, 0), Placed(0, first)))
+
+    def digest(self) -> bytes:
+        return self.state
 
 
 def command(client_id: int, sequence: int, payload: bytes = b"x") -> bytes:

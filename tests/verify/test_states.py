@@ -95,6 +95,7 @@ def test_the_same_entries_results_and_states() -> None:
     cluster.settled(no_op(1), PUT)
     for node_id in (1, 2, 3):
         cluster.applies(node_id, 2, {2: b"done"})
+        cluster.nodes[node_id].state = b"digest"
         cluster.tell("captured", cluster.nodes[node_id], 2, b"digest")
     cluster.tell("restored", cluster.nodes[1], 2, b"digest")
     cluster.tell("finished", cluster.nodes)
@@ -135,6 +136,27 @@ def test_a_node_that_is_behind_at_the_end() -> None:
     cluster.nodes[3].is_wiped = True
     with caught("same_state_everywhere", "n2: has applied entries up to 1 at the end, .* up to 2"):
         cluster.tell("finished", cluster.nodes)
+
+
+def test_a_node_with_another_state_at_the_end() -> None:
+    cluster = Cluster(SameStateEverywhere)
+    cluster.settled(no_op(1), PUT)
+    for node_id in (1, 2, 3):
+        cluster.applies(node_id, 2)
+    cluster.nodes[3].is_wiped = True
+    cluster.tell("finished", cluster.nodes)
+    cluster.nodes[3].state = b"other"
+    with caught("same_state_everywhere", "n3: has another state after entry 2 than n1 had"):
+        cluster.tell("finished", cluster.nodes)
+
+
+def test_another_state_in_the_midst_of_an_entry() -> None:
+    """Which is no other than the one after it, and is compared with its like."""
+    cluster = Cluster(SameStateEverywhere)
+    cluster.tell("captured", cluster.nodes[1], 5, b"after")
+    cluster.tell("digested", cluster.nodes[1], 5, b"midway")
+    with caught("same_state_everywhere", "n2: has another state while entry 5 takes effect"):
+        cluster.tell("digested", cluster.nodes[2], 5, b"after")
 
 
 # -- at most once ----------------------------------------------------------------------------------

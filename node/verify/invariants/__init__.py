@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 
 from node.verify.facts import Facts
 from node.verify.invariants.appends_from_the_leader_only import AppendsFromTheLeaderOnly
+from node.verify.invariants.appends_keep_to_the_window import AppendsKeepToTheWindow
 from node.verify.invariants.at_most_once import AtMostOnce
 from node.verify.invariants.client_oracle import ClientOracle
 from node.verify.invariants.commit_needs_a_durable_quorum import CommitNeedsADurableQuorum
@@ -59,6 +60,7 @@ ALL: tuple[type[Invariant], ...] = (
     NoSuccessAfterAFailedFlush,
     IndexOrder,
     TransfersEnd,
+    AppendsKeepToTheWindow,
     LinearizableReadsAreFresh,
     ClientOracle,
 )

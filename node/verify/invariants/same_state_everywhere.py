@@ -13,13 +13,15 @@ class SameStateEverywhere:
     the result of each command, the state after each entry, and at the end all of it.
     """
 
-    __slots__ = ("_digests", "_ledger", "_results")
+    __slots__ = ("_digests", "_ledger", "_midway", "_results")
 
     def __init__(self, members: Members, facts: Facts) -> None:
         self._ledger = facts.ledger
         self._digests = facts.digests
         self._results: dict[int, tuple[int, int]] = {}
         """By index: a hash of the result, and the node that had it first."""
+        self._midway: dict[int, tuple[bytes, int]] = {}
+        """As `facts.digests`, of states in the midst of an entry."""
         facts.ledger.when_forgetting(self._forget)
 
     def applied(self, member: Member, ready: Ready) -> None:
@@ -39,6 +41,12 @@ class SameStateEverywhere:
             text = f"gets another result of entry {index} than n{first[1]}: {result!r}"
             raise Violation("same_state_everywhere", member.id, text)
 
+    def digested(self, member: Member, index: int, digest: bytes) -> None:
+        first = self._midway.setdefault(index, (digest, member.id))
+        if first[0] != digest:
+            text = f"has another state while entry {index} takes effect than n{first[1]} had"
+            raise Violation("same_state_everywhere", member.id, text)
+
     def captured(self, member: Member, index: int, digest: bytes) -> None:
         first = self._digests.setdefault(index, (digest, member.id))
         if first[0] != digest:
@@ -50,7 +58,10 @@ class SameStateEverywhere:
         configuration = self._ledger.configuration_at(last)
         for node_id in sorted(members):
             member = members[node_id]
-            if not member.is_running or member.is_wiped or configuration is None:
+            if not member.is_running:
+                continue
+            self.captured(member, member.last_applied, member.digest())
+            if member.is_wiped or configuration is None:
                 continue
             if node_id in configuration.members and member.last_applied != last:
                 text = (
@@ -61,3 +72,4 @@ class SameStateEverywhere:
 
     def _forget(self, index: int) -> None:
         self._results = {at: result for at, result in self._results.items() if at > index}
+        self._midway = {at: digest for at, digest in self._midway.items() if at > index}

@@ -1,0 +1,164 @@
+"""Recordings: where they lie, what they are called, and their frames in the order of time.
+
+A live one lies with its cluster, in a folder of each node, and goes on while that runs; saved ones
+are a file each, in the home's folder `runs` or wherever somebody put them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from node.wire.messages import Frame, Recording
+from node.wire.recording import Part, RecordingError, merge, read_recording
+from raftctl.cluster.directory import Cluster, all_clusters
+from raftctl.cluster.eventstream import Item
+from raftctl.cluster.following import Following
+from raftctl.errors import CliError
+from raftctl.eventdocs import RunKind
+from raftctl.exit_codes import Exit
+from raftctl.settings import Settings
+
+LATEST = "latest"
+SUFFIX = ".frames"
+SAVED_FOLDER = "runs"
+
+
+class Damage(NamedTuple):
+    """What of a file could not be read, and why. `is_cut`: it ends inside a frame, as that of a
+    node that was killed or is writing it.
+    """
+
+    text: str
+    is_cut: bool
+
+
+@dataclass
+class Run:
+    """A recording: one file, or those of a cluster's nodes. `cluster` is None for a saved one."""
+
+    name: str
+    kind: RunKind
+    path: Path
+    files: list[Path]
+    cluster: Cluster | None = None
+    damages: list[Damage] = field(default_factory=list)
+    """Found so far."""
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(_stat(path)[0] for path in self.files)
+
+    @property
+    def ended(self) -> int:
+        """When it was last written, in Unix nanoseconds."""
+        return max((_stat(path)[1] for path in self.files), default=0)
+
+    def heads(self) -> list[tuple[Path, Recording]]:
+        """The heads of its files, in the order in which they were begun. What cannot be read is
+        among the damages. Raises CliError when nothing can.
+        """
+        found: list[tuple[Path, Recording]] = []
+        for path in self.files:
+            try:
+                found.append((path, _head(path)))
+            except FileNotFoundError:
+                continue  # its node has just let it go
+            except (RecordingError, OSError) as error:
+                self._damaged(path, error)
+        if not found:
+            why = self.damages[0].text if self.damages else f"{self.path}: nothing is in it yet"
+            is_newer = "it is of format" in why
+            hint = "a newer raftctl reads it" if is_newer else "raftctl runs ls has others"
+            raise CliError("E_RECORDING", why, Exit.CHECK_FAILED, hint=hint)
+        return sorted(found, key=lambda each: (each[1].wall_ns, each[1].mono_ns, each[0].name))
+
+    def items(self) -> Iterator[Item]:
+        """All frames, in the order of time; a Gap where some are missing. Raises CliError."""
+        seen: dict[int, Following] = {}
+        for frame in merge(list(self._parts())):
+            following = seen.setdefault(frame.id, Following())
+            for each in following.take(frame):
+                yield Item(frame.id, each, following.term)
+
+    def _parts(self) -> Iterator[Part]:
+        """The files of a node after each other, as long as the monotonic clock ran on."""
+        chains: dict[int, list[tuple[Path, Recording]]] = {}
+        for path, head in self.heads():
+            chain = chains.setdefault(head.node_id, [])
+            if chain and head.mono_ns < chain[-1][1].mono_ns:
+                yield self._part(chain)
+                chain = chains[head.node_id] = []
+            chain.append((path, head))
+        for chain in chains.values():
+            yield self._part(chain)
+
+    def _part(self, chain: list[tuple[Path, Recording]]) -> Part:
+        return Part(chain[0][1], self._frames([path for path, _ in chain]))
+
+    def _frames(self, paths: list[Path]) -> Iterator[Frame]:
+        for path in paths:
+            try:
+                with path.open("rb") as file:
+                    for frame in read_recording(file):
+                        if not isinstance(frame, Recording):
+                            yield frame
+            except (RecordingError, OSError) as error:
+                self._damaged(path, error)
+
+    def _damaged(self, path: Path, error: RecordingError | OSError) -> None:
+        is_cut = isinstance(error, RecordingError) and error.is_cut
+        damage = Damage(f"{path}: {error}", is_cut)
+        if damage not in self.damages:  # heads are looked at more than once
+            self.damages.append(damage)
+
+
+def _stat(path: Path) -> tuple[int, int]:
+    """Size and time of the last change; zeros for a file that has gone meanwhile."""
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0
+    return found.st_size, found.st_mtime_ns
+
+
+def _head(path: Path) -> Recording:
+    with path.open("rb") as file:
+        head = next(read_recording(file))
+    assert isinstance(head, Recording), "it comes first"
+    return head
+
+
+def saved_folder(settings: Settings) -> Path:
+    return settings.home / SAVED_FOLDER
+
+
+def find_runs(settings: Settings) -> list[Run]:
+    """All recordings of this home, the newest first."""
+    runs = []
+    for cluster in all_clusters(settings):
+        files = sorted(cluster.folder.glob(f"n*/flight/*{SUFFIX}"))
+        if files:
+            runs.append(Run(cluster.name, "live", cluster.folder, files, cluster))
+    runs += [_saved(path) for path in sorted(saved_folder(settings).glob(f"*{SUFFIX}"))]
+    return sorted(runs, key=lambda run: (-run.ended, run.name))
+
+
+def _saved(path: Path) -> Run:
+    return Run(path.name.removesuffix(SUFFIX), "saved", path, [path])
+
+
+def find_run(settings: Settings, name: str) -> Run:
+    """A cluster's name, that of a saved run, `latest`, or a file. Raises CliError (exit 9)."""
+    runs = find_runs(settings)
+    if name == LATEST and runs:
+        return runs[0]
+    for run in runs:
+        if run.name == name:
+            return run
+    path = Path(name)
+    if path.is_file():
+        return _saved(path)
+    names = ", ".join(run.name for run in runs[:10])
+    hint = f"there are: {names}, and {LATEST}" if runs else "raftctl up -n 3 begins one"
+    raise CliError("E_NO_RUN", f"there is no recording {name!r}", Exit.NOT_FOUND, hint=hint)

@@ -1,0 +1,209 @@
+"""runs ls, show, export, rm: what the nodes recorded of themselves."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from raftctl import completion
+from raftctl.errors import CliError
+from raftctl.exit_codes import Exit
+from raftctl.output import table
+from raftctl.settings import Settings, confirm
+from raftctl.values import ago, size_text, usage
+from raftctl.verbs import group, section
+
+if TYPE_CHECKING:
+    from raftctl.cluster.recordings import Run
+    from raftctl.eventdocs import RunExport, RunRow, RunShow
+
+RunArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="A cluster, a saved run, a file, or latest.",
+        autocompletion=completion.runs,
+    ),
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    about = "What the nodes recorded of themselves."
+    add = section(group(app, "runs", "Observe", about), "Observe")
+    add(runs_ls, "runs ls", "runs ls -o json", name="ls")
+    add(runs_show, "runs show latest", "runs show demo -o json", name="show")
+    add(
+        runs_export, "runs export demo", "runs export demo split.frames --from +1m --to +2m",
+        name="export",
+    )  # fmt: skip
+    add(runs_rm, "runs rm demo-20261124-120000 -y", name="rm")
+
+
+def runs_ls(context: typer.Context) -> None:
+    """List the recordings: of each cluster, and the saved ones; the newest first."""
+    from raftctl.cluster.recordings import find_runs
+    from raftctl.cluster.runsummary import row
+    from raftctl.eventdocs import Runs
+
+    settings: Settings = context.obj
+    with settings.output.patience("looking at the recordings"):
+        document = Runs([row(run) for run in find_runs(settings)])
+    settings.output.show(document, lambda: _rows(document.runs))
+
+
+def _rows(rows: "list[RunRow]") -> list[str]:
+    if not rows:
+        return ["there are no recordings"]
+    header = ("RUN", "KIND", "NODES", "STARTED", "LAST WRITTEN", "SIZE", "PROBLEM")
+    cells = [
+        (
+            row.name,
+            row.kind,
+            " ".join(row.nodes) or None,
+            row.started,
+            row.ended,
+            size_text(row.size_bytes),
+            row.damage,
+        )
+        for row in rows
+    ]
+    if all(row.damage is None for row in rows):
+        return table(header[:-1], [each[:-1] for each in cells])
+    return table(header, cells)
+
+
+def runs_show(context: typer.Context, run: RunArgument) -> int:
+    """Show what a recording holds, by node; `raftctl events --run RUN` shows the events in it.
+
+    Exit 8 when a part of it is damaged.
+    """
+    from raftctl.cluster.recordings import find_run
+    from raftctl.cluster.runsummary import summary
+
+    settings: Settings = context.obj
+    found = find_run(settings, run)
+    with settings.output.patience(f"reading {found.name}"):
+        document = summary(found)
+    settings.output.show(document, lambda: _summary(document))
+    return tell_damages(settings, found)
+
+
+def _summary(document: "RunShow") -> list[str]:
+    took = ago(document.duration_ms / 1000)
+    head = f"{document.run}  cluster {document.cluster}  {took} from {document.started}"
+    header = ("NODE", "STARTS", "FRAMES", "EVENTS", "LOST", "TERM", "APPLIED", "FIRST", "LAST")
+    cells = [
+        (
+            node.node,
+            node.boots,
+            node.frames,
+            node.events,
+            node.gaps,
+            node.term,
+            node.applied,
+            node.first,
+            node.last,
+        )
+        for node in document.nodes
+    ]
+    size = size_text(document.size_bytes)
+    return [f"{head}  {document.frames:,} frames  {size}", *table(header, cells)]
+
+
+def tell_damages(settings: Settings, run: "Run") -> int:
+    """The exit code: 8 for damage, which what a killed node left unfinished is not."""
+    for text, is_cut in run.damages:
+        if is_cut:
+            settings.output.note(f"{text}: its node was killed, or is writing it")
+        else:
+            settings.output.warn(f"{text}; what comes before was read")
+    return Exit.OK if all(damage.is_cut for damage in run.damages) else Exit.PARTIAL
+
+
+def runs_export(
+    context: typer.Context,
+    run: RunArgument,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="Where to; none: the home's runs.")
+    ] = None,
+    begin: Annotated[
+        str | None, typer.Option("--from", help="From when on: +1m30s, or a time (UTC).")
+    ] = None,
+    end: Annotated[str | None, typer.Option("--to", help="Until when: +2m, or a time.")] = None,
+) -> int:
+    """Write a recording, or a part of it, as one file: all nodes merged by time.
+
+    It begins with the status of each node. Without FILE it is saved with the others, and
+    `raftctl runs ls` has its name. Exit 8 when a part of it is damaged.
+    """
+    from raftctl.cluster.eventlines import name, time_text
+    from raftctl.cluster.recordings import find_run
+    from raftctl.cluster.runsaving import FOREVER_NS, default_path, moment, save
+    from raftctl.eventdocs import RunExport
+
+    settings: Settings = context.obj
+    found = find_run(settings, run)
+    began_ns = min(head.wall_ns for _, head in found.heads())
+    first_ns = moment(begin, began_ns, 0)
+    last_ns = moment(end, began_ns, FOREVER_NS)
+    if first_ns > last_ns:
+        raise usage(f"--from {begin} comes after --to {end}", "--from +1m --to +2m")
+    with settings.output.patience(f"writing the recording {found.name}"):
+        saved = save(found, file or default_path(settings, found), first_ns, last_ns)
+    document = RunExport(
+        found.name,
+        str(saved.path),
+        None if saved.first_ns is None else time_text(saved.first_ns),
+        None if saved.last_ns is None else time_text(saved.last_ns),
+        saved.frames,
+        [name(node) for node in sorted(saved.nodes)],
+        saved.size_bytes,
+        [damage.text for damage in found.damages],
+    )
+    settings.output.show(document, lambda: [_exported(document)])
+    return tell_damages(settings, found)
+
+
+def _exported(document: "RunExport") -> str:
+    size = size_text(document.size_bytes)
+    nodes = " ".join(document.nodes)
+    return f"{document.file}  {document.frames:,} frames of {nodes}  {size}"
+
+
+def runs_rm(context: typer.Context, run: RunArgument) -> None:
+    """Remove a recording. Of a cluster that runs, the files that are being written stay."""
+    from raftctl.cluster.recordings import find_run
+    from raftctl.eventdocs import RunRm
+
+    settings: Settings = context.obj
+    found = find_run(settings, run)
+    if found.kind == "saved" and found.path == Path(run):
+        raise usage(f"{run} is a file", "rm removes files; runs rm takes a name of runs ls")
+    writing = _being_written(found)
+    chosen = [path for path in found.files if path not in writing]
+    if not chosen:
+        message = f"all of {found.name} is being written by running nodes"
+        hint = f"raftctl down {found.name}, or runs export and go on"
+        raise CliError("E_BUSY", message, Exit.PRECONDITION, hint=hint)
+    confirm(settings, f"remove {len(chosen)} files of the recording {found.name}")
+    freed = 0
+    for path in chosen:
+        freed += path.stat().st_size if path.exists() else 0
+        path.unlink(missing_ok=True)
+    kept = sorted(str(path) for path in writing)
+    text = f"removed {len(chosen)} files of {found.name}, {size_text(freed)}"
+    left = f"; {len(kept)} are being written" if kept else ""
+    settings.output.show(RunRm(found.name, len(chosen), freed, kept), lambda: [f"{text}{left}"])
+
+
+def _being_written(run: "Run") -> set[Path]:
+    """The newest file of each node that runs."""
+    if run.cluster is None:
+        return set()
+    running = [each for each in run.cluster.processes_now() if each.find() is not None]
+    folders = {process.folder for process in running}
+    newest: dict[Path, Path] = {}
+    for path in sorted(run.files, key=lambda path: path.stat().st_mtime_ns):
+        if path.parent.parent in folders:
+            newest[path.parent] = path
+    return set(newest.values())

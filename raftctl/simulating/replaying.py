@@ -1,0 +1,28 @@
+"""One simulated run, and its recording."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from node.scenario.scenario import Scenario
+from node.sim.recording import SimRecorder
+from node.sim.simulation import Result, Simulation, rules_of
+from node.sim.trace import Line
+from node.verify.invariants import every
+
+
+def replayed(scenario: Scenario, take: Callable[[Line], None], record: Path | None) -> Result:
+    """Run it; `record` is the file that a recording is written to. Raises OptionError, OSError."""
+    if record is None:
+        return Simulation(scenario, take).run()
+    with record.open("wb") as file:
+        recorder = SimRecorder(file.write, scenario.name)
+
+        def take_both(line: Line) -> None:
+            recorder.take(line)
+            take(line)
+
+        invariants = recorder.watching(partial(every, rules=rules_of(scenario)))
+        simulation = Simulation(scenario, take_both, invariants)
+        recorder.now = lambda: simulation.world.kernel.now
+        return simulation.run()

@@ -1,0 +1,212 @@
+"""raftctl runs, and events of a recording: on files of this test's own, without a cluster."""
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from node.wire.codec import encode_frame
+from node.wire.messages import Bulk, Changed, Frame, Happened, Keyframe, Recording
+from node.wire.recording import read_recording
+from raftctl.schemas import json_schema
+from tests.measure.commands import Raftctl
+from tests.raftctl.schema import violations
+
+SECOND = 10**9
+BEGAN = 1_764_000_000 * SECOND
+"""2025-11-24T16:00:00Z"""
+
+
+def stream(node: int, seconds: Iterable[int], boot: int = 7) -> list[Frame]:
+    """A status, and each second a change, an event and an entry; times as on one machine."""
+    frames: list[Frame] = []
+    seq = 0
+    for number, second in enumerate(seconds):
+        at = (second * SECOND + node, BEGAN + second * SECOND + node)
+        if not number:
+            frames.append(Keyframe(node, boot, 0, *at, {"term": 1, "second": second}))
+        frames += [
+            Changed(node, boot, seq + 1, *at, {"second": second, "term": 1 + second}),
+            Happened(node, boot, seq + 2, *at, "vote", 1 + second, {"candidate": "n1"}),
+            Bulk(node, boot, seq + 3, *at, second + 1, second + 1, 100, []),
+        ]
+        seq += 3
+    return frames
+
+
+def recording(node: int, frames: list[Frame]) -> bytes:
+    first = frames[0]
+    head = Recording(1, "demo", node, first.boot, first.wall_ns, first.mono_ns)
+    return b"".join(map(encode_frame, [head, *frames]))
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Raftctl:
+    """A home with a saved recording of each of two nodes."""
+    raftctl = Raftctl(tmp_path / "home")
+    raftctl.folder = tmp_path
+    folder = raftctl.home / "runs"
+    folder.mkdir(parents=True)
+    for node in (1, 2):
+        path = folder / f"one{node}.frames"
+        path.write_bytes(recording(node, stream(node, range(10))))
+        os.utime(path, (node, node))
+    return raftctl
+
+
+def document(raftctl: Raftctl, kind: str, *words: str, code: int = 0) -> dict[str, Any]:
+    done = raftctl.run(*words, "-o", "json", check=False)
+    assert done.returncode == code, done.stderr
+    found: dict[str, Any] = json.loads(
+        done.stdout if kind != "error" else done.stderr.splitlines()[-1]
+    )
+    assert violations(found, json_schema(kind)) == []
+    return found
+
+
+def test_ls_shows_the_newest_first_and_what_cannot_be_read(home: Raftctl) -> None:
+    bad = home.home / "runs" / "bad.frames"
+    bad.write_bytes(b"GIF89a")
+    os.utime(bad, (3, 3))
+    rows = document(home, "runs", "runs", "ls")["runs"]
+    assert [row["name"] for row in rows] == ["bad", "one2", "one1"]
+    assert rows[0]["damage"].endswith("it is no recording, at byte 0")
+    assert rows[1]["nodes"] == ["n2"]
+    assert rows[1]["started"] == "2025-11-24T16:00:00.000Z"
+    assert rows[1]["kind"] == "saved"
+    shown = home.run("runs", "ls").stdout
+    assert "PROBLEM" in shown
+    bad.unlink()
+    assert "PROBLEM" not in home.run("runs", "ls").stdout
+
+
+def test_ls_of_a_home_without_recordings_says_so(tmp_path: Path) -> None:
+    raftctl = Raftctl(tmp_path / "home")
+    assert raftctl.run("runs", "ls").stdout == "there are no recordings\n"
+    assert document(raftctl, "runs", "runs", "ls")["runs"] == []
+
+
+def test_show_counts_by_node(home: Raftctl) -> None:
+    shown = document(home, "run-show", "runs", "show", "one1")
+    assert (shown["run"], shown["cluster"], shown["frames"]) == ("one1", "demo", 31)
+    assert shown["duration_ms"] == 9000
+    (node,) = shown["nodes"]
+    assert (node["node"], node["boots"], node["events"], node["gaps"]) == ("n1", 1, 10, 0)
+    assert (node["term"], node["applied"]) == (10, 10)
+    assert document(home, "run-show", "runs", "show", "latest")["run"] == "one2"
+    path = str(home.home / "runs" / "one1.frames")
+    assert document(home, "run-show", "runs", "show", path)["frames"] == 31
+
+
+def test_events_of_a_recording_are_those_that_the_nodes_told(home: Raftctl) -> None:
+    done = home.run("events", "--run", "one1", "-o", "jsonl")
+    shown = [json.loads(line) for line in done.stdout.splitlines()]
+    assert all(violations(each, json_schema("event")) == [] for each in shown)
+    assert [each["term"] for each in shown] == list(range(1, 11))
+    assert {each["kind"] for each in shown} == {"vote"}
+    everything = home.run("events", "--run", "one1", "--all", "-o", "jsonl").stdout.splitlines()
+    assert len(everything) == 31
+    assert home.run("events", "--run", "one1", "--node", "n2").stdout == ""
+    plain = home.run("events", "--run", "one1", "--plain").stdout.splitlines()[0]
+    assert plain == "16:00:00, n1 vote, term 1, candidate n1"
+
+
+def test_hole_in_a_recording_is_shown(home: Raftctl) -> None:
+    frames = stream(3, range(4))
+    del frames[4:7]
+    (home.home / "runs" / "hole.frames").write_bytes(recording(3, frames))
+    lines = home.run("events", "--run", "hole").stdout.splitlines()
+    gaps = [line for line in lines if " gap " in line]
+    assert len(gaps) == 1
+    assert "first 4  last 6  why they did not arrive" in gaps[0]
+    assert document(home, "run-show", "runs", "show", "hole")["nodes"][0]["gaps"] == 3
+
+
+def test_export_cuts_out_a_part_that_begins_with_the_status(home: Raftctl) -> None:
+    target = home.home / "part.frames"
+    words = ["runs", "export", "one1", str(target), "--from", "+3s", "--to", "+5s"]
+    told = document(home, "run-export", *words)
+    assert (told["frames"], told["nodes"]) == (10, ["n1"])
+    assert target.stat().st_mode & 0o777 == 0o600
+    with target.open("rb") as file:
+        head, first, *rest = read_recording(file)
+    assert isinstance(head, Recording)
+    assert (head.node_id, head.cluster) == (0, "demo")
+    assert isinstance(first, Keyframe)
+    assert first.status == {"term": 3, "second": 2}, "what changed before is in it"
+    assert first.seq == 9
+    assert [frame.seq for frame in rest if not isinstance(frame, Recording)] == list(range(10, 19))
+    again = document(home, "error", *words, code=6)
+    assert again["code"] == "E_EXISTS"
+    by_time = ["--from", "2025-11-24T16:00:03Z", "--to", "2025-11-24T16:00:05.5"]
+    other = document(home, "run-export", "runs", "export", "one1", "other.frames", *by_time)
+    assert other["frames"] == 10
+
+
+def test_export_without_a_file_is_saved_with_the_others(home: Raftctl) -> None:
+    told = document(home, "run-export", "runs", "export", "one1")
+    path = Path(told["file"])
+    assert path.parent == home.home / "runs"
+    assert path.stem in home.run("runs", "ls").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "error"),
+    [
+        (["show", "none"], 9, "E_NO_RUN"),
+        (["export", "one1", "x", "--from", "+1h"], 9, "E_NO_FRAMES"),
+        (["export", "one1", "x", "--from", "+5s", "--to", "+2s"], 2, "E_USAGE"),
+        (["export", "one1", "x", "--from", "yesterday"], 2, "E_USAGE"),
+        (["rm", "one1"], 2, "E_CONFIRM"),
+        (["rm", "./file.frames", "-y"], 2, "E_USAGE"),
+        (["show", "newer.frames"], 7, "E_RECORDING"),
+    ],
+)
+def test_what_cannot_be_done_says_why(
+    home: Raftctl, tmp_path: Path, words: list[str], code: int, error: str
+) -> None:
+    (tmp_path / "file.frames").write_bytes(recording(1, stream(1, range(2))))
+    (tmp_path / "newer.frames").write_bytes(encode_frame(Recording(2, "demo", 1, 7, 1, 1)))
+    told = document(home, "error", "runs", *words, code=code)
+    assert told["code"] == error
+    assert told["hint"]
+
+
+def test_events_of_a_recording_cannot_be_followed(home: Raftctl) -> None:
+    told = document(home, "error", "events", "--run", "one1", "-f", code=2)
+    assert told["code"] == "E_USAGE"
+
+
+def test_damage_is_told_and_what_is_in_front_of_it_is_shown(home: Raftctl) -> None:
+    path = home.home / "runs" / "one1.frames"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-3])
+    cut = home.run("events", "--run", "one1")
+    assert "ends inside a frame" in cut.stderr
+    assert len(cut.stdout.splitlines()) == 10
+    path.write_bytes(whole + b"\xff\xff\xff\xff")
+    rotten = home.run("events", "--run", "one1", check=False)
+    assert rotten.returncode == 8
+    assert f"at byte {len(whole)}; what comes before was read" in rotten.stderr
+    assert len(rotten.stdout.splitlines()) == 10
+    shown = document(home, "run-show", "runs", "show", "one1", code=8)
+    assert len(shown["damages"]) == 1
+
+
+def test_rm_removes_a_saved_one(home: Raftctl) -> None:
+    told = document(home, "run-rm", "runs", "rm", "one1", "-y")
+    assert (told["removed"], told["kept"]) == (1, [])
+    assert told["freed_bytes"] > 1000
+    assert [row["name"] for row in document(home, "runs", "runs", "ls")["runs"]] == ["one2"]
+
+
+def test_sim_replay_writes_one_that_runs_reads(home: Raftctl, tmp_path: Path) -> None:
+    home.run("sim", "replay", "7", "--record", "seven.frames", "-o", "json")
+    shown = document(home, "run-show", "runs", "show", "seven.frames")
+    assert shown["cluster"] == "seed-7"
+    assert {"-", "n1", "n2", "n3"} <= {node["node"] for node in shown["nodes"]}
+    leaders = home.run("events", "--run", "seven.frames", "--kind", "leader").stdout
+    assert leaders.startswith("00:00:00.213  n3   leader    term 1  votes n1,n3")

@@ -1,0 +1,151 @@
+"""Recordings come back as they were written, merged in order, and damage is told by its place."""
+
+import io
+from collections.abc import Iterable
+from itertools import chain
+
+import cbor2
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from node.wire.codec import encode_frame
+from node.wire.framing import frame as framed
+from node.wire.messages import Bulk, Changed, Frame, Gap, GetStatus, Happened, Keyframe, Recording
+from node.wire.recording import FRAME_BYTES_MAX, Part, RecordingError, merge, read_recording
+
+SECOND = 1_000_000_000
+HEAD = Recording(1, "demo", 3, 7, 100 * SECOND, 5 * SECOND)
+
+
+def changed(node: int, seq: int, mono_ns: int) -> Changed:
+    return Changed(node, 7, seq, mono_ns, 100 * SECOND + mono_ns, {"term": seq})
+
+
+FRAMES: list[Frame] = [
+    Keyframe(3, 7, 0, 1, 2, {"role": "leader", "links": {"1": "up"}}),
+    changed(3, 1, 2),
+    Happened(3, 7, 2, 3, 4, "leader", 2, {"votes": "n1"}),
+    Bulk(3, 7, 3, 4, 5, 1, 30, 100, [{"index": 30}]),
+    Gap(3, 7, 9, 6, 7, 4, 9, "lost"),
+]
+WHOLE = b"".join(map(encode_frame, [HEAD, *FRAMES]))
+
+
+def read(data: bytes) -> list[object]:
+    return list(read_recording(io.BytesIO(data)))
+
+
+def read_until_damage(data: bytes) -> tuple[list[object], RecordingError | None]:
+    found: list[object] = []
+    try:
+        found.extend(read_recording(io.BytesIO(data)))  # keeps what came before the error
+    except RecordingError as error:
+        return found, error
+    return found, None
+
+
+def test_what_was_written_is_read() -> None:
+    assert read(WHOLE) == [HEAD, *FRAMES]
+
+
+@given(st.integers(0, len(WHOLE) - 1))
+def test_cut_anywhere_all_whole_frames_are_read_and_the_place_is_told(cut: int) -> None:
+    found, error = read_until_damage(WHOLE[:cut])
+    ends = [0]
+    for each in [HEAD, *FRAMES]:
+        ends.append(ends[-1] + len(encode_frame(each)))
+    whole = sum(end <= cut for end in ends) - 1
+    assert found == [HEAD, *FRAMES][:whole]
+    if cut in ends and cut:
+        assert error is None
+    else:
+        assert error is not None
+        assert error.at_byte == ends[whole]
+        assert error.is_cut == (cut > 0)
+
+
+@given(st.binary(max_size=300))
+def test_bytes_of_any_kind_are_a_recording_or_an_error_with_its_place(data: bytes) -> None:
+    for prefix in (b"", encode_frame(HEAD)):
+        found, error = read_until_damage(prefix + data)
+        assert error is None or 0 <= error.at_byte <= len(prefix + data)
+        assert len(found) >= bool(prefix)
+
+
+@settings(max_examples=200)
+@given(st.integers(0, len(WHOLE) - 1), st.integers(0, 255))
+def test_byte_that_rotted_harms_nothing_in_front_of_it(place: int, value: int) -> None:
+    rotten = WHOLE[:place] + bytes([value]) + WHOLE[place + 1 :]
+    found, _ = read_until_damage(rotten)
+    good, _ = read_until_damage(WHOLE[:place])
+    assert found[: len(good)] == good
+
+
+@pytest.mark.parametrize(
+    ("data", "reason", "at_byte"),
+    [
+        (b"", "it is empty", 0),
+        (b"#!/bin/sh\nexit 0\n", "it is no recording", 0),
+        (encode_frame(FRAMES[0]), "it is no recording", 0),
+        (framed(b"\xff"), "it is no recording", 0),
+        (framed(cbor2.dumps([58, 2, "demo", 3, 7, 1, 1])), "it is of format 2, and format 1", 0),
+        (framed(cbor2.dumps([58, 2, "demo", {}])), "it is of format 2, and format 1", 0),
+        (framed(cbor2.dumps([58, 1, "demo", {}])), "it is no recording", 0),
+        (WHOLE + encode_frame(GetStatus(1)), "GetStatus has no place", len(WHOLE)),
+        (WHOLE + encode_frame(HEAD), "Recording has no place", len(WHOLE)),
+        (WHOLE + framed(cbor2.dumps([99, 1])), "unknown kind 99", len(WHOLE)),
+        (WHOLE + bytes(4), "a frame of 0 bytes", len(WHOLE)),
+        (WHOLE + (FRAME_BYTES_MAX + 1).to_bytes(4, "big"), "a frame of 4194305", len(WHOLE)),
+    ],
+)
+def test_what_is_none_says_why_and_where(data: bytes, reason: str, at_byte: int) -> None:
+    _, error = read_until_damage(data)
+    assert error is not None
+    assert error.reason.startswith(reason)
+    assert error.at_byte == at_byte
+    assert str(error) == f"{error.reason}, at byte {at_byte}"
+
+
+def part(frames: Iterable[Frame], wall_s: int = 100, mono_s: int = 5) -> Part:
+    return Part(Recording(1, "demo", 1, 7, wall_s * SECOND, mono_s * SECOND), frames)
+
+
+MOMENTS = st.lists(st.integers(0, 1000), max_size=20).map(sorted)
+
+
+@given(st.lists(MOMENTS, max_size=5))
+def test_nodes_are_merged_by_their_common_clock_and_none_is_lost(moments: list[list[int]]) -> None:
+    streams = [
+        [changed(node, seq, at) for seq, at in enumerate(times, 1)]
+        for node, times in enumerate(moments, 1)
+    ]
+    merged = list(merge([part(frames) for frames in streams]))
+    assert [frame.mono_ns for frame in merged] == sorted(chain(*moments))
+    for node, frames in enumerate(streams, 1):
+        assert [frame for frame in merged if frame.id == node] == frames
+
+
+def test_what_was_recorded_before_the_machine_was_started_anew_comes_first() -> None:
+    before = [changed(1, 1, 900), changed(1, 2, 901)]
+    after = [changed(1, 1, 3), changed(1, 2, 4)]
+    other = [changed(2, 1, 2), changed(2, 2, 5)]
+    parts = [part(after, 5000, 30), part(before, 100, 900), part(other, 5001, 31)]
+    merged = list(merge(parts))
+    assert merged == [*before, other[0], *after, other[1]]
+
+
+def test_unix_time_that_was_set_back_a_little_changes_nothing() -> None:
+    early, late = [changed(1, 1, 5)], [changed(2, 1, 9)]
+    assert list(merge([part(late, 100, 9), part(early, 101, 5)])) == [*early, *late]
+
+
+def test_merging_reads_no_further_than_it_gives() -> None:
+    def endless() -> Iterable[Frame]:
+        seq = 0
+        while True:
+            seq += 1
+            yield changed(1, seq, seq)
+
+    merged = merge([part(endless()), part([changed(2, 1, 10)])])
+    assert [next(merged).id for _ in range(12)] == [1] * 10 + [2, 1]
