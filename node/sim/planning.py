@@ -13,6 +13,7 @@ from node.scenario.actions import Action
 from node.scenario.scenario import Scenario, Step, Workload
 from node.scenario.when import At
 from node.sim.episodes import episodes
+from node.sim.half_cuts import half_cuts
 from node.sim.options import Options, draw, values_of
 from node.sim.streams import stream
 
@@ -28,19 +29,22 @@ Draw = Callable[[random.Random, Options], tuple[Action, int | None]]
 def plan(seed: int) -> Scenario:
     """The whole run of a seed."""
     options = draw(seed)
-    steps, has_others = episodes(seed, options)
-    if has_others:
-        steps = [*_faults(seed, options), *steps]
-    steps += _damages(seed, options)
     return Scenario(
         f"seed-{seed}",
         nodes=options.nodes,
         seed=seed,
         duration_us=options.duration_ms * MS,
         workload=Workload(clients=options.clients, rate_per_s=options.rate, keys=options.keys),
-        steps=tuple(steps),
+        steps=tuple(half_cuts(seed, options) or _steps(seed, options)),
         sim={**values_of(options), "drawn": True},
     )
+
+
+def _steps(seed: int, options: Options) -> list[Step]:
+    steps, has_others = episodes(seed, options)
+    if has_others:
+        steps = [*_faults(seed, options), *steps]
+    return [*steps, *_damages(seed, options)]
 
 
 def _faults(seed: int, options: Options) -> list[Step]:

@@ -21,7 +21,7 @@ class Progress:
     """
 
     def __init__(self, options: Options) -> None:
-        self._is_on = _is_good(options)
+        self._is_on = is_good(options)
         self._timeout_us = 2 * options.election_timeout_ms * MS
         self._advanced_at = 0
         self._commit_index = 0
@@ -64,7 +64,7 @@ def _is_quiet(world: World, actor: Actor) -> bool:
     return not actor.faults and world.has_quorum(up)
 
 
-def _is_good(options: Options) -> bool:
+def is_good(options: Options) -> bool:
     """Whether network and disks are such that elections succeed."""
     timeout_ms = options.election_timeout_ms
     return (

@@ -14,6 +14,7 @@ from node.scenario.when import LEADER_CHANGE
 from node.sim.acting import Actor, Fault
 from node.sim.answering import EveryRequestIsAnsweredOnce
 from node.sim.coverage import Coverage
+from node.sim.half_cuts import HalfCuts
 from node.sim.host import Host
 from node.sim.kernel import Kind
 from node.sim.leasing import Leases, Promises
@@ -87,11 +88,12 @@ class Simulation:
         invariants = invariants or partial(every, rules=rules_of(scenario))
 
         self.progress = Progress(options)
+        self.half_cuts = HalfCuts(options)
 
         def watch_with(hosts: dict[int, Host]) -> Observers:
             of_leases = (Promises(options, hosts), Leases(options, hosts))
             rules = [*invariants(hosts).invariants, *of_leases, EveryRequestIsAnsweredOnce(hosts)]
-            return Observers([*rules, self.coverage, self.progress])
+            return Observers([*rules, self.coverage, self.progress, self.half_cuts])
 
         self.world = World(scenario.seed, options, watch_with)
         self.trace = Trace(lambda: self.world.kernel.now, trace or _nowhere)
@@ -108,9 +110,11 @@ class Simulation:
         try:
             self.world.start_all()
             self.progress.begin(self.world, self.actor)
+            self.half_cuts.begin(self.world, self.actor)
             self._arm()
             self.world.kernel.run(self.scenario.duration_us)
             self.progress.end()
+            self.half_cuts.end()
             self.actor.stop()
             self.trace.note("all faults end")
             why = get_well(self.world)
