@@ -17,6 +17,7 @@ from node.scenario.pruning import possible_part
 from node.scenario.scenario import Scenario, Step, Workload
 from node.scenario.when import At
 from node.sim.episodes import episodes
+from node.sim.half_cuts import half_cuts
 from node.sim.options import Options, draw, values_of
 from node.sim.streams import stream
 
@@ -34,10 +35,7 @@ def plan(seed: int) -> Scenario:
     line can say it, and what could never happen is not in it.
     """
     options = draw(seed)
-    steps, has_others = episodes(seed, options)
-    if has_others:
-        steps = [*_faults(seed, options), *steps]
-    steps += _damages(seed, options)
+    steps = half_cuts(seed, options) or _steps(seed, options)
     steps = [replace(step, action=parse_action(str(step.action))) for step in steps]
     scenario = Scenario(
         f"seed-{seed}",
@@ -59,6 +57,13 @@ def plan(seed: int) -> Scenario:
 def expanded(scenario: Scenario) -> Scenario:
     """The same run, its background faults as steps. Raises ScenarioError."""
     return expand(scenario, stream(scenario.seed, "background"))
+
+
+def _steps(seed: int, options: Options) -> list[Step]:
+    steps, has_others = episodes(seed, options)
+    if has_others:
+        steps = [*_faults(seed, options), *steps]
+    return [*steps, *_damages(seed, options)]
 
 
 def _faults(seed: int, options: Options) -> list[Step]:

@@ -154,6 +154,14 @@ def _patience(options: Options) -> int:
     disk = options.disk_ms_max / timeout_ms
     if not options.clients or latency > LATENCY_SHARE_MAX_ROUGH or disk > DISK_SHARE_MAX_ROUGH:
         return 0
-    drop = max(options.drop, options.duplicate, options.reorder)
-    is_good = drop <= DROP_MAX and latency <= LATENCY_SHARE_MAX and disk <= DISK_SHARE_MAX
-    return PATIENCE_TIMEOUTS if is_good else PATIENCE_TIMEOUTS_ROUGH
+    return PATIENCE_TIMEOUTS if is_good(options) else PATIENCE_TIMEOUTS_ROUGH
+
+
+def is_good(options: Options) -> bool:
+    """Whether network and disks are such that most elections succeed."""
+    timeout_ms = options.election_timeout_ms
+    return (
+        max(options.drop, options.duplicate, options.reorder) <= DROP_MAX
+        and options.latency_ms + options.jitter_ms <= LATENCY_SHARE_MAX * timeout_ms
+        and options.disk_ms_max <= DISK_SHARE_MAX * timeout_ms
+    )

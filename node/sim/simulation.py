@@ -21,6 +21,7 @@ from node.sim.liveness import get_well
 from node.sim.options import FORMAT, OptionError, Options, changed, values_of
 from node.sim.planning import expanded, plan
 from node.sim.progress import Progress
+from node.sim.terms import Terms
 from node.sim.trace import Line, Trace, UntoldError
 from node.sim.world import World
 from node.verify.invariants import Invariant, asked_for, every
@@ -87,11 +88,12 @@ class Simulation:
         invariants = invariants or partial(every, rules=rules_of(scenario))
 
         self.progress = Progress(options)
+        self.terms = Terms(options)
 
         def watch_with(hosts: dict[int, Host]) -> Observers:
             of_leases = (Promises(options, hosts), Leases(options, hosts))
             rules = [*invariants(hosts).invariants, *of_leases, EveryRequestIsAnsweredOnce(hosts)]
-            return Observers([*rules, self.coverage, self.progress])
+            return Observers([*rules, self.coverage, self.progress, self.terms])
 
         self.world = World(scenario.seed, options, watch_with)
         self.trace = Trace(lambda: self.world.kernel.now, trace or _nowhere)
@@ -118,9 +120,11 @@ class Simulation:
         try:
             self.world.start_all()
             self.progress.begin(self.world, self.actor)
+            self.terms.begin(self.world, self.actor)
             self._arm()
             self.world.kernel.run(self.scenario.duration_us)
             self.progress.end()
+            self.terms.end()
             self.actor.stop()
             self.trace.note("all faults end")
             why = get_well(self.world)

@@ -67,6 +67,26 @@ def no_stickiness() -> None:
     rewrite(election.handle_pre_vote, "and not core.hears_leader(now)", "")
 
 
+@mutant("etcd #9333, H #411", "terms_rise_seldom", shows_in=needs.half_cuts)
+def no_pre_vote() -> None:
+    """Who hears no leader begins a term, and another one, and another one."""
+    rewrite(election.campaign, "if core.config.pre_vote:", "if False:")
+
+
+@mutant(
+    "etcd, until 2016; Cloudflare's outage of 2020",
+    "commits_while_a_quorum_is_connected",
+    shows_in=needs.half_cuts,
+)
+def deaf_leader_stays() -> None:
+    """A leader that hears nobody goes on, and its heartbeats keep the others from replacing it."""
+    rewrite(
+        RaftCore._tick_leader,
+        "if not self.configuration.has_quorum([*active, self.id]):",
+        "if False:",
+    )
+
+
 @mutant("the thesis, 4.2.3, left out", *PROMISED, shows_in=needs.promises)
 def no_stickiness_after_a_restart() -> None:
     """Who has just started votes at once, whomever it may have heard in its life before."""

@@ -31,6 +31,16 @@ def damages(scenario: Scenario) -> bool:
     )
 
 
+def half_cuts(scenario: Scenario) -> bool:
+    """For long, with nothing beside them."""
+    steps = scenario.steps
+    return bool(steps) and all(
+        isinstance(step.action, actions.Partition)
+        and (step.action.one_way or step.action.groups == ("minority",))
+        for step in steps
+    )
+
+
 def evictions(scenario: Scenario) -> bool:
     """Of sessions, and snapshots that tell of them."""
     return snapshots(scenario) and int(scenario.sim["sessions_max"]) < SESSIONS_MAX

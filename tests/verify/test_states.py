@@ -7,6 +7,7 @@ from node.raft.log import EntryId, Placed, RaftLog
 from node.raft.messages import LogEntry
 from node.raft.ready import HardState
 from node.raft.snapshot import Snapshot, SnapshotId
+from node.sim.disk import SimDisk
 from node.storage.base import Stored
 from node.verify.invariants.at_most_once import AtMostOnce
 from node.verify.invariants.entries_are_applied_in_order import EntriesAreAppliedInOrder
@@ -50,6 +51,19 @@ def test_an_entry_whose_leader_left_with_its_commit() -> None:
     cluster.nodes[1].core.log.append([LogEntry(1, command(9, 9))])
     with caught("same_state_everywhere", "n1: applies another entry 2"):
         cluster.applies(1, 2)
+
+
+def test_a_disk_that_was_wiped_counts_for_what_it_held() -> None:
+    """And for nothing that came later."""
+    cluster = Cluster(OnlyCommittedEntriesAreApplied)
+    cluster.settled(no_op(1))
+    cluster.replicates(PUT, on=(2, 3))
+    cluster.crashes(3)
+    cluster.nodes[3].is_wiped, cluster.nodes[3].durable = True, SimDisk("test", THREE)
+    cluster.applies(2, 2)
+    cluster.replicates(OTHER, on=(2,))
+    with caught("only_committed_entries_are_applied", "n2: applies entries up to 3, of term 1"):
+        cluster.applies(2, 3)
 
 
 # -- in order --------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from node.raft.ready import Ready
 from node.verify.facts import Facts
 from node.verify.memberships import has_quorum
-from node.verify.observation import Member, Members, Violation
+from node.verify.observation import Durable, Member, Members, Violation
 
 
 class OnlyCommittedEntriesAreApplied:
@@ -12,14 +12,21 @@ class OnlyCommittedEntriesAreApplied:
 
     Usually the leader counted them as committed before. One that commits its own removal leads no
     longer when it does, so an entry that nobody is known to have committed is looked for on the
-    disks: a majority has it there.
+    disks: a majority has it there. Of a node whose disk was wiped it is the lost one that counts:
+    what it had acknowledged was on that.
     """
 
-    __slots__ = ("_ledger", "_members")
+    __slots__ = ("_disks", "_ledger", "_members")
 
     def __init__(self, members: Members, facts: Facts) -> None:
         self._ledger = facts.ledger
         self._members = members
+        self._disks: dict[int, Durable] = {}
+        """By node: what it had when its last life with a disk ended."""
+
+    def crashed(self, member: Member) -> None:
+        if not member.is_wiped:
+            self._disks[member.id] = member.durable
 
     def applied(self, member: Member, ready: Ready) -> None:
         last = ready.committed_first_index + len(ready.committed) - 1
@@ -45,5 +52,7 @@ class OnlyCommittedEntriesAreApplied:
         holder = self._members.get(voter)
         if holder is None:
             return False
-        durable = holder.durable
-        return holder.is_wiped or durable.term_at(index) == term or durable.base.index > index
+        durable = self._disks.get(voter) if holder.is_wiped else holder.durable
+        return durable is not None and (
+            durable.term_at(index) == term or durable.base.index > index
+        )
