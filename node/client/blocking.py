@@ -76,13 +76,15 @@ class Client:
                 except ApplyError as error:
                     raise CommandError("apply_failed", str(error)) from error
                 except SessionExpiredError as error:
+                    # Born where the old one was refused: a node that is behind shows too little.
+                    self._sequences = _new_session(applied.index)
                     if call.is_in_doubt:
                         raise OutcomeUnknownError(
                             "session_expired", "outcome unknown: the session expired", "unknown"
                         ) from error
-                    self._sequences = _new_session()
                     number = self._sequences.take()
-                    self.close()
+                    assert self._answered_by is not None, "a node refused it"
+                    call.again(self._answered_by)
                 else:
                     return Applied(applied.id, applied.index, applied.term, result)
         finally:
@@ -221,5 +223,5 @@ def _changes(link: Link, query: bytes, since: int) -> Iterator[Changes]:
             raise RejectedError(message.code, message.message)
 
 
-def _new_session() -> Sequences:
-    return Sequences(random.SystemRandom().getrandbits(64))
+def _new_session(born_at: int | None = None) -> Sequences:
+    return Sequences(random.SystemRandom().getrandbits(64), born_at)

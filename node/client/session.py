@@ -156,6 +156,10 @@ class Call:
             return
         self._finish_attempt()
 
+    def again(self, node_id: int) -> None:
+        """It answered, and is to be asked once more."""
+        self._hint = node_id
+
     def _finish_attempt(self) -> None:
         if not self._left:
             self._pauses_next = True
@@ -182,10 +186,12 @@ class Call:
 class Sequences:
     """A client's session: its id, and the numbers of its commands."""
 
-    def __init__(self, client_id: int) -> None:
-        """`client_id`: 64 random bits."""
+    def __init__(self, client_id: int, born_at: int | None = None) -> None:
+        """`client_id`: 64 random bits. `born_at`: a log index that is known to be applied; None
+        until a node has shown one.
+        """
         self._client_id = client_id
-        self._born_at: int | None = None
+        self._born_at = born_at
         self._next = 1
         self._open: dict[int, None] = {}  # in rising order
 

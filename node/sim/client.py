@@ -93,8 +93,8 @@ class Client:
         """What it asked last."""
         self._seen: dict[str, bytes | None] = {}
 
-    def _new_session(self) -> Sequences:
-        return Sequences(self.random.getrandbits(64))
+    def _new_session(self, born_at: int | None = None) -> Sequences:
+        return Sequences(self.random.getrandbits(64), born_at)
 
     @property
     def is_idle(self) -> bool:
@@ -259,10 +259,11 @@ class Client:
             body = read_result(message.result)
         except SessionExpiredError:
             operation.sessions_lost += 1
+            self._sequences = self._new_session(message.index)
             if self._call.is_in_doubt:
                 self._end("unknown", node_id, 0, None)
                 return
-            self._sequences = self._new_session()
+            self._call.again(node_id)
             self._number = operation.sequence = self._sequences.take()
             self._go_on()
         except ApplyError as error:

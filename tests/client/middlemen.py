@@ -9,6 +9,7 @@ from typing import Literal, Self
 
 from node.client.address import ClusterAddress
 from node.wire.codec import decode, encode_frame
+from node.wire.envelope import EXPIRED_RESULT
 from node.wire.framing import FrameReader, frame
 from node.wire.messages import PROTOCOL_VERSION, Applied, Challenge, Hello, Propose, Welcome
 
@@ -16,6 +17,7 @@ JOIN_SECONDS = 10
 FRAME_BYTES_MAX = 1 << 24
 
 Serve = Callable[[int, socket.socket], None]
+Trouble = Literal["request", "answer", "expired"]
 
 
 class Listeners:
@@ -60,15 +62,16 @@ class Listeners:
 class LossyMiddle:
     """Forwards to the real nodes; where told to, cuts a connection that carried a command.
 
-    "request": once the node was sent the command; "answer": once the node has applied it.
+    "request": once the node was sent the command; "answer": once the node has applied it. Or, with
+    "expired", says that nobody knows the client's session any more.
     """
 
     def __init__(self, real: ClusterAddress) -> None:
         self._real = real
-        self._cuts: list[Literal["request", "answer"]] = []
+        self._cuts: list[Trouble] = []
         self.commands: list[bytes] = []
 
-    def cut(self, *when: Literal["request", "answer"]) -> None:
+    def cut(self, *when: Trouble) -> None:
         """Cut as many connections, one after the other."""
         self._cuts = list(when)
 
@@ -98,6 +101,11 @@ class LossyMiddle:
         if isinstance(message, Applied) and self._cuts and self._cuts[0] == "answer":
             self._cuts.pop(0)
             return False
+        if isinstance(message, Applied) and self._cuts and self._cuts[0] == "expired":
+            self._cuts.pop(0)
+            expired = Applied(message.id, message.index, message.term, EXPIRED_RESULT)
+            target.sendall(encode_frame(expired))
+            return True
         target.sendall(frame(payload))
         if isinstance(message, Propose):
             self.commands.append(message.command)

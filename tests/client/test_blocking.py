@@ -7,7 +7,7 @@ import pytest
 
 from node.client.address import ClusterAddress
 from node.client.blocking import Client
-from node.client.errors import UnreachableError
+from node.client.errors import OutcomeUnknownError, UnreachableError
 from node.wire.envelope import unseal
 from node.wire.messages import Hello
 from tests.client.middlemen import Impostor, Listeners, lossy_middle
@@ -53,6 +53,34 @@ def test_next_command_is_another_one_though_it_has_the_same_bytes(address: Clust
         second = client.propose(b"same")
         assert int(second.result) == int(first.result) + 1
         assert applied(client)[-2:] == [b"same", b"same"]
+
+
+@pytest.mark.e2e
+def test_client_whose_session_expired_in_doubt_goes_on_under_a_new_one(
+    address: ClusterAddress,
+) -> None:
+    with lossy_middle(address) as (middle, where), Client(where, timeout=20) as client:
+        middle.cut("answer", "expired")
+        with pytest.raises(OutcomeUnknownError, match="the session expired"):
+            client.propose(b"in doubt")
+        before = {unseal(each)[0].client_id for each in middle.commands}
+        middle.commands.clear()
+        middle.cut("answer")  # so that the next one would be in doubt too
+        client.propose(b"and on")
+        after = {unseal(each)[0].client_id for each in middle.commands}
+        assert (len(before), len(after), before & after) == (1, 1, set())
+
+
+@pytest.mark.e2e
+def test_new_session_is_born_where_the_old_one_was_refused(address: ClusterAddress) -> None:
+    with lossy_middle(address) as (middle, where), Client(where, timeout=20) as client:
+        index = client.propose(b"before").index
+        middle.commands.clear()
+        middle.cut("expired")
+        client.propose(b"again")
+        old, new = (unseal(each)[0] for each in middle.commands)
+        assert new.client_id != old.client_id
+        assert new.born_at > index > old.born_at
 
 
 def test_node_that_does_not_know_the_token_is_refused_and_gets_no_command() -> None:
