@@ -64,7 +64,7 @@ def forwarded_commands_lost_with_the_leader() -> None:
     rewrite(Forwarded.fail_all, "for each in waiting.values():", "for each in ():")
 
 
-@mutant("zaft", "client_oracle")
+@mutant("zaft", "client_oracle", "every_request_is_answered_once")
 def waiter_matched_by_index_only() -> None:
     """A client hears that its write took effect when anything is applied at its index, though
     another leader's entry is there.

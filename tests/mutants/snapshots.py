@@ -92,7 +92,12 @@ def compaction_beyond_the_snapshot() -> None:
     )
 
 
-@mutant("hashicorp/raft #85", "entries_are_applied_in_order", shows_in=needs.snapshots)
+@mutant(
+    "hashicorp/raft #85",
+    "entries_are_applied_in_order",
+    "same_state_everywhere",
+    shows_in=needs.snapshots,
+)
 def skip_an_entry_after_install() -> None:
     """After a snapshot was installed the first entry behind it is taken for applied."""
     rewrite(
