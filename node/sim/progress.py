@@ -45,6 +45,10 @@ class Progress:
         self._members: Configuration | None = None
         self._leader = 0
         self._commit_index = 0
+        self._held = 0
+        """What all connected nodes together hold of that, at the most so far: who has just been
+        elected may have to send much of it, entry by entry, before anything new is committed.
+        """
         self._writes = 0
         self._asked_at: int | None = None
 
@@ -74,8 +78,10 @@ class Progress:
         commit_index = max(host.core.commit_index for host in world.hosts.values() if host.lives)
         bonds = _bonds(world, actor)
         kept, members = self._bonds & bonds, world.configuration
+        held = _held(world, bonds, commit_index)
         if (
             commit_index > self._commit_index
+            or held > self._held
             or members != self._members
             or any(self._leader in (bond[0], bond[2]) for bond in self._bonds - bonds)
             or not self._can_go_on(world, kept)
@@ -83,6 +89,7 @@ class Progress:
             kept, self._asked_at, self._writes = bonds, None, 0
         self._bonds, self._members = kept, members
         self._commit_index = max(commit_index, self._commit_index)
+        self._held = max(held, self._held)
         self._leader = 0 if world.leader is None else world.leader.id
         if self._writes and self._asked_at is None:
             self._asked_at = now
@@ -113,6 +120,11 @@ class Progress:
             )
         everybody = {node_id: others - {node_id} for node_id, others in near.items()}
         return any(map(world.has_quorum, _groups(everybody, set(), set(near), set())))
+
+
+def _held(world: World, bonds: frozenset[Bond], commit_index: int) -> int:
+    near = sorted({bond[0] for bond in bonds} | {bond[2] for bond in bonds})
+    return sum(min(world.hosts[each].core.last_index, commit_index) for each in near)
 
 
 def _bonds(world: World, actor: Actor) -> frozenset[Bond]:

