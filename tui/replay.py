@@ -163,7 +163,8 @@ class Film:
             for at, frame in enumerate(self._frames)
             if isinstance(frame, Happened) and frame.kind == "leader"
         ]
-        ends = [time for time, _, _ in begins[1:]] + [self.end_ns]
+        # Where nobody was elected, there is no last reign that could last to the end.
+        ends = [time for time, _, _ in begins[1:]] + [self.end_ns][: len(begins)]
         return [
             Reign(node, term, begin, end)
             for (begin, node, term), end in zip(begins, ends, strict=True)

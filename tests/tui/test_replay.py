@@ -98,6 +98,13 @@ def test_reigns_and_lanes_show_who_led() -> None:
     assert {len(leaders), len(faults), len(cursor)} == {80}
 
 
+def test_a_film_in_which_nobody_was_elected_has_no_reigns() -> None:
+    film = Film(Script(1).keyframe(status_of(1)).changed(term=8).frames, "demo")
+    assert film.reigns() == []
+    leaders = "".join(text for text, _ in Lanes(film, 80).lines()[0])
+    assert set(leaders.removeprefix(" leader ").strip()) == {"·"}
+
+
 def test_an_empty_film_is_no_trouble() -> None:
     film = Film([], "nothing")
     film.step("landmark", 1)
