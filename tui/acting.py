@@ -35,14 +35,15 @@ class ActingApp(App[None]):
         self._undos: list[tuple[str, ...]] = []
 
     @property
-    def moment(self) -> Moment:
-        """What is shown now."""
+    def live(self) -> Moment:
+        """How things are now, whatever picture is held: what is done is done to these nodes."""
         raise NotImplementedError
 
     @property
-    def chosen_view(self) -> NodeView | None:
-        """The node that is chosen."""
-        raise NotImplementedError
+    def target(self) -> NodeView | None:
+        """The chosen node, as it is now."""
+        live = self.live
+        return None if live.chosen is None else live.model.nodes.get(live.chosen)
 
     @property
     def refusal(self) -> str:
@@ -57,22 +58,22 @@ class ActingApp(App[None]):
         """An action on the chosen node, or on all faults."""
         if what == "heal":
             self.consider(actions.heal())
-        elif (view := self.chosen_view) is not None:
-            self.consider(ON_NODE[what](self.moment, view))
+        elif (view := self.target) is not None:
+            self.consider(ON_NODE[what](self.live, view))
 
     def action_partition(self) -> None:
         from tui.screens.dialogs import PartitionEditor
 
         if self._is_allowed():
-            view = self.chosen_view
+            view = self.target
             chosen = None if view is None else view.node_id
-            self.push_screen(PartitionEditor(lambda: self.moment, chosen), self._consider_it)
+            self.push_screen(PartitionEditor(lambda: self.live, chosen), self._consider_it)
 
     def action_net(self) -> None:
         from tui.screens.dialogs import net_form
 
         if self._is_allowed():
-            view = self.chosen_view
+            view = self.target
             link = f"{view.name}:rest" if view is not None else ""
             self.push_screen(net_form(link, self.line), self._consider_it)
 

@@ -99,12 +99,15 @@ class RaftApp(ActingApp):
     @property
     def moment(self) -> Moment:
         """What is to be shown now."""
+        return self.live if self._frozen is None else self._moment_of(*self._frozen)
+
+    @property
+    def live(self) -> Moment:
         if self.film is not None:
-            model, now_ns = self.film.model, self.film.now_ns
-        elif self._frozen is not None:
-            model, now_ns = self._frozen
-        else:
-            model, now_ns = self.model, self._clock()
+            return self._moment_of(self.film.model, self.film.now_ns)
+        return self._moment_of(self.model, self._clock())
+
+    def _moment_of(self, model: ClusterModel, now_ns: int) -> Moment:
         return Moment(
             model=model,
             now_ns=now_ns,
@@ -118,6 +121,7 @@ class RaftApp(ActingApp):
 
     @property
     def chosen_view(self) -> NodeView | None:
+        """The chosen node as it is shown."""
         return None if self.chosen is None else self.moment.model.nodes.get(self.chosen)
 
     @property
