@@ -117,6 +117,7 @@ class RaftApp(ActingApp):
             pattern=self.pattern,
             replay=self.film is not None,
             frozen=self._frozen is not None,
+            leaving=self.leaving(now_ns),
         )
 
     @property
@@ -161,7 +162,8 @@ class RaftApp(ActingApp):
         self._take_colours()
         self.theme_changed_signal.subscribe(self, lambda _: self._repaint())
         if self._source is not None:
-            self.run_worker(LiveFeed(self._source, self.model).run(), group="feed")
+            feed = LiveFeed(self._source, self.model, self.forget_actions)
+            self.run_worker(feed.run(), group="feed")
         if self.film is not None and self.film.note:
             self.notify(self.film.note, severity="warning", timeout=10)
         self._ticked_ns = self._clock()

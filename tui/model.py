@@ -48,6 +48,7 @@ class ClusterModel:
     """
 
     def __init__(self, events_max: int = EVENTS_MAX) -> None:
+        self._events_max = events_max
         self.nodes: dict[int, NodeView] = {}
         self.timeline = Timeline(events_max)
         self.entries = Described()
@@ -168,6 +169,13 @@ class ClusterModel:
             self.version += 1
 
     # -- what the viewer finds out itself ----------------------------------------------------------
+    def clear(self) -> None:
+        """Forget the cluster: what comes now is of another one."""
+        self.nodes = {}
+        self.timeline = Timeline(self._events_max)
+        self.entries = Described()
+        self.version += 1
+
     def members(self, node_ids: Iterable[int]) -> None:
         """The nodes that the cluster has now: others are forgotten."""
         wanted = set(node_ids)

@@ -104,7 +104,12 @@ class NodeStream:
 class LiveFeed:
     """Keeps a model up to date with a cluster that may change, go down and come up again."""
 
-    def __init__(self, source: Source, model: ClusterModel) -> None:
+    def __init__(
+        self, source: Source, model: ClusterModel, on_other_cluster: Callable[[], None]
+    ) -> None:
+        """`on_other_cluster` is called when the cluster is another one than was shown before."""
+        self._on_other_cluster = on_other_cluster
+        self._cluster_id: str | None = None
         self._source = source
         self._model = model
         self._address: ClusterAddress | None = None
@@ -136,6 +141,12 @@ class LiveFeed:
             for node_id in list(self._streams):
                 self._end(node_id)
             self._address = address
+        if address is not None and address.cluster_id != self._cluster_id:
+            # Made anew under the same name: what is known is not of this one.
+            if self._cluster_id is not None:
+                self._model.clear()
+                self._on_other_cluster()
+            self._cluster_id = address.cluster_id
         wanted = set() if address is None else set(address.nodes)
         for node_id in self._streams.keys() - wanted:
             self._end(node_id)
@@ -189,4 +200,6 @@ class LiveFeed:
             document = await read_log(address, view.node_id, first, 0, 2 * TAIL_ENTRIES)
         except ClientError:
             return  # its subscription says why
+        if address is not self._address:
+            return  # of a cluster that is not shown any more
         self._model.log_end(view.node_id, document)

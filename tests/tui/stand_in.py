@@ -101,6 +101,11 @@ class MadeUp:
     def __init__(self, address: ClusterAddress | None) -> None:
         self.address = address
         self.found: dict[int, Process] = {}
+        self.changes = 0
+        """How often the feed said that it is another cluster."""
+
+    def count_change(self) -> None:
+        self.changes += 1
 
     def processes(self) -> Mapping[int, Process]:
         return self.found
