@@ -216,6 +216,8 @@ def heal(what: str = "all") -> Action:
 def put(key: str, value: str) -> Action | Refusal:
     if not key:
         return Refusal("a key has at least one character")
+    if value == "-":
+        return Refusal("- is no value: the command would read its input, which is empty here")
     # Behind the dashes nothing is taken for an option.
     return Action(("put", "--", key, value))
 

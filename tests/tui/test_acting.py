@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
+import pytest
+
 from tests.tui.frames import Script, fold, live_cluster, status_of
 from tests.tui.pilot import Viewer, view
 from tests.tui.test_app import with_dead
@@ -12,7 +14,7 @@ from tui.actions import Action
 from tui.drawing.moment import Moment
 from tui.model import ClusterModel
 from tui.nodes import Process, Reach
-from tui.runner import Outcome
+from tui.runner import NOT_STARTED, Outcome, Subprocesses
 
 
 class Slow:
@@ -80,6 +82,13 @@ def test_what_a_command_took_away_counts_for_gone_until_the_model_had_time_to_sh
         assert viewer.app.leaving(now_ns) == set(), "it was started"
 
     view(test)
+
+
+@pytest.mark.parametrize("line", [("/no/such/command",), ("true", "a\0b"), ("true", "\ud800")])
+def test_a_command_that_cannot_start_is_one_that_failed(line: tuple[str, ...]) -> None:
+    outcome = asyncio.run(Subprocesses(line[:1]).run(line[1:]))
+    assert outcome.code == NOT_STARTED
+    assert outcome.headline.startswith("error: it did not start: ")
 
 
 # -- taking back -----------------------------------------------------------------------------------
