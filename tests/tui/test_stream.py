@@ -4,12 +4,15 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from tests.tui import stand_in
 from tests.tui.frames import Script, status_of
 from tests.tui.stand_in import MadeUp, StandIn, address_of
+from tui import model as model_module
+from tui import shapes, stream
 from tui.model import ClusterModel
 from tui.nodes import Condition, Process
 from tui.stream import LiveFeed
@@ -149,3 +152,34 @@ def test_of_a_cluster_that_was_made_anew_nothing_old_is_shown(
         assert source.changes == 1
 
     following(test, node)
+
+
+def test_a_frame_that_cannot_be_taken_is_told_and_the_next_ones_are_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def checked(status: dict[str, Any]) -> shapes.Checked:
+        if status.get("term") == 13:
+            raise TypeError("of a form that nobody thought of")
+        return shapes.checked(status)
+
+    monkeypatch.setattr(model_module, "checked", checked)
+
+    async def test(node: StandIn, source: MadeUp, model: ClusterModel) -> None:
+        await until(lambda: bool(model.nodes) and model.nodes[1].seq == 1)
+        script = now().keyframe(status_of(1)).changed(term=13).changed(term=14)
+        node.send(script.frames[1:])
+        await until(lambda: model.nodes[1].number("term") == 14)
+        assert model.nodes[1].odd == {"frame"}
+        assert condition(model) is Condition.LIVE
+
+    following(test)
+
+
+def test_a_log_of_an_unknown_form_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "LOG_SECONDS", 0.01)
+
+    async def test(node: StandIn, source: MadeUp, model: ClusterModel) -> None:
+        node.log = {"entries": [None]}
+        await until(lambda: bool(model.nodes) and model.nodes[1].odd == {"log"})
+
+    following(test)
