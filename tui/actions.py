@@ -7,7 +7,7 @@ quorum runs at once and can be undone; what would lose it asks, and the answer i
 
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from tui.drawing.moment import Moment
@@ -21,12 +21,16 @@ HEAL_WHAT_CAME = "#"
 @dataclass(frozen=True, slots=True)
 class Action:
     """`arguments` for raftctl. `undo`: the arguments that take it back, empty: nothing does.
-    `question`: what to ask first, empty: nothing.
+    `question`: what to ask first, empty: nothing. `takes`: nodes that are gone once it began;
+    `brings`: nodes that are there when it ended well. `is_undo`: it takes back the newest action.
     """
 
     arguments: tuple[str, ...]
     undo: tuple[str, ...] = ()
     question: str = ""
+    takes: frozenset[int] = frozenset()
+    brings: frozenset[int] = frozenset()
+    is_undo: bool = False
 
     def undo_after(self, printed: str) -> tuple[str, ...]:
         """The arguments of the undo, by what the command printed; empty: there is none."""
@@ -65,27 +69,40 @@ class Quorum(NamedTuple):
 
 
 def quorum_of(moment: Moment, alive: Collection[int]) -> Quorum:
-    """The quorum that these nodes make; during a change of voters, in the worse of both halves."""
+    """The quorum that the best group of these nodes makes: a leader, and whom it talks with both
+    ways. During a change of voters, in the worse of both halves.
+    """
     configuration = moment.model.configuration()
     halves = [set(configuration.get(name, ())) for name in ("voters", "outgoing")]
-    counts = [
-        Quorum(len(half & set(alive)), len(half) // 2 + 1, len(half)) for half in halves if half
-    ]
-    everybody = len(moment.model.nodes)
-    return min(
-        counts,
-        key=lambda quorum: quorum.have - quorum.need,
-        default=Quorum(len(alive), everybody // 2 + 1, everybody),
-    )
+    everybody = set(moment.model.nodes)
+    halves = [half for half in halves if half] or [everybody]
+
+    def count(group: Collection[int]) -> Quorum:
+        counts = [Quorum(len(half & set(group)), len(half) // 2 + 1, len(half)) for half in halves]
+        return min(counts, key=_margin)
+
+    may_lead = set(alive) & set().union(*halves)
+    groups = [{node} | {peer for peer in alive if _talk(moment, node, peer)} for node in may_lead]
+    return max(map(count, groups), key=_margin, default=count(()))
+
+
+def _margin(quorum: Quorum) -> int:
+    return quorum.have - quorum.need
+
+
+def _talk(moment: Moment, one: int, other: int) -> bool:
+    """Whether both nodes reach each other, as each of them sees it."""
+    links = {moment.model.link(*pair, moment.now_ns) for pair in ((one, other), (other, one))}
+    return links <= {"up", "slow"}
 
 
 def alive(moment: Moment) -> set[int]:
-    """The nodes that answer and may vote."""
+    """The nodes that answer and may vote, and that no running command takes away."""
     return {
         view.node_id
         for view in moment.model.nodes.values()
         if moment.is_live(view) and view.status.get("voting", True)
-    }
+    } - moment.leaving
 
 
 def _asks(moment: Moment, words: str, gone: Collection[int]) -> str:
@@ -100,34 +117,58 @@ def _is_down(moment: Moment, view: NodeView) -> bool:
     return moment.condition(view) is Condition.EXITED
 
 
+TAKING = frozenset({"stop", "kill", "pause", "restart"})
+BRINGING = frozenset({"start", "resume", "restart"})
+
+
+def _on_node(moment: Moment, verb: str, view: NodeView, undo: str = "") -> Action:
+    """One of those verbs; `undo` is the verb that takes it back."""
+    node = frozenset({view.node_id})
+    takes = node if verb in TAKING else frozenset[int]()
+    return Action(
+        (verb, view.name),
+        (undo, view.name) if undo else (),
+        _asks(moment, f"{verb} {view.name}", takes) if takes else "",
+        takes,
+        node if verb in BRINGING else frozenset(),
+    )
+
+
 def stop_or_start(moment: Moment, view: NodeView) -> Action | Refusal:
     if _is_down(moment, view):
-        return Action(("start", view.name), undo=("stop", view.name))
-    question = _asks(moment, f"stop {view.name}", [view.node_id])
-    return Action(("stop", view.name), ("start", view.name), question)
+        return _on_node(moment, "start", view, undo="stop")
+    return _on_node(moment, "stop", view, undo="start")
 
 
 def kill(moment: Moment, view: NodeView) -> Action | Refusal:
     if _is_down(moment, view):
         return Refusal(f"{view.name} does not run: s starts it")
-    question = _asks(moment, f"kill {view.name}", [view.node_id])
-    return Action(("kill", view.name), ("start", view.name), question)
+    return _on_node(moment, "kill", view, undo="start")
 
 
 def pause_or_resume(moment: Moment, view: NodeView) -> Action | Refusal:
     if _is_down(moment, view):
         return Refusal(f"{view.name} does not run: s starts it")
     if moment.condition(view) is Condition.PAUSED:
-        return Action(("resume", view.name), undo=("pause", view.name))
-    question = _asks(moment, f"pause {view.name}", [view.node_id])
-    return Action(("pause", view.name), ("resume", view.name), question)
+        return _on_node(moment, "resume", view, undo="pause")
+    return _on_node(moment, "pause", view, undo="resume")
 
 
 def restart(moment: Moment, view: NodeView) -> Action | Refusal:
     if _is_down(moment, view):
         return Refusal(f"{view.name} does not run: s starts it")
-    question = _asks(moment, f"restart {view.name}", [view.node_id])
-    return Action(("restart", view.name), (), question)
+    return _on_node(moment, "restart", view)
+
+
+def take_back(moment: Moment, undo: tuple[str, ...]) -> Action:
+    """The action that these arguments of an undo are, with its question: much may have happened
+    since.
+    """
+    views = {view.name: view for view in moment.model.nodes.values()}
+    verb, name = undo[0], undo[-1]
+    if verb in TAKING | BRINGING and name in views:
+        return replace(_on_node(moment, verb, views[name]), is_undo=True)
+    return Action(undo, is_undo=True)
 
 
 def transfer(moment: Moment, view: NodeView) -> Action | Refusal:
@@ -152,7 +193,7 @@ def partition(moment: Moment, groups: Iterable[Collection[int]]) -> Action | Ref
         words += ["/", ",".join(map(str, side))] if words else [",".join(map(str, side))]
     best = max(
         (quorum_of(moment, alive(moment) & set(side)) for side in sides),
-        key=lambda quorum: quorum.have - quorum.need,
+        key=_margin,
     )
     question = "" if best.is_there else f"the largest side has {best}: no side takes writes"
     return Action(("partition", *words), ("heal", HEAL_WHAT_CAME), question)
@@ -175,6 +216,8 @@ def heal(what: str = "all") -> Action:
 def put(key: str, value: str) -> Action | Refusal:
     if not key:
         return Refusal("a key has at least one character")
+    if value == "-":
+        return Refusal("- is no value: the command would read its input, which is empty here")
     # Behind the dashes nothing is taken for an option.
     return Action(("put", "--", key, value))
 
@@ -190,7 +233,7 @@ def remove_member(moment: Moment, view: NodeView) -> Action | Refusal:
         return Refusal(f"{view.name} is the only voter")
     stay = alive(moment) & voters
     words = f"remove {view.name} for good? {len(stay)} of {len(voters)} voters that stay are alive"
-    return Action(("members", "remove", view.name), (), words)
+    return Action(("members", "remove", view.name), (), words, frozenset({view.node_id}))
 
 
 def promote_or_demote(moment: Moment, view: NodeView) -> Action | Refusal:

@@ -99,12 +99,15 @@ class RaftApp(ActingApp):
     @property
     def moment(self) -> Moment:
         """What is to be shown now."""
+        return self.live if self._frozen is None else self._moment_of(*self._frozen)
+
+    @property
+    def live(self) -> Moment:
         if self.film is not None:
-            model, now_ns = self.film.model, self.film.now_ns
-        elif self._frozen is not None:
-            model, now_ns = self._frozen
-        else:
-            model, now_ns = self.model, self._clock()
+            return self._moment_of(self.film.model, self.film.now_ns)
+        return self._moment_of(self.model, self._clock())
+
+    def _moment_of(self, model: ClusterModel, now_ns: int) -> Moment:
         return Moment(
             model=model,
             now_ns=now_ns,
@@ -114,10 +117,12 @@ class RaftApp(ActingApp):
             pattern=self.pattern,
             replay=self.film is not None,
             frozen=self._frozen is not None,
+            leaving=self.leaving(now_ns),
         )
 
     @property
     def chosen_view(self) -> NodeView | None:
+        """The chosen node as it is shown."""
         return None if self.chosen is None else self.moment.model.nodes.get(self.chosen)
 
     @property
@@ -157,7 +162,8 @@ class RaftApp(ActingApp):
         self._take_colours()
         self.theme_changed_signal.subscribe(self, lambda _: self._repaint())
         if self._source is not None:
-            self.run_worker(LiveFeed(self._source, self.model).run(), group="feed")
+            feed = LiveFeed(self._source, self.model, self.forget_actions)
+            self.run_worker(feed.run(), group="feed")
         if self.film is not None and self.film.note:
             self.notify(self.film.note, severity="warning", timeout=10)
         self._ticked_ns = self._clock()

@@ -10,11 +10,14 @@ from node.client.connection import Connection
 from node.client.errors import ClientError, UnreachableError
 from node.wire.handshake import NONCE_BYTES
 from node.wire.messages import Document, Failure, ReadLog, Role, WireMessage
+from tui.shapes import is_log
 
 RECEIVE_BYTES = 8 * 1024
 """Read at a time: decoding it takes a few milliseconds, in which no key is answered."""
 CONNECT_SECONDS = 2.0
 ANSWER_SECONDS = 2.0
+ODD_FORM = "odd_form"
+"""The code of the error that an answer is of no form that is known here."""
 
 
 class AsyncLink:
@@ -107,6 +110,8 @@ async def read_log(
             while True:
                 for message in await link.messages():
                     if isinstance(message, Document):
+                        if not is_log(message.value):
+                            raise ClientError(ODD_FORM, f"n{node_id} tells it in an unknown form")
                         return message.value
                     if isinstance(message, Failure):
                         raise ClientError(message.code, message.message)

@@ -17,6 +17,7 @@ from typing import Any
 from node.wire.messages import Bulk, Changed, Frame, Gap, Happened, Keyframe
 from tui.entries import Described, Run
 from tui.nodes import Condition, NodeView, Process, Reach
+from tui.shapes import checked
 from tui.timeline import EVENTS_MAX, LATE_NS, Occurrence, Timeline
 
 NODES_MAX = 256
@@ -48,6 +49,7 @@ class ClusterModel:
     """
 
     def __init__(self, events_max: int = EVENTS_MAX) -> None:
+        self._events_max = events_max
         self.nodes: dict[int, NodeView] = {}
         self.timeline = Timeline(events_max)
         self.entries = Described()
@@ -102,15 +104,19 @@ class ClusterModel:
     def _take_state(self, view: NodeView, frame: Frame) -> None:
         match frame:
             case Keyframe():
-                view.status = dict(frame.status)
+                view.status, view.odd = checked(frame.status)
                 view.is_whole = True
                 self.version += 1
-                self._state_changed(view, frame.status, frame.mono_ns)
+                self._state_changed(view, view.status, frame.mono_ns)
             case Changed():
-                if not _is_quiet(view, frame.values):
+                values, odd = checked(frame.values)
+                if odd or not _is_quiet(view, values):
                     self.version += 1
-                view.status.update(frame.values)
-                self._state_changed(view, frame.values, frame.mono_ns)
+                view.odd = view.odd - values.keys() | odd
+                for key in odd:
+                    view.status.pop(key, None)
+                view.status.update(values)
+                self._state_changed(view, values, frame.mono_ns)
             case Bulk():
                 view.runs.append(Run(frame.first, frame.last, frame.mono_ns, frame.window_ms))
                 self.entries.add(frame.entries)
@@ -168,6 +174,13 @@ class ClusterModel:
             self.version += 1
 
     # -- what the viewer finds out itself ----------------------------------------------------------
+    def clear(self) -> None:
+        """Forget the cluster: what comes now is of another one."""
+        self.nodes = {}
+        self.timeline = Timeline(self._events_max)
+        self.entries = Described()
+        self.version += 1
+
     def members(self, node_ids: Iterable[int]) -> None:
         """The nodes that the cluster has now: others are forgotten."""
         wanted = set(node_ids)
@@ -189,6 +202,13 @@ class ClusterModel:
         view = self.nodes.get(node_id)
         if view is not None and view.process != process:
             view.process = process
+            self.version += 1
+
+    def note_odd(self, node_id: int, what: str) -> None:
+        """What the node told is in a form that is not known here."""
+        view = self.nodes.get(node_id)
+        if view is not None and what not in view.odd:
+            view.odd |= {what}
             self.version += 1
 
     def log_end(self, node_id: int, document: Mapping[str, Any]) -> None:

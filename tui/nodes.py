@@ -58,6 +58,8 @@ class NodeView:
     seq: int = 0
     seen_ns: int = 0
     wall_ns: int = 0
+    odd: frozenset[str] = frozenset()
+    """What it told in a form that is not known here, and that is left out."""
     is_whole: bool = False
     gaps: int = 0
     lost: int = 0

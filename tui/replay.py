@@ -6,6 +6,7 @@ go through. Copies of the model along the way make it cheap to go back.
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from node.wire.messages import Frame, Happened
@@ -15,6 +16,8 @@ from tui.nodes import Reach
 FRAMES_MAX = 2_000_000
 CHECKPOINTS_MAX = 64
 CHECKPOINT_FRAMES_MIN = 1_000
+REBOOT_NS = 10_000_000_000
+"""Frames stand in order but for a moment: when their clock goes back by more, it began anew."""
 SPEEDS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 LANDMARKS = frozenset({"leader", "election", "fault", "heal", "boot"})
 BOOKMARKS_MAX = 100
@@ -41,11 +44,17 @@ class Film:
         self.note = note
         self._frames: list[Frame] = []
         self._times: list[int] = []
-        newest = 0
+        newest = shift = 0
         for frame in frames:
             if len(self._frames) >= FRAMES_MAX:
                 self.note = self.note or f"only the first {FRAMES_MAX:,} frames are shown"
                 break
+            if frame.mono_ns + shift < newest - REBOOT_NS:
+                # The machine was booted anew: Unix time says how long that took.
+                away_ns = max(frame.wall_ns - self._frames[-1].wall_ns, 0)
+                shift = newest + away_ns - frame.mono_ns
+            if shift:
+                frame = replace(frame, mono_ns=frame.mono_ns + shift)
             newest = max(newest, frame.mono_ns)
             self._frames.append(frame)
             self._times.append(newest)
@@ -163,7 +172,8 @@ class Film:
             for at, frame in enumerate(self._frames)
             if isinstance(frame, Happened) and frame.kind == "leader"
         ]
-        ends = [time for time, _, _ in begins[1:]] + [self.end_ns]
+        # Where nobody was elected, there is no last reign that could last to the end.
+        ends = [time for time, _, _ in begins[1:]] + [self.end_ns][: len(begins)]
         return [
             Reign(node, term, begin, end)
             for (begin, node, term), end in zip(begins, ends, strict=True)

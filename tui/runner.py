@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 OUTPUT_BYTES_MAX = 256 * 1024
+NOT_STARTED = 127
+"""The code of a command that could not be started, as shells have it."""
 _CHUNK = 16 * 1024
 
 
@@ -57,14 +59,17 @@ class Subprocesses:
     ) -> Outcome:
         begin = time.monotonic()
         environment = os.environ | {"NO_COLOR": "1"}
-        process = await asyncio.create_subprocess_exec(
-            *self._prefix,
-            *arguments,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=environment,
-        )
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *self._prefix,
+                *arguments,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                env=environment,
+            )
+        except (OSError, ValueError) as error:  # no such command, or a byte 0 in an argument
+            return Outcome(NOT_STARTED, "", f"error: it did not start: {error}\n", 0.0)
         assert process.stdout is not None, "it is a pipe"
         assert process.stderr is not None, "it is a pipe"
         try:

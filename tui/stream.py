@@ -13,7 +13,7 @@ from typing import Protocol
 from node.client.address import ClusterAddress
 from node.client.errors import ClientError, UnreachableError
 from node.wire.messages import Frame, Subscribe
-from tui.link import AsyncLink, read_log
+from tui.link import ODD_FORM, AsyncLink, read_log
 from tui.model import ClusterModel
 from tui.nodes import NodeView, Process, Reach
 
@@ -24,6 +24,9 @@ LOOK_SECONDS = 1.0
 LOG_SECONDS = 1.0
 TAIL_ENTRIES = 24
 """So many entries of a log's end are shown side by side, at most."""
+
+_ODD_ERRORS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What comes of a value that is not what it is taken for."""
 
 
 class Source(Protocol):
@@ -96,7 +99,11 @@ class NodeStream:
         while True:
             for message in await link.messages():
                 if isinstance(message, Frame) and node_id in self._model.nodes:
-                    fold(message, node_id)
+                    try:
+                        fold(message, node_id)
+                    except _ODD_ERRORS:
+                        # One node that tells nonsense must not end the view of the others.
+                        self._model.note_odd(node_id, "frame")
             # Whoever sends without end must not keep the keys waiting.
             await asyncio.sleep(0)
 
@@ -104,7 +111,12 @@ class NodeStream:
 class LiveFeed:
     """Keeps a model up to date with a cluster that may change, go down and come up again."""
 
-    def __init__(self, source: Source, model: ClusterModel) -> None:
+    def __init__(
+        self, source: Source, model: ClusterModel, on_other_cluster: Callable[[], None]
+    ) -> None:
+        """`on_other_cluster` is called when the cluster is another one than was shown before."""
+        self._on_other_cluster = on_other_cluster
+        self._cluster_id: str | None = None
         self._source = source
         self._model = model
         self._address: ClusterAddress | None = None
@@ -136,6 +148,12 @@ class LiveFeed:
             for node_id in list(self._streams):
                 self._end(node_id)
             self._address = address
+        if address is not None and address.cluster_id != self._cluster_id:
+            # Made anew under the same name: what is known is not of this one.
+            if self._cluster_id is not None:
+                self._model.clear()
+                self._on_other_cluster()
+            self._cluster_id = address.cluster_id
         wanted = set() if address is None else set(address.nodes)
         for node_id in self._streams.keys() - wanted:
             self._end(node_id)
@@ -187,6 +205,10 @@ class LiveFeed:
         first = max(view.number("last_index") - TAIL_ENTRIES + 1, 1)
         try:
             document = await read_log(address, view.node_id, first, 0, 2 * TAIL_ENTRIES)
-        except ClientError:
-            return  # its subscription says why
+        except ClientError as error:
+            if error.code == ODD_FORM:
+                self._model.note_odd(view.node_id, "log")
+            return  # of anything else its subscription says why
+        if address is not self._address:
+            return  # of a cluster that is not shown any more
         self._model.log_end(view.node_id, document)

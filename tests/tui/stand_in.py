@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from node.client.address import ClusterAddress
 from node.wire.codec import decode, encode_frame
@@ -10,9 +11,11 @@ from node.wire.handshake import check_hello, make_welcome
 from node.wire.messages import (
     PROTOCOL_VERSION,
     Challenge,
+    Document,
     Frame,
     Goodbye,
     Hello,
+    ReadLog,
     Subscribe,
     WireMessage,
 )
@@ -33,6 +36,8 @@ class StandIn:
         self.frames = list(frames)
         self.subscriptions: list[Subscribe] = []
         self.protocol = PROTOCOL_VERSION
+        self.log: dict[str, Any] | None = None
+        """What it answers to ReadLog; None: nothing."""
         self.port = 0
         self._writers: list[asyncio.StreamWriter] = []
         self._server: asyncio.Server | None = None
@@ -86,6 +91,8 @@ class StandIn:
                 TOKEN, message, NONCE, node_id=self.node_id, incarnation=self.boot, last_applied=0
             )
             writer.write(encode_frame(welcome))
+        elif isinstance(message, ReadLog) and self.log is not None:
+            writer.write(encode_frame(Document(message.id, self.log)))
         elif isinstance(message, Subscribe):
             self.subscriptions.append(message)
             writer.write(b"".join(map(encode_frame, self.frames)))
@@ -101,6 +108,11 @@ class MadeUp:
     def __init__(self, address: ClusterAddress | None) -> None:
         self.address = address
         self.found: dict[int, Process] = {}
+        self.changes = 0
+        """How often the feed said that it is another cluster."""
+
+    def count_change(self) -> None:
+        self.changes += 1
 
     def processes(self) -> Mapping[int, Process]:
         return self.found

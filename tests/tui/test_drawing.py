@@ -182,3 +182,4 @@ def test_a_value_that_looks_like_an_option_is_a_value() -> None:
     assert isinstance(action, Action)
     assert action.arguments == ("put", "--", "-k", "--help")
     assert isinstance(actions.put("", "v"), Refusal)
+    assert isinstance(actions.put("k", "-"), Refusal), "it would be read from an empty input"

@@ -1,5 +1,7 @@
 """Films: wherever one goes, the picture is that of the frames up to there."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -96,6 +98,26 @@ def test_reigns_and_lanes_show_who_led() -> None:
     assert faults.count("▼") == faults.count("▲") == 1
     assert cursor.rstrip().endswith("▲")
     assert {len(leaders), len(faults), len(cursor)} == {80}
+
+
+def test_a_film_in_which_nobody_was_elected_has_no_reigns() -> None:
+    film = Film(Script(1).keyframe(status_of(1)).changed(term=8).frames, "demo")
+    assert film.reigns() == []
+    leaders = "".join(text for text, _ in Lanes(film, 80).lines()[0])
+    assert set(leaders.removeprefix(" leader ").strip()) == {"·"}
+
+
+def test_a_recording_goes_on_after_the_machine_was_booted_anew() -> None:
+    before = Script(1).keyframe(status_of(1, term=3)).happened("leader", 3, after_ms=500).frames
+    after = Script(1, boot=2, at_ns=SECOND).keyframe(status_of(1, term=4)).happened("leader", 4)
+    hour = 3_600 * SECOND
+    later = [replace(each, wall_ns=before[-1].wall_ns + hour) for each in after.frames]
+    film = Film([*before, *later], "demo")
+    assert film.end_ns - film.begin_ns >= hour
+    film.seek(film.end_ns)
+    assert film.model.nodes[1].number("term") == 4
+    assert [reign.term for reign in film.reigns()] == [3, 4]
+    assert "t3" in "".join(text for text, _ in Lanes(film, 80).lines()[0])
 
 
 def test_an_empty_film_is_no_trouble() -> None:

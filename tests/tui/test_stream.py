@@ -3,9 +3,16 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
 
+import pytest
+
+from tests.tui import stand_in
 from tests.tui.frames import Script, status_of
 from tests.tui.stand_in import MadeUp, StandIn, address_of
+from tui import model as model_module
+from tui import shapes, stream
 from tui.model import ClusterModel
 from tui.nodes import Condition, Process
 from tui.stream import LiveFeed
@@ -20,16 +27,16 @@ async def until(condition: Callable[[], bool]) -> None:
 
 def following(
     test: Callable[[StandIn, MadeUp, ClusterModel], Awaitable[None]],
-    stand_in: StandIn | None = None,
+    given: StandIn | None = None,
 ) -> None:
     """Run `test` while a feed follows one stand-in, node 1."""
 
     async def run() -> None:
-        node = stand_in or StandIn(1, now().keyframe(status_of(1)).frames)
+        node = given or StandIn(1, now().keyframe(status_of(1)).frames)
         await node.start()
         source = MadeUp(address_of({1: node.port}))
         model = ClusterModel()
-        feed = asyncio.create_task(LiveFeed(source, model).run())
+        feed = asyncio.create_task(LiveFeed(source, model, source.count_change).run())
         try:
             await test(node, source, model)
         finally:
@@ -121,5 +128,58 @@ def test_a_cluster_that_goes_away_takes_its_nodes_along() -> None:
         await until(lambda: not model.nodes)
         source.address = address
         await until(lambda: bool(model.nodes) and condition(model) is Condition.LIVE)
+
+    following(test)
+
+
+def test_of_a_cluster_that_was_made_anew_nothing_old_is_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    node = StandIn(1, now().keyframe(status_of(1)).happened("vote").bulk(1, 3).frames)
+
+    async def test(node: StandIn, source: MadeUp, model: ClusterModel) -> None:
+        await until(lambda: len(model.timeline) == 1)
+        address = source.address
+        assert address is not None
+        source.address = None
+        await until(lambda: not model.nodes)
+        assert len(model.timeline) == 1, "it may come back"
+        node.frames = now(boot=2).keyframe(status_of(1, term=1)).frames
+        monkeypatch.setattr(stand_in, "CLUSTER_ID", "another")
+        source.address = replace(address, cluster_id="another")
+        await until(lambda: bool(model.nodes) and model.nodes[1].number("term") == 1)
+        assert (len(model.timeline), model.entries.newest(9)) == (0, [])
+        assert source.changes == 1
+
+    following(test, node)
+
+
+def test_a_frame_that_cannot_be_taken_is_told_and_the_next_ones_are_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def checked(status: dict[str, Any]) -> shapes.Checked:
+        if status.get("term") == 13:
+            raise TypeError("of a form that nobody thought of")
+        return shapes.checked(status)
+
+    monkeypatch.setattr(model_module, "checked", checked)
+
+    async def test(node: StandIn, source: MadeUp, model: ClusterModel) -> None:
+        await until(lambda: bool(model.nodes) and model.nodes[1].seq == 1)
+        script = now().keyframe(status_of(1)).changed(term=13).changed(term=14)
+        node.send(script.frames[1:])
+        await until(lambda: model.nodes[1].number("term") == 14)
+        assert model.nodes[1].odd == {"frame"}
+        assert condition(model) is Condition.LIVE
+
+    following(test)
+
+
+def test_a_log_of_an_unknown_form_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "LOG_SECONDS", 0.01)
+
+    async def test(node: StandIn, source: MadeUp, model: ClusterModel) -> None:
+        node.log = {"entries": [None]}
+        await until(lambda: bool(model.nodes) and model.nodes[1].odd == {"log"})
 
     following(test)

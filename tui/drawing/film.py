@@ -27,7 +27,8 @@ class Lanes:
     def place(self, time_ns: int) -> int:
         """The cell of a moment."""
         span = max(self._film.end_ns - self._film.begin_ns, 1)
-        return min((time_ns - self._film.begin_ns) * self._cells // span, self._cells - 1)
+        cell = (time_ns - self._film.begin_ns) * self._cells // span
+        return min(max(cell, 0), self._cells - 1)
 
     def moment_of(self, x: int) -> int:
         """The moment of a cell, for a click there."""

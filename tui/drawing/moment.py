@@ -28,7 +28,8 @@ class Moment:
     """`now_ns` is on the nodes' monotonic clock; `chosen` is the selected node.
 
     `pattern`: only events with this text. `line`: how a command line about the cluster begins.
-    `replay`: nothing here is live, however it looks.
+    `replay`: nothing here is live, however it looks. `leaving`: nodes that commands of the viewer
+    take away, though they may still look alive.
     """
 
     model: ClusterModel
@@ -39,6 +40,7 @@ class Moment:
     pattern: str = ""
     replay: bool = False
     frozen: bool = False
+    leaving: frozenset[int] = frozenset()
 
     @property
     def wall_ns(self) -> int:

@@ -179,6 +179,8 @@ def _note_row(moment: Moment, view: NodeView, width: int) -> Line:
         return [(fit("disk stalls", width), "warn")]
     if view.status.get("voting") is False:
         return [(fit("wiped, no vote", width), "bad")]
+    if view.odd:
+        return [(fit(f"unknown form: {', '.join(sorted(view.odd))}", width), "warn")]
     if view.lost and not view.is_whole:
         return [(fit(f"{view.lost} frames missed", width), "warn")]
     return [("links ", "dim"), *link_signs(moment, view)]

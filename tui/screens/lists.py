@@ -104,12 +104,12 @@ class MembersPage(Page):
         self.viewer.consider(actions.add_member())
 
     def action_remove_member(self) -> None:
-        if (view := self.viewer.chosen_view) is not None:
-            self.viewer.consider(actions.remove_member(self.moment, view))
+        if (view := self.viewer.target) is not None:
+            self.viewer.consider(actions.remove_member(self.viewer.live, view))
 
     def action_promote_member(self) -> None:
-        if (view := self.viewer.chosen_view) is not None:
-            self.viewer.consider(actions.promote_or_demote(self.moment, view))
+        if (view := self.viewer.target) is not None:
+            self.viewer.consider(actions.promote_or_demote(self.viewer.live, view))
 
     def on_panel_pressed(self, event: Panel.Pressed) -> None:
         ids = self.moment.model.ids()

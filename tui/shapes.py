@@ -1,0 +1,95 @@
+"""The shapes of what nodes tell of themselves. Pure.
+
+The codec checks frames, not what lies in a status or a log document: a node of another version, or
+a recording of one, may have anything there. It is checked once, where it comes in, so that whoever
+draws may rely on it. A key that is not known here is kept: nobody looks at it.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+Check = Callable[[object], bool]
+
+
+class Checked(NamedTuple):
+    """`values` of the shapes that are expected, and the names of the `odd` ones, left out."""
+
+    values: dict[str, Any]
+    odd: frozenset[str]
+
+
+def _is(*types: type) -> Check:
+    return lambda value: type(value) in types
+
+
+def _list_of(check: Check) -> Check:
+    return lambda value: type(value) is list and all(map(check, value))
+
+
+def _map_of(check: Check) -> Check:
+    return lambda value: (
+        type(value) is dict
+        and all(type(key) is str for key in value)
+        and all(map(check, value.values()))
+    )
+
+
+def _none_or(check: Check) -> Check:
+    return lambda value: value is None or check(value)
+
+
+def _record(checks: Mapping[str, Check], needs: frozenset[str] = frozenset()) -> Check:
+    """A map in which these keys, where they are there, are so. `needs`: those that have to be."""
+    return lambda value: (
+        type(value) is dict
+        and needs <= value.keys()
+        and all(check(value[key]) for key, check in checks.items() if key in value)
+    )
+
+
+_NUMBER, _TEXT, _FLAG = _is(int), _is(str), _is(bool)
+_NUMBERS = _list_of(_NUMBER)
+_SENDING = {"acked_bytes": _NUMBER, "bytes": _NUMBER}
+_PROGRESS = {
+    "match_index": _NUMBER,
+    "next_index": _NUMBER,
+    "state": _TEXT,
+    "inflight": _NUMBER,
+    "heard_ms": _none_or(_NUMBER),
+    "snapshot": _none_or(_record(_SENDING, frozenset(_SENDING))),
+}
+_STATUS: Mapping[str, Check] = {
+    **dict.fromkeys(("id", "boot", "pid", "term", "first_index", "last_index"), _NUMBER),
+    **dict.fromkeys(("commit_index", "last_applied", "configuration_index", "up_ms"), _NUMBER),
+    **dict.fromkeys(("voted_for", "leader", "leading_ms", "age_ms"), _none_or(_NUMBER)),
+    "role": _TEXT,
+    "machine": _TEXT,
+    "voting": _FLAG,
+    "configuration": _record(
+        dict.fromkeys(("voters", "learners", "outgoing", "promotable"), _NUMBERS)
+    ),
+    "snapshot": _none_or(_record(dict.fromkeys(("index", "term", "bytes"), _NUMBER))),
+    "links": _map_of(_TEXT),
+    "link_errors": _map_of(_TEXT),
+    "progress": _map_of(_record(_PROGRESS)),
+    "faults": _list_of(_record(dict.fromkeys(("fault", "src", "dst"), _NUMBER))),
+    "disk": _record(
+        {"syncs": _NUMBER, "last_ms": _is(int, float), "full": _FLAG, "stalled": _FLAG}
+    ),
+    "counters": _map_of(_is(int, float)),
+}
+_ENTRY = {"index": _NUMBER, "term": _NUMBER, "kind": _TEXT, "bytes": _NUMBER, "preview": _TEXT}
+_LOG = {
+    **dict.fromkeys(("first_index", "last_index", "commit_index", "last_applied"), _NUMBER),
+    "entries": _list_of(_record(_ENTRY, frozenset({"index", "term"}))),
+}
+is_log = _record(_LOG, frozenset(_LOG))
+"""Whether it is a log document, as ReadLog is answered."""
+
+
+def checked(status: Mapping[str, Any]) -> Checked:
+    """A status, or the changed part of one."""
+    odd = frozenset(
+        key for key, check in _STATUS.items() if key in status and not check(status[key])
+    )
+    return Checked({key: value for key, value in status.items() if key not in odd}, odd)
