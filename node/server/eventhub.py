@@ -52,6 +52,8 @@ class EventHub:
         """Of the last frame."""
         self.describe: Callable[[], dict[str, Any]] = dict
         """Gives the whole status."""
+        self.showed: Callable[[dict[str, Any]], None] = lambda status: None
+        """Is given the whole status that somebody was given."""
         self._history: deque[Sealed] = deque(maxlen=HISTORY_MAX)
         self._ring: deque[Sealed] = deque()
         self._ring_bytes = 0
@@ -190,7 +192,9 @@ class EventHub:
 
     def keyframe(self) -> Sealed:
         """The whole status, as it is now."""
-        keyframe = Keyframe(*self._now(), self.describe())
+        status = self.describe()
+        self.showed(status)
+        keyframe = Keyframe(*self._now(), status)
         return Sealed(self.seq, encode(keyframe), is_news=False)
 
 
