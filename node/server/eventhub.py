@@ -33,6 +33,8 @@ class Sealed(NamedTuple):
     payload: bytes
     is_news: bool = True
     """Something is different from before."""
+    is_gap: bool = False
+    """The events that were kept come next, which are older, and then the whole status."""
 
 
 @dataclass(slots=True)
@@ -180,7 +182,7 @@ class EventHub:
 
     def _tell_gap(self, subscriber: _Subscriber, first: int, why: str) -> None:
         gap = Gap(*self._now(), first, self.seq, why)
-        subscriber.take(Sealed(self.seq, encode(gap)))
+        subscriber.take(Sealed(self.seq, encode(gap), is_gap=True))
 
     def _begin(self, subscriber: _Subscriber, since: int) -> None:
         """Give it the kept events after `since`, which are never folded, and the whole status."""
