@@ -8,7 +8,7 @@ import typer
 from raftctl import completion
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
-from raftctl.output import table
+from raftctl.output import escaped, table
 from raftctl.settings import Settings, confirm
 from raftctl.values import ago, size_text, usage
 from raftctl.verbs import group, section
@@ -107,7 +107,7 @@ def _summary(document: "RunShow") -> list[str]:
         for node in document.nodes
     ]
     size = size_text(document.size_bytes)
-    return [f"{head}  {document.frames:,} frames  {size}", *table(header, cells)]
+    return [escaped(f"{head}  {document.frames:,} frames  {size}"), *table(header, cells)]
 
 
 def tell_damages(settings: Settings, run: "Run") -> int:
@@ -167,7 +167,7 @@ def runs_export(
 def _exported(document: "RunExport") -> str:
     size = size_text(document.size_bytes)
     nodes = " ".join(document.nodes)
-    return f"{document.file}  {document.frames:,} frames of {nodes}  {size}"
+    return escaped(f"{document.file}  {document.frames:,} frames of {nodes}  {size}")
 
 
 def runs_rm(context: typer.Context, run: RunArgument) -> None:

@@ -163,7 +163,7 @@ def test_lines_say_what_took_effect_and_what_is_lost() -> None:
 
 
 def test_lines_show_what_is_long_by_its_beginning_and_nothing_that_a_terminal_obeys() -> None:
-    frame = Happened(*head(1), "disk", 1, {"why": "\x1b[2J" + "x" * 1000})
+    frame = Happened(*head(1), "di\x1b[1msk", 1, {"w\x1bhy": "\x1b[2J" + "x" * 1000})
     (event,) = documents([frame])
     for shown in (line(event), plain_line(event)):
         assert len(shown) < 300

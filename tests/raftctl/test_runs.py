@@ -101,6 +101,16 @@ def test_show_counts_by_node(home: Raftctl) -> None:
     assert document(home, "run-show", "runs", "show", path)["frames"] == 31
 
 
+def test_show_obeys_no_name_of_a_cluster(home: Raftctl) -> None:
+    frames = stream(1, range(2))
+    head = Recording(1, "de\x1b[2Jmo", 1, 7, frames[0].wall_ns, frames[0].mono_ns)
+    path = home.home / "runs" / "odd.frames"
+    path.write_bytes(b"".join(map(encode_frame, [head, *frames])))
+    shown = home.run("runs", "show", "odd").stdout
+    assert "\x1b" not in shown
+    assert "cluster de\\x1b[2Jmo" in shown
+
+
 def test_events_of_a_recording_are_those_that_the_nodes_told(home: Raftctl) -> None:
     done = home.run("events", "--run", "one1", "-o", "jsonl")
     shown = [json.loads(line) for line in done.stdout.splitlines()]
