@@ -11,6 +11,8 @@ import pytest
 from node.wire.codec import encode_frame
 from node.wire.messages import Bulk, Changed, Frame, Happened, Keyframe, Recording
 from node.wire.recording import read_recording
+from raftctl.cluster.recordings import Run
+from raftctl.cluster.runsaving import FOREVER_NS, save
 from raftctl.schemas import json_schema
 from tests.measure.commands import Raftctl
 from tests.raftctl.schema import violations
@@ -156,6 +158,19 @@ def test_export_cuts_out_a_part_that_begins_with_the_status(home: Raftctl) -> No
     assert other["frames"] == 10
 
 
+def test_export_writes_into_no_file_that_was_there(home: Raftctl, tmp_path: Path) -> None:
+    """Whoever else may write in that folder would have it follow a link."""
+    source = home.home / "runs" / "one1.frames"
+    victim = tmp_path / "victim"
+    victim.write_text("whole")
+    target = tmp_path / "part.frames"
+    (tmp_path / f".part.frames.{os.getpid()}").symlink_to(victim)
+    save(Run("one1", "saved", source, [source]), target, 0, FOREVER_NS)
+    assert victim.read_text() == "whole"
+    assert target.stat().st_mode & 0o777 == 0o600
+    assert not target.is_symlink()
+
+
 def test_export_without_a_file_is_saved_with_the_others(home: Raftctl) -> None:
     told = document(home, "run-export", "runs", "export", "one1")
     path = Path(told["file"])
@@ -215,8 +230,9 @@ def test_rm_removes_a_saved_one(home: Raftctl) -> None:
 
 def test_sim_replay_writes_one_that_runs_reads(home: Raftctl, tmp_path: Path) -> None:
     home.run("sim", "replay", "7", "--record", "seven.frames", "-o", "json")
+    assert (tmp_path / "seven.frames").stat().st_mode & 0o777 == 0o600
     shown = document(home, "run-show", "runs", "show", "seven.frames")
     assert shown["cluster"] == "seed-7"
     assert {"-", "n1", "n2", "n3"} <= {node["node"] for node in shown["nodes"]}
     leaders = home.run("events", "--run", "seven.frames", "--kind", "leader").stdout
-    assert leaders.startswith("00:00:00.213  n3   leader    term 1  votes n1,n3")
+    assert leaders.startswith("00:00:00.222  n3   leader    term 1  votes n1,n3")
