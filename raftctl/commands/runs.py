@@ -172,11 +172,15 @@ def _exported(document: "RunExport") -> str:
 
 def runs_rm(context: typer.Context, run: RunArgument) -> None:
     """Remove a recording. Of a cluster that runs, the files that are being written stay."""
-    from raftctl.cluster.recordings import find_run
+    from raftctl.cluster.recordings import find_run, runs_called
     from raftctl.eventdocs import RunRm
 
     settings: Settings = context.obj
     found = find_run(settings, run)
+    others = [each for each in runs_called(settings, run) if each.path != found.path]
+    if others:  # to read the newest will do, to remove it will not
+        paths = " and ".join(str(each.path) for each in (found, *others))
+        raise usage(f"{run} may be {paths}", "give the saved file another name, or remove it by rm")
     if found.kind == "saved" and found.path == Path(run):
         raise usage(f"{run} is a file", "rm removes files; runs rm takes a name of runs ls")
     writing = _being_written(found)

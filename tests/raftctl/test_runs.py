@@ -15,6 +15,7 @@ from raftctl.cluster.recordings import Run
 from raftctl.cluster.runsaving import FOREVER_NS, save
 from raftctl.schemas import json_schema
 from tests.measure.commands import Raftctl
+from tests.raftctl.folders import make
 from tests.raftctl.schema import violations
 
 SECOND = 10**9
@@ -226,6 +227,20 @@ def test_rm_removes_a_saved_one(home: Raftctl) -> None:
     assert (told["removed"], told["kept"]) == (1, [])
     assert told["freed_bytes"] > 1000
     assert [row["name"] for row in document(home, "runs", "runs", "ls")["runs"]] == ["one2"]
+
+
+def test_rm_of_a_name_that_two_recordings_have_is_refused(home: Raftctl, tmp_path: Path) -> None:
+    folder = make(home.home)
+    flight = folder / "n1" / "flight"
+    flight.mkdir(parents=True, exist_ok=True)
+    live, saved = flight / "1-0001.frames", home.home / "runs" / "demo.frames"
+    for path in (live, saved):
+        path.write_bytes(recording(1, stream(1, range(2))))
+    told = document(home, "error", "runs", "rm", "demo", "-y", code=2)
+    assert str(folder) in told["message"]
+    assert str(saved) in told["message"]
+    assert live.exists()
+    assert saved.exists()
 
 
 def test_sim_replay_writes_one_that_runs_reads(home: Raftctl, tmp_path: Path) -> None:
