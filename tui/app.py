@@ -267,6 +267,9 @@ class RaftApp(ActingApp):
         self.push_screen(Help(self.key_names, self.line))
 
     def action_screenshot_svg(self) -> None:
+        if self.is_web:  # the folder is the server's, and not of whoever looks
+            self.notify("a browser saves no files here: take a picture of its window")
+            return
         name = f"raftctl-{self.cluster_name}-{datetime.now():%H%M%S}.svg"
         try:
             path = Path(self.save_screenshot(filename=name, path="."))

@@ -7,6 +7,7 @@
 
 import difflib
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -97,7 +98,11 @@ BINDINGS = [
         for node in range(1, NODES_BY_KEY + 1)
     ),
 ]
-IDS = (*(str(binding.id) for binding in BINDINGS), *(key.id for key in MEMBER_KEYS))
+USUAL = {str(each.id): each.key for each in (*BINDINGS, *(key.binding for key in MEMBER_KEYS))}
+"""The keys of each id that has no other ones."""
+IDS = tuple(USUAL)
+SHARED = ("data.put", "members.add", "+")
+"""The page of members has a + of its own."""
 
 
 SIGNS = {
@@ -153,6 +158,8 @@ def load_keys(path: Path) -> dict[str, str]:
         raise KeysError(f"cannot read {path}: {error.strerror}") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise KeysError(f"{path}: {error}") from error
+    except RecursionError as error:
+        raise KeysError(f"{path}: it is nested too deeply") from error
     for name, keys in values.items():
         if name not in IDS:
             near = difflib.get_close_matches(name, IDS, n=1, cutoff=0.5)
@@ -160,4 +167,16 @@ def load_keys(path: Path) -> dict[str, str]:
             raise KeysError(f"{path}: there is no key {name!r}", hint)
         if not isinstance(keys, str) or not 0 < len(keys) <= KEYS_MAX:
             raise KeysError(f"{path}: {name} has to be a key such as 'ctrl+k', not {keys!r}")
+    _refuse_clashes(path, values)
     return values
+
+
+def _refuse_clashes(path: Path, given: Mapping[str, str]) -> None:
+    """One key that has two ids: Textual takes either, and it may be the one that kills a node."""
+    taken: dict[str, str] = {}
+    for name, usual in USUAL.items():
+        for key in names_of(given.get(name, usual)).split():
+            other = taken.setdefault(key, name)
+            if other != name and (other, name, key) != SHARED:
+                hint = f"give {other} or {name} another key"
+                raise KeysError(f"{path}: {key} is the key of {other} and of {name}", hint)

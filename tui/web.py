@@ -5,20 +5,26 @@ with a random token, and a request has to name loopback as its host, which keeps
 other sites that point a name of theirs here. Each browser gets a viewer process of its own.
 """
 
+import asyncio
 import re
 import secrets
 import shlex
-import signal
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 
 from aiohttp import web
+from textual_serve.app_service import AppService
 from textual_serve.server import Server
 
 HOST = "127.0.0.1"
 TOKEN_BYTES = 16
 SESSIONS_MAX = 8
 """Browsers at a time: each costs a process of about 50 MB."""
+COLUMNS_MAX = 500
+ROWS_MAX = 200
+"""What a browser may ask for: a viewer holds and draws each cell."""
+END_SECONDS_MAX = 1
+"""So long the browsers have to say goodbye."""
 FONT = re.compile(r"<link[^>]*fonts\.googleapis\.com[^>]*>")
 """The one thing that the page would fetch from elsewhere."""
 HEADERS = {
@@ -38,6 +44,7 @@ class Browsers(Server):
         self._socket = socket.create_server((HOST, port))
         self._token = secrets.token_urlsafe(TOKEN_BYTES)
         self._sessions = 0
+        self._sockets: set[web.WebSocketResponse] = set()
         port = self._socket.getsockname()[1]
         super().__init__(shlex.join(command), HOST, port, title)
 
@@ -74,15 +81,50 @@ class Browsers(Server):
             raise web.HTTPServiceUnavailable(text=f"{SESSIONS_MAX} browsers are open already")
         self._sessions += 1
         try:
-            return await super().handle_websocket(request)
+            query = {
+                "width": _bounded(request.query.get("width"), 80, COLUMNS_MAX),
+                "height": _bounded(request.query.get("height"), 24, ROWS_MAX),
+            }
+            url = request.rel_url.update_query(query)
+            return await super().handle_websocket(request.clone(rel_url=url))
         finally:
             self._sessions -= 1
 
+    async def _process_messages(
+        self, websocket: web.WebSocketResponse, app_service: AppService
+    ) -> None:
+        resize = app_service.set_terminal_size
+
+        async def resize_bounded(width: object, height: object) -> None:
+            await resize(_bounded(width, 80, COLUMNS_MAX), _bounded(height, 24, ROWS_MAX))
+
+        app_service.set_terminal_size = resize_bounded  # type: ignore[method-assign]
+        self._sockets.add(websocket)
+        try:
+            await super()._process_messages(websocket, app_service)
+        finally:
+            self._sockets.discard(websocket)
+
+    async def on_shutdown(self, app: web.Application) -> None:
+        """aiohttp waits for requests to end, and that of an open browser never does."""
+        closing = [asyncio.ensure_future(each.close()) for each in self._sockets]
+        if closing:
+            await asyncio.wait(closing, timeout=END_SECONDS_MAX)
+
     def run(self) -> None:
         """Until Ctrl-C or SIGTERM."""
+        web.run_app(
+            self._make_app(),
+            sock=self._socket,
+            print=None,
+            access_log=None,
+            shutdown_timeout=END_SECONDS_MAX,
+        )
 
-        def end(number: int, frame: object) -> None:
-            self.request_exit()
 
-        signal.signal(signal.SIGTERM, end)
-        web.run_app(self._make_app(), sock=self._socket, print=None, access_log=None)
+def _bounded(size: object, default: int, most: int) -> int:
+    """A size of a terminal as a browser gives it."""
+    try:
+        return min(max(int(str(size)), 1), most)
+    except ValueError:
+        return default

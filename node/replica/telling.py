@@ -35,6 +35,8 @@ class Telling:
         """What took effect before is not told."""
         self._replica = replica
         self._status: dict[str, Any] = {}
+        self._shown: set[str] = set()
+        self._showed_news = False
         self._leadership: object = None
         self._applied = replica.last_applied
 
@@ -52,8 +54,21 @@ class Telling:
         """What is to be told of the present status, which is taken for told from here on."""
         self._leadership = self._leadership_now
         before, self._status = self._status, status
-        values = {key: value for key, value in status.items() if before.get(key) != value}
-        return Differences(values, _steady(before) != _steady(status))
+        shown, self._shown = self._shown, set()
+        values = {
+            key: value for key, value in status.items() if key in shown or before.get(key) != value
+        }
+        is_news = self._showed_news or _steady(before) != _steady(status)
+        self._showed_news = False
+        return Differences(values, is_news)
+
+    def showed(self, status: dict[str, Any]) -> None:
+        """Somebody was given this whole status. What is another value there than was told has to be
+        told again: it may be what it was by then, which would be no difference.
+        """
+        keys = self._status.keys() | status.keys()
+        self._shown |= {key for key in keys if self._status.get(key) != status.get(key)}
+        self._showed_news |= _steady(self._status) != _steady(status)
 
     def take_applied(self) -> Applied | None:
         """What took effect since the last time; None: nothing did."""

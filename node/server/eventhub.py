@@ -33,6 +33,8 @@ class Sealed(NamedTuple):
     payload: bytes
     is_news: bool = True
     """Something is different from before."""
+    is_gap: bool = False
+    """The events that were kept come next, which are older, and then the whole status."""
 
 
 @dataclass(slots=True)
@@ -52,6 +54,8 @@ class EventHub:
         """Of the last frame."""
         self.describe: Callable[[], dict[str, Any]] = dict
         """Gives the whole status."""
+        self.showed: Callable[[dict[str, Any]], None] = lambda status: None
+        """Is given the whole status that somebody was given."""
         self._history: deque[Sealed] = deque(maxlen=HISTORY_MAX)
         self._ring: deque[Sealed] = deque()
         self._ring_bytes = 0
@@ -178,7 +182,7 @@ class EventHub:
 
     def _tell_gap(self, subscriber: _Subscriber, first: int, why: str) -> None:
         gap = Gap(*self._now(), first, self.seq, why)
-        subscriber.take(Sealed(self.seq, encode(gap)))
+        subscriber.take(Sealed(self.seq, encode(gap), is_gap=True))
 
     def _begin(self, subscriber: _Subscriber, since: int) -> None:
         """Give it the kept events after `since`, which are never folded, and the whole status."""
@@ -190,7 +194,9 @@ class EventHub:
 
     def keyframe(self) -> Sealed:
         """The whole status, as it is now."""
-        keyframe = Keyframe(*self._now(), self.describe())
+        status = self.describe()
+        self.showed(status)
+        keyframe = Keyframe(*self._now(), status)
         return Sealed(self.seq, encode(keyframe), is_news=False)
 
 

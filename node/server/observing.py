@@ -25,6 +25,7 @@ class Observing:
         self._status = status
         self._hub = hub
         self._telling = Telling(replica)
+        hub.showed = self._telling.showed
         self._looked = trio.Event()
         self._told_at = 0.0
         self._told_state: object = None

@@ -11,7 +11,7 @@ import queue
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,10 +54,10 @@ class Recorder:
         self._hub = hub
         self._bytes_max = bytes_max
         self._file_bytes_max = bytes_max // SEGMENTS
-        self._file_bytes = self._file_bytes_max  # of the present one: a new one has to begin
+        self._file_bytes = 0  # of the present one
         self._frames = 0  # since the last whole status
         self._has_news = False
-        self._keyframe_at = 0.0
+        self._keyframe_at = time.monotonic()
         self._jobs: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
         self._given_bytes = 0
         self._written_bytes = 0
@@ -69,6 +69,7 @@ class Recorder:
     def recording(self) -> Iterator[None]:
         """Record from here to the end of the block."""
         self._thread.start()
+        self._begin_file()
         self._hub.subscribe(self, self._take, has_room=self._has_room)
         try:
             yield
@@ -79,33 +80,36 @@ class Recorder:
 
     # -- the node's side ---------------------------------------------------------------------------
     def _has_room(self) -> bool:
-        return self._given_bytes - self._written_bytes < WAITING_BYTES_MAX
+        """What is over has room for ever, else it would not hear that it can go."""
+        return self.is_over or self._given_bytes - self._written_bytes < WAITING_BYTES_MAX
 
     def _take(self, sealed: Sealed) -> None:
         if self.is_over:
             self._hub.unsubscribe(self)
             return
-        now = time.monotonic()
-        if self._file_bytes >= self._file_bytes_max:
-            self._begin_file(now)
         self._put(sealed)
         self._frames += 1
         self._has_news = self._has_news or sealed.is_news
-        is_due = self._has_news and now - self._keyframe_at >= KEYFRAME_SECONDS
-        if is_due or self._frames >= KEYFRAME_FRAMES_MAX:
-            self._put_keyframe(now)
+        # The status as it is now: in front of frames that are older, it would hide these.
+        if sealed.seq == self._hub.seq and not sealed.is_gap:
+            self._add_keyframe(time.monotonic())
 
-    def _begin_file(self, now: float) -> None:
+    def _add_keyframe(self, now: float) -> None:
+        """The whole status, if it is time for that or for a new file, which begins with it."""
+        is_full = self._file_bytes >= self._file_bytes_max
+        if is_full:
+            self._begin_file()
+        is_due = self._has_news and now - self._keyframe_at >= KEYFRAME_SECONDS
+        if is_full or is_due or self._frames >= KEYFRAME_FRAMES_MAX:
+            self._put(self._hub.keyframe())
+            self._keyframe_at, self._frames, self._has_news = now, 0, False
+
+    def _begin_file(self) -> None:
         head = Recording(
             FORMAT, self._cluster, self._node_id, self._boot, time.time_ns(), time.monotonic_ns()
         )
         self._file_bytes = 0
         self._give(encode_frame(head), is_new_file=True)
-        self._put_keyframe(now)
-
-    def _put_keyframe(self, now: float) -> None:
-        self._put(self._hub.keyframe())
-        self._keyframe_at, self._frames, self._has_news = now, 0, False
 
     def _put(self, sealed: Sealed) -> None:
         self._give(frame(with_id(sealed.payload, self._node_id)), is_new_file=False)
@@ -143,7 +147,10 @@ class Recorder:
 
     def _make_room(self) -> None:
         """Let the oldest files go until another one fits."""
-        found = [(path, path.stat()) for path in self._folder.glob(f"*{SUFFIX}")]
+        found = []
+        for path in self._folder.glob(f"*{SUFFIX}"):
+            with suppress(FileNotFoundError):  # `runs rm` may take them at any time
+                found.append((path, path.stat()))
         found.sort(key=lambda each: (each[1].st_mtime_ns, each[0].name))
         total = sum(stat.st_size for _, stat in found)
         for left, (path, stat) in zip(range(len(found), 0, -1), found, strict=True):

@@ -118,7 +118,9 @@ class SimRecorder:
     def _put_keyframe(self, life: _Life) -> None:
         now = self.now()
         life.keyframe_at, life.stream.frames = now, 0
-        self._put(Keyframe(*life.stream.head(now), life.status(now)))
+        status = life.status(now)
+        life.telling.showed(status)
+        self._put(Keyframe(*life.stream.head(now), status))
 
     def _put(self, frame: Frame) -> None:
         self._write(encode_frame(frame))

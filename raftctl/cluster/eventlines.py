@@ -99,7 +99,7 @@ def line(event: Event) -> str:
     data = "  ".join(f"{key} {value}" for key, value in _shown(event))
     late = "  (late)" if event.late else ""
     head = f"{event.time[11:23]}  {event.node:4} {event.kind:9} term {event.term}"
-    return f"{head}  {data}{late}"
+    return escaped(f"{head}  {data}{late}")
 
 
 def plain_line(event: Event) -> str:
@@ -108,7 +108,7 @@ def plain_line(event: Event) -> str:
     parts += [f"{key} {value}".replace(",", " ") for key, value in _shown(event)]
     if event.late:
         parts.append("late")
-    return f"{event.time[11:19]}, {', '.join(parts)}"
+    return escaped(f"{event.time[11:19]}, {', '.join(parts)}")
 
 
 def _shown(event: Event) -> Iterator[tuple[str, str]]:
@@ -122,4 +122,4 @@ def _shown(event: Event) -> Iterator[tuple[str, str]]:
 
 
 def _cut(text: str) -> str:
-    return escaped(text if len(text) <= TEXT_MAX else text[: TEXT_MAX - 3] + "...")
+    return text if len(text) <= TEXT_MAX else text[: TEXT_MAX - 3] + "..."

@@ -148,6 +148,11 @@ def _saved(path: Path) -> Run:
     return Run(path.name.removesuffix(SUFFIX), "saved", path, [path])
 
 
+def runs_called(settings: Settings, name: str) -> list[Run]:
+    """All that have this name: a cluster and a saved run may have the same one."""
+    return [run for run in find_runs(settings) if run.name == name]
+
+
 def find_run(settings: Settings, name: str) -> Run:
     """A cluster's name, that of a saved run, `latest`, or a file. Raises CliError (exit 9)."""
     runs = find_runs(settings)

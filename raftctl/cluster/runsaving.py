@@ -1,6 +1,7 @@
 """A part of a recording as a file of its own: one, merged, that begins with the nodes' status."""
 
 import os
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -94,10 +95,11 @@ def save(run: Run, path: Path, first_ns: int, last_ns: int) -> Saved:
             "E_EXISTS", f"{path} is there already", Exit.PRECONDITION, hint="another FILE"
         )
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
     saved = Saved(path)
     names = {head.cluster for _, head in run.heads()}
-    descriptor = os.open(aside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+    # A name that nobody can have taken before: FILE may be in a folder of others.
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    aside = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
             for frame in between(run.items(), first_ns, last_ns):

@@ -8,7 +8,7 @@ import typer
 from raftctl import completion
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
-from raftctl.output import table
+from raftctl.output import escaped, table
 from raftctl.settings import Settings, confirm
 from raftctl.values import ago, size_text, usage
 from raftctl.verbs import group, section
@@ -107,7 +107,7 @@ def _summary(document: "RunShow") -> list[str]:
         for node in document.nodes
     ]
     size = size_text(document.size_bytes)
-    return [f"{head}  {document.frames:,} frames  {size}", *table(header, cells)]
+    return [escaped(f"{head}  {document.frames:,} frames  {size}"), *table(header, cells)]
 
 
 def tell_damages(settings: Settings, run: "Run") -> int:
@@ -167,16 +167,20 @@ def runs_export(
 def _exported(document: "RunExport") -> str:
     size = size_text(document.size_bytes)
     nodes = " ".join(document.nodes)
-    return f"{document.file}  {document.frames:,} frames of {nodes}  {size}"
+    return escaped(f"{document.file}  {document.frames:,} frames of {nodes}  {size}")
 
 
 def runs_rm(context: typer.Context, run: RunArgument) -> None:
     """Remove a recording. Of a cluster that runs, the files that are being written stay."""
-    from raftctl.cluster.recordings import find_run
+    from raftctl.cluster.recordings import find_run, runs_called
     from raftctl.eventdocs import RunRm
 
     settings: Settings = context.obj
     found = find_run(settings, run)
+    others = [each for each in runs_called(settings, run) if each.path != found.path]
+    if others:  # to read the newest will do, to remove it will not
+        paths = " and ".join(str(each.path) for each in (found, *others))
+        raise usage(f"{run} may be {paths}", "give the saved file another name, or remove it by rm")
     if found.kind == "saved" and found.path == Path(run):
         raise usage(f"{run} is a file", "rm removes files; runs rm takes a name of runs ls")
     writing = _being_written(found)

@@ -1,5 +1,6 @@
 """One simulated run, and its recording."""
 
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ def replayed(scenario: Scenario, take: Callable[[Line], None], record: Path | No
     """Run it; `record` is the file that a recording is written to. Raises OptionError, OSError."""
     if record is None:
         return Simulation(scenario, take).run()
-    with record.open("wb") as file:
+    with open(record, "wb", opener=_for_its_owner) as file:
         recorder = SimRecorder(file.write, scenario.name)
 
         def take_both(line: Line) -> None:
@@ -26,3 +27,8 @@ def replayed(scenario: Scenario, take: Callable[[Line], None], record: Path | No
         simulation = Simulation(scenario, take_both, invariants)
         recorder.now = lambda: simulation.world.kernel.now
         return simulation.run()
+
+
+def _for_its_owner(path: str, flags: int) -> int:
+    """As nodes make theirs: a recording holds what the cluster stored."""
+    return os.open(path, flags, 0o600)

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -24,21 +25,32 @@ SECONDS_MAX = 30.0
 
 
 @contextmanager
-def served(raftctl: Raftctl, *options: str) -> Iterator[str]:
-    """The address of a viewer that runs meanwhile."""
+def started(
+    raftctl: Raftctl, *options: str, folder: Path | None = None
+) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """The address of a viewer that runs meanwhile, in that folder, and its process."""
     with subprocess.Popen(
         [str(RAFTCTL), "tui", "--web", *options],
         env=raftctl.env,
+        cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
     ) as process:
         assert process.stdout is not None, "it is a pipe"
         try:
-            yield process.stdout.readline().strip()
-        finally:
+            yield process.stdout.readline().strip(), process
             process.terminate()
             assert process.wait(10) == 0
+        finally:
+            process.kill()  # else one that does not end holds up the tests
+
+
+@contextmanager
+def served(raftctl: Raftctl, *options: str) -> Iterator[str]:
+    """The address alone."""
+    with started(raftctl, *options) as (url, _):
+        yield url
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -91,6 +103,51 @@ def test_it_is_live_and_acts_only_where_that_was_allowed(
             await seen_by(socket, says)
 
     with served(raftctl, *options) as url:
+        asyncio.run(use(url))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_ends_while_a_browser_is_open(raftctl: Raftctl, number: signal.Signals) -> None:
+    async def use(url: str, process: subprocess.Popen[str]) -> None:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.ws_connect(f"{url}ws?width=110&height=40") as socket,
+        ):
+            await seen_by(socket, "LEADER")
+            process.send_signal(number)
+            assert await asyncio.to_thread(process.wait, 10) == 0
+
+    with started(raftctl) as (url, process):
+        asyncio.run(use(url, process))
+
+
+def test_a_browser_writes_no_file_where_the_server_runs(raftctl: Raftctl, tmp_path: Path) -> None:
+    async def use(url: str) -> None:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.ws_connect(f"{url}ws?width=110&height=40") as socket,
+        ):
+            await seen_by(socket, "LEADER")
+            await socket.send_json(["stdin", "\x13"])
+            await seen_by(socket, "saves no files")
+
+    with started(raftctl, folder=tmp_path) as (url, _):
+        asyncio.run(use(url))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_browser_gets_no_larger_terminal_than_a_screen(raftctl: Raftctl) -> None:
+    async def use(url: str) -> None:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.ws_connect(f"{url}ws?width=100000&height=100000", max_msg_size=0) as socket,
+        ):
+            await seen_by(socket, "LEADER")
+            await socket.send_json(["resize", {"width": 10**9, "height": 10**9}])
+            await socket.send_json(["stdin", "?"])
+            await seen_by(socket, "these keys")
+
+    with served(raftctl) as url:
         asyncio.run(use(url))
 
 

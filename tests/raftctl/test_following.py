@@ -74,6 +74,22 @@ def test_gap_of_the_node_is_passed_on_and_tells_the_same_hole_once() -> None:
     ]  # fmt: skip
 
 
+def test_cut_before_the_status_goes_on_from_where_it_was_whole() -> None:
+    following = Following()
+    told(following, happened(2))
+    assert (following.boot, following.seq) == (0, 0), "the status has not come yet"
+    told(following, keyframe(3))
+    following.connected()
+    told(following, Gap(*head(20), 4, 20, "they are no longer kept"), happened(20))
+    assert (following.boot, following.seq) == (BOOT, 3)
+    following.connected()
+    again = Gap(*head(25), 4, 25, "they are no longer kept")
+    assert told(following, again, happened(20), happened(23), keyframe(25)) == [
+        "Gap 21-25", "Happened 23", "Keyframe 25",
+    ]  # fmt: skip
+    assert (following.boot, following.seq) == (BOOT, 25)
+
+
 def test_node_that_was_started_anew_has_lost_nothing() -> None:
     following = Following()
     told(following, keyframe(3), changed(4))
@@ -147,7 +163,7 @@ def test_lines_say_what_took_effect_and_what_is_lost() -> None:
 
 
 def test_lines_show_what_is_long_by_its_beginning_and_nothing_that_a_terminal_obeys() -> None:
-    frame = Happened(*head(1), "disk", 1, {"why": "\x1b[2J" + "x" * 1000})
+    frame = Happened(*head(1), "di\x1b[1msk", 1, {"w\x1bhy": "\x1b[2J" + "x" * 1000})
     (event,) = documents([frame])
     for shown in (line(event), plain_line(event)):
         assert len(shown) < 300

@@ -11,8 +11,11 @@ import pytest
 from node.wire.codec import encode_frame
 from node.wire.messages import Bulk, Changed, Frame, Happened, Keyframe, Recording
 from node.wire.recording import read_recording
+from raftctl.cluster.recordings import Run
+from raftctl.cluster.runsaving import FOREVER_NS, save
 from raftctl.schemas import json_schema
 from tests.measure.commands import Raftctl
+from tests.raftctl.folders import make
 from tests.raftctl.schema import violations
 
 SECOND = 10**9
@@ -101,6 +104,16 @@ def test_show_counts_by_node(home: Raftctl) -> None:
     assert document(home, "run-show", "runs", "show", path)["frames"] == 31
 
 
+def test_show_obeys_no_name_of_a_cluster(home: Raftctl) -> None:
+    frames = stream(1, range(2))
+    head = Recording(1, "de\x1b[2Jmo", 1, 7, frames[0].wall_ns, frames[0].mono_ns)
+    path = home.home / "runs" / "odd.frames"
+    path.write_bytes(b"".join(map(encode_frame, [head, *frames])))
+    shown = home.run("runs", "show", "odd").stdout
+    assert "\x1b" not in shown
+    assert "cluster de\\x1b[2Jmo" in shown
+
+
 def test_events_of_a_recording_are_those_that_the_nodes_told(home: Raftctl) -> None:
     done = home.run("events", "--run", "one1", "-o", "jsonl")
     shown = [json.loads(line) for line in done.stdout.splitlines()]
@@ -144,6 +157,19 @@ def test_export_cuts_out_a_part_that_begins_with_the_status(home: Raftctl) -> No
     by_time = ["--from", "2025-11-24T16:00:03Z", "--to", "2025-11-24T16:00:05.5"]
     other = document(home, "run-export", "runs", "export", "one1", "other.frames", *by_time)
     assert other["frames"] == 10
+
+
+def test_export_writes_into_no_file_that_was_there(home: Raftctl, tmp_path: Path) -> None:
+    """Whoever else may write in that folder would have it follow a link."""
+    source = home.home / "runs" / "one1.frames"
+    victim = tmp_path / "victim"
+    victim.write_text("whole")
+    target = tmp_path / "part.frames"
+    (tmp_path / f".part.frames.{os.getpid()}").symlink_to(victim)
+    save(Run("one1", "saved", source, [source]), target, 0, FOREVER_NS)
+    assert victim.read_text() == "whole"
+    assert target.stat().st_mode & 0o777 == 0o600
+    assert not target.is_symlink()
 
 
 def test_export_without_a_file_is_saved_with_the_others(home: Raftctl) -> None:
@@ -203,10 +229,25 @@ def test_rm_removes_a_saved_one(home: Raftctl) -> None:
     assert [row["name"] for row in document(home, "runs", "runs", "ls")["runs"]] == ["one2"]
 
 
+def test_rm_of_a_name_that_two_recordings_have_is_refused(home: Raftctl, tmp_path: Path) -> None:
+    folder = make(home.home)
+    flight = folder / "n1" / "flight"
+    flight.mkdir(parents=True, exist_ok=True)
+    live, saved = flight / "1-0001.frames", home.home / "runs" / "demo.frames"
+    for path in (live, saved):
+        path.write_bytes(recording(1, stream(1, range(2))))
+    told = document(home, "error", "runs", "rm", "demo", "-y", code=2)
+    assert str(folder) in told["message"]
+    assert str(saved) in told["message"]
+    assert live.exists()
+    assert saved.exists()
+
+
 def test_sim_replay_writes_one_that_runs_reads(home: Raftctl, tmp_path: Path) -> None:
     home.run("sim", "replay", "7", "--record", "seven.frames", "-o", "json")
+    assert (tmp_path / "seven.frames").stat().st_mode & 0o777 == 0o600
     shown = document(home, "run-show", "runs", "show", "seven.frames")
     assert shown["cluster"] == "seed-7"
     assert {"-", "n1", "n2", "n3"} <= {node["node"] for node in shown["nodes"]}
     leaders = home.run("events", "--run", "seven.frames", "--kind", "leader").stdout
-    assert leaders.startswith("00:00:00.213  n3   leader    term 1  votes n1,n3")
+    assert leaders.startswith("00:00:00.222  n3   leader    term 1  votes n1,n3")

@@ -107,6 +107,22 @@ def test_changes_folded_into_the_first_status_are_the_status() -> None:
     run(scene)
 
 
+def test_what_a_status_showed_in_between_is_told_again() -> None:
+    """Else whoever got that status would keep a value that has gone back to what was told."""
+
+    async def scene(at: Stage, following: Following) -> None:
+        await following.until(lambda frame: isinstance(frame, Changed))
+        hub, describe = at.node.hub, at.node.hub.describe
+        hub.describe = lambda: {**describe(), "role": "candidate"}
+        late = Following(at)
+        hub.describe = describe
+        await late.until(
+            lambda frame: isinstance(frame, Changed) and frame.values.get("role") == "leader"
+        )
+
+    run(scene)
+
+
 def test_entries_that_take_effect_come_folded_and_the_newest_described() -> None:
     async def scene(at: Stage, following: Following) -> None:
         await following.until(lambda frame: isinstance(frame, Changed))

@@ -14,6 +14,7 @@ from node.server.eventhub import EventHub
 from node.server.recorder import Recorder
 from node.wire.messages import Changed, Frame, Gap, Happened, Keyframe, Recording
 from node.wire.recording import read_recording
+from raftctl.cluster.following import Following
 
 MIB = 1024 * 1024
 
@@ -100,7 +101,7 @@ def test_status_comes_anew_each_second_in_which_something_changed(
             now += 1.5
             hub.publish_changed({}, is_news)
     (path,) = files(tmp_path)
-    shown = [type(frame).__name__ for frame in frames(path)[3:]]
+    shown = [type(frame).__name__ for frame in frames(path)[2:]]
     assert shown[:3] == ["Changed", "Changed", "Keyframe"]
     assert shown[3:] == ["Changed", "Changed"]
 
@@ -145,6 +146,83 @@ def test_folder_that_cannot_be_made_ends_the_recording_alone(tmp_path: Path, hub
         made._thread.join(10)
         assert made.is_over
         hub.publish("leader", 3)
+
+
+def test_disk_that_fails_with_much_waiting_ends_the_recording_too(
+    tmp_path: Path, hub: EventHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fails = threading.Event()
+
+    def failing(*_: object) -> None:
+        assert fails.wait(20)
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(recorder, "_write_all", failing)
+    with recording(tmp_path, hub) as made:
+        while made._has_room():
+            hub.publish_changed({"texts": ["x" * 1000] * 100}, is_news=True)
+        fails.set()
+        made._thread.join(10)
+        hub.publish("leader", 3)
+        assert not hub.is_followed
+
+
+def told_gaps(folder: Path) -> list[tuple[int, int]]:
+    """As whoever reads the recording hears of them, who also misses no frame but those."""
+    following = Following()
+    seen: list[Frame] = []
+    for path in files(folder):
+        for frame in frames(path):
+            if not isinstance(frame, Recording):
+                seen += following.take(frame)
+    return [(frame.first, frame.last) for frame in seen if isinstance(frame, Gap)]
+
+
+def test_new_file_and_a_new_status_are_no_gap(
+    tmp_path: Path, hub: EventHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder, "KEYFRAME_FRAMES_MAX", 3)
+    with recording(tmp_path, hub):
+        for _ in range(40):
+            hub.publish_changed({"texts": ["x" * 1000] * 10}, is_news=True)
+    assert len(files(tmp_path)) > 1
+    assert told_gaps(tmp_path) == []
+
+
+def test_what_is_caught_up_after_a_slow_disk_is_no_gap(
+    tmp_path: Path, hub: EventHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder, "KEYFRAME_FRAMES_MAX", 3)
+    goes_on, write = threading.Event(), recorder._write_all
+
+    def hanging(descriptor: int, data: bytes) -> None:
+        assert goes_on.wait(20)
+        write(descriptor, data)
+
+    monkeypatch.setattr(recorder, "_write_all", hanging)
+    with recording(tmp_path, hub, 8 * MIB) as made:
+        while made._has_room():
+            hub.publish_changed({"texts": ["x" * 1000] * 10}, is_news=True)
+        for _ in range(10):
+            hub.publish_changed({"texts": ["x" * 1000] * 10}, is_news=True)
+        goes_on.set()
+        while made._given_bytes > made._written_bytes:
+            threading.Event().wait(0.001)
+        hub.publish("leader", 3)
+    assert told_gaps(tmp_path) == []
+
+
+def test_file_that_goes_while_room_is_made_is_no_failure(
+    tmp_path: Path, hub: EventHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`runs rm` may come in between."""
+    (tmp_path / "flight").mkdir()
+    found = [tmp_path / "flight" / "gone.frames"]
+    monkeypatch.setattr(Path, "glob", lambda path, pattern: iter(found))
+    with recording(tmp_path, hub) as made:
+        hub.publish("leader", 3)
+    assert not made.is_over
+    assert len(files(tmp_path)) == 1
 
 
 def test_disk_that_hangs_leaves_a_gap(

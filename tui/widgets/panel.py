@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.drawing.text import Line
+from tui.drawing.text import Line, printable
 from tui.palette import ASCII, Colours
 
 Draw = Callable[[int, int], Sequence[Line]]
@@ -46,8 +46,8 @@ class Panel(Widget):
         """What stands in the frame. Setting it paints the whole widget: only when it is new."""
         if (title, subtitle) != self._named:
             self._named = (title, subtitle)
-            self.border_title = escape(title)
-            self.border_subtitle = escape(subtitle)
+            self.border_title = escape(printable(title))
+            self.border_subtitle = escape(printable(subtitle))
 
     def take_rows(self, rows: int) -> None:
         """How high it is; setting that lays out the page: only when it is new."""
@@ -82,8 +82,9 @@ class Panel(Widget):
     def _strip(self, line: Line, width: int) -> Strip:
         style = self.colours.style
         segments = [
-            Segment(text.translate(ASCII) if self.ascii_only else text, style(name))
+            Segment(shown.translate(ASCII) if self.ascii_only else shown, style(name))
             for text, name in line
+            for shown in (printable(text),)
         ]
         return Strip(segments).adjust_cell_length(width).apply_style(self._below)
 
