@@ -87,9 +87,11 @@ class NodeStream:
             pause = min(pause * 2, PAUSE_SECONDS_MAX)
 
     def _subscribe(self, link: AsyncLink) -> None:
-        """From where the connection before ended, if the node is still in the same life."""
+        """From where the connection before ended, if the node is still in the same life, and if all
+        of its status came before that: behind a gap only a whole one says what is true now.
+        """
         view = self._model.nodes.get(self._node_id)
-        if view is not None and view.boot == link.boot:
+        if view is not None and view.boot == link.boot and view.is_whole:
             link.send(Subscribe(1, True, view.boot, view.seq))
         else:
             link.send(Subscribe(1, True))

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from node.wire.messages import Gap
 from tests.tui import stand_in
 from tests.tui.frames import Script, status_of
 from tests.tui.stand_in import MadeUp, StandIn, address_of
@@ -74,6 +75,21 @@ def test_it_follows_and_takes_up_where_the_connection_broke() -> None:
         node.send(script.changed(term=9).frames[-1:])
         await until(lambda: model.nodes[1].number("term") == 9)
         assert model.nodes[1].lost == 0
+
+    following(test)
+
+
+def test_a_connection_that_breaks_behind_a_gap_gets_the_whole_status() -> None:
+    async def test(node: StandIn, source: MadeUp, model: ClusterModel) -> None:
+        await until(lambda: bool(model.nodes) and model.nodes[1].seq == 1)
+        node.send([Gap(1, 1, 9, time.monotonic_ns(), time.time_ns(), 2, 9, "too slow")])
+        await until(lambda: model.nodes[1].seq == 9)
+        await node.stop()
+        await until(lambda: condition(model) is Condition.UNREACHABLE)
+        node.frames = []
+        await node.start()
+        await until(lambda: len(node.subscriptions) == 2)
+        assert node.subscriptions[1].boot == 0
 
     following(test)
 
