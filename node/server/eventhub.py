@@ -16,14 +16,12 @@ from node.raft.events import Event
 from node.server.journal import log
 from node.wire.codec import encode
 from node.wire.messages import Bulk, Changed, Frame, Gap, Happened, Keyframe
-from node.wire.words import Level, told
+from node.wire.words import REPEATING, Level, told
 
 HISTORY_MAX = 4096
 RING_BYTES_MAX = 2 * 1024 * 1024
 TEXT_MAX = 1024
 """Characters of a text of an event: it also stands in the status."""
-
-REPEATING = frozenset({"prevote", "stepdown", "leaderless", "follow"})
 
 
 class Sealed(NamedTuple):

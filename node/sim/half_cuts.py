@@ -8,7 +8,7 @@ from node.scenario import actions
 from node.scenario.scenario import Step
 from node.scenario.when import At
 from node.sim.options import Options
-from node.sim.progress import is_good
+from node.sim.progress import is_calm
 from node.sim.streams import stream
 from node.sim.world import MS
 
@@ -27,7 +27,7 @@ def half_cuts(seed: int, options: Options) -> list[Step]:
     """The only faults of some seeds: links that are cut one way, or a minority, for long."""
     rng = stream(seed, "half cuts")
     is_short = options.election_timeout_ms <= SHORT_TIMEOUT_MS
-    if options.nodes < 3 or not is_short or not _is_calm(options) or rng.random() < 0.3:
+    if options.nodes < 3 or not is_short or not is_calm(options) or rng.random() < 0.3:
         return []
     timeout_us = options.election_timeout_ms * MS
     steps = []
@@ -44,7 +44,3 @@ def _cut(rng: random.Random) -> actions.Partition:
     if rng.random() < 0.2:
         return actions.Partition(("minority",))
     return actions.Partition(one_way=(rng.choice(LINKS),))
-
-
-def _is_calm(options: Options) -> bool:
-    return options.pre_vote and options.check_quorum and is_good(options)

@@ -16,9 +16,8 @@ from node.raft.messages import (
 )
 from node.sim.host import Host
 from node.sim.options import Options
+from node.sim.world import MS
 from node.verify.observation import Member, Violation
-
-MS = 1000
 
 
 class Leases:

@@ -169,6 +169,11 @@ def _patience(options: Options) -> int:
     return PATIENCE_TIMEOUTS if is_good(options) else PATIENCE_TIMEOUTS_ROUGH
 
 
+def is_calm(options: Options) -> bool:
+    """Whether also nobody who half hears the others deposes leaders again and again."""
+    return options.pre_vote and options.check_quorum and is_good(options)
+
+
 def is_good(options: Options) -> bool:
     """Whether network and disks are such that most elections succeed."""
     timeout_ms = options.election_timeout_ms

@@ -62,8 +62,7 @@ def simulate(
     invariants: Invariants | None = None,
 ) -> Result:
     """Run it. `trace` gets a line for each thing that happens; `invariants` None are those that the
-    scenario expects. Raises OptionError, and what
-    `trace` raises.
+    scenario expects. Raises OptionError, and what `trace` raises.
     """
     return Simulation(scenario, trace, invariants).run()
 

@@ -12,7 +12,7 @@ from node.faults import LinkRule
 from node.scenario import actions
 from node.sim.acting import Actor
 from node.sim.options import Options
-from node.sim.progress import is_good
+from node.sim.progress import is_calm
 from node.sim.world import MS, World
 from node.verify.observation import Member, Violation
 
@@ -27,7 +27,7 @@ class Terms:
     """
 
     def __init__(self, options: Options) -> None:
-        self._is_on = options.pre_vote and options.check_quorum and is_good(options)
+        self._is_on = is_calm(options)
         self._timeout_us = options.election_timeout_ms * MS
         self._disturbed = 0
         """How often a process came or went."""

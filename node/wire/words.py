@@ -8,6 +8,9 @@ from node.raft.events import Event
 
 Level = Literal["info", "warn", "error"]
 
+REPEATING = frozenset({"prevote", "stepdown", "leaderless", "follow"})
+"""Events that a node which is cut off may tell several times a second, for as long as it lasts."""
+
 
 class Told(NamedTuple):
     """An event as people get to see it: `data` holds names and numbers."""

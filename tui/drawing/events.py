@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from node.wire.words import REPEATING
 from tui.drawing.moment import Moment
 from tui.drawing.overview import LINK_SIGNS, UNKNOWN_LINK
 from tui.drawing.text import Line, clock, fill, printable
@@ -10,7 +11,6 @@ from tui.timeline import Occurrence
 
 LOOKED_AT_MAX = 2_000
 """Events that are looked at to fill a screen: more would make painting slow."""
-REPEATING = frozenset({"prevote", "stepdown", "leaderless", "follow"})
 STYLES = {
     "leader": "leader bold",
     "prevote": "warn",
