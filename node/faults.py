@@ -11,7 +11,7 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 DELAY_MS_MAX = 60_000
 RATE_BYTES_S_MAX = 100_000_000_000
@@ -110,8 +110,7 @@ def _check_number(name: str, value: float, most: float) -> None:
         raise FaultError(f"{name} has to be a number from 0 to {most}, not {value!r}")
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """`delays_us`: one delivery after each; none: the message is lost. `corrupt`: damage it."""
 
     delays_us: tuple[int, ...]
@@ -159,17 +158,18 @@ class LinkPolicy:
         self, src: int, dst: int, kind: str, size: int, now_us: int, wall: float
     ) -> Verdict:
         """The fate of a message of `size` bytes and type `kind`, about to be sent."""
-        rules = [r for r in self._rules if r.applies(src, dst, kind) and not _is_over(r, wall)]
-        if not rules:
+        if not self._rules:
             return DELIVER
         delay_us, copies, corrupt = 0.0, 1, False
-        for rule in rules:
-            if rule.cut or self._happens(rule.drop):
+        for rule in self._rules:
+            if not rule.applies(src, dst, kind) or _is_over(rule, wall):
+                continue
+            if rule.cut or (rule.drop > 0 and self._happens(rule.drop)):
                 self.hits[rule.fault] += 1
                 return LOSE
             extra_us = self._delay_us(rule, size, now_us)
-            doubled = self._happens(rule.duplicate)
-            damaged = self._happens(rule.corrupt)
+            doubled = rule.duplicate > 0 and self._happens(rule.duplicate)
+            damaged = rule.corrupt > 0 and self._happens(rule.corrupt)
             if extra_us or doubled or damaged:
                 self.hits[rule.fault] += 1
             delay_us += extra_us
@@ -178,14 +178,14 @@ class LinkPolicy:
         return Verdict((round(delay_us),) * copies, corrupt)
 
     def _happens(self, probability: float) -> bool:
-        return probability > 0 and self._rng.random() < probability
+        return self._rng.random() < probability
 
     def _delay_us(self, rule: LinkRule, size: int, now_us: int) -> float:
         delay_ms = rule.latency_ms
         if rule.jitter_ms:
             delay_ms += rule.jitter_ms * (2 * self._rng.random() - 1)
             delay_ms = max(0.0, delay_ms)
-        if self._happens(rule.reorder):
+        if rule.reorder > 0 and self._happens(rule.reorder):
             delay_ms += REORDER_MS
         delay_us = delay_ms * 1000
         if rule.rate_bytes_s:

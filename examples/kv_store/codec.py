@@ -6,7 +6,6 @@ The same for the disk and for the wire. What comes in is checked, whoever sent i
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from typing import Any, TypeGuard, get_args, get_type_hints
 
 from examples.kv_store.store import COMMAND_BYTES_MAX
@@ -64,7 +63,7 @@ def unpack(data: bytes) -> tuple[dict[str, Any], list[LogEntry]]:
 
 
 def encode_message(message: Message) -> bytes:
-    document = {each.name: getattr(message, each.name) for each in fields(message)}
+    document = message._asdict()
     entries = document.pop("entries", ())
     return pack({"message": type(message).__name__, **document}, entries)
 
@@ -92,7 +91,7 @@ def decode_message(data: bytes) -> Message:
 
 def sender_of(message: Message) -> int:
     """Who says that it is from whom: each message has one field for that."""
-    (name,) = _SENDER_FIELDS & {each.name for each in fields(message)}
+    (name,) = _SENDER_FIELDS.intersection(message._fields)
     sender: int = getattr(message, name)
     return sender
 

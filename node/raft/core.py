@@ -88,7 +88,8 @@ class RaftCore:
         self.next_read_id = rng.getrandbits(48)
         self._rng = rng
         self._gives_way_until = now
-        self._role: Role = Follower(self.draw_election_deadline(now))
+        self.role: Role = Follower(self.draw_election_deadline(now))
+        """Set by `become` alone."""
         # An earlier life may have heard a leader just now, which counts on that for its lease.
         self._promised_until = now + config.election_timeout_us if initial.current_term else now
         self._leader_heard_at: int | None = None
@@ -108,22 +109,18 @@ class RaftCore:
 
     # -- looking at it -----------------------------------------------------------------------------
     @property
-    def role(self) -> Role:
-        return self._role
-
-    @property
     def role_name(self) -> str:
         """follower, precandidate, candidate or leader."""
-        return ROLE_NAMES[type(self._role)]
+        return ROLE_NAMES[type(self.role)]
 
     @property
     def is_leader(self) -> bool:
-        return isinstance(self._role, Leader)
+        return isinstance(self.role, Leader)
 
     @property
     def leader_id(self) -> int | None:
         """Who leads the present term as far as this node knows, and it has heard lately."""
-        match self._role:
+        match self.role:
             case Leader():
                 return self.id
             case Follower(leader_id=leader_id):
@@ -139,7 +136,7 @@ class RaftCore:
     @property
     def leading_since(self) -> int | None:
         """When this node was elected, in microseconds on the clock of `now`; None: not leading."""
-        return self._role.elected_at if isinstance(self._role, Leader) else None
+        return self.role.elected_at if isinstance(self.role, Leader) else None
 
     @property
     def configuration(self) -> Configuration:
@@ -183,12 +180,12 @@ class RaftCore:
     @property
     def progress(self) -> Mapping[int, Progress]:
         """The other members as the leader sees them; empty on any other node."""
-        return self._role.progress if isinstance(self._role, Leader) else {}
+        return self.role.progress if isinstance(self.role, Leader) else {}
 
     @property
     def transferring_to(self) -> int | None:
         """The node that leadership is being handed to."""
-        leading = self._role
+        leading = self.role
         under_way = leading.transfer if isinstance(leading, Leader) else None
         return None if under_way is None else under_way.target_id
 
@@ -199,7 +196,7 @@ class RaftCore:
     @property
     def next_deadline(self) -> int:
         """When `tick` has something to do next, in microseconds on the clock of `now`."""
-        role = self._role
+        role = self.role
         if not isinstance(role, Leader):
             deadline = role.election_deadline
             forwarded = reading.next_forwarded_deadline(self) if self.forwarded_reads else None
@@ -224,7 +221,7 @@ class RaftCore:
 
     def tick(self, now: int) -> None:
         """Do what is due. Calls that come early do nothing, late ones do it once."""
-        role = self._role
+        role = self.role
         if isinstance(role, Leader):
             self._tick_leader(role, now)
             return
@@ -266,7 +263,7 @@ class RaftCore:
         For a host between two Readys that has not taken in what its peers sent meanwhile: it may
         not conclude from their silence, as `tick` does, but its own must not last.
         """
-        leader = self._role
+        leader = self.role
         if isinstance(leader, Leader) and now >= leader.heartbeat_deadline:
             leases.note_round(self, leader, now)
             installing.end_rests(leader, now)
@@ -321,7 +318,7 @@ class RaftCore:
 
     def step_down(self, now: int, why: str) -> None:
         """Stop leading or campaigning, for a reason of the host's, such as a full disk."""
-        if not isinstance(self._role, Follower):
+        if not isinstance(self.role, Follower):
             self.become_follower(self.term, None, now, why)
 
     def give_way(self, now: int, why: str) -> None:
@@ -333,7 +330,7 @@ class RaftCore:
         if self.configuration.electorate == {self.id}:
             return
         self._gives_way_until = now + GIVE_WAY_TIMEOUTS * self.config.election_timeout_us
-        if isinstance(self._role, Leader):
+        if isinstance(self.role, Leader):
             transfer.name_successor(self)
         self.step_down(now, why)
 
@@ -378,9 +375,9 @@ class RaftCore:
         """The next batch of effects; None when there is nothing to do, or one is under way."""
         if self._writing is not None:
             return None
-        if isinstance(self._role, Leader):
-            reading.start_round(self._role)
-            replication.send_appends(self, self._role)
+        if isinstance(self.role, Leader):
+            reading.start_round(self.role)
+            replication.send_appends(self, self.role)
         committed_last = min(
             self.commit_index, self.log.stable_index, self._handed_out_index + APPLY_ENTRIES_MAX
         )
@@ -433,9 +430,9 @@ class RaftCore:
         A disk may take longer than an election timeout: it must not look like a leader that died.
         New entries wait for the next Ready, which makes one batch of them.
         """
-        if isinstance(self._role, Leader):
-            reading.start_round(self._role)
-            replication.send_heartbeats(self, self._role)
+        if isinstance(self.role, Leader):
+            reading.start_round(self.role)
+            replication.send_heartbeats(self, self.role)
         prompt = Prompt(self._messages, self._chunks, self._reads, self._events)
         self._messages, self._chunks, self._reads, self._events = [], [], [], []
         return prompt
@@ -451,8 +448,8 @@ class RaftCore:
             self._saved_hard_state = written.hard_state
         if self._saved_hard_state == (self.term, self.id):
             election.count_own_vote(self, now)
-        if isinstance(self._role, Leader):
-            replication.maybe_commit(self, self._role, now)
+        if isinstance(self.role, Leader):
+            replication.maybe_commit(self, self.role, now)
 
     # -- for the handlers --------------------------------------------------------------------------
     def send(self, to: int, message: Message) -> None:
@@ -506,7 +503,7 @@ class RaftCore:
         """Whether a leader is known to be there: this node, or one heard within the timeout, in
         this life or, as far as can be known, in an earlier one.
         """
-        if isinstance(self._role, Leader) or now < self._promised_until:
+        if isinstance(self.role, Leader) or now < self._promised_until:
             return True
         heard = self._leader_heard_at
         return heard is not None and now < heard + self.config.election_timeout_us
@@ -517,10 +514,10 @@ class RaftCore:
 
     def heard_leader(self, leader_id: int, now: int) -> None:
         """A valid message of this term's leader: wait for it again, a full timeout."""
-        assert isinstance(self._role, Follower), "candidates have stepped down by now"
+        assert isinstance(self.role, Follower), "candidates have stepped down by now"
         self._leader_heard_at = now
-        self._role.election_deadline = self.draw_election_deadline(now)
-        self._role.leader_id = leader_id
+        self.role.election_deadline = self.draw_election_deadline(now)
+        self.role.leader_id = leader_id
         self._announce_leader()
 
     def set_hard_state(self, term: int, voted_for: int | None) -> None:
@@ -535,7 +532,7 @@ class RaftCore:
         Only a leader, which has no election timer, gets a new one here: any other timer runs on,
         or messages that prove nothing could put off elections for ever.
         """
-        old = self._role
+        old = self.role
         old_term = self.term
         if term > self.term:
             self.set_hard_state(term, None)
@@ -551,9 +548,9 @@ class RaftCore:
 
     def become(self, role: Role, why: str) -> None:
         """The only writer of the role."""
-        old = self._role
+        old = self.role
         assert type(role) in LEGAL_TRANSITIONS[type(old)], f"{type(old)} to {type(role)}"
-        self._role = role
+        self.role = role
         self._announce_leader()
         if type(role) is not type(old):
             self.emit(RoleChanged(self.term, self.role_name, why))

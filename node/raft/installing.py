@@ -87,8 +87,6 @@ def unreadable(core: "RaftCore", which: SnapshotId) -> None:
 
 def maybe_begin(core: "RaftCore", leader: Leader, peer_id: int, progress: Progress) -> None:
     """Whoever needs an entry that is compacted away is sent the snapshot that stands for it."""
-    if progress.next_index >= core.log.first_index:
-        return
     if progress.transfer is not None or progress.rests_until is not None:
         return
     snapshot = core.snapshot

@@ -65,12 +65,13 @@ class RaftLog:
     """A contiguous run of entries after a base."""
 
     __slots__ = (
-        "_base_index",
-        "_base_term",
         "_configurations",
         "_entries",
         "_is_base_saved",
         "_truncate_from",
+        "base",
+        "first_index",
+        "last_index",
         "saved_index",
         "stable_index",
     )
@@ -79,9 +80,12 @@ class RaftLog:
         """`entries`, after `base`, are what the disk holds; `configured` is the configuration that
         those above its index build on.
         """
-        self._base_index = base.index
-        self._base_term = base.term
         self._entries = list(entries)
+        self.base = base
+        """The entry in front of the first that is kept."""
+        self.first_index = base.index + 1
+        """The lowest index that can be read; above `last_index` when the log is empty."""
+        self.last_index = base.index + len(self._entries)
         self._configurations = [configured]
         self._note_configurations(base.index, self._entries)
         self._is_base_saved = True
@@ -90,36 +94,21 @@ class RaftLog:
         self.stable_index = self.last_index
 
     @property
-    def base(self) -> EntryId:
-        """The entry in front of the first that is kept."""
-        return EntryId(self._base_term, self._base_index)
-
-    @property
-    def first_index(self) -> int:
-        """The lowest index that can be read; above `last_index` when the log is empty."""
-        return self._base_index + 1
-
-    @property
-    def last_index(self) -> int:
-        return self._base_index + len(self._entries)
-
-    @property
     def last_term(self) -> int:
-        return self._entries[-1].term if self._entries else self._base_term
+        return self._entries[-1].term if self._entries else self.base.term
 
     def term_at(self, index: int) -> int | None:
         """The term of the entry at `index`; None when the log has no such entry."""
-        offset = index - self._base_index
-        if offset == 0:
-            return self._base_term
-        if 0 < offset <= len(self._entries):
-            return self._entries[offset - 1].term
-        return None
+        if self.first_index <= index <= self.last_index:
+            return self._entries[index - self.first_index].term
+        return self.base.term if index == self.base.index else None
 
     def entries(self, first: int, last: int) -> list[LogEntry]:
         """Entries `first`..`last`, as many of them as there are."""
-        start = max(first - self._base_index - 1, 0)
-        return self._entries[start : max(last - self._base_index, 0)]
+        if first > self.last_index:
+            return []
+        begin = self.first_index
+        return self._entries[max(first - begin, 0) : max(last + 1 - begin, 0)]
 
     def is_up_to_date(self, last_index: int, last_term: int) -> bool:
         """Whether a log that ends so is at least as up to date as this one (paper 5.4.1)."""
@@ -131,13 +120,13 @@ class RaftLog:
         Terms never fall along a log, so nothing between it and `index` can match a log whose term
         at `index` is `term`: this skips whole terms when two logs look for where they part.
         """
-        end = min(index, self.last_index) - self._base_index
+        end = min(index, self.last_index) - self.base.index
         if end <= 0:
-            return EntryId(self._base_term, self._base_index)
+            return self.base
         position = bisect_right(self._entries, term, 0, end, key=_TERM)
         if position == 0:
-            return EntryId(self._base_term, self._base_index)
-        return EntryId(self._entries[position - 1].term, self._base_index + position)
+            return self.base
+        return EntryId(self._entries[position - 1].term, self.base.index + position)
 
     # -- configurations ----------------------------------------------------------------------------
     @property
@@ -166,6 +155,7 @@ class RaftLog:
         """Put `entries` at the end. Their terms are at least `last_term`."""
         self._note_configurations(self.last_index, entries)
         self._entries.extend(entries)
+        self.last_index += len(entries)
 
     def merge(
         self, prev_index: int, entries: Sequence[LogEntry], commit_index: int
@@ -199,9 +189,9 @@ class RaftLog:
         return None
 
     def _truncate(self, from_index: int) -> None:
-        del self._entries[from_index - self._base_index - 1 :]
+        del self._entries[from_index - self.first_index :]
         self._forget_configurations(from_index)
-        last = from_index - 1
+        self.last_index = last = from_index - 1
         if from_index <= self.saved_index:
             self._truncate_from = from_index  # below any earlier one: that lowered saved_index
             self.saved_index = last
@@ -211,11 +201,12 @@ class RaftLog:
         """Forget the entries up to `index`, for which a snapshot stands; `index` is in the log."""
         term = self.term_at(index)
         assert term is not None, "the log is compacted where it is known"
-        if index <= self._base_index:
+        if index <= self.base.index:
             return
         assert index <= self.stable_index, "what is forgotten was applied, so it is durable"
-        del self._entries[: index - self._base_index]
-        self._base_index, self._base_term = index, term
+        del self._entries[: index - self.base.index]
+        self.base = EntryId(term, index)
+        self.first_index = index + 1
         self._is_base_saved = False
         while len(self._configurations) > 1 and self._configurations[1].index <= index:
             del self._configurations[0]
@@ -227,7 +218,8 @@ class RaftLog:
         it vouches for what lies up to `saved_index`.
         """
         self._entries.clear()
-        self._base_index, self._base_term = base.index, base.term
+        self.base = base
+        self.first_index, self.last_index = base.index + 1, base.index
         self._configurations = [Placed(base.index, configuration)]
         self._is_base_saved = False
         self._truncate_from = base.index + 1
@@ -238,14 +230,14 @@ class RaftLog:
     def has_unsaved(self) -> bool:
         """Whether the disk lacks anything that was not handed out yet."""
         return (
-            len(self._entries) > max(self.saved_index - self._base_index, 0)
+            self.last_index > max(self.saved_index, self.base.index)
             or self._truncate_from is not None
             or not self._is_base_saved
         )
 
     def take_unsaved(self) -> UnsavedBatch:
         """Hand out what the disk lacks. One batch at a time: `write_done` comes before the next."""
-        first = max(self.saved_index, self._base_index) + 1
+        first = max(self.saved_index, self.base.index) + 1
         base = None if self._is_base_saved else self.base
         entries = self.entries(first, self.last_index)
         batch = UnsavedBatch(base, self._truncate_from, first, entries)

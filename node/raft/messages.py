@@ -1,7 +1,9 @@
 """The messages of the algorithm, one type for each.
 
-They are plain, immutable, picklable values, and the core's only view of the network. Field names
-are those of the Raft paper (figure 2). A node is known by a small integer.
+They are plain, immutable, picklable values, and the core's only view of the network. They are
+tuples, since a cluster makes two of them for every entry and follower: what sort a message is says
+its type, which two equal tuples may not share. Field names are those of the Raft paper (figure 2).
+A node is known by a small integer.
 
 Every message carries its sender's `term`, which the one term gate in `core` looks at before
 anything else does. For the two pre-vote messages this is the sender's current term: a pre-vote asks
@@ -9,7 +11,6 @@ about a term that nobody has entered yet, so that term travels apart, as `next_t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from node.raft.configuration import Configuration
@@ -25,8 +26,7 @@ class LogEntry(NamedTuple):
     entry: Any
 
 
-@dataclass(frozen=True, slots=True)
-class RequestPreVote:
+class RequestPreVote(NamedTuple):
     """Would you vote for me in `next_term`? (thesis 9.6)"""
 
     term: int
@@ -36,8 +36,7 @@ class RequestPreVote:
     last_log_term: int
 
 
-@dataclass(frozen=True, slots=True)
-class RequestPreVoteResponse:
+class RequestPreVoteResponse(NamedTuple):
     """`next_term` is that of the request: an answer serves no round for another term. The rounds of
     one node for the same term share it, so an answer may serve a later one of them. That costs an
     election at the worst: a pre-vote only permits to ask, and promises nothing.
@@ -49,8 +48,7 @@ class RequestPreVoteResponse:
     vote_granted: bool
 
 
-@dataclass(frozen=True, slots=True)
-class RequestVote:
+class RequestVote(NamedTuple):
     """`leadership_transfer`: the leader itself asked for this election (thesis 4.2.3, 3.10)."""
 
     term: int
@@ -60,15 +58,13 @@ class RequestVote:
     leadership_transfer: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class RequestVoteResponse:
+class RequestVoteResponse(NamedTuple):
     term: int
     responder_id: int
     vote_granted: bool
 
 
-@dataclass(frozen=True, slots=True)
-class AppendEntries:
+class AppendEntries(NamedTuple):
     """Entries that follow (`prev_log_index`, `prev_log_term`); none of them in a heartbeat.
 
     `sequence` counts the appends that this leader sent in this term, over all peers. The follower
@@ -85,8 +81,7 @@ class AppendEntries:
     sequence: int
 
 
-@dataclass(frozen=True, slots=True)
-class AppendEntriesResponse:
+class AppendEntriesResponse(NamedTuple):
     """The answer to one AppendEntries, whose `prev_log_index` and `sequence` it repeats.
 
     On success `match_index` is the last index that this message proved equal to the leader's log,
@@ -104,16 +99,14 @@ class AppendEntriesResponse:
     conflict_term: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class TimeoutNow:
+class TimeoutNow(NamedTuple):
     """The leader asks its successor to start an election at once (thesis 3.10)."""
 
     term: int
     leader_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class ReadIndexRequest:
+class ReadIndexRequest(NamedTuple):
     """A follower asks the leader for an index that it may read at (thesis 6.4)."""
 
     term: int
@@ -121,8 +114,7 @@ class ReadIndexRequest:
     read_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class ReadIndexResponse:
+class ReadIndexResponse(NamedTuple):
     """`read_index` is None when the leader could not confirm that it leads."""
 
     term: int
@@ -131,8 +123,7 @@ class ReadIndexResponse:
     read_index: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class StaleTerm:
+class StaleTerm(NamedTuple):
     """The answer to a RequestVote or AppendEntries of an earlier term: a later one has begun.
 
     It says nothing about the request. Its sender may lead or campaign again in `term`, and would
@@ -143,8 +134,7 @@ class StaleTerm:
     responder_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class InstallSnapshot:
+class InstallSnapshot(NamedTuple):
     """A part of the leader's snapshot (paper 7): `data` belongs at `offset` of `size` bytes.
 
     `snapshot_index` and `snapshot_term` are those of the last entry in it; with `size` and `digest`
@@ -163,8 +153,7 @@ class InstallSnapshot:
     sequence: int
 
 
-@dataclass(frozen=True, slots=True)
-class InstallSnapshotResponse:
+class InstallSnapshotResponse(NamedTuple):
     """The answer to one InstallSnapshot, whose index, `chunk_offset` and `sequence` it repeats.
 
     The follower has the first `offset` bytes; `installed`: it holds all the entries that the
@@ -181,8 +170,7 @@ class InstallSnapshotResponse:
     damaged: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ForwardProposal:
+class ForwardProposal(NamedTuple):
     """A node that does not lead hands an entry to its leader, under a number of its own. It learns
     that the entry was taken when it applies it.
     """
@@ -193,8 +181,7 @@ class ForwardProposal:
     entry: Any
 
 
-@dataclass(frozen=True, slots=True)
-class ProposalRefused:
+class ProposalRefused(NamedTuple):
     """A ForwardProposal was not taken. That holds for this copy of it: networks duplicate, and
     another one may have been taken before, or may be yet.
     """

@@ -6,8 +6,6 @@ covers it, as if it had been lost. Answers to a leader's messages that nothing c
 whoever waits for one beyond that asks again.
 """
 
-from dataclasses import replace
-
 from node.raft.messages import AppendEntriesResponse, InstallSnapshotResponse, Message
 from node.raft.ready import Envelope
 
@@ -58,7 +56,7 @@ def covers(newer: Message, older: Message) -> bool:
             return False
         if newer.success and older.success:
             return newer.match_index >= older.match_index
-        return replace(older, sequence=newer.sequence) == newer
+        return older._replace(sequence=newer.sequence) == newer
     if isinstance(newer, InstallSnapshotResponse) and isinstance(older, InstallSnapshotResponse):
         return _covers_snapshot(newer, older)
     return newer == older

@@ -33,9 +33,11 @@ MEASURED_ENTRIES_MAX = 4096
 # -- the leader's side -----------------------------------------------------------------------------
 def send_appends(core: "RaftCore", leader: Leader) -> None:
     """Queue whatever each follower may and should be sent now."""
+    log = core.log
     for peer_id, progress in leader.progress.items():
-        installing.maybe_begin(core, leader, peer_id, progress)
-        while progress.next_index <= core.log.last_index and progress.may_send_entries:
+        if progress.next_index < log.first_index:
+            installing.maybe_begin(core, leader, peer_id, progress)
+        while progress.next_index <= log.last_index and progress.may_send_entries:
             entries, size = _next_entries(core, progress)
             _send_append(core, leader, peer_id, progress, entries)
             progress.sent(progress.next_index + len(entries) - 1, size)
@@ -48,7 +50,8 @@ def send_heartbeats(core: "RaftCore", leader: Leader) -> None:
     One that is sent a snapshot gets its next part, or the question how much it has.
     """
     for peer_id, progress in leader.progress.items():
-        installing.maybe_begin(core, leader, peer_id, progress)
+        if progress.next_index < core.log.first_index:
+            installing.maybe_begin(core, leader, peer_id, progress)
         installing.send_chunks(core, leader, peer_id, progress)
         if not progress.heartbeat_due:
             continue

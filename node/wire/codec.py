@@ -7,7 +7,7 @@ a message that comes out of here has the types that its class says.
 
 import dataclasses
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Any
 
@@ -109,13 +109,9 @@ class Kind:
 
 
 def _kind(number: int, message_type: type[Any]) -> Kind:
-    hints = typing.get_type_hints(message_type)
     fields = tuple(
-        (
-            field.name,
-            _SPECIAL.get((message_type, field.name)) or _check_of(hints[field.name]),
-        )
-        for field in dataclasses.fields(message_type)
+        (name, _SPECIAL.get((message_type, name)) or _check_of(hint))
+        for name, hint in typing.get_type_hints(message_type).items()
     )
     checks = tuple((place, check) for place, (_, check) in enumerate(fields, 1))
     return Kind(
@@ -134,8 +130,12 @@ KINDS: tuple[Kind, ...] = (
 _BY_NUMBER = {kind.number: kind for kind in KINDS}
 
 
-def _values_of(kind: Kind) -> Callable[[Any], tuple[Any, ...]]:
-    """What gives a message's values in order: attrgetter, which gives one alone without a tuple."""
+def _values_of(kind: Kind) -> Callable[[Any], Iterable[Any]]:
+    """What gives a message's values in order: those of Raft are tuples. Of the others attrgetter
+    does, which gives one alone without a tuple.
+    """
+    if issubclass(kind.type, tuple):
+        return iter
     names = [name for name, _ in kind.fields]
     if len(names) > 1:
         return attrgetter(*names)

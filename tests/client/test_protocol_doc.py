@@ -34,7 +34,7 @@ def kind_rows() -> list[str]:
     rows = []
     for kind in KINDS:
         hints = typing.get_type_hints(kind.type)
-        fields = [f"{f.name}: {_type_text(hints[f.name])}" for f in dataclasses.fields(kind.type)]
+        fields = [f"{name}: {_type_text(hint)}" for name, hint in hints.items()]
         rows.append(f"| {kind.number} | {kind.type.__name__} | {', '.join(fields)} |")
     return rows
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import replace
 
 from node.raft.configuration import AddLearner, Change, Configuration, Demote, Promote, Remove
 from node.raft.errors import RaftError
@@ -64,7 +63,7 @@ class ChurnRun(Run):
     def deliver(self, envelope: Envelope) -> None:
         message = envelope.message
         if isinstance(message, InstallSnapshot) and message.data and self.rng.random() < 0.01:
-            message = replace(message, data=bytes(len(message.data)))
+            message = message._replace(data=bytes(len(message.data)))
         super().deliver(Envelope(envelope.to, message))
 
     def take_snapshot(self) -> None:

@@ -262,7 +262,7 @@ def test_late_answer_to_an_earlier_life_serves_no_new_read() -> None:
     cluster.cut(3)
     cluster[3].core.read_index("new", cluster.now)
     cluster.work()
-    assert hasattr(request, "read_id")
+    assert isinstance(request, ReadIndexRequest)
     cluster.step(3, ReadIndexResponse(cluster[3].core.term, 1, request.read_id, 1))
     cluster.work()
     assert [read for read in cluster[3].reads if read.context == "new"] == []

@@ -1,7 +1,5 @@
 """Log and commit as others got them wrong; docs/known-bugs.md tells the stories."""
 
-from dataclasses import replace
-
 import pytest
 
 from node.raft.configuration import Configuration
@@ -100,7 +98,7 @@ def test_b20_late_append_of_an_earlier_term_is_not_taken_for_a_lost_log() -> Non
     for sequence in (1, leader.newest_sequence, 1000):
         for answer in follower.append((3, 1), term=1, sequence=sequence):
             assert isinstance(answer, AppendEntriesResponse | StaleTerm)
-            leader.receive(replace(answer, responder_id=2))
+            leader.receive(answer._replace(responder_id=2))
     assert leader.core.progress[2].match_index == 6
     assert not [event for event in leader.events if isinstance(event, PeerLogReverted)]
 

@@ -149,10 +149,7 @@ class Town:
             return
         if self.damage and isinstance(rpc, InstallSnapshot) and rpc.data:
             self.damage = False
-            broken = b"?" + rpc.data[1:]
-            fields = [getattr(rpc, name) for name in InstallSnapshot.__slots__]
-            fields[InstallSnapshot.__slots__.index("data")] = broken
-            rpc = InstallSnapshot(*fields)
+            rpc = rpc._replace(data=b"?" + rpc.data[1:])
         self.members[to].raft.handle_rpc(rpc)
 
     def elect(self) -> Member:

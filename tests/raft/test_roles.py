@@ -56,7 +56,7 @@ def test_the_table_holds_the_legal_moves_and_no_others() -> None:
 @pytest.mark.parametrize(("old", "new"), list(itertools.product(ROLE_NAMES.values(), repeat=2)))
 def test_become_makes_the_legal_moves_and_refuses_the_others(old: str, new: str) -> None:
     core = Solo(term=3).core
-    before = core._role = role_named(old)
+    before = core.role = role_named(old)
     after = role_named(new)
     if (old, new) in LEGAL:
         core.become(after, "the test wants it")

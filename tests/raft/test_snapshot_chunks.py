@@ -1,7 +1,6 @@
 """How a snapshot travels: chunks lost, doubled or late, cut links, other leaders, slow disks."""
 
 import random
-from dataclasses import replace
 
 import pytest
 
@@ -305,7 +304,7 @@ def test_b44_damaged_snapshot_is_sent_once_more_and_reported_once() -> None:
     def damage(src: int, dst: int, message: Message) -> bool:
         if isinstance(message, InstallSnapshot) and message.offset == 500 and not damaged:
             damaged.append(dst)
-            cluster.step(dst, replace(message, data=bytes(len(message.data))))
+            cluster.step(dst, message._replace(data=bytes(len(message.data))))
             return True
         return False
 

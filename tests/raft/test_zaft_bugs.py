@@ -170,9 +170,9 @@ def test_z11_stale_rejection_that_carries_the_new_term_does_not_shake_a_re_elect
     assert solo.core.progress[2].match_index == before.match_index
     assert solo.core.progress[2].next_index == before.next_index
     with pytest.raises(RemoteProtocolError, match="never sent"):
-        solo.receive(replace(stale, sequence=late + 100))
+        solo.receive(stale._replace(sequence=late + 100))
     with pytest.raises(RemoteProtocolError, match="all logs share"):
-        solo.receive(replace(stale, prev_log_index=0))
+        solo.receive(stale._replace(prev_log_index=0))
     assert solo.core.is_leader
     assert not [event for event in solo.events if isinstance(event, PeerLogReverted)]
 

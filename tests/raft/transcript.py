@@ -289,6 +289,6 @@ def describe(message: Message) -> str:
         which = f"{message.snapshot_index}/{message.snapshot_term}"
         return f"{name} term {message.term} of {which} {part} of {message.size} #{message.sequence}"
     hidden = {"candidate_id", "responder_id", "leader_id", "requester_id", "read_id"}
-    fields = type(message).__slots__
+    fields = type(message)._fields
     shown = [f"{f} {getattr(message, f)}" for f in fields if f not in hidden]
     return f"{name} {' '.join(shown)}"

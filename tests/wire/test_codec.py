@@ -1,6 +1,5 @@
 """What goes in comes out, and what a stranger sends is a WireError or a well-typed message."""
 
-import dataclasses
 import typing
 from collections.abc import Callable
 from typing import Any
@@ -216,9 +215,9 @@ def _decode_or_refuse(payload: bytes) -> None:
     except WireError:
         return
     kind = next(kind for kind in KINDS if kind.type is type(message))
-    for field, (name, check) in zip(dataclasses.fields(message), kind.fields, strict=True):
+    for annotated, (name, check) in zip(kind.type.__annotations__, kind.fields, strict=True):
         value = getattr(message, name)
-        assert field.name == name
+        assert annotated == name
         assert name == "entries" or check(value)
 
 
