@@ -7,4 +7,5 @@ python -m tests.measure failover    kill -9 of the leader to the next accepted p
 python -m tests.measure durability  kill -9 of all nodes at once under load, retry, and read back
 python -m tests.measure throughput  durable puts per second by requests in flight
 python -m tests.measure pauses      how long a node with a million keys is held up by a snapshot
+python -m tests.measure simulator   events per second, and memory over seed after seed
 """

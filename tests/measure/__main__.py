@@ -17,6 +17,7 @@ from tests.measure.longlived import catchup, snapshots, space
 from tests.measure.membership import membership
 from tests.measure.observers import observers
 from tests.measure.pauses import pauses
+from tests.measure.simulating import simulator
 from tests.measure.transfer import transfer
 
 MIB = 1024 * 1024
@@ -122,6 +123,9 @@ def main() -> int:
     watched = what.add_parser("observers")
     watched.add_argument("--rounds", type=int, default=10)
     watched.add_argument("--seconds", type=int, default=5)
+    simulated = what.add_parser("simulator")
+    simulated.add_argument("--rounds", type=int, default=5)
+    simulated.add_argument("--seconds", type=int, default=600)
     what.add_parser("membership").add_argument("--ops", type=int, default=120_000)
     sending = what.add_parser("transfer")
     sending.add_argument("--size-mib", type=int, default=200)
@@ -138,6 +142,8 @@ def main() -> int:
             return failover(options.rounds)
         case "durability":
             return durability(options.rounds)
+        case "simulator":
+            return simulator(options.rounds, options.seconds)
         case "throughput":
             throughput(options.seconds)
         case "space":
