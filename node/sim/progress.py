@@ -49,7 +49,8 @@ class Progress:
         """What all connected nodes together hold of that, at the most so far: who has just been
         elected may have to send much of it, entry by entry, before anything new is committed.
         """
-        self._writes = 0
+        self._writes: list[int] = []
+        """When they were asked for, of whoever can see to them."""
         self._asked_at: int | None = None
 
     def begin(self, world: World, actor: Actor) -> None:
@@ -62,9 +63,11 @@ class Progress:
         self._patience = 0
 
     def invoked(self, operation: Operation) -> None:
-        """A happening: somebody asks."""
-        if operation.kind != "get":
-            self._writes += 1
+        """A happening: somebody asks. A single node that is asked alone may be the one that is cut
+        off, and will not tell the others.
+        """
+        if operation.kind != "get" and operation.asked is None:
+            self._writes.append(operation.invoked_at)
 
     def done(self, action: Action, world: World, actor: Actor) -> None:
         """A step was carried out, or its fault ended. What is over at once may still be a blow."""
@@ -86,7 +89,7 @@ class Progress:
             or any(self._leader in (bond[0], bond[2]) for bond in self._bonds - bonds)
             or not self._can_go_on(world, kept)
         ):
-            kept, self._asked_at, self._writes = bonds, None, 0
+            kept, self._asked_at, self._writes = bonds, None, []
         self._bonds, self._members = kept, members
         self._commit_index = max(commit_index, self._commit_index)
         self._held = max(held, self._held)
@@ -96,14 +99,15 @@ class Progress:
         self._judge(now)
 
     def _judge(self, now: int) -> None:
-        if self._asked_at is None or self._writes < WRITES_MIN:
-            return
+        tried = sum(at <= now - self._timeout_us for at in self._writes)
+        if self._asked_at is None or tried < WRITES_MIN:
+            return  # what was asked for just now may be on its way yet
         waited_us = now - self._asked_at
         if waited_us >= self._patience * self._timeout_us:
             raise Violation(
                 "commits_while_a_quorum_is_connected",
                 None,
-                f"{self._writes} writes in {waited_us} us, and nothing is committed after entry "
+                f"{tried} writes in {waited_us} us, and nothing is committed after entry "
                 f"{self._commit_index}",
             )
 
