@@ -228,6 +228,7 @@ class Client:
     def receive(self, node_id: int, message: WireMessage) -> None:
         """A reply left the node: it arrives later, or not at all."""
         data = encode(message)
+        self._kernel.note(data)
         if self.random.random() >= self._habits.loss:
             self._kernel.after(self._latency(), "client", self._received, node_id, data)
 

@@ -2,16 +2,15 @@
 
 Of the members a random quorum comes back, and whoever is not in it stays away for ever: a cluster
 that needs more than a quorum is not fault tolerant. Within a bounded time they have a leader, have
-applied all that it has, and serve a new write and a read of it; that their states are the same then
-is an invariant. Where no quorum has a disk that is whole, nobody
-can go on, and the run says so instead of failing.
+applied all that it has, and serve a new write and a read of it, also where it is one of them that
+is asked alone; that their states are the same then is an invariant. Where no quorum has a disk that
+is whole, nobody can go on, and the run says so instead of failing.
 """
 
-from itertools import count
+from typing import Literal
 
 from node.raft.configuration import Configuration
 from node.replica.operations import CHANGE_PATIENCE
-from node.sim.client import Client
 from node.sim.host import Host
 from node.sim.streams import stream
 from node.sim.world import MS, World
@@ -25,6 +24,9 @@ SETTLING_TIMEOUTS = CHANGE_PATIENCE + 4
 """Nobody waits longer for anything."""
 STEP_MS = 10
 PROBE_ID = 1000
+
+Question = tuple[Literal["put", "get"], int | None]
+"""What is asked of whom; None: of whoever leads."""
 
 
 def get_well(world: World) -> str | None:
@@ -78,20 +80,38 @@ def _wait(world: World, core: frozenset[int]) -> None:
     deadline = world.kernel.now + PATIENCE_TIMEOUTS * timeout_us + entries * ENTRY_US
     probe = world.make_client(PROBE_ID)
     probe.is_done = True
-    written = None
-    for _ in count():
+    asked: list[Question] = []
+    while True:
         world.kernel.run(world.kernel.now + STEP_MS * MS)
         missing = _missing(world, core)
         if missing is None and probe.is_idle:
-            if written is None or written.outcome != "ok":
-                written = probe.invoke("put", "probe", "linearizable")
-            elif _has_read(probe):
+            if probe.last is None:
+                asked = _questions(world, core)
+            elif probe.last.outcome == "ok":
+                del asked[0]
+            if not asked:
                 return
-            else:
-                probe.invoke("get", "probe", "linearizable")
+            kind, node_id = asked[0]
+            probe.invoke(kind, "probe", "linearizable", node_id)
         if world.kernel.now >= deadline:
-            what = missing or f"a write or a read of it: {probe.counts}"
+            what = missing or f"{_named(asked[0])} is not done: {probe.counts}"
             raise Violation("gets_well", None, f"faults ended, and after {deadline} us: {what}")
+
+
+def _questions(world: World, core: frozenset[int]) -> list[Question]:
+    """What has to be done: a write and a read of it, then a read by each member alone, and a write
+    through one that does not lead.
+    """
+    members = sorted(core & world.configuration.members)
+    followers = [node_id for node_id in members if not world.hosts[node_id].core.is_leader]
+    writes: list[Question] = [("put", node_id) for node_id in followers[:1]]
+    reads: list[Question] = [("get", node_id) for node_id in members]
+    return [("put", None), ("get", None), *reads, *writes]
+
+
+def _named(question: Question) -> str:
+    kind, node_id = question
+    return kind if node_id is None else f"{kind} through n{node_id}"
 
 
 def _settle(world: World, core: frozenset[int]) -> None:
@@ -106,10 +126,6 @@ def _settle(world: World, core: frozenset[int]) -> None:
 
 def _running(world: World) -> list[Host]:
     return [host for host in world.hosts.values() if host.is_running]
-
-
-def _has_read(probe: Client) -> bool:
-    return probe.last is not None and probe.last.kind == "get" and probe.last.outcome == "ok"
 
 
 def _missing(world: World, core: frozenset[int]) -> str | None:

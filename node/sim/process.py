@@ -70,6 +70,8 @@ class Process:
         self._may_prune = False
         self._timer_at: int | None = None
         self._commit_index = replica.core.commit_index
+        self._led_term = 0
+        """The term that it led before what it is being told now; 0: it followed."""
 
     # -- what comes in -----------------------------------------------------------------------------
     def deliver(self, message: Message) -> None:
@@ -125,6 +127,7 @@ class Process:
         if self._messages:
             messages, self._messages = self._messages, []
             for message in messages:
+                self._look_at_role()
                 try:
                     replica.step(message, now)
                 except RemoteProtocolError as error:
@@ -136,14 +139,20 @@ class Process:
             for request in requests:
                 request(replica, now)
         if now >= replica.next_deadline:
+            self._look_at_role()
             replica.tick(now)
             self._look_at_commit()
 
+    def _look_at_role(self) -> None:
+        core = self.replica.core
+        self._led_term = core.term if core.is_leader else 0
+
     def _look_at_commit(self) -> None:
+        """Who commits its own removal leads no longer when that is seen."""
         core = self.replica.core
         if core.commit_index != self._commit_index:
             self._commit_index = core.commit_index
-            if core.is_leader:
+            if core.is_leader or self._led_term == core.term:
                 for look in self._observers.commit_advanced:
                     look(self._member)
 
@@ -162,6 +171,7 @@ class Process:
             self._finish(ready)
 
     def _finish(self, ready: Ready) -> None:
+        self._look_at_role()
         self.replica.synced(ready, self._clock.now())
         self._look_at_commit()
         self._send(ready.messages_after_sync)

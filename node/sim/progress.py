@@ -119,8 +119,10 @@ class Progress:
             near.setdefault(other, set()).add(one)
         if not self._bears_others:
             running = {host.id for host in world.hosts.values() if host.is_running}
-            return running <= world.configuration.members and all(
-                near.get(each) == running for each in running
+            return (
+                running <= world.configuration.members
+                and world.has_quorum(running)
+                and all(near.get(each) == running for each in running)
             )
         everybody = {node_id: others - {node_id} for node_id, others in near.items()}
         return any(map(world.has_quorum, _groups(everybody, set(), set(near), set())))

@@ -123,9 +123,9 @@ class Ledger:
         core = member.core
         if core.commit_index > self.last_index:
             entries = core.log.entries(self.last_index + 1, core.commit_index)
-            self.establish(member.id, core.commit_index, entries, core.term)
+            self._establish(member.id, core.commit_index, entries, core.term)
 
-    def establish(
+    def _establish(
         self, node_id: int, last_index: int, entries: Sequence[LogEntry], committed_in: int
     ) -> None:
         """`entries`, the last of which is at `last_index`, are committed."""

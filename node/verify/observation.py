@@ -122,7 +122,7 @@ HAPPENINGS = (
     "sending",  # (member, to, message) a message leaves, now
     "saving",  # (member, Ready) is about to become durable; `durable` is still what it was
     "saved",  # (member, Ready) is durable now, and the core does not know yet
-    "commit_advanced",  # (member) it leads, and its commit index just rose
+    "commit_advanced",  # (member) it led until now, and its commit index just rose
     "applied",  # (member, Ready) its committed entries took effect
     "executed",  # (member, index, command, result) the machine itself ran, once per effect
     "turned",  # (member) a turn is over: everything that was to be done in it is done

@@ -1,10 +1,11 @@
 """Bugs of the commit index, and of those who wait for it."""
 
-from node.raft import election, replication
+from node.raft import election, proposing, replication
 from node.raft.core import RaftCore
 from node.replica.forwarding import Forwarded
 from node.replica.pending import Proposals
 from node.replica.replica import Replica
+from tests.mutants import needs
 from tests.mutants.planting import mutant, rewrite
 
 
@@ -12,6 +13,26 @@ from tests.mutants.planting import mutant, rewrite
 def commit_of_an_old_term_by_count() -> None:
     """A leader commits entries of earlier terms as soon as a majority has them."""
     rewrite(replication.maybe_commit, " and index >= leader.first_index", "")
+
+
+@mutant("the paper's figure 8", "only_committed_entries_are_applied", shows_in=needs.two_disks)
+def old_term_announced_as_committed() -> None:
+    """A leader keeps the rule itself, but tells its followers that what a majority holds is
+    committed.
+    """
+    rewrite(
+        replication._send_append,
+        "leader.sequence += 1",
+        "held = {peer: each.match_index for peer, each in leader.progress.items()}\n"
+        "    held[core.id] = core.log.stable_index\n"
+        "    held_by_most = core.configuration.reached(held)\n"
+        "    leader.sequence += 1",
+    )
+    rewrite(
+        replication._send_append,
+        "core.commit_index,\n            leader",
+        "max(core.commit_index, held_by_most),\n            leader",
+    )
 
 
 @mutant("etcd #14370, d-engine #329", "commit_needs_a_durable_quorum")
@@ -62,6 +83,16 @@ def waiters_lost_with_leadership() -> None:
 def forwarded_commands_lost_with_the_leader() -> None:
     """A node forgets what it had handed to a leader that leads no longer, and whom to tell."""
     rewrite(Forwarded.fail_all, "for each in waiting.values():", "for each in ():")
+
+
+@mutant("a review of the simulator", "gets_well", shows_in=needs.two_disks)
+def forwarded_writes_refused() -> None:
+    """A leader takes no command from another node."""
+    rewrite(
+        proposing.handle_forwarded,
+        "propose(core, [message.entry])",
+        'raise ProposalDroppedError("never")',
+    )
 
 
 @mutant("zaft", "client_oracle", "every_request_is_answered_once")

@@ -2,6 +2,7 @@
 
 from node.raft import election, installing, replication
 from node.raft.core import RaftCore
+from tests.mutants import needs
 from tests.mutants.planting import mutant, rewrite
 
 
@@ -42,6 +43,12 @@ def heartbeat_acks_unsynced_entries() -> None:
 def snapshot_acked_before_sync() -> None:
     """A follower says that a snapshot is installed before that is on its disk."""
     rewrite(installing._respond, "core.send_after_sync(", "core.send(")
+
+
+@mutant("a review of the simulator", "wiped_nodes_promise_nothing", shows_in=needs.wipes)
+def wiped_node_acknowledges() -> None:
+    """A node that lost its disk acknowledges entries like any other."""
+    rewrite(replication.handle_append, "if not core.voting:", "if False:")
 
 
 @mutant("PySyncObj #202", "durable_terms_and_votes", "persist_before_reply")

@@ -18,6 +18,16 @@ def one_node(scenario: Scenario) -> bool:
     return scenario.nodes == 1
 
 
+def two_disks(scenario: Scenario) -> bool:
+    """Somebody follows, and its disk is not the only one."""
+    return scenario.nodes > 2
+
+
+def wipes(scenario: Scenario) -> bool:
+    """Of disks."""
+    return any(isinstance(step.action, actions.Wipe) for step in scenario.steps)
+
+
 def snapshots(scenario: Scenario) -> bool:
     is_asked = any(isinstance(step.action, actions.SnapshotTake) for step in scenario.steps)
     return is_asked or bool(scenario.sim["snapshot_entries"])

@@ -26,6 +26,12 @@ def read_before_current_term_commit() -> None:
     rewrite(reading._register, "core.commit_index < leader.first_index", "False")
 
 
+@mutant("a review of the simulator", "gets_well", shows_in=needs.two_disks)
+def forwarded_reads_refused() -> None:
+    """A leader confirms no index to another node."""
+    rewrite(reading.handle_request, "if not isinstance(core.role, Leader):", "if True:")
+
+
 @mutant("etcd #20418", *FRESH)
 def read_confirmed_by_old_acks() -> None:
     """Answers to messages that were sent before a read arrived confirm it."""

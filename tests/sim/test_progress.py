@@ -100,6 +100,12 @@ def test_without_check_quorum_all_have_to_be_connected() -> None:
     assert run("kill any-follower", is_stuck=True, check_quorum=False).invariant == RULE
 
 
+@pytest.mark.parametrize("option", ["check_quorum", "pre_vote"])
+@pytest.mark.parametrize("line", ["kill followers", "kill all"])
+def test_without_either_nothing_is_expected_of_less_than_a_quorum(line: str, option: str) -> None:
+    assert run(line, is_stuck=False, **{option: False}).invariant == ""
+
+
 def test_patience_is_longer_where_elections_may_fail_and_ends_where_they_must() -> None:
     assert _patience(Options()) == PATIENCE_TIMEOUTS
     assert _patience(Options(drop=0.3)) == PATIENCE_TIMEOUTS_ROUGH

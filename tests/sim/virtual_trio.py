@@ -173,16 +173,20 @@ class ObservedReplica(Replica):
         self._host = here()
         self._host.replica = self
         self._told_commit = self.core.commit_index
+        self._led_term = 0
         if self.state.snapshot is not None:
             self._look_at_restored(self.state)
 
     def _look_at_restored(self, state: State) -> None:
         self._host.tell("restored", state.index, digest_of(state))
 
+    def _look_at_role(self) -> None:
+        self._led_term = self.core.term if self.core.is_leader else 0
+
     def _look_at_commit(self) -> None:
         if self.core.commit_index != self._told_commit:
             self._told_commit = self.core.commit_index
-            if self.core.is_leader:
+            if self.core.is_leader or self._led_term == self.core.term:
                 self._host.tell("commit_advanced")
 
     def _look_at_events(self, events: Sequence[Event]) -> None:
@@ -194,6 +198,7 @@ class ObservedReplica(Replica):
                 self._host.tell("truncated", event)
 
     def step(self, message: Message, now: int) -> None:
+        self._look_at_role()
         try:
             super().step(message, now)
         except RemoteProtocolError as error:
@@ -202,6 +207,7 @@ class ObservedReplica(Replica):
         self._look_at_commit()
 
     def tick(self, now: int) -> None:
+        self._look_at_role()
         super().tick(now)
         self._look_at_commit()
 
@@ -222,6 +228,7 @@ class ObservedReplica(Replica):
             self._host.tell("applied", ready)
 
     def synced(self, ready: Ready, now: int) -> None:
+        self._look_at_role()
         super().synced(ready, now)
         self._look_at_commit()
 

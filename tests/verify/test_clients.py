@@ -6,6 +6,7 @@ import cbor2
 import pytest
 
 from node.raft.messages import LogEntry
+from node.verify.invariants import client_oracle as oracle_module
 from node.verify.invariants.client_oracle import ClientOracle
 from node.verify.invariants.linearizable_reads_are_fresh import LinearizableReadsAreFresh
 from node.verify.observation import Operation
@@ -82,6 +83,18 @@ def test_reads_of_what_is_not_there(index: int, result: Any, text: str) -> None:
 def test_a_write_that_nobody_asked_for() -> None:
     with caught("client_oracle", "writes b'v1' to k with entry 1, which no client asked for"):
         Kv().put(b"v1")
+
+
+def test_a_write_that_may_take_effect_yet_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(oracle_module, "WRITES_MAX", 4)
+    kv = Kv()
+    kv.asks("put", b"late")
+    for number in range(20):
+        kv.asks("put", b"%d" % number)
+        kv.put(b"%d" % number, number > 0)
+    kv.put(b"late", True)
+    with caught("client_oracle", "writes b'0' to k .* which no client asked for"):
+        kv.put(b"0", True)
 
 
 def test_a_write_that_takes_effect_twice() -> None:

@@ -100,4 +100,4 @@ def test_all_rules_are_wired_once() -> None:
     assert len(set(ALL)) == len(ALL)
     observers = every({})
     assert sum(isinstance(each, Ledger) for each in observers.invariants) == 1
-    assert len(observers.invariants) == len(ALL) + 4
+    assert len(observers.invariants) == len(ALL) + 5

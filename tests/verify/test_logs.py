@@ -14,6 +14,7 @@ from node.raft.messages import (
     StaleTerm,
 )
 from node.raft.ready import HardState, Ready
+from node.sim.disk import SimDisk
 from node.storage.base import Stored
 from node.verify.invariants.commit_needs_a_durable_quorum import CommitNeedsADurableQuorum
 from node.verify.invariants.committed_is_immutable import CommittedIsImmutable
@@ -23,7 +24,8 @@ from node.verify.invariants.log_matching import LogMatching
 from node.verify.invariants.no_success_after_a_failed_flush import NoSuccessAfterAFailedFlush
 from node.verify.invariants.persist_before_reply import PersistBeforeReply
 from node.verify.invariants.recovery_holds_what_was_promised import RecoveryHoldsWhatWasPromised
-from tests.verify.members import Cluster, caught, no_op, progress
+from node.verify.invariants.wiped_nodes_promise_nothing import WipedNodesPromiseNothing
+from tests.verify.members import THREE, Cluster, caught, no_op
 
 A, B = LogEntry(1, b"a"), LogEntry(1, b"b")
 
@@ -147,18 +149,39 @@ def test_the_commit_of_a_joint_configuration_appends_the_next(holders: tuple[int
             cluster.commits(3, 1)
 
 
-@pytest.mark.parametrize("match_index", [0, 1])
-def test_what_a_wiped_node_had_acknowledged_counts(match_index: int) -> None:
+def test_a_disk_that_was_wiped_counts_for_what_it_held() -> None:
+    """And for nothing that came later."""
     cluster = Cluster(CommitNeedsADurableQuorum)
     cluster.elects(1, 1)
+    cluster.replicates(no_op(1), on=(1, 2))
+    cluster.crashes(2)
+    cluster.nodes[2].is_wiped, cluster.nodes[2].durable = True, SimDisk("test", THREE)
+    cluster.commits(1, 1)
     cluster.replicates(no_op(1), on=(1,))
+    with caught("commit_needs_a_durable_quorum", "entry 2 of term 1, which is durable on n1: no"):
+        cluster.commits(1, 2)
+
+
+@pytest.mark.parametrize(
+    ("message", "is_promise"),
+    [
+        (RequestVote(1, 2, 0, 0), True),
+        (RequestVoteResponse(1, 2, True), True),
+        (RequestVoteResponse(1, 2, False), False),
+        (AppendEntriesResponse(1, 2, True, 0, 1, 1), True),
+        (AppendEntriesResponse(1, 2, False, 0, 1), False),
+        (StaleTerm(1, 2), False),
+    ],
+)
+def test_a_wiped_node_promises_nothing(message: Message, is_promise: bool) -> None:
+    cluster = Cluster(WipedNodesPromiseNothing)
+    cluster.sends(2, 1, message)
     cluster.nodes[2].is_wiped = True
-    cluster.nodes[1].core.progress = {2: progress(match_index)}
-    if match_index:
-        cluster.commits(1, 1)
+    if is_promise:
+        with caught("wiped_nodes_promise_nothing", "n2: lost its disk, and sends n1 "):
+            cluster.sends(2, 1, message)
     else:
-        with caught("commit_needs_a_durable_quorum", "durable on n1"):
-            cluster.commits(1, 1)
+        cluster.sends(2, 1, message)
 
 
 def test_a_follower_that_commits_beyond_what_matches() -> None:

@@ -29,6 +29,7 @@ from node.verify.invariants.recovery_holds_what_was_promised import RecoveryHold
 from node.verify.invariants.same_state_everywhere import SameStateEverywhere
 from node.verify.invariants.snapshots_restore_what_they_hold import SnapshotsRestoreWhatTheyHold
 from node.verify.invariants.transfers_end import TransfersEnd
+from node.verify.invariants.wiped_nodes_promise_nothing import WipedNodesPromiseNothing
 from node.verify.observation import Members, Observers
 
 
@@ -57,6 +58,7 @@ ALL: tuple[type[Invariant], ...] = (
     RecoveryHoldsWhatWasPromised,
     DurableTermsAndVotes,
     PersistBeforeReply,
+    WipedNodesPromiseNothing,
     NoSuccessAfterAFailedFlush,
     IndexOrder,
     TransfersEnd,

@@ -36,6 +36,7 @@ class ClientOracle:
         "_commands",
         "_effects",
         "_floors",
+        "_forget_at",
         "_last_index",
         "_ledger",
         "_registers",
@@ -49,6 +50,7 @@ class ClientOracle:
         self._last_index = 0
         self._effects: dict[int, Effect] = {}
         self._writes: dict[bytes, _Write] = {}
+        self._forget_at = 2 * WRITES_MAX
         self._acknowledged: dict[int, Operation] = {}
         """By the entry that took effect."""
         self._floors: dict[Operation, int] = {}
@@ -93,9 +95,8 @@ class ClientOracle:
         self._floors[operation] = self._ledger.last_index
         if operation.value is not None:
             self._writes[operation.value] = _Write(operation)
-            if len(self._writes) > 2 * WRITES_MAX:
-                for value in list(self._writes)[:WRITES_MAX]:
-                    del self._writes[value]
+            if len(self._writes) >= self._forget_at:
+                self._forget_writes()
 
     def answered(self, operation: Operation) -> None:
         floor = self._floors.pop(operation, 0)
@@ -180,6 +181,13 @@ class ClientOracle:
         return Violation("client_oracle", operation.node_id, text)
 
     # -- what goes ---------------------------------------------------------------------------------
+    def _forget_writes(self) -> None:
+        """The oldest, but for those that may take effect yet."""
+        for value, write in list(self._writes.items())[: len(self._writes) - WRITES_MAX]:
+            if write.index or write.operation.outcome == "fail":
+                del self._writes[value]
+        self._forget_at = len(self._writes) + WRITES_MAX
+
     def _forget(self, index: int) -> None:
         self._registers.trim(index)
         self._effects = {at: effect for at, effect in self._effects.items() if at > index}

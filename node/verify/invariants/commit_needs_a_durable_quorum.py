@@ -15,10 +15,10 @@ class CommitNeedsADurableQuorum:
     like one that is down for ever, and has no vote any more, so what it had acknowledged counts.
     """
 
-    __slots__ = ("_in_force", "_members")
+    __slots__ = ("_holds", "_in_force")
 
     def __init__(self, members: Members, facts: Facts) -> None:
-        self._members = members
+        self._holds = facts.disks.holds
         self._in_force = facts.memberships.now
 
     def commit_advanced(self, member: Member) -> None:
@@ -33,20 +33,18 @@ class CommitNeedsADurableQuorum:
             raise Violation("commit_needs_a_durable_quorum", member.id, text)
         now = core.log.configured
         before = self._in_force.get(member.id, now)
-        if self._is_held(member, index, term, before.configuration):
+        if self._is_held(index, term, before.configuration):
             return
         # The commit of a joint configuration appends the next one, under which more may follow.
         if (
             now is not before
             and before.index <= index
-            and self._is_held(
-                member, before.index, core.log.term_at(before.index), before.configuration
-            )
-            and self._is_held(member, index, term, now.configuration)
+            and self._is_held(before.index, core.log.term_at(before.index), before.configuration)
+            and self._is_held(index, term, now.configuration)
         ):
             return
         voters = sorted(before.configuration.electorate)
-        holders = [v for v in voters if self._holds(member, v, index, term)]
+        holders = [v for v in voters if self._holds(v, index, term)]
         text = (
             f"commits entry {index} of term {term}, which is durable on "
             f"{' '.join(f'n{holder}' for holder in holders) or 'no disk'}: "
@@ -54,17 +52,5 @@ class CommitNeedsADurableQuorum:
         )
         raise Violation("commit_needs_a_durable_quorum", member.id, text)
 
-    def _is_held(
-        self, leader: Member, index: int, term: int | None, configuration: Configuration
-    ) -> bool:
-        return has_quorum(configuration, lambda voter: self._holds(leader, voter, index, term))
-
-    def _holds(self, leader: Member, voter: int, index: int, term: int | None) -> bool:
-        holder = self._members.get(voter)
-        if holder is None:
-            return False
-        if holder.is_wiped:
-            progress = leader.core.progress.get(voter)
-            return progress is not None and progress.match_index >= index
-        durable = holder.durable
-        return durable.term_at(index) == term or durable.base.index > index
+    def _is_held(self, index: int, term: int | None, configuration: Configuration) -> bool:
+        return has_quorum(configuration, lambda voter: self._holds(voter, index, term))
