@@ -240,6 +240,8 @@ def options_of(scenario: Scenario) -> Options:
         raise OptionError(f"drawn has to be true or false, not {drawn!r}")
     if drawn and (missing := [name for name in values_of(Options()) if name not in scenario.sim]):
         raise OptionError(f"drawn plans have all options, and {missing[0]} is missing")
+    if type(sim.pop("digest", "")) is not str:
+        raise OptionError(f"digest has to be text, not {scenario.sim['digest']!r}")
     made_in = sim.pop("format", FORMAT)
     if type(made_in) is not int or made_in != FORMAT:
         raise OptionError(f"format {made_in} is another version's: this one replays {FORMAT}")

@@ -206,6 +206,8 @@ def replay(
         found.text,
     )
     output.show(document, lambda: _replayed(document))
+    if result.digest != scenario.sim.get("digest", result.digest):
+        output.warn("another run than where the plan was written: other code ran it")
     if result.verdict == "failed":
         raise CliError(
             "E_INVARIANT",
@@ -242,6 +244,8 @@ def shrink(
     if save is not None:
         _check_place(save)
     with output.patience("loading the simulator"):
+        from dataclasses import replace
+
         from node.scenario.writing import write
         from node.sim.shrink import Shrinker
         from node.sim.simulation import simulate
@@ -258,7 +262,8 @@ def shrink(
             Exit.PRECONDITION,
             hint="raftctl sim run --seeds 1..500 looks for one that does",
         )
-    text = write(shrunk.scenario)
+    found = {**shrunk.scenario.sim, "digest": shrunk.result.digest}
+    text = write(replace(shrunk.scenario, sim=found))
     lost = None if save is None else _saved(save, text)
     is_there = save is not None and lost is None
     document = SimShrink(

@@ -121,6 +121,18 @@ def test_plan_that_was_written_is_replayed(raftctl: Raftctl, tmp_path: Path) -> 
     assert found["digest"] == simulate(plan(5)).digest
 
 
+def test_plan_that_runs_otherwise_than_where_it_was_written_says_so(
+    raftctl: Raftctl, tmp_path: Path
+) -> None:
+    path = tmp_path / "plan.toml"
+    path.write_text(CALM.format(line="kill n1"))
+    ran = document(raftctl.run("sim", "replay", str(path), "-o", "json").stdout, "sim-replay")
+    for digest, is_said in ((ran["digest"], False), ("0" * 32, True)):
+        path.write_text(CALM.format(line="kill n1") + f'[sim]\ndigest = "{digest}"\n')
+        done = raftctl.run("sim", "replay", str(path))
+        assert ("another run than where the plan was written" in done.stderr) == is_said
+
+
 def test_plan_that_breaks_off_is_refused(raftctl: Raftctl, tmp_path: Path) -> None:
     path = tmp_path / "plan.toml"
     text = write(plan(5))
@@ -137,6 +149,7 @@ def test_plan_that_breaks_off_is_refused(raftctl: Raftctl, tmp_path: Path) -> No
         (CALM.format(line="kil n1"), Exit.USAGE, "did you mean kill?"),
         (CALM.format(line="kill n1") + "fro = 3\n", Exit.USAGE, "fro"),
         (CALM.format(line="kill n1") + "[sim]\nformat = 99\n", Exit.USAGE, "another version"),
+        (CALM.format(line="kill n1") + "[sim]\ndigest = 1\n", Exit.USAGE, "digest has to be"),
         (CALM.format(line="kill n1") + "[sim]\nspeed = 1\n", Exit.USAGE, "no option speed"),
         (CALM.format(line="kill lagging"), Exit.INCONCLUSIVE, "nobody"),
         (
@@ -216,7 +229,8 @@ def test_plan_that_could_not_be_saved_is_shown(raftctl: Raftctl) -> None:
         check=False,
     )
     assert (done.returncode, "error[E_IO]" in done.stderr) == (Exit.UNEXPECTED, True)
-    assert parse(done.stdout).name == "seed-1"
+    saved = parse(done.stdout)
+    assert (saved.name, len(str(saved.sim["digest"]))) == ("seed-1", 32)
 
 
 def test_bench_counts_events_of_a_run_that_is_always_the_same(raftctl: Raftctl) -> None:
