@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from node.wire.following import Following
 from node.wire.messages import Frame, Recording
 from node.wire.recording import Part, RecordingError, merge, read_recording
 from raftctl.cluster.directory import Cluster, all_clusters
 from raftctl.cluster.eventstream import Item
-from raftctl.cluster.following import Following
 from raftctl.errors import CliError
 from raftctl.eventdocs import RunKind
 from raftctl.exit_codes import Exit

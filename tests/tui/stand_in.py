@@ -12,7 +12,6 @@ from node.wire.messages import (
     PROTOCOL_VERSION,
     Challenge,
     Document,
-    Frame,
     Goodbye,
     Hello,
     ReadLog,
@@ -30,10 +29,10 @@ FRAME_BYTES_MAX = 1 << 20
 class StandIn:
     """One node. `frames` is what a new subscriber gets; `send` streams on to all of them."""
 
-    def __init__(self, node_id: int, frames: Iterable[Frame] = (), boot: int = 1) -> None:
+    def __init__(self, node_id: int, frames: Iterable[WireMessage] = (), boot: int = 1) -> None:
         self.node_id = node_id
         self.boot = boot
-        self.frames = list(frames)
+        self.frames: list[WireMessage] = list(frames)
         self.subscriptions: list[Subscribe] = []
         self.protocol = PROTOCOL_VERSION
         self.log: dict[str, Any] | None = None

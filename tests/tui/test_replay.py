@@ -18,17 +18,17 @@ SECOND = 1_000_000_000
 
 def short_film() -> Film:
     """Twelve seconds of three nodes: an election, a fault, another election, a heal."""
-    one = Script(1).keyframe(status_of(1, 3, leader=None)).happened("boot")
+    one = Script(1).keyframe(status_of(1, 3, leader=None, term=0)).happened("boot")
     one.happened("leader", 1, after_ms=500, votes="n1,n2", took_ms=12.0)
     for first in range(1, 300, 30):
         one.bulk(first, first + 29, term=1, after_ms=300)
     one.changed(10, role="leader", term=1, last_index=300, commit_index=300)
-    two = Script(2, boot=5).keyframe(status_of(2, 3, leader=1))
+    two = Script(2, boot=5).keyframe(status_of(2, 3, leader=1, term=1))
     two.happened("fault", 1, after_ms=5_000, fault="#1", links="n1:n2")
     two.happened("leader", 2, after_ms=400, votes="n2,n3", took_ms=180.0)
     two.happened("heal", 2, after_ms=4_000, fault="#1")
     two.changed(2_000, term=2, role="leader")
-    three = Script(3, boot=6).keyframe(status_of(3, 3, leader=1)).changed(12_000)
+    three = Script(3, boot=6).keyframe(status_of(3, 3, leader=1, term=1)).changed(12_000)
     return Film(in_order([one.frames, two.frames, three.frames]), "demo")
 
 
