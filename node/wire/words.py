@@ -12,19 +12,18 @@ Level = Literal["info", "warn", "error"]
 REPEATING = frozenset({"prevote", "stepdown", "leaderless", "follow"})
 """Events that a node which is cut off may tell several times a second, for as long as it lasts."""
 
-_BREAKING = frozenset(
+BREAKING = frozenset(
     {"fault", "partition", "net", "disk", "clock", "kill", "stop", "pause", "restart", "wipe"}
 )
-_MENDING = frozenset({"heal", "start", "resume", "all faults end"})
+MENDING = frozenset({"heal", "start", "resume", "all faults end"})
+"""Events that say what was done to a cluster, a simulated one included: worse, and better."""
 
 
 def effect_of(kind: str, data: Mapping[str, Any]) -> int:
-    """What the event says was done to the cluster, a simulated one included: -1 it was made worse,
-    1 better, 0 neither.
-    """
-    if kind in _MENDING or data.get("state") == "has space again":
+    """What that did to the cluster: -1 it was made worse, 1 better, 0 neither."""
+    if kind in MENDING or data.get("state") == "has space again":
         return 1
-    return -1 if kind in _BREAKING else 0
+    return -1 if kind in BREAKING else 0
 
 
 class Told(NamedTuple):

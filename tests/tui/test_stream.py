@@ -194,7 +194,7 @@ def test_a_new_process_is_looked_for_at_once() -> None:
         source.found = {1: Process("exited", None, "killed -9")}
         await until(lambda: condition(model) is Condition.EXITED)
         node.boot = 2
-        node.frames = now(boot=2).keyframe(status_of(1)).frames
+        node.frames = [*now(boot=2).keyframe(status_of(1)).frames]
         await node.start()
         source.found = {1: Process("running", 77)}
         await until(lambda: condition(model) is Condition.LIVE)
@@ -227,7 +227,7 @@ def test_of_a_cluster_that_was_made_anew_nothing_old_is_shown(
         source.address = None
         await until(lambda: not model.nodes)
         assert len(model.timeline) == 1, "it may come back"
-        node.frames = now(boot=2).keyframe(status_of(1, term=1)).frames
+        node.frames = [*now(boot=2).keyframe(status_of(1, term=1)).frames]
         monkeypatch.setattr(stand_in, "CLUSTER_ID", "another")
         source.address = replace(address, cluster_id="another")
         await until(lambda: bool(model.nodes) and model.nodes[1].number("term") == 1)

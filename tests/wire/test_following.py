@@ -90,12 +90,10 @@ def test_what_changed_behind_a_gap_comes_again_and_what_happened_does_not() -> N
     """The status is made of all changes, so those that the node still has are taken."""
     following = Following()
     told(following, keyframe(3), Gap(*head(9), 4, 9, "too slow"), happened(6))
-    assert not following.is_whole
     assert following.resume(BOOT) == (BOOT, 3)
     assert told(following, changed(4), changed(5), happened(6), changed(7)) == [
         "Changed 4", "Changed 5", "Changed 7",
     ]  # fmt: skip
-    assert following.is_whole
     assert following.resume(BOOT) == (BOOT, 7)
 
 
