@@ -1,10 +1,8 @@
 """The feed behind `events -f`, over stand-ins for nodes: who refuses is told once, and why."""
 
-import asyncio
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import Event, Thread
 from typing import Any, cast
 
 import pytest
@@ -13,7 +11,7 @@ from node.wire.messages import Failure, Happened
 from raftctl.cluster.directory import Cluster
 from raftctl.cluster.eventstream import Feed
 from tests.tui.frames import Script, status_of
-from tests.tui.stand_in import StandIn, address_of
+from tests.tui.stand_in import StandIn, address_of, serving
 
 FAILURE = Failure(1, "too_large", "a frame of 9 bytes; the limit is 8", "none", None)
 
@@ -30,29 +28,6 @@ class OneNode:
 
     def find(self) -> int:
         return os.getpid()
-
-
-@contextmanager
-def serving(node: StandIn) -> Iterator[None]:
-    """The stand-in, in a thread of its own."""
-    is_up = Event()
-    loop = asyncio.new_event_loop()
-
-    def run() -> None:
-        loop.run_until_complete(node.start())
-        is_up.set()
-        loop.run_forever()
-        loop.run_until_complete(node.stop())
-        loop.close()
-
-    thread = Thread(target=run)
-    thread.start()
-    try:
-        assert is_up.wait(10)
-        yield
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
 
 
 @pytest.fixture
