@@ -85,10 +85,11 @@ class ClusterModel:
             if len(self.nodes) >= NODES_MAX:
                 return
             view = self.nodes[node] = NodeView(node)
-        boot, was_whole = view.boot, view.is_whole
-        for each in view.following.take(frame):
-            if view.boot != boot:
-                boot, was_whole = view.boot, False
+        following = view.following
+        boot, was_whole = following.boot, following.is_whole
+        for each in following.take(frame):
+            if following.boot != boot:
+                boot, was_whole = following.boot, False
                 self._begin_anew(view)
             if isinstance(each, Gap):
                 self._gap(view, each)

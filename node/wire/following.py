@@ -5,7 +5,6 @@ which the status is whole. A connection that breaks there goes on from the secon
 changed the status comes again; events that were taken before are left out all the same.
 """
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from node.wire.messages import Changed, Frame, Gap, Happened, Keyframe
@@ -49,59 +48,57 @@ class Following:
         self._at = self._whole_seq
         return self._whole_boot, self._whole_seq
 
-    def take(self, frame: Frame) -> Iterator[Frame]:
+    def take(self, frame: Frame) -> tuple[Frame, ...]:
         """The frame if it is new, and in front of it a Gap if others are missing."""
         is_other = frame.boot != self.boot
         if is_other and frame.mono_ns < self._mono_ns and frame.wall_ns < self._wall_ns:
-            return  # of a life that is over
+            return ()  # of a life that is over
         if isinstance(frame, Gap):
-            yield from self._gap(frame)
-            return
+            return self._gap(frame)
         if not is_other and self._is_known(frame):
-            return
-        if self._is_ordered:
-            yield from self._hole(frame)
+            return ()
+        gaps = self._hole(frame) if self._is_ordered else ()
         if is_other:
             self.boot, self._newest, self._lost = frame.boot, 0, 0
             self.is_whole = False
-        is_told = isinstance(frame, Happened) and frame.seq <= self._newest
+        is_told = frame.seq <= self._newest and isinstance(frame, Happened)
         self._note(frame)
-        if not is_told:
-            yield frame
+        return gaps if is_told else (*gaps, frame)
 
     def _is_known(self, frame: Frame) -> bool:
         if isinstance(frame, Keyframe):  # it has the number of the frame in front of it
             return frame.seq < max(self._at, self._lost)
         return frame.seq <= self._at
 
-    def _gap(self, frame: Gap) -> Iterator[Gap]:
-        if frame.boot != self.boot:  # of a new life nothing was missed
-            self.is_whole = self._is_ordered = False
-        elif frame.last > self._at:
-            self.is_whole = self._is_ordered = False
-            first = max(frame.first, self.seq + 1)
-            if first <= frame.last:
-                self._lost = frame.last
-                yield replace(frame, first=first)
+    def _gap(self, frame: Gap) -> tuple[Gap, ...]:
+        is_other = frame.boot != self.boot  # of a new life nothing was missed
+        if not is_other and frame.last <= self._at:
+            return ()
+        self.is_whole = self._is_ordered = False
+        first = max(frame.first, self.seq + 1)
+        if is_other or first > frame.last:
+            return ()
+        self._lost = frame.last
+        return (replace(frame, first=first),)
 
-    def _hole(self, frame: Frame) -> Iterator[Gap]:
+    def _hole(self, frame: Frame) -> tuple[Gap, ...]:
         """What is missing in front of it."""
         first = self._at + 1 if frame.boot == self.boot else 1
         last = frame.seq if isinstance(frame, Keyframe) else frame.seq - 1
-        if first <= last:
-            self.is_whole = False
-            head = (frame.id, frame.boot, last, frame.mono_ns, frame.wall_ns)
-            yield Gap(*head, first, last, "they did not arrive")
+        if first > last:
+            return ()
+        self.is_whole = False
+        head = (frame.id, frame.boot, last, frame.mono_ns, frame.wall_ns)
+        return (Gap(*head, first, last, "they did not arrive"),)
 
     def _note(self, frame: Frame) -> None:
-        match frame:
-            case Keyframe():
-                self._term_of(frame.status)
-                self.is_whole = self._is_ordered = True
-            case Changed():
-                self._term_of(frame.values)
-            case Happened():
-                self.term = max(self.term, frame.term)
+        if isinstance(frame, Happened):
+            self.term = max(self.term, frame.term)
+        elif isinstance(frame, Changed):
+            self._term_of(frame.values)
+        elif isinstance(frame, Keyframe):
+            self._term_of(frame.status)
+            self.is_whole = self._is_ordered = True
         self._at = frame.seq
         self._newest = max(self._newest, frame.seq)
         self._mono_ns, self._wall_ns = frame.mono_ns, frame.wall_ns
