@@ -120,11 +120,16 @@ class Film:
         if not self.is_playing:
             return
         self.seek(self.now_ns + round(seconds * SPEEDS[self.speed] * 1e9))
-        if self.now_ns >= self.end_ns and self.read_share is None:
+        if self._is_over:
             self.is_playing = False
 
+    @property
+    def _is_over(self) -> bool:
+        """Whether one is at its end, and no more comes."""
+        return self.now_ns >= self.end_ns and self.read_share is None
+
     def play_or_pause(self) -> None:
-        if not self.is_playing and self.now_ns >= self.end_ns:
+        if not self.is_playing and self._is_over:
             self.seek(self.begin_ns)
         self.is_playing = not self.is_playing
 

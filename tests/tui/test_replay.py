@@ -99,6 +99,23 @@ def test_it_plays_at_its_speed_and_stops_at_the_end() -> None:
     assert film.now_ns == film.begin_ns, "at the end it begins anew"
 
 
+def test_it_waits_at_the_end_of_what_was_read_and_goes_on_from_there() -> None:
+    one = Script(1).keyframe(status_of(1)).changed(1_000, term=8).changed(1_000, term=9)
+    first, rest = chunks_of(one.frames[:2]), chunks_of(one.frames[2:])
+    film = Film((), "demo")
+    film.read_share = 0.5
+    film.extend(next(first))
+    film.play_or_pause()
+    film.advance(100)
+    film.play_or_pause()
+    film.play_or_pause()
+    assert (film.now_ns, film.is_playing) == (film.end_ns, True)
+    film.extend(next(rest))
+    film.read_share = None
+    film.advance(100)
+    assert (film.model.nodes[1].number("term"), film.is_playing) == (9, False)
+
+
 def test_reigns_and_lanes_show_who_led() -> None:
     film = short_film()
     assert [(reign.node, reign.term) for reign in film.reigns()] == [(1, 1), (2, 2)]
