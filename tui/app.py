@@ -22,6 +22,7 @@ from tui.acting import ActingApp
 from tui.actions import Verb
 from tui.drawing.moment import Moment
 from tui.keys import BINDINGS, CHANGING, Key, names_of
+from tui.loading import Loading
 from tui.model import ClusterModel
 from tui.nodes import NodeView
 from tui.palette import DAY, NIGHT, Colours
@@ -62,6 +63,7 @@ class RaftApp(ActingApp):
         *,
         source: Source | None = None,
         film: Film | None = None,
+        loading: Loading | None = None,
         line: str = "raftctl",
         verbs: Iterable[Verb] = (),
         keymap: Mapping[str, str] | None = None,
@@ -69,8 +71,9 @@ class RaftApp(ActingApp):
         ascii_only: bool = False,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
-        """`line`: how a command line about the cluster begins. `keymap`: other keys, by binding id.
-        `clock`: the nodes' monotonic clock, in nanoseconds.
+        """`loading`: what reads the rest of the film. `line`: how a command line about the cluster
+        begins. `keymap`: other keys, by binding id. `clock`: the nodes' monotonic clock, in
+        nanoseconds.
         """
         self._themes: dict[str, Theme | None] = {}
         super().__init__(runner, line)
@@ -87,6 +90,7 @@ class RaftApp(ActingApp):
         self.pattern = ""
         self.read_only = read_only
         self._source = source
+        self._loading = loading
         self._keymap_given = dict(keymap or {})
         self._ascii_only = ascii_only
         self._clock = clock
@@ -164,10 +168,17 @@ class RaftApp(ActingApp):
         if self._source is not None:
             feed = LiveFeed(self._source, self.model, self.forget_actions)
             self.run_worker(feed.run(), group="feed")
-        if self.film is not None and self.film.note:
-            self.notify(self.film.note, severity="warning", timeout=10)
+        if self.film is not None:
+            self.run_worker(self._load(self.film), group="film")
         self._ticked_ns = self._clock()
         self._ticker = self.set_interval(PAINT_SECONDS, self._tick)
+
+    async def _load(self, film: Film) -> None:
+        """Read what is not read yet; then say what is wrong with it, if anything."""
+        if self._loading is not None:
+            await self._loading.run(self.paint)
+        if film.note:
+            self.notify(film.note, severity="warning", timeout=10)
 
     def get_theme(self, theme_name: str) -> Theme | None:
         """As Textual's own, which merges all themes anew for every line that it paints."""

@@ -15,6 +15,7 @@ from raftctl.verbs import section
 
 if TYPE_CHECKING:
     from tui.app import RaftApp
+    from tui.loading import Loading
     from tui.replay import Film
 
 
@@ -105,7 +106,7 @@ def _app(settings: Settings, root: Any, replay: str | None, read_only: bool) -> 
     except KeysError as error:
         raise CliError("E_CONFIG", str(error), Exit.USAGE, hint=error.hint) from error
     source = None if replay is not None else ViewedCluster(settings)
-    film = None if replay is None else _film(settings, replay)
+    film, loading = (None, None) if replay is None else _film(settings, replay)
     name = film.name if film is not None else source.name if source is not None else ""
     line = ["raftctl"]
     prefix = [sys.executable, "-P", "-m", "raftctl", "--home", str(settings.home.absolute())]
@@ -119,6 +120,7 @@ def _app(settings: Settings, root: Any, replay: str | None, read_only: bool) -> 
         Subprocesses(prefix),
         source=source,
         film=film,
+        loading=loading,
         line=" ".join(line),
         verbs=all_verbs(root),
         keymap=keymap,
@@ -127,16 +129,21 @@ def _app(settings: Settings, root: Any, replay: str | None, read_only: bool) -> 
     )
 
 
-def _film(settings: Settings, name: str) -> "Film":
-    """The recording that `name` means. Raises CliError when there is none, or nothing in it."""
+def _film(settings: Settings, name: str) -> "tuple[Film, Loading]":
+    """The recording that `name` means: how it begins, and what reads the rest. Raises CliError when
+    there is none, or nothing in it.
+    """
     from raftctl.cluster.recordings import find_run
+    from tui.footage import chunks_of
+    from tui.loading import Loading
     from tui.replay import Film
 
     run = find_run(settings, name)
-    film = Film((item.frame for item in run.items()), run.name)
-    damages = [damage.text for damage in run.damages if not damage.is_cut]
-    film.note = film.note or (damages[0] if damages else "")
-    if not len(film):
-        why = film.note or f"{run.path}: nothing is in it yet"
+    film = Film((), run.name, began_ns=run.heads()[0][1].mono_ns)
+    chunks = chunks_of(run.frames())
+    first = next(chunks, None)
+    if first is None:
+        why = run.problem or f"{run.path}: nothing is in it yet"
         raise CliError("E_RECORDING", why, Exit.CHECK_FAILED, hint="raftctl runs ls has others")
-    return film
+    film.extend(first)
+    return film, Loading(film, chunks, lambda: run.read_share, lambda: run.problem)

@@ -95,7 +95,7 @@ class Overview(Page):
         film = self.viewer.film
         if film is None:
             return []
-        if self._lanes is None or self._lanes.width != width:
+        if self._lanes is None or not self._lanes.fit(width):
             self._lanes = Lanes(film, width)
         return self._lanes.lines()
 
