@@ -18,7 +18,6 @@ from textual.theme import Theme
 from textual.timer import Timer
 
 from node.client.address import ClusterAddress
-from tui.acting import ActingApp
 from tui.actions import Verb
 from tui.drawing.moment import Moment
 from tui.keys import BINDINGS, CHANGING, Key, names_of
@@ -26,6 +25,7 @@ from tui.model import ClusterModel
 from tui.nodes import NodeView
 from tui.palette import DAY, NIGHT, Colours
 from tui.replay import Film
+from tui.replaying import Recorded, ReplayingApp
 from tui.runner import Runner
 from tui.screens.overview import Overview
 from tui.screens.page import Page, Painted
@@ -47,8 +47,8 @@ def _verbs() -> "type[Provider]":
     return Verbs
 
 
-class RaftApp(ActingApp):
-    """Shows a live cluster (`source`) or a recording (`film`)."""
+class RaftApp(ReplayingApp):
+    """Shows a live cluster (`source`) or a recording (`film`); with both, one goes to the other."""
 
     CSS_PATH = "raft.tcss"
     TITLE = "raftctl"
@@ -62,6 +62,7 @@ class RaftApp(ActingApp):
         *,
         source: Source | None = None,
         film: Film | None = None,
+        recording: Recorded | None = None,
         line: str = "raftctl",
         verbs: Iterable[Verb] = (),
         keymap: Mapping[str, str] | None = None,
@@ -69,20 +70,19 @@ class RaftApp(ActingApp):
         ascii_only: bool = False,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
-        """`line`: how a command line about the cluster begins. `keymap`: other keys, by binding id.
-        `clock`: the nodes' monotonic clock, in nanoseconds.
+        """`recording`: what the film is of, or would be. `line`: how a command line about the
+        cluster begins. `keymap`: other keys, by binding id. `clock`: the nodes' monotonic clock, in
+        nanoseconds.
         """
         self._themes: dict[str, Theme | None] = {}
-        super().__init__(runner, line)
+        super().__init__(runner, line, film, recording)
         self.register_theme(NIGHT)
         self.register_theme(DAY)
         self.theme = NIGHT.name
         self.cluster_name = name
         self.verbs = tuple(verbs)
-        self.film = film
-        self.model = ClusterModel() if film is None else film.model
-        if film is None:
-            self.model.wall_offset_ns = time.time_ns() - time.monotonic_ns()
+        self.model = ClusterModel()
+        self.model.wall_offset_ns = time.time_ns() - time.monotonic_ns()
         self.chosen: int | None = None
         self.pattern = ""
         self.read_only = read_only
@@ -92,6 +92,7 @@ class RaftApp(ActingApp):
         self._clock = clock
         self._frozen: tuple[ClusterModel, int] | None = None
         self._painted: tuple[object, ...] = ()
+        self._is_fed = False
         self._ticked_ns = 0
         self._ticker: Timer | None = None
 
@@ -118,12 +119,18 @@ class RaftApp(ActingApp):
             replay=self.film is not None,
             frozen=self._frozen is not None,
             leaving=self.leaving(now_ns),
+            may_act=self.may_act,
         )
 
     @property
     def chosen_view(self) -> NodeView | None:
         """The chosen node as it is shown."""
         return None if self.chosen is None else self.moment.model.nodes.get(self.chosen)
+
+    @property
+    def page(self) -> Page:
+        """The page that is open, whatever lies over it."""
+        return next(each for each in reversed(self.screen_stack) if isinstance(each, Page))
 
     @property
     def address(self) -> ClusterAddress | None:
@@ -161,13 +168,32 @@ class RaftApp(ActingApp):
         Panel.ascii_only = self._ascii_only
         self._take_colours()
         self.theme_changed_signal.subscribe(self, lambda _: self._repaint())
-        if self._source is not None:
-            feed = LiveFeed(self._source, self.model, self.forget_actions)
-            self.run_worker(feed.run(), group="feed")
+        if self.film is None:
+            self._feed()
+        if self.is_web and self.may_act:
+            words = "whoever has the address of this page can run any verb of raftctl here"
+            self.notify(words, severity="warning", timeout=10)
         if self.film is not None and self.film.note:
             self.notify(self.film.note, severity="warning", timeout=10)
         self._ticked_ns = self._clock()
         self._ticker = self.set_interval(PAINT_SECONDS, self._tick)
+
+    def _feed(self) -> None:
+        """Keep the live model up to date, from now on."""
+        if self._source is not None and not self._is_fed:
+            self._is_fed = True
+            feed = LiveFeed(self._source, self.model, self.forget_actions)
+            self.run_worker(feed.run(), group="feed")
+
+    def show_live(self) -> str:
+        if self._source is None or self._source.address is None:
+            return f"{self.cluster_name} does not run here"
+        self.film = None
+        self._feed()
+        return ""
+
+    def unfreeze(self) -> None:
+        self._frozen = None
 
     def get_theme(self, theme_name: str) -> Theme | None:
         """As Textual's own, which merges all themes anew for every line that it paints."""
@@ -186,6 +212,8 @@ class RaftApp(ActingApp):
 
     def _tick(self) -> None:
         """Let a film run on, and paint what is not painted yet."""
+        if not self.is_running:  # its pages are being taken down
+            return
         now_ns = self._clock()
         if self.film is not None:
             self.film.advance((now_ns - self._ticked_ns) / 1e9)
@@ -242,14 +270,14 @@ class RaftApp(ActingApp):
             self.paint()
 
     def action_filter(self) -> None:
-        from tui.screens.dialogs import Filter
+        from tui.screens.forms import Prompt
 
         def apply(pattern: str | None) -> None:
             if pattern is not None:
                 self.pattern = pattern
                 self.paint()
 
-        self.push_screen(Filter(self.pattern), apply)
+        self.push_screen(Prompt("only events with", self.pattern, "leader|fault|n3"), apply)
 
     def action_freeze(self) -> None:
         """Hold the picture, while the recording goes on; a film plays or stops."""
@@ -264,11 +292,10 @@ class RaftApp(ActingApp):
     def action_help(self) -> None:
         from tui.screens.dialogs import Help
 
-        self.push_screen(Help(self.key_names, self.line))
+        self.push_screen(Help(self))
 
     def action_screenshot_svg(self) -> None:
-        if self.is_web:  # the folder is the server's, and not of whoever looks
-            self.notify("a browser saves no files here: take a picture of its window")
+        if not self.may_write_files("take a picture of its window, or save it"):
             return
         name = f"raftctl-{self.cluster_name}-{datetime.now():%H%M%S}.svg"
         try:
@@ -298,25 +325,3 @@ class RaftApp(ActingApp):
         """Textual's own, but for what is in the keys already."""
         ours = {"Quit", "Keys", "Screenshot"}
         return (each for each in super().get_system_commands(screen) if each.title not in ours)
-
-    # -- a film ------------------------------------------------------------------------------------
-    def action_step(self, what: str, by: int) -> None:
-        if self.film is not None:
-            self.film.step(what, by)
-            self.paint()
-
-    def action_speed(self, by: int) -> None:
-        if self.film is not None:
-            self.film.change_speed(by)
-            self.paint()
-
-    def action_bookmark(self) -> None:
-        if self.film is not None:
-            self.film.toggle_bookmark()
-            self.paint()
-
-    def seek_to(self, time_ns: int) -> None:
-        """To that moment of a film, for a click in its bar."""
-        if self.film is not None:
-            self.film.seek(time_ns)
-            self.paint()

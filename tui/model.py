@@ -89,6 +89,7 @@ class ClusterModel:
             view.runs.clear()
             view.tail.clear()
             view.rate.clear()
+            view.growth.clear()
             view.applied_index = 0
             self.version += 1
         is_known = frame.seq <= view.seq
@@ -129,6 +130,7 @@ class ClusterModel:
             is_led = isinstance(leading_ms, int)
             view.leading_since_ns = mono_ns - leading_ms * 1_000_000 if is_led else None
         self._applied_up_to(view, view.number("last_applied"), mono_ns)
+        view.growth.add(mono_ns, view.number("last_index"), view.number("commit_index"))
 
     def _applied_up_to(self, view: NodeView, index: int, mono_ns: int) -> None:
         view.applied_index = max(view.applied_index, index)

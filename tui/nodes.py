@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from tui.entries import RUNS_MAX, Rate, Run
+from tui.entries import RUNS_MAX, Growth, Rate, Run
 
 STALE_NS = 2_500_000_000
 """A node sends something once a second: after so long without it is not live."""
@@ -68,6 +68,7 @@ class NodeView:
     """When it began to lead, by its own word; None: it does not."""
     runs: deque[Run] = field(default_factory=lambda: deque(maxlen=RUNS_MAX))
     rate: Rate = field(default_factory=Rate)
+    growth: Growth = field(default_factory=Growth)
     tail: dict[int, int] = field(default_factory=dict)
     """The terms of the last entries by index, committed or not, when they were asked for last."""
     reach: Reach = UNTRIED
@@ -120,4 +121,10 @@ class NodeView:
         return None
 
     def copy(self) -> "NodeView":
-        return replace(self, status=dict(self.status), runs=self.runs.copy(), rate=self.rate.copy())
+        return replace(
+            self,
+            status=dict(self.status),
+            runs=self.runs.copy(),
+            rate=self.rate.copy(),
+            growth=self.growth.copy(),
+        )

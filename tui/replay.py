@@ -7,9 +7,10 @@ go through. Copies of the model along the way make it cheap to go back.
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from functools import cached_property
 
 from node.wire.messages import Frame, Happened
+from tui.chronicle import Chronicle
 from tui.model import ClusterModel
 from tui.nodes import Reach
 
@@ -24,13 +25,8 @@ BOOKMARKS_MAX = 100
 RECORDED = Reach(is_open=True)
 
 
-class Reign(NamedTuple):
-    """Who led, from when to when (nanoseconds on the film's clock)."""
-
-    node: int
-    term: int
-    begin: int
-    end: int
+class FilmError(Exception):
+    """There is no such recording, or nothing can be read of it; the message says why."""
 
 
 class Film:
@@ -79,6 +75,13 @@ class Film:
     @property
     def end_ns(self) -> int:
         return self._times[-1] if self._times else 0
+
+    def wall_of(self, time_ns: int) -> int:
+        """Unix time at a moment, as the frame before it has it."""
+        at = max(bisect_right(self._times, time_ns) - 1, 0)
+        if not self._times:
+            return time_ns
+        return self._frames[at].wall_ns + time_ns - self._times[at]
 
     @property
     def frames(self) -> Sequence[Frame]:
@@ -165,16 +168,7 @@ class Film:
             if isinstance(frame, Happened) and (kinds is None or frame.kind in kinds)
         ]
 
-    def reigns(self) -> list[Reign]:
-        """Who led when, as far as elections were recorded; the last reign lasts to the end."""
-        begins = [
-            (self._times[at], frame.id, frame.term)
-            for at, frame in enumerate(self._frames)
-            if isinstance(frame, Happened) and frame.kind == "leader"
-        ]
-        # Where nobody was elected, there is no last reign that could last to the end.
-        ends = [time for time, _, _ in begins[1:]] + [self.end_ns][: len(begins)]
-        return [
-            Reign(node, term, begin, end)
-            for (begin, node, term), end in zip(begins, ends, strict=True)
-        ]
+    @cached_property
+    def chronicle(self) -> Chronicle:
+        """Who led when, and which faults lasted how long."""
+        return Chronicle(self._frames)

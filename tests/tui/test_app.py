@@ -171,7 +171,7 @@ def test_any_line_from_the_palette() -> None:
 
 def test_the_palette_offers_verbs_and_keys() -> None:
     async def test(viewer: Viewer) -> None:
-        await viewer.press("colon", *"log diff")
+        await viewer.press("colon", *"compare two")
         await viewer.pilot.pause(0.3)
         await viewer.press("enter")
         await viewer.pilot.pause(0.1)
@@ -288,6 +288,33 @@ def test_the_filter_keeps_what_matches_alone() -> None:
         await viewer.press("slash", *"truncate", "enter")
         assert "truncate" in viewer.text("events")
         assert "vote" not in viewer.text("events")
+
+    view(test)
+
+
+def test_the_filter_looks_at_all_that_is_kept() -> None:
+    async def test(viewer: Viewer) -> None:
+        script = Script(1, 9, viewer.app.model.now_ns).keyframe(status_of(1, 5, 3))
+        script.happened("truncate", first=1, last=2)
+        for _ in range(5_000):
+            script.happened("vote", candidate="n3", after_ms=0.01)
+        await viewer.fold(script.frames)
+        await viewer.press("e", "slash", *"truncate", "enter")
+        assert "entries 1–2 gone" in viewer.text("list")
+
+    view(test)
+
+
+def test_the_cursor_stays_on_its_event_when_others_come() -> None:
+    async def test(viewer: Viewer) -> None:
+        script = Script(1, 9, viewer.app.model.now_ns).keyframe(status_of(1, 5, 3))
+        await viewer.fold(script.happened("truncate", first=1, last=2).frames)
+        await viewer.press("e", "down")
+        assert next(line for line in viewer.text("list").splitlines() if "▸" in line).count("gone")
+        more = Script(2, 9, script.at_ns + 1).keyframe(status_of(2, 5, 3))
+        await viewer.fold(more.happened("vote", candidate="n3").happened("boot").frames)
+        (chosen,) = [line for line in viewer.text("list").splitlines() if "▸" in line]
+        assert "gone" in chosen
 
     view(test)
 

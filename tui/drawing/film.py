@@ -5,12 +5,16 @@ What does not depend on where one is, is gathered once.
 
 from collections.abc import Sequence
 
-from node.wire.messages import Bulk, Happened
-from tui.drawing.text import Line, clock, duration, fill, number, sparkline
+from node.wire.messages import Bulk
+from tui.chronicle import Reign, Span, in_rows
+from tui.drawing.text import Line, clock, duration, fill, sparkline
 from tui.replay import SPEEDS, Film
 
 LABEL = 9
-HEIGHT = 4
+FAULT_ROWS_MAX = 3
+NOTICED_NS = 10_000_000
+"""A stretch without a leader that is shorter than this is how exactly nodes tell of it."""
+Cells = list[tuple[str, str]]
 
 
 class Lanes:
@@ -18,46 +22,74 @@ class Lanes:
 
     def __init__(self, film: Film, width: int) -> None:
         self.width = width
-        self._film = film
+        self.film = film
         self._cells = max(width - LABEL - 1, 1)
         self._reigns = self._reign_lane()
-        self._faults = self._mark_lane({"fault": ("▼", "bad"), "heal": ("▲", "good")})
+        self._faults = self._fault_lanes()
         self._rates = sparkline(self._applied(), self._cells)
 
     def place(self, time_ns: int) -> int:
         """The cell of a moment."""
-        span = max(self._film.end_ns - self._film.begin_ns, 1)
-        cell = (time_ns - self._film.begin_ns) * self._cells // span
+        span = max(self.film.end_ns - self.film.begin_ns, 1)
+        cell = (time_ns - self.film.begin_ns) * self._cells // span
         return min(max(cell, 0), self._cells - 1)
 
     def moment_of(self, x: int) -> int:
         """The moment of a cell, for a click there."""
         cell = min(max(x - LABEL, 0), self._cells)
-        span = self._film.end_ns - self._film.begin_ns
-        return self._film.begin_ns + span * cell // self._cells
+        span = self.film.end_ns - self.film.begin_ns
+        return self.film.begin_ns + span * cell // self._cells
 
     def _reign_lane(self) -> Line:
-        cells: list[tuple[str, str]] = [("·", "dim")] * self._cells
-        for reign in self._film.reigns():
-            begin, end = (
-                self.place(reign.begin),
-                max(self.place(reign.end), self.place(reign.begin)),
-            )
-            style = f"term{reign.term % 6}"
-            for cell in range(begin, end + 1):
-                cells[cell] = ("━", style)
-            words = f"n{reign.node} t{reign.term}"
-            if end - begin >= len(words):
-                for at, letter in enumerate(words):
-                    cells[begin + at] = (letter, f"bold {style}")
+        """Who led, and how long nobody did."""
+        cells: Cells = [("·", "dim")] * self._cells
+        reigns = self.film.chronicle.reigns
+        for reign in reigns:
+            self._fill(cells, self.place(reign.begin), self.place(reign.end), "━", _style(reign))
+        for begin_ns, end_ns in stretches(self.film):
+            # The cells in which somebody led as well are that leader's, as long as one is left.
+            begin = min(self.place(begin_ns) + (begin_ns > self.film.begin_ns), self._cells - 1)
+            end = max(self.place(end_ns) - (end_ns < self.film.end_ns), begin)
+            self._fill(cells, begin, end, "╱", "bad")
+            self._name(cells, begin, end, "bad", duration((end_ns - begin_ns) / 1e9))
+        for reign in reigns:
+            begin, end = self.place(reign.begin), self.place(reign.end)
+            while begin < end and cells[begin][0] != "━":
+                begin += 1
+            self._name(cells, begin, end, _style(reign), f"n{reign.node} t{reign.term}")
         return _joined(cells)
 
-    def _mark_lane(self, marks: dict[str, tuple[str, str]]) -> Line:
-        cells: list[tuple[str, str]] = [(" ", "")] * self._cells
-        for frame in self._film.frames:
-            if isinstance(frame, Happened) and frame.kind in marks:
-                cells[self.place(frame.mono_ns)] = marks[frame.kind]
-        return _joined(cells)
+    def _fill(self, cells: Cells, begin: int, end: int, sign: str, style: str) -> None:
+        for cell in range(begin, end + 1):
+            cells[cell] = (sign, style)
+
+    def _name(self, cells: Cells, begin: int, end: int, style: str, *words: str) -> None:
+        """The first of these words that there is room for."""
+        fitting = next((each for each in words if len(each) <= end - begin), "")
+        for at, letter in enumerate(fitting):
+            cells[begin + at] = (letter, f"bold {style}")
+
+    def _fault_lanes(self) -> list[Line]:
+        """Each fault from its beginning to its end, in as many rows as it takes."""
+        rows, left = in_rows(self.film.chronicle.spans, FAULT_ROWS_MAX)
+        lines: list[Line] = []
+        for row in rows:
+            cells: Cells = [(" ", "")] * self._cells
+            for span in row:
+                self._draw(cells, span)
+            lines.append(_joined(cells))
+        if left and lines:
+            words = f" {left} more"
+            lines[-1] = [*fill(lines[-1], self._cells - len(words)), (words, "warn")]
+        return lines or [[]]
+
+    def _draw(self, cells: Cells, span: Span) -> None:
+        begin, end = self.place(span.begin), self.place(span.end)
+        self._fill(cells, begin, end, "─", "warn")
+        self._name(cells, begin, end, "warn", f"[{span.label} ", f"[{span.label.split()[0]}")
+        cells[begin] = ("[", "bad")
+        if not span.is_open and end > begin:
+            cells[end] = ("]", "good")
 
     def _applied(self) -> list[float]:
         """By how much the highest index that any node applied grew in each cell's time. What a
@@ -65,25 +97,44 @@ class Lanes:
         """
         counts = [0.0] * self._cells
         highest: int | None = None
-        for frame in self._film.frames:
+        for frame in self.film.frames:
             if isinstance(frame, Bulk) and (highest is None or frame.last > highest):
                 counts[self.place(frame.mono_ns)] += frame.last - (highest or frame.first - 1)
                 highest = frame.last
         return counts
 
     def lines(self) -> list[Line]:
-        """Four lines: leaders, faults, rate, and the cursor with the bookmarks."""
-        film = self._film
-        cursor = [(" ", "")] * self._cells
+        """The leaders, the faults, the rate, and the cursor with the bookmarks."""
+        film = self.film
+        cursor: Cells = [(" ", "")] * self._cells
         for mark in film.bookmarks:
             cursor[self.place(mark)] = ("◆", "accent")
         cursor[self.place(film.now_ns)] = ("▲", "chosen bold")
+        heads = [" faults  ", *["         "] * (len(self._faults) - 1)]
         return [
             fill([(" leader  ", "dim"), *self._reigns], self.width),
-            fill([(" faults  ", "dim"), *self._faults], self.width),
+            *(
+                fill([(head, "dim"), *lane], self.width)
+                for head, lane in zip(heads, self._faults, strict=True)
+            ),
             fill([(" applied ", "dim"), (self._rates, "accent")], self.width),
             fill([("         ", "dim"), *_joined(cursor)], self.width),
         ]
+
+
+def rows_of(film: Film) -> int:
+    """How many lines its lanes take."""
+    rows, _ = in_rows(film.chronicle.spans, FAULT_ROWS_MAX)
+    return 3 + max(len(rows), 1)
+
+
+def stretches(film: Film) -> list[tuple[int, int]]:
+    """When nobody led, as far as that can be seen."""
+    return [(begin, end) for begin, end in film.chronicle.leaderless if end - begin >= NOTICED_NS]
+
+
+def _style(reign: Reign) -> str:
+    return f"term{reign.term % 6}"
 
 
 def _joined(cells: Sequence[tuple[str, str]]) -> Line:
@@ -104,7 +155,7 @@ def title(film: Film) -> str:
     end = duration((film.end_ns - film.begin_ns) / 1e9)
     wall = clock(film.now_ns + film.model.wall_offset_ns, 3)
     speed = SPEEDS[film.speed]
-    return f"{film.name}  {state}  +{at} of {end}  {wall}  ×{speed:g}  {number(len(film))} frames"
-
-
-KEYS_WORDS = ", . frame  [ ] event  { } election, fault  space play  < > speed  m mark  n N marks"
+    without = [end - begin for begin, end in stretches(film)]
+    total = f"  no leader {len(without)}×, {duration(sum(without) / 1e9)}" if without else ""
+    marks = f"  ◆ {len(film.bookmarks)}" if film.bookmarks else ""
+    return f"{film.name}  {state}  +{at} of {end}  {wall}  ×{speed:g}{total}{marks}"

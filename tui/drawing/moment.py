@@ -29,7 +29,7 @@ class Moment:
 
     `pattern`: only events with this text. `line`: how a command line about the cluster begins.
     `replay`: nothing here is live, however it looks. `leaving`: nodes that commands of the viewer
-    take away, though they may still look alive.
+    take away, though they may still look alive. `may_act`: whether keys may change the cluster.
     """
 
     model: ClusterModel
@@ -41,6 +41,7 @@ class Moment:
     replay: bool = False
     frozen: bool = False
     leaving: frozenset[int] = frozenset()
+    may_act: bool = True
 
     @property
     def wall_ns(self) -> int:
@@ -101,7 +102,9 @@ class Moment:
                 return ""
 
     def remedy(self, view: NodeView) -> str:
-        """The key that brings it back."""
+        """The key that brings it back, where there is one."""
+        if not self.may_act:
+            return ""
         match self.condition(view):
             case Condition.EXITED:
                 return "[s] start"

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Protocol, cast, runtime_checkable
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
@@ -12,7 +13,7 @@ from textual.widget import Widget
 
 from tui.drawing.moment import Moment
 from tui.drawing.overview import head_line
-from tui.drawing.text import Line, both_ends, fill, width_of
+from tui.drawing.text import Line, both_ends, fill, fit, width_of
 from tui.keys import KEYS, Key
 from tui.widgets.panel import Panel
 
@@ -102,7 +103,13 @@ class Page(Screen[None]):
         return [[(words, "warn")], [(" raftctl status needs less room; q leaves", "dim")]]
 
     def _echo(self, width: int, height: int) -> list[Line]:
-        return [fill(self.viewer.echo, width)]
+        """The command, and what came of it: where there is no room, a half of the line each."""
+        if not self.viewer.echo:
+            return [[]]
+        (command, style), *rest = self.viewer.echo
+        room = max(width - width_of(rest), width // 2)
+        shown = command if cell_len(command) <= room else fit(command, room)
+        return [fill([(shown, style), *rest], width)]
 
     def _keys(self, width: int, height: int) -> list[Line]:
         """As many keys as there is room for; those that lead to all others are always there."""
@@ -112,7 +119,8 @@ class Page(Screen[None]):
         if width < NARROW_COLUMNS:
             last = last[::2]
         lines: list[Line] = [[]]
-        for key in [*self.KEYS, *(key for key in shown if key.id not in always)]:
+        own = [key for key in self.KEYS if key.shown and not self.viewer.is_hidden(key)]
+        for key in [*own, *(key for key in shown if key.id not in always)]:
             words = self._key(key)
             is_last = len(lines) == height
             if width_of([*lines[-1], *words, *(last if is_last else [])]) <= width:
@@ -123,6 +131,15 @@ class Page(Screen[None]):
                 lines.append(words)
         lines += [[]] * (height - len(lines))
         return [*lines[:-1], both_ends(lines[-1], last, width)]
+
+    def key_words(self, keys: Sequence[Key]) -> str:
+        """The keys of a panel, for its frame: those that are in force here."""
+        words = [
+            f"{self.viewer.key_name(key)} {key.label or key.about}"
+            for key in keys
+            if not self.viewer.is_hidden(key)
+        ]
+        return "   ".join(words)
 
     def _key(self, key: Key) -> Line:
         name = self.viewer.key_name(key)
