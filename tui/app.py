@@ -20,9 +20,9 @@ from textual.timer import Timer
 from node.client.address import ClusterAddress
 from tui.actions import Verb
 from tui.drawing.moment import Moment
-from tui.keys import BINDINGS, CHANGING, Key, names_of
+from tui.keys import BINDINGS, CHANGING, USUAL, Key, names_of
 from tui.model import ClusterModel
-from tui.nodes import NodeView
+from tui.nodes import Condition, NodeView
 from tui.palette import DAY, NIGHT, Colours
 from tui.replay import Film
 from tui.replaying import Recorded, ReplayingApp
@@ -119,8 +119,16 @@ class RaftApp(ReplayingApp):
             replay=self.film is not None,
             frozen=self._frozen is not None,
             leaving=self.leaving(now_ns),
-            may_act=self.may_act,
+            remedies=self._remedies,
         )
+
+    @property
+    def _remedies(self) -> Mapping[Condition, str]:
+        """How a node is brought back by a key; where nothing may be done, none."""
+        if not self.may_act:
+            return {}
+        start, resume = self.key_name("node.toggle"), self.key_name("node.pause")
+        return {Condition.EXITED: f"[{start}] start", Condition.PAUSED: f"[{resume}] resume"}
 
     @property
     def chosen_view(self) -> NodeView | None:
@@ -152,12 +160,16 @@ class RaftApp(ReplayingApp):
             return self.film is None
         return key.id.startswith(CHANGING) and not self.may_act
 
-    def key_name(self, key: Key) -> str:
+    def key_name(self, binding_id: str) -> str:
         """The first of the keys that do it, as people write it."""
-        return self.key_names(key.id, key.keys).split(" ")[0]
+        return self.key_names(binding_id).split(" ")[0]
 
-    def key_names(self, binding_id: str, keys: str) -> str:
-        return names_of(self._keymap_given.get(binding_id, keys))
+    def key_names(self, binding_id: str) -> str:
+        return names_of(self._keymap_given.get(binding_id, USUAL[binding_id]))
+
+    def key_words(self, *pairs: tuple[str, str]) -> str:
+        """For a frame: the key of each id, as it is bound now, and what it does there."""
+        return "   ".join(f"{self.key_name(binding_id)} {words}" for binding_id, words in pairs)
 
     # -- life --------------------------------------------------------------------------------------
     def get_default_screen(self) -> Screen[None]:

@@ -22,7 +22,7 @@ class Verbs(Provider):
         page = app.page
         for key, owner in (*((key, page) for key in page.KEYS), *((key, app) for key in KEYS)):
             if key.id != "app.palette" and not app.is_hidden(key):
-                name = f"{key.about}  ({app.key_name(key)})"
+                name = f"{key.about}  ({app.key_name(key.id)})"
                 line = f"{app.line} {key.line}" if key.line else key.id
                 yield name, line, partial(app.run_action, key.action, owner)
         if app.may_act:

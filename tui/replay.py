@@ -7,7 +7,6 @@ go through. Copies of the model along the way make it cheap to go back.
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from functools import cached_property
 
 from node.wire.messages import Frame, Happened
 from tui.chronicle import Chronicle
@@ -54,6 +53,8 @@ class Film:
             newest = max(newest, frame.mono_ns)
             self._frames.append(frame)
             self._times.append(newest)
+        self.chronicle = Chronicle(self._frames)
+        """Who led when, and which faults lasted how long."""
         self.model = ClusterModel()
         self._at = 0
         self._gap = max(len(self._frames) // CHECKPOINTS_MAX, CHECKPOINT_FRAMES_MIN)
@@ -167,8 +168,3 @@ class Film:
             for at, frame in enumerate(self._frames)
             if isinstance(frame, Happened) and (kinds is None or frame.kind in kinds)
         ]
-
-    @cached_property
-    def chronicle(self) -> Chronicle:
-        """Who led when, and which faults lasted how long."""
-        return Chronicle(self._frames)

@@ -349,8 +349,10 @@ def test_keys_can_be_others() -> None:
         await viewer.press("ctrl+k")
         assert viewer.ran == ["kill n2"]
         assert "ctrl+k kill" in viewer.text("keys")
+        assert "[f9] start" in viewer.text("nodes")
 
-    view(test, keymap={"node.kill": "ctrl+k"})
+    keymap = {"node.kill": "ctrl+k", "node.toggle": "f9"}
+    view(test, with_dead(live_cluster(), 1), keymap=keymap)
 
 
 def test_a_screenshot_lies_in_the_current_folder(

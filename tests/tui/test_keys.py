@@ -94,6 +94,7 @@ def test_keys_of_pages_and_dialogs_can_be_others_too(tmp_path: Path) -> None:
         assert viewer.dialog == "Prompt"
         await viewer.press("escape", "M", "1", "minus", "y")
         assert viewer.dialog == "Ask"
+        assert "j yes" in viewer.screen_text()
         await viewer.press("j")
         assert viewer.ran == ["members remove n1"]
 

@@ -7,10 +7,12 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical, VerticalScroll
+from textual.markup import escape
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui.keys import ASK_KEYS, HELP_KEYS, PLACES, bindings
+from tui.screens.page import key_words
 
 if TYPE_CHECKING:
     from tui.app import RaftApp
@@ -29,7 +31,7 @@ class Ask(ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog -ask") as dialog:
             dialog.border_title = "really?"
-            dialog.border_subtitle = "y yes   any other: no"
+            dialog.border_subtitle = key_words(self, ("ask.yes", "yes"), ("ask.no", "no"))
             yield Static(self._question, markup=False)
             yield Static(self._command, classes="note", markup=False)
 
@@ -49,7 +51,8 @@ class Help(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog -wide") as dialog:
             dialog.border_title = "keys"
-            dialog.border_subtitle = "esc back   other keys: keys.toml beside raftctl.toml"
+            back = self._viewer.key_words(("help.leave", "back"))
+            dialog.border_subtitle = escape(f"{back}   other keys: keys.toml beside raftctl.toml")
             with VerticalScroll():
                 yield Static(Text("\n").join(self._lines()))
 
@@ -63,7 +66,7 @@ class Help(ModalScreen[None]):
                 if head != group:
                     group = head
                     yield Text(f"\n{head}", "bold")
-                name = self._viewer.key_names(key.id, key.keys)
+                name = self._viewer.key_names(key.id)
                 yield Text.assemble((f"  {name:<14}", "bold"), f"{key.about:<48}", (key.id, "dim"))
         yield Text("\n  1-9           choose the node, and so does a click on it")
         line = self._viewer.line

@@ -12,9 +12,11 @@ from textual.widgets import Input, Label, Static
 from tui import actions
 from tui.actions import Action, Refusal
 from tui.keys import FORM_KEYS, bindings
+from tui.screens.page import key_words
 
 FIELD_MAX = 4_096
 """Characters in a field of a form."""
+FIELD_KEYS = (("form.next", "field"), ("form.leave", "leave"))
 
 
 class Form(ModalScreen[Action | None]):
@@ -39,7 +41,7 @@ class Form(ModalScreen[Action | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = self._title
-            dialog.border_subtitle = "enter apply   ↑ ↓ field   esc leave"
+            dialog.border_subtitle = f"enter apply   {key_words(self, *FIELD_KEYS)}"
             for label, value, hint in self._fields:
                 with Horizontal(classes="row"):
                     yield Label(label)
@@ -89,7 +91,7 @@ class Prompt(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = self._title
-            dialog.border_subtitle = "enter apply   esc leave"
+            dialog.border_subtitle = f"enter apply   {key_words(self, FIELD_KEYS[-1])}"
             yield Input(self._value, placeholder=self._hint, compact=True, max_length=200)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:

@@ -189,6 +189,7 @@ class LogPage(Page):
         self.choose_anew()
 
     def action_follow(self) -> None:
+        self.workers.cancel_group(self, "find")
         self._at, self._pattern = None, ""
         self.choose_anew()
 

@@ -114,7 +114,7 @@ class Overview(Page):
 
     def _film_keys(self) -> str:
         """The keys of the bar, as they are bound now."""
-        names = {key.id: self.viewer.key_name(key) for key in (*KEYS, *OVERVIEW_KEYS)}
+        names = {key.id: self.viewer.key_name(key.id) for key in (*KEYS, *OVERVIEW_KEYS)}
         pairs = [("frame_back", "frame", "frame"), ("event_back", "event", "event")]
         pairs += [("mark_back", "mark", "election, fault"), ("slower", "faster", "speed")]
         words = [

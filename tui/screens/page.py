@@ -1,13 +1,14 @@
 """What all pages have: the head line, the line of the last command, and the keys."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast, runtime_checkable
 
 from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.events import Resize
+from textual.markup import escape
 from textual.screen import Screen
 from textual.widget import Widget
 
@@ -32,6 +33,11 @@ class Painted(Protocol):
     """A screen over a page that shows the model too."""
 
     def paint(self) -> None: ...
+
+
+def key_words(screen: Screen[Any], *pairs: tuple[str, str]) -> str:
+    """The keys of what lies over a page, for its frame."""
+    return escape(cast("RaftApp", screen.app).key_words(*pairs))
 
 
 class Page(Screen[None]):
@@ -134,13 +140,9 @@ class Page(Screen[None]):
 
     def key_words(self, keys: Sequence[Key]) -> str:
         """The keys of a panel, for its frame: those that are in force here."""
-        words = [
-            f"{self.viewer.key_name(key)} {key.label or key.about}"
-            for key in keys
-            if not self.viewer.is_hidden(key)
-        ]
-        return "   ".join(words)
+        shown = [key for key in keys if not self.viewer.is_hidden(key)]
+        return self.viewer.key_words(*((key.id, key.label or key.about) for key in shown))
 
     def _key(self, key: Key) -> Line:
-        name = self.viewer.key_name(key)
+        name = self.viewer.key_name(key.id)
         return [(f" {name} ", "accent bold"), (f"{key.label} ", "dim")]

@@ -13,7 +13,15 @@ from tui.actions import Action, Refusal
 from tui.drawing.moment import Moment
 from tui.drawing.text import Line
 from tui.keys import PARTITION_KEYS, bindings
+from tui.screens.page import key_words
 from tui.widgets.panel import Panel
+
+EDITOR_KEYS = (
+    ("partition.other_side", "other side"),
+    ("partition.isolate", "isolate"),
+    ("partition.apply", "apply"),
+    ("partition.leave", "leave"),
+)
 
 
 class PartitionEditor(ModalScreen[Action | None]):
@@ -32,7 +40,7 @@ class PartitionEditor(ModalScreen[Action | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = "partition"
-            dialog.border_subtitle = "space other side   i isolate   enter apply   esc leave"
+            dialog.border_subtitle = key_words(self, *EDITOR_KEYS)
             panel = Panel(self._draw)
             panel.styles.height = len(self._ids) + 5
             yield panel

@@ -18,6 +18,7 @@ from tui.drawing.text import printable
 from tui.keys import FORM_KEYS, bindings
 from tui.runner import as_typed
 from tui.screens.forms import Form
+from tui.screens.page import key_words
 
 if TYPE_CHECKING:
     from tui.app import RaftApp
@@ -54,7 +55,8 @@ class Command(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog -wide") as dialog:
             dialog.border_title = self._line
-            dialog.border_subtitle = "enter run   esc leave, and end what runs"
+            leave = key_words(self, ("form.leave", "leave, and end what runs"))
+            dialog.border_subtitle = f"enter run   {leave}"
             yield Input(self._begin, placeholder="status -o wide", compact=True, max_length=4_096)
             yield RichLog(max_lines=OUTPUT_LINES_MAX, wrap=True, min_width=1)
 
@@ -97,7 +99,7 @@ class Bench(Form):
     def on_mount(self) -> None:
         super().on_mount()
         dialog = self.query_one(".dialog", Vertical)
-        dialog.border_subtitle = "enter begin   esc end it, leave"
+        dialog.border_subtitle = f"enter begin   {key_words(self, ('form.leave', 'end it, leave'))}"
         dialog.mount(RichLog(max_lines=OUTPUT_LINES_MAX, wrap=True, min_width=1))
 
     def take(self, action: Action) -> None:
