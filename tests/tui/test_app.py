@@ -6,6 +6,7 @@ import pytest
 
 from tests.tui.frames import SECOND, Script, live_cluster, progress_of, status_of
 from tests.tui.pilot import SMALL, Viewer, view
+from tui.app import RaftApp
 from tui.keys import KEYS
 from tui.model import ClusterModel
 from tui.nodes import Process, Reach
@@ -366,6 +367,20 @@ def test_a_screenshot_lies_in_the_current_folder(
     view(test)
     (saved,) = tmp_path.glob("raftctl-demo-*.svg")
     assert "LEADER" in saved.read_text()
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_who_opens_a_page_that_acts_is_told_what_that_means(
+    read_only: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RaftApp, "is_web", True)
+
+    async def test(viewer: Viewer) -> None:
+        assert ("can run any verb of raftctl" in viewer.told) is not read_only
+        await viewer.press("2", "K", "W")
+        assert "a browser has no folder here" in viewer.told or read_only
+
+    view(test, read_only=read_only)
 
 
 def test_no_other_signs_when_asked_for() -> None:
