@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tui.pilot import Viewer, view
+from tests.tui.pilot import SMALL, Viewer, view
 from tui.keyfile import FILE_BYTES_MAX, KeysError, load_keys
 from tui.keys import (
     CHANGING,
@@ -137,3 +137,12 @@ def test_what_acts_has_a_line_to_type() -> None:
     for keys in PLACES.values():
         for key in keys:
             assert key.line or not key.id.startswith(CHANGING) or key.id in silent, key
+
+
+def test_the_help_has_a_line_for_each_key_on_a_small_screen_too() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("question_mark")
+        (line,) = [each for each in viewer.screen_text().splitlines() if "node.kill" in each]
+        assert "kill the node with SIGKILL" in line
+
+    view(test, size=SMALL)

@@ -54,7 +54,7 @@ class Help(ModalScreen[None]):
             back = self._viewer.key_words(("help.leave", "back"))
             dialog.border_subtitle = escape(f"{back}   other keys: keys.toml beside raftctl.toml")
             with VerticalScroll():
-                yield Static(Text("\n").join(self._lines()))
+                yield Static(Text("\n").join(self._lines()), classes="keys")
 
     def _lines(self) -> Iterable[Text]:
         for place, keys in PLACES.items():
@@ -67,7 +67,7 @@ class Help(ModalScreen[None]):
                     group = head
                     yield Text(f"\n{head}", "bold")
                 name = self._viewer.key_names(key.id)
-                yield Text.assemble((f"  {name:<14}", "bold"), f"{key.about:<48}", (key.id, "dim"))
-        yield Text("\n  1-9           choose the node, and so does a click on it")
+                yield Text.assemble((f"  {name:<11}", "bold"), f"{key.about:<43} ", (key.id, "dim"))
+        yield Text("\n  1-9        choose the node, and so does a click on it")
         line = self._viewer.line
         yield Text(f"  Each action runs the line that is shown below: {line} ...", "dim")
