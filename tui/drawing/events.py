@@ -131,10 +131,12 @@ def _sieve(pattern: str) -> Sieve:
     return Sieve(pattern)
 
 
-def gathered(moment: Moment, count: int, node: int | None = None) -> list[tuple[Occurrence, int]]:
+def gathered(
+    moment: Moment, count: int, node: int | None = None, behind: Occurrence | None = None
+) -> list[tuple[Occurrence, int]]:
     """The newest events that match, the newest first, with how often each repeated itself.
 
-    `node`: of that one alone.
+    `node`: of that one alone. `behind`: all that are newer than that event, and `count` from it on.
     """
     found: list[tuple[Occurrence, int]] = []
     places: dict[tuple[int, str, int], int] = {}
@@ -147,8 +149,10 @@ def gathered(moment: Moment, count: int, node: int | None = None) -> list[tuple[
             newest, times = found[places[key]]
             found[places[key]] = newest, times + 1
             continue
-        if len(found) >= count:
-            break
+        if behind is None or event[:4] <= behind[:4]:
+            if not count:
+                break
+            count -= 1
         places[key] = len(found)
         found.append((event, 1))
     return found

@@ -13,7 +13,7 @@ from tui.drawing.events import event_line, event_lines, gathered, place_of
 from tui.drawing.text import Line, number
 from tui.keys import EVENT_KEYS, KEYS, LIST_KEYS, MEMBER_KEYS, Key, bindings
 from tui.screens.page import Page
-from tui.timeline import EVENTS_MAX, Occurrence
+from tui.timeline import Occurrence
 from tui.widgets.panel import Panel
 
 
@@ -76,7 +76,7 @@ class EventsPage(Page):
     def _list(self, width: int, height: int) -> list[Line]:
         if self._chosen is None:
             return event_lines(self.moment, width, height)
-        found = gathered(self.moment, EVENTS_MAX)
+        found = gathered(self.moment, height, behind=self._chosen)
         if not found:
             return event_lines(self.moment, width, height)
         at = place_of(found, self._chosen)
@@ -88,7 +88,7 @@ class EventsPage(Page):
         ]
 
     def action_scroll_by(self, rows: int) -> None:
-        found = gathered(self.moment, EVENTS_MAX)
+        found = gathered(self.moment, max(rows, 0) + 1, behind=self._chosen)
         if not found:
             return
         before = -1 if self._chosen is None else place_of(found, self._chosen)
