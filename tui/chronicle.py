@@ -3,7 +3,8 @@
 Folded once from all frames; pure. Times are those of the frames' clock, in nanoseconds.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from node.wire.messages import Changed, Frame, Happened, Keyframe
@@ -31,10 +32,37 @@ class Span(NamedTuple):
     is_open: bool
 
 
+@dataclass(frozen=True, slots=True)
 class Chronicle:
-    """`reigns` in order, none of which overlaps another one; `spans` by their beginning."""
+    """`reigns` in order, none of which overlaps another one; `spans` by their beginning; and when
+    the first and the last frame were.
+    """
 
-    def __init__(self, frames: Iterable[Frame]) -> None:
+    reigns: Sequence[Reign] = ()
+    spans: Sequence[Span] = ()
+    begin: int = 0
+    end: int = 0
+
+    @property
+    def leaderless(self) -> list[tuple[int, int]]:
+        """The stretches in which nobody led."""
+        edges = [self.begin, *(edge for reign in self.reigns for edge in reign[2:]), self.end]
+        pairs = zip(edges[::2], edges[1::2], strict=True)
+        return [(begin, end) for begin, end in pairs if begin < end]
+
+
+def chronicle_of(frames: Iterable[Frame]) -> Chronicle:
+    chronicler = Chronicler()
+    for frame in frames:
+        chronicler.take(frame)
+    return chronicler.so_far()
+
+
+class Chronicler:
+    """Folds frames, given in order."""
+
+    def __init__(self) -> None:
+        self._begin = self._end = 0
         self._seen: dict[int, tuple[int, int]] = {}
         """Of each node the boot and the time of its newest frame."""
         self._leads: dict[int, tuple[int, int]] = {}
@@ -45,24 +73,11 @@ class Chronicle:
         """Beginning and end, by number."""
         self._what: dict[int, str] = {}
         self._spans: list[Span] = []
-        self.begin = self.end = 0
-        for frame in frames:
-            self.begin = self.begin or frame.mono_ns
-            self.end = max(self.end, frame.mono_ns)
-            self._take(frame)
-        self._finish()
-        self.reigns = _one_after_the_other(self._claims)
-        self.spans = sorted(self._spans, key=lambda span: (span.begin, span.label))
 
-    @property
-    def leaderless(self) -> list[tuple[int, int]]:
-        """The stretches in which nobody led."""
-        edges = [self.begin, *(edge for reign in self.reigns for edge in reign[2:]), self.end]
-        pairs = zip(edges[::2], edges[1::2], strict=True)
-        return [(begin, end) for begin, end in pairs if begin < end]
-
-    def _take(self, frame: Frame) -> None:
+    def take(self, frame: Frame) -> None:
         node, time = frame.id, frame.mono_ns
+        self._begin = self._begin or time
+        self._end = max(self._end, time)
         if node:
             self._is_there(node, frame.boot, time)
         match frame:
@@ -121,17 +136,20 @@ class Chronicle:
 
     def _span(self, number: int, begin: int, end: int | None) -> Span:
         label = f"#{number} {self._what.get(number, '')}".rstrip()
-        return Span(label, begin, self.end if end is None else end, end is None)
+        return Span(label, begin, self._end if end is None else end, end is None)
 
-    def _finish(self) -> None:
+    def so_far(self) -> Chronicle:
+        """As if there was no frame after the last one."""
+        claims, spans = list(self._claims), list(self._spans)
         for node, (_, seen) in self._seen.items():
-            is_gone = self.end - seen > STALE_NS
-            self._end_reign(node, seen if is_gone else self.end)
+            is_gone = self._end - seen > STALE_NS
+            if node in self._leads:
+                claims.append(Reign(node, *self._leads[node], seen if is_gone else self._end))
             if is_gone:
-                self._spans.append(Span(f"n{node} down", seen, self.end, True))
-        for node in list(self._leads):
-            self._end_reign(node, self.end)
-        self._spans += [self._span(number, *times) for number, times in self._faults.items()]
+                spans.append(Span(f"n{node} down", seen, self._end, True))
+        spans += [self._span(number, *times) for number, times in self._faults.items()]
+        spans.sort(key=lambda span: (span.begin, span.label))
+        return Chronicle(_one_after_the_other(claims), spans, self._begin, self._end)
 
 
 def _one_after_the_other(claims: list[Reign]) -> list[Reign]:

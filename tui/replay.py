@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from node.wire.messages import Frame, Happened
-from tui.chronicle import Chronicle
+from tui.chronicle import chronicle_of
 from tui.model import ClusterModel
 from tui.nodes import Reach
 
@@ -53,7 +53,7 @@ class Film:
             newest = max(newest, frame.mono_ns)
             self._frames.append(frame)
             self._times.append(newest)
-        self.chronicle = Chronicle(self._frames)
+        self.chronicle = chronicle_of(self._frames)
         """Who led when, and which faults lasted how long."""
         self.model = ClusterModel()
         self._at = 0

@@ -11,7 +11,7 @@ from tests.tui.frames import START, Script, fold, in_order, node_streams, shown,
 from tests.tui.pilot import Viewer, view
 from tests.tui.stand_in import MadeUp, address_of
 from tui import replay
-from tui.chronicle import Chronicle, Span, in_rows
+from tui.chronicle import Chronicler, Span, chronicle_of, in_rows
 from tui.drawing.film import Lanes
 from tui.replay import Film, FilmError
 from tui.replaying import Recorded
@@ -254,7 +254,7 @@ def test_nodes_that_are_down_and_faults_are_spans() -> None:
     two.changed(1, faults=rules)
     for _ in range(18):
         two.changed(1000)
-    chronicle = Chronicle(in_order([down(1, 5, 11), two.frames]))
+    chronicle = chronicle_of(in_order([down(1, 5, 11), two.frames]))
     assert [(span.label, span.is_open) for span in chronicle.spans] == [
         ("#4 cut", True),
         ("n1 down", False),
@@ -268,7 +268,7 @@ def test_a_leader_that_falls_silent_leads_no_more() -> None:
     for _ in range(6):
         two.changed(1_000)
     two.happened("leader", 4, after_ms=10).changed(1_000, role="leader", term=4)
-    chronicle = Chronicle(in_order([one.frames, two.frames]))
+    chronicle = chronicle_of(in_order([one.frames, two.frames]))
     (first, second), (stretch,) = chronicle.reigns, chronicle.leaderless[-1:]
     assert (first.node, second.node) == (1, 2)
     assert stretch == (one.frames[-1].mono_ns, second.begin)
@@ -282,7 +282,7 @@ def test_who_leads_in_a_lower_term_does_not_lead() -> None:
         old.changed(1_000)
     for _ in range(4):
         new.changed(1_000)
-    reigns = Chronicle(in_order([old.frames, new.frames])).reigns
+    reigns = chronicle_of(in_order([old.frames, new.frames])).reigns
     assert [(each.node, each.term) for each in reigns] == [(1, 3), (2, 4)]
     assert reigns[0].end == reigns[1].begin
 
@@ -291,8 +291,16 @@ def test_a_clip_of_a_fault_that_held_before_shows_it_from_its_beginning() -> Non
     rules = [{"fault": 2, "src": 1, "dst": 2, "latency_ms": 40}]
     script = Script(1).keyframe(status_of(1, 3, faults=rules)).changed(1_000, faults=[])
     script.happened("heal", 7, fault="#2").changed(2_000)
-    (span,) = Chronicle(script.frames).spans
+    (span,) = chronicle_of(script.frames).spans
     assert (span.label, span.begin, span.is_open) == ("#2 net", script.frames[0].mono_ns, False)
+
+
+def test_it_can_be_told_at_any_moment_and_goes_on() -> None:
+    frames = short_film().frames
+    chronicler = Chronicler()
+    for count, frame in enumerate(frames, 1):
+        chronicler.take(frame)
+        assert chronicler.so_far() == chronicle_of(frames[:count])
 
 
 def test_spans_share_rows_where_they_can() -> None:
