@@ -21,6 +21,7 @@ from node.client.address import ClusterAddress
 from tui.actions import Verb
 from tui.drawing.moment import Moment
 from tui.keys import BINDINGS, CHANGING, USUAL, Key, names_of
+from tui.loading import Loading
 from tui.model import ClusterModel
 from tui.nodes import Condition, NodeView
 from tui.palette import DAY, NIGHT, Colours
@@ -62,6 +63,7 @@ class RaftApp(ReplayingApp):
         *,
         source: Source | None = None,
         film: Film | None = None,
+        loading: Loading | None = None,
         recording: Recorded | None = None,
         line: str = "raftctl",
         verbs: Iterable[Verb] = (),
@@ -70,9 +72,9 @@ class RaftApp(ReplayingApp):
         ascii_only: bool = False,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
-        """`recording`: what the film is of, or would be. `line`: how a command line about the
-        cluster begins. `keymap`: other keys, by binding id. `clock`: the nodes' monotonic clock, in
-        nanoseconds.
+        """`loading`: what reads the rest of the film. `recording`: what the film is of, or would
+        be. `line`: how a command line about the cluster begins. `keymap`: other keys, by binding
+        id. `clock`: the nodes' monotonic clock, in nanoseconds.
         """
         self._themes: dict[str, Theme | None] = {}
         super().__init__(runner, line, film, recording)
@@ -87,6 +89,7 @@ class RaftApp(ReplayingApp):
         self.pattern = ""
         self.read_only = read_only
         self._source = source
+        self._loading = loading
         self._keymap_given = dict(keymap or {})
         self._ascii_only = ascii_only
         self._clock = clock
@@ -185,8 +188,8 @@ class RaftApp(ReplayingApp):
         if self.is_web and self.may_act:
             words = "whoever has the address of this page can run any verb of raftctl here"
             self.notify(words, severity="warning", timeout=10)
-        if self.film is not None and self.film.note:
-            self.notify(self.film.note, severity="warning", timeout=10)
+        if self.film is not None:
+            self.run_worker(self._load(self.film), group="film")
         self._ticked_ns = self._clock()
         self._ticker = self.set_interval(PAINT_SECONDS, self._tick)
 
@@ -206,6 +209,13 @@ class RaftApp(ReplayingApp):
 
     def unfreeze(self) -> None:
         self._frozen = None
+
+    async def _load(self, film: Film) -> None:
+        """Read what is not read yet; then say what is wrong with it, if anything."""
+        if self._loading is not None:
+            await self._loading.run(self.paint)
+        if film.note:
+            self.notify(film.note, severity="warning", timeout=10)
 
     def get_theme(self, theme_name: str) -> Theme | None:
         """As Textual's own, which merges all themes anew for every line that it paints."""

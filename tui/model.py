@@ -4,8 +4,8 @@
 a recording up to some moment gives what a viewer saw then. Two rules make that hold whatever the
 network does:
 
-- A frame of a node counts if it is newer than the last one of the same boot, so duplicates change
-  nothing. A boot that began later replaces one that began earlier, never the other way round.
+- `node.wire.following` says of each frame whether it is new: duplicates change nothing, and a life
+  that began later replaces one that began earlier, never the other way round.
 - What nodes share (the timeline, the entries) does not depend on whose frame came first.
 
 Connections and processes are no frames: `reach` and `process` note what the viewer itself finds.
@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from node.wire.messages import Bulk, Changed, Frame, Gap, Happened, Keyframe
+from node.wire.recording import CLUSTER
 from tui.entries import Described, Run
 from tui.nodes import Condition, NodeView, Process, Reach
 from tui.shapes import checked
@@ -42,6 +43,12 @@ def _is_quiet(view: NodeView, values: Mapping[str, Any]) -> bool:
     )
 
 
+def _place_of(frame: Happened | Gap, node: int) -> tuple[int, int, int, int, int]:
+    """Where in the timeline it stands: a Gap in the place of the first frame that is missing."""
+    seq = frame.first if isinstance(frame, Gap) else frame.seq
+    return frame.mono_ns, node, frame.boot, seq, frame.wall_ns
+
+
 class ClusterModel:
     """Every node, the merged timeline and the applied entries.
 
@@ -55,6 +62,8 @@ class ClusterModel:
         self.entries = Described()
         self.version = 0
         self.frames = 0
+        self.led_term = 0
+        """The highest term in which a node is known to have led, whatever became of it."""
         self.now_ns = 0
         """The newest frame's monotonic time."""
         self.wall_offset_ns = 0
@@ -62,51 +71,51 @@ class ClusterModel:
 
     # -- taking frames -----------------------------------------------------------------------------
     def fold(self, frame: Frame, node: int) -> None:
-        """Take one frame of node `node`."""
+        """Take one frame of node `node`, or of the cluster."""
+        self.frames += 1
+        if frame.mono_ns > self.now_ns:
+            self.now_ns = frame.mono_ns
+            self.wall_offset_ns = frame.wall_ns - frame.mono_ns
+        if node == CLUSTER:
+            if isinstance(frame, Happened):
+                self._add_event(frame, node)
+            return
         view = self.nodes.get(node)
         if view is None:
             if len(self.nodes) >= NODES_MAX:
                 return
             view = self.nodes[node] = NodeView(node)
-        self.frames += 1
-        if frame.mono_ns > self.now_ns:
-            self.now_ns = frame.mono_ns
-            self.wall_offset_ns = frame.wall_ns - frame.mono_ns
-        if isinstance(frame, Happened):
-            self._happened(view, frame)
-        if isinstance(frame, Gap):
-            self._gap(view, frame)
-        elif self._is_news(view, frame):
-            self._take_state(view, frame)
+        following = view.following
+        boot, was_whole = following.boot, following.is_whole
+        for each in following.take(frame):
+            if following.boot != boot:
+                boot, was_whole = following.boot, False
+                self._begin_anew(view)
+            if isinstance(each, Gap):
+                self._gap(view, each)
+                continue
+            if each.mono_ns > view.seen_ns:
+                view.seen_ns, view.wall_ns = each.mono_ns, each.wall_ns
+            if isinstance(each, Happened):
+                # What a node had kept before the viewer came is old, not late.
+                self._happened(view, each, may_be_late=was_whole)
+            else:
+                self._take_state(view, each)
 
-    def _is_news(self, view: NodeView, frame: Frame) -> bool:
-        """Whether the frame is newer than what the view shows, and notes that it came."""
-        if frame.boot != view.boot:
-            if frame.mono_ns < view.seen_ns:
-                return False  # of a life that is over
-            view.boot, view.seq = frame.boot, 0
-            view.is_whole = False
-            view.runs.clear()
-            view.tail.clear()
-            view.rate.clear()
-            view.growth.clear()
-            view.applied_index = 0
-            self.version += 1
-        is_known = frame.seq <= view.seq
-        if is_known and not (isinstance(frame, Keyframe) and frame.seq == view.seq):
-            return False
-        if view.is_whole and frame.seq > view.seq + 1:
-            self._hole(view, frame)
-        view.seq = frame.seq
-        if frame.mono_ns > view.seen_ns:
-            view.seen_ns, view.wall_ns = frame.mono_ns, frame.wall_ns
-        return True
+    def _begin_anew(self, view: NodeView) -> None:
+        """It is another life of the node."""
+        view.has_stopped = False
+        view.runs.clear()
+        view.tail.clear()
+        view.rate.clear()
+        view.growth.clear()
+        view.applied_index = 0
+        self.version += 1
 
     def _take_state(self, view: NodeView, frame: Frame) -> None:
         match frame:
             case Keyframe():
                 view.status, view.odd = checked(frame.status)
-                view.is_whole = True
                 self.version += 1
                 self._state_changed(view, view.status, frame.mono_ns)
             case Changed():
@@ -129,6 +138,8 @@ class ClusterModel:
             leading_ms = values["leading_ms"]
             is_led = isinstance(leading_ms, int)
             view.leading_since_ns = mono_ns - leading_ms * 1_000_000 if is_led else None
+        if view.text("role") == "leader" or view.number("leader"):
+            self.led_term = max(self.led_term, view.number("term"))
         self._applied_up_to(view, view.number("last_applied"), mono_ns)
         view.growth.add(mono_ns, view.number("last_index"), view.number("commit_index"))
 
@@ -136,44 +147,28 @@ class ClusterModel:
         view.applied_index = max(view.applied_index, index)
         view.rate.add(mono_ns, view.applied_index)
 
-    def _happened(self, view: NodeView, frame: Happened) -> None:
-        # What a node had kept before the viewer came is old, not late.
-        is_live = view.is_whole and view.boot == frame.boot and frame.seq > view.seq
-        late = is_live and self.timeline.newest_ns - frame.mono_ns > LATE_NS
-        occurrence = Occurrence(
-            frame.mono_ns,
-            view.node_id,
-            frame.boot,
-            frame.seq,
-            frame.wall_ns,
-            frame.kind,
-            frame.term,
-            frame.data,
-            late,
-        )
-        if self.timeline.add(occurrence):
-            self.version += 1
+    def _happened(self, view: NodeView, frame: Happened, may_be_late: bool) -> None:
+        if frame.kind in ("leader", "follow"):
+            self.led_term = max(self.led_term, frame.term)
+        if frame.kind == "stop":
+            view.has_stopped = True
+        late = may_be_late and self.timeline.newest_ns - frame.mono_ns > LATE_NS
+        self._add_event(frame, view.node_id, late)
+
+    def _add_event(self, frame: Happened, node: int, late: bool = False) -> None:
+        self._add(Occurrence(*_place_of(frame, node), frame.kind, frame.term, frame.data, late))
 
     def _gap(self, view: NodeView, frame: Gap) -> None:
-        self._note_gap(view, frame, frame.first, frame.last, frame.why)
-        if frame.boot == view.boot and frame.last > view.seq:
-            view.seq = frame.last
-            view.is_whole = False
-
-    def _hole(self, view: NodeView, frame: Frame) -> None:
-        """Frames that are missing although nobody said so."""
-        self._note_gap(view, frame, view.seq + 1, frame.seq - 1, "missing")
-        view.is_whole = isinstance(frame, Keyframe)
-
-    def _note_gap(self, view: NodeView, frame: Frame, first: int, last: int, why: str) -> None:
-        data = {"first": first, "last": last, "why": why}
-        occurrence = Occurrence(
-            frame.mono_ns, view.node_id, frame.boot, first, frame.wall_ns, "gap", 0, data
-        )
-        if self.timeline.add(occurrence):
+        """Frames that the node says are lost, or that are missing although nobody said so."""
+        data = {"first": frame.first, "last": frame.last, "why": frame.why}
+        if self._add(Occurrence(*_place_of(frame, view.node_id), "gap", 0, data)):
             view.gaps += 1
-            view.lost += max(last - first + 1, 0)
-            self.version += 1
+            view.lost += frame.last - frame.first + 1
+
+    def _add(self, occurrence: Occurrence) -> bool:
+        is_new = self.timeline.add(occurrence)
+        self.version += is_new
+        return is_new
 
     # -- what the viewer finds out itself ----------------------------------------------------------
     def clear(self) -> None:
@@ -181,6 +176,7 @@ class ClusterModel:
         self.nodes = {}
         self.timeline = Timeline(self._events_max)
         self.entries = Described()
+        self.led_term = 0
         self.version += 1
 
     def members(self, node_ids: Iterable[int]) -> None:
@@ -231,7 +227,7 @@ class ClusterModel:
         other = ClusterModel()
         other.nodes = {node_id: view.copy() for node_id, view in self.nodes.items()}
         other.timeline, other.entries = self.timeline.copy(), self.entries.copy()
-        other.version, other.frames = self.version, self.frames
+        other.version, other.frames, other.led_term = self.version, self.frames, self.led_term
         other.now_ns, other.wall_offset_ns = self.now_ns, self.wall_offset_ns
         return other
 
@@ -240,13 +236,27 @@ class ClusterModel:
         return sorted(self.nodes)
 
     def leader(self, now_ns: int) -> NodeView | None:
-        """Of the live nodes that lead by their own word, the one with the highest term."""
+        """The live node that leads by its own word, if nothing that is known speaks against it."""
         claimants = [
             view
             for view in self.nodes.values()
             if view.text("role") == "leader" and view.condition(now_ns) is Condition.LIVE
         ]
-        return max(claimants, key=lambda view: view.number("term"), default=None)
+        newest = max(claimants, key=lambda view: view.number("term"), default=None)
+        return None if newest is None or self._is_deposed(newest) else newest
+
+    def _is_deposed(self, view: NodeView) -> bool:
+        """Whether another node is known to have led in a later term, or so many are in one that no
+        quorum is left to this one: it may not have heard of that.
+        """
+        term = view.number("term")
+        if term < self.led_term:
+            return True
+        later = {other.node_id for other in self.nodes.values() if other.number("term") > term}
+        # Who got a vote in a later term was in that term, even if its own word did not come.
+        later |= {self.nodes[node_id].number("voted_for") for node_id in later}
+        voters = set(self.configuration().get("voters", ())) or self.nodes.keys()
+        return 2 * len(voters - later) <= len(voters)
 
     def is_stale_leader(self, view: NodeView, now_ns: int) -> bool:
         """Whether the node says, or last said, that it leads, and another one does, or none."""
@@ -288,8 +298,10 @@ class ClusterModel:
         return {fault: [*rules.values()] for fault, rules in sorted(found.items())}
 
     def link(self, source: int, target: int, now_ns: int) -> str:
-        """up, slow, cut or down, as the source sees it; unknown when it does not live."""
+        """up, slow, cut or down, as the source sees it; unknown when it does not live, or does not
+        say, as a simulated one.
+        """
         view = self.nodes[source]
         if not view.is_live(now_ns):
             return "unknown"
-        return str(view.table("links").get(str(target), "down"))
+        return str(view.table("links").get(str(target), "unknown"))

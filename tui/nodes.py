@@ -1,10 +1,12 @@
 """One node as the viewer knows it, with the age of what is known. Pure."""
 
 from collections import deque
+from copy import copy
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from node.wire.following import Following
 from tui.entries import RUNS_MAX, Growth, Rate, Run
 
 STALE_NS = 2_500_000_000
@@ -18,8 +20,10 @@ class Condition(StrEnum):
     LIVE = "LIVE"
     STALE = "STALE"
     PAUSED = "PAUSED"
+    STOPPED = "STOPPED"
     EXITED = "EXITED"
     UNREACHABLE = "UNREACHABLE"
+    REFUSES = "REFUSES"
 
 
 class Process(NamedTuple):
@@ -34,10 +38,13 @@ class Process(NamedTuple):
 
 
 class Reach(NamedTuple):
-    """The connection to a node. `why` says why there is none; empty while it is first tried."""
+    """The connection to a node. `why` says why there is none; empty while it is first tried.
+    `is_refusal`: the node is there, and does not serve the viewer.
+    """
 
     is_open: bool = False
     why: str = ""
+    is_refusal: bool = False
 
 
 UNTRIED = Reach()
@@ -46,21 +53,20 @@ UNSEEN = Process()
 
 @dataclass(slots=True)
 class NodeView:
-    """`status` is the node's own document, empty as long as nothing is known. `seq` is that of the
-    newest frame of `boot`; `seen_ns` when that was, on the nodes' clock, `wall_ns` in Unix time.
-
-    `is_whole`: a keyframe came after the last gap. `lost` counts frames that never came.
+    """`status` is the node's own document, empty as long as nothing is known. `seen_ns` is when the
+    newest frame was, on the nodes' clock, `wall_ns` in Unix time. `lost` counts frames that never
+    came.
     """
 
     node_id: int
     status: dict[str, Any] = field(default_factory=dict)
-    boot: int = 0
-    seq: int = 0
+    following: Following = field(default_factory=Following)
     seen_ns: int = 0
     wall_ns: int = 0
     odd: frozenset[str] = frozenset()
     """What it told in a form that is not known here, and that is left out."""
-    is_whole: bool = False
+    has_stopped: bool = False
+    """It said that it ends, in good order."""
     gaps: int = 0
     lost: int = 0
     applied_index: int = 0
@@ -77,6 +83,21 @@ class NodeView:
     @property
     def name(self) -> str:
         return f"n{self.node_id}"
+
+    @property
+    def boot(self) -> int:
+        """Which life of the node is shown."""
+        return self.following.boot
+
+    @property
+    def seq(self) -> int:
+        """The newest frame of that."""
+        return self.following.seq
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the status is, since the last gap."""
+        return self.following.is_whole
 
     def number(self, key: str) -> int:
         """A number of the status, 0 where it is not known."""
@@ -98,10 +119,14 @@ class NodeView:
             return Condition.PAUSED
         if self.process.state == "exited":
             return Condition.EXITED
+        if self.has_stopped:
+            return Condition.STOPPED
         if self.reach.is_open:
             if not self.seen_ns:
                 return Condition.CONNECTING
             return Condition.LIVE if now_ns - self.seen_ns <= STALE_NS else Condition.STALE
+        if self.reach.is_refusal:
+            return Condition.REFUSES
         return Condition.UNREACHABLE if self.reach.why else Condition.CONNECTING
 
     def is_live(self, now_ns: int) -> bool:
@@ -124,6 +149,7 @@ class NodeView:
         return replace(
             self,
             status=dict(self.status),
+            following=copy(self.following),
             runs=self.runs.copy(),
             rate=self.rate.copy(),
             growth=self.growth.copy(),

@@ -1,25 +1,22 @@
 """A recording as a film: seek, step, play. Pure; time is passed in.
 
 To be at some moment is to have folded all frames up to it, with the same `fold` that live frames
-go through. Copies of the model along the way make it cheap to go back.
+go through; from the last picture before it on, so that going anywhere is quick. A film may be shown
+while it is still being read: it only gets longer.
 """
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
-from node.wire.messages import Frame, Happened
-from tui.chronicle import chronicle_of
+from node.wire.messages import Frame
+from node.wire.words import BREAKING, MENDING
+from tui.chronicle import Chronicle
+from tui.footage import Chunk, Footage, Mark, chunks_of
 from tui.model import ClusterModel
 from tui.nodes import Reach
 
-FRAMES_MAX = 2_000_000
-CHECKPOINTS_MAX = 64
-CHECKPOINT_FRAMES_MIN = 1_000
-REBOOT_NS = 10_000_000_000
-"""Frames stand in order but for a moment: when their clock goes back by more, it began anew."""
 SPEEDS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
-LANDMARKS = frozenset({"leader", "election", "fault", "heal", "boot"})
+LANDMARKS = frozenset({"leader", "election", "boot"}) | BREAKING | MENDING
 BOOKMARKS_MAX = 100
 RECORDED = Reach(is_open=True)
 
@@ -31,85 +28,97 @@ class FilmError(Exception):
 class Film:
     """All frames of a recording, by their common clock, and where one is in it."""
 
-    def __init__(self, frames: Iterable[Frame], name: str, note: str = "") -> None:
+    def __init__(
+        self, frames: Iterable[Frame], name: str, note: str = "", began_ns: int | None = None
+    ) -> None:
         """`frames` in order, with the node in `id`. `note`: what is wrong with the file, if
-        anything.
+        anything. `began_ns`: the moment from which on it is to be seen, on the nodes' clock; what
+        comes before it is how the nodes were then. None: from its first frame.
         """
         self.name = name
         self.note = note
-        self._frames: list[Frame] = []
-        self._times: list[int] = []
-        newest = shift = 0
-        for frame in frames:
-            if len(self._frames) >= FRAMES_MAX:
-                self.note = self.note or f"only the first {FRAMES_MAX:,} frames are shown"
-                break
-            if frame.mono_ns + shift < newest - REBOOT_NS:
-                # The machine was booted anew: Unix time says how long that took.
-                away_ns = max(frame.wall_ns - self._frames[-1].wall_ns, 0)
-                shift = newest + away_ns - frame.mono_ns
-            if shift:
-                frame = replace(frame, mono_ns=frame.mono_ns + shift)
-            newest = max(newest, frame.mono_ns)
-            self._frames.append(frame)
-            self._times.append(newest)
-        self.chronicle = chronicle_of(self._frames)
-        """Who led when, and which faults lasted how long."""
+        self.read_share: float | None = None
+        """How much of it has come, as long as it is being read."""
+        self._began_ns = began_ns
+        self._footage = Footage()
         self.model = ClusterModel()
         self._at = 0
-        self._gap = max(len(self._frames) // CHECKPOINTS_MAX, CHECKPOINT_FRAMES_MIN)
-        self._checkpoints: dict[int, ClusterModel] = {}
-        self.now_ns = self.begin_ns
+        self.now_ns = 0
         self.speed = SPEEDS.index(1.0)
         self.is_playing = False
         self.bookmarks: list[int] = []
-        self._node_ids = sorted({frame.id for frame in self._frames})
-        self.seek(self.begin_ns)
+        for chunk in chunks_of(frames):
+            if not self.extend(chunk):
+                break
+
+    def extend(self, chunk: Chunk) -> bool:
+        """Put it behind the others; False when there is room for no more."""
+        if self._footage.is_full:
+            self.note = self.note or f"only the first {len(self):,} frames are shown"
+            return False
+        is_first = not len(self)
+        self._footage.add(chunk)
+        self._take_nodes()
+        if is_first:
+            self.seek(self.begin_ns)
+        return True
+
+    def _take_nodes(self) -> None:
+        """All that are in it are there from the beginning, known or not."""
+        self.model.members(self._footage.node_ids)
+        for node_id in self._footage.node_ids:
+            self.model.reach(node_id, RECORDED)
 
     def __len__(self) -> int:
-        return len(self._frames)
+        return len(self._footage)
 
     @property
     def begin_ns(self) -> int:
-        return self._times[0] if self._times else 0
+        times = self._footage.times
+        if not times:
+            return 0
+        return times[0] if self._began_ns is None else min(max(self._began_ns, times[0]), times[-1])
 
     @property
     def end_ns(self) -> int:
-        return self._times[-1] if self._times else 0
+        times = self._footage.times
+        return times[-1] if times else 0
 
     def wall_of(self, time_ns: int) -> int:
         """Unix time at a moment, as the frame before it has it."""
-        at = max(bisect_right(self._times, time_ns) - 1, 0)
-        if not self._times:
-            return time_ns
-        return self._frames[at].wall_ns + time_ns - self._times[at]
+        at = max(bisect_right(self._footage.times, time_ns) - 1, 0)
+        before = next(self._footage.frames(at, min(at + 1, len(self))), None)
+        return time_ns if before is None else before.wall_ns + time_ns - before.mono_ns
 
     @property
-    def frames(self) -> Sequence[Frame]:
-        return self._frames
+    def chronicle(self) -> Chronicle:
+        """Who led when, and which faults lasted how long."""
+        return self._footage.chronicle
+
+    @property
+    def marks(self) -> Sequence[Mark]:
+        """Its events."""
+        return self._footage.marks
+
+    @property
+    def applied(self) -> Sequence[tuple[int, int]]:
+        """When the highest index that any node applied grew, and by how much."""
+        return self._footage.applied
 
     # -- moving ------------------------------------------------------------------------------------
     def seek(self, time_ns: int) -> None:
         """Be at that moment, as far as the recording goes."""
         self.now_ns = min(max(time_ns, self.begin_ns), self.end_ns)
-        self._fold_up_to(bisect_right(self._times, self.now_ns))
+        self._fold_up_to(bisect_right(self._footage.times, self.now_ns))
 
     def _fold_up_to(self, count: int) -> None:
-        if count < self._at:
-            start = max((at for at in self._checkpoints if at <= count), default=0)
-            version = self.model.version
-            self.model = self._checkpoints[start].copy() if start else ClusterModel()
-            self.model.version = version + 1  # whatever was painted is of another moment
-            self._at = start
-        if not self._at:
-            self.model.members(self._node_ids)
-            for node_id in self._node_ids:
-                self.model.reach(node_id, RECORDED)
-        for at in range(self._at, count):
-            frame = self._frames[at]
+        at, picture = self._footage.picture_before(count)
+        if count < self._at or at > self._at:
+            picture.version = self.model.version + 1  # whatever was painted is of another moment
+            self.model, self._at = picture, at
+            self._take_nodes()
+        for frame in self._footage.frames(self._at, count):
             self.model.fold(frame, frame.id)
-            if (at + 1) % self._gap == 0 and at + 1 not in self._checkpoints:
-                self._checkpoints[at + 1] = self.model.copy()
         self._at = count
 
     def advance(self, seconds: float) -> None:
@@ -117,11 +126,16 @@ class Film:
         if not self.is_playing:
             return
         self.seek(self.now_ns + round(seconds * SPEEDS[self.speed] * 1e9))
-        if self.now_ns >= self.end_ns:
+        if self._is_over:
             self.is_playing = False
 
+    @property
+    def _is_over(self) -> bool:
+        """Whether one is at its end, and no more comes."""
+        return self.now_ns >= self.end_ns and self.read_share is None
+
     def play_or_pause(self) -> None:
-        if not self.is_playing and self.now_ns >= self.end_ns:
+        if not self.is_playing and self._is_over:
             self.seek(self.begin_ns)
         self.is_playing = not self.is_playing
 
@@ -136,7 +150,7 @@ class Film:
         elif what == "bookmark":
             self._to(self.bookmarks, by)
         elif what == "frame":
-            self._to(self._times, by)
+            self._to(self._footage.times, by)
         else:
             wanted = None if what == "event" else LANDMARKS
             self._to(self.times_of(wanted), by)
@@ -163,8 +177,4 @@ class Film:
     # -- what is in it -----------------------------------------------------------------------------
     def times_of(self, kinds: frozenset[str] | None) -> list[int]:
         """When events of these kinds were, None: of any; in order."""
-        return [
-            self._times[at]
-            for at, frame in enumerate(self._frames)
-            if isinstance(frame, Happened) and (kinds is None or frame.kind in kinds)
-        ]
+        return [mark.time_ns for mark in self.marks if kinds is None or mark.kind in kinds]

@@ -9,6 +9,7 @@ from tui import exports
 from tui.acting import ActingApp
 from tui.actions import Action, Refusal
 from tui.drawing.text import printable
+from tui.loading import Loading
 from tui.replay import Film, FilmError
 from tui.runner import Runner
 from tui.timeline import Occurrence
@@ -18,12 +19,12 @@ CLIP_NS = 10_000_000_000
 
 
 class Recorded(NamedTuple):
-    """A recording that can be opened: `run` is what the command line calls it; `load` reads it, in
-    a thread, and raises FilmError.
+    """A recording that can be opened: `run` is what the command line calls it; `load` gives how it
+    begins and what reads the rest, in a thread, and raises FilmError.
     """
 
     run: str
-    load: Callable[[], Film]
+    load: Callable[[], tuple[Film, Loading]]
 
 
 class ReplayingApp(ActingApp):
@@ -57,10 +58,11 @@ class ReplayingApp(ActingApp):
     async def _open(self, recording: Recorded, event: Occurrence) -> None:
         self.notify(f"opening the recording {recording.run}", markup=False)
         try:
-            film = await asyncio.to_thread(recording.load)
+            film, loading = await asyncio.to_thread(recording.load)
         except FilmError as error:
             self.notify(printable(str(error)), severity="error", markup=False)
             return
+        await loading.run(self.paint)  # what is looked for may stand at its end
         film.seek(film.end_ns - (film.wall_of(film.end_ns) - event.wall_ns))
         self.unfreeze()
         self.film = film

@@ -83,13 +83,14 @@ _LOG = {
     **dict.fromkeys(("first_index", "last_index", "commit_index", "last_applied"), _NUMBER),
     "entries": _list_of(_record(_ENTRY, frozenset({"index", "term"}))),
 }
+_NOTHING: frozenset[str] = frozenset()
 is_log = _record(_LOG, frozenset(_LOG))
 """Whether it is a log document, as ReadLog is answered."""
 
 
 def checked(status: Mapping[str, Any]) -> Checked:
     """A status, or the changed part of one."""
-    odd = frozenset(
-        key for key, check in _STATUS.items() if key in status and not check(status[key])
-    )
-    return Checked({key: value for key, value in status.items() if key not in odd}, odd)
+    odd = {key for key, value in status.items() if key in _STATUS and not _STATUS[key](value)}
+    if not odd:
+        return Checked(dict(status), _NOTHING)
+    return Checked({key: status[key] for key in status.keys() - odd}, frozenset(odd))

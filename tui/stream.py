@@ -1,18 +1,18 @@
 """The live feed: one subscription per node, and what the processes are doing.
 
 Every node has a task of its own, so a node that is silent holds up nobody else. A connection that
-ends is opened again, with a pause that grows, and goes on behind the last frame that was seen.
+ends, or is refused, is tried again, with a pause that grows, and goes on behind the last frame.
 """
 
 import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from node.client.address import ClusterAddress
 from node.client.errors import ClientError, UnreachableError
-from node.wire.messages import Frame, Subscribe
+from node.wire.messages import Failure, Frame, Subscribe
 from tui.link import ODD_FORM, AsyncLink, read_log
 from tui.model import ClusterModel
 from tui.nodes import NodeView, Process, Reach
@@ -59,48 +59,56 @@ class NodeStream:
         self._node_id = node_id
         self._model = model
         self._wake = asyncio.Event()
+        self._pause = PAUSE_SECONDS_MIN
+        self._is_refused = False
 
     def wake(self) -> None:
         """Try again at once: there is a new process."""
         self._wake.set()
 
     async def run(self) -> None:
-        pause = PAUSE_SECONDS_MIN
         while True:
             try:
                 link = await AsyncLink.open(self._address, self._node_id, "observer")
                 try:
                     self._subscribe(link)
-                    self._model.reach(self._node_id, Reach(is_open=True))
-                    pause = PAUSE_SECONDS_MIN
+                    if not self._is_refused:
+                        self._serves()
                     await self._follow(link)
                 finally:
                     link.close()
                     self._on_break()
             except UnreachableError as error:
-                self._model.reach(self._node_id, Reach(False, error.message))
+                self._is_refused = error.is_refusal
+                self._model.reach(self._node_id, Reach(False, error.message, error.is_refusal))
             self._wake.clear()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause):
+                async with asyncio.timeout(self._pause):
                     await self._wake.wait()
-                    pause = PAUSE_SECONDS_MIN
-            pause = min(pause * 2, PAUSE_SECONDS_MAX)
+                    self._pause = PAUSE_SECONDS_MIN
+            self._pause = min(self._pause * 2, PAUSE_SECONDS_MAX)
 
     def _subscribe(self, link: AsyncLink) -> None:
-        """From where the connection before ended, if the node is still in the same life, and if all
-        of its status came before that: behind a gap only a whole one says what is true now.
-        """
+        """From where the connection before ended, if the node is still in the same life."""
         view = self._model.nodes.get(self._node_id)
-        if view is not None and view.boot == link.boot and view.is_whole:
-            link.send(Subscribe(1, True, view.boot, view.seq))
-        else:
-            link.send(Subscribe(1, True))
+        behind = (0, 0) if view is None else view.following.resume(link.boot)
+        link.send(Subscribe(1, True, *behind))
+
+    def _serves(self) -> None:
+        self._is_refused = False
+        self._pause = PAUSE_SECONDS_MIN
+        self._model.reach(self._node_id, Reach(is_open=True))
 
     async def _follow(self, link: AsyncLink) -> None:
         fold, node_id = self._model.fold, self._node_id
         while True:
             for message in await link.messages():
+                if isinstance(message, Failure):
+                    text = f"n{node_id} sends no events: {message.message}"
+                    raise UnreachableError(message.code, text)
                 if isinstance(message, Frame) and node_id in self._model.nodes:
+                    if self._is_refused:
+                        self._serves()
                     try:
                         fold(message, node_id)
                     except _ODD_ERRORS:
@@ -108,6 +116,12 @@ class NodeStream:
                         self._model.note_odd(node_id, "frame")
             # Whoever sends without end must not keep the keys waiting.
             await asyncio.sleep(0)
+
+
+class _Streaming(NamedTuple):
+    stream: NodeStream
+    task: asyncio.Task[None]
+    endpoint: tuple[str, int]
 
 
 class LiveFeed:
@@ -123,7 +137,7 @@ class LiveFeed:
         self._model = model
         self._address: ClusterAddress | None = None
         self._look_now = asyncio.Event()
-        self._streams: dict[int, tuple[NodeStream, asyncio.Task[None]]] = {}
+        self._streams: dict[int, _Streaming] = {}
 
     async def run(self) -> None:
         """For ever; ends its tasks when it is cancelled."""
@@ -141,33 +155,28 @@ class LiveFeed:
             self._streams.clear()
 
     def _look_for_nodes(self, tasks: asyncio.TaskGroup) -> None:
-        address = self._source.address
-        if (
-            address is None
-            or self._address is None
-            or address.cluster_id != self._address.cluster_id
-        ):
-            for node_id in list(self._streams):
+        before, address = self._address, self._source.address
+        self._address = address
+        endpoints = {} if address is None else address.nodes
+        is_same = before and address and before.cluster_id == address.cluster_id
+        for node_id, streaming in list(self._streams.items()):
+            if not is_same or endpoints.get(node_id) != streaming.endpoint:
                 self._end(node_id)
-            self._address = address
         if address is not None and address.cluster_id != self._cluster_id:
             # Made anew under the same name: what is known is not of this one.
             if self._cluster_id is not None:
                 self._model.clear()
                 self._on_other_cluster()
             self._cluster_id = address.cluster_id
-        wanted = set() if address is None else set(address.nodes)
-        for node_id in self._streams.keys() - wanted:
-            self._end(node_id)
-        self._model.members(wanted)
-        for node_id in sorted(wanted - self._streams.keys()):
+        self._model.members(endpoints)
+        for node_id in sorted(endpoints.keys() - self._streams.keys()):
             assert address is not None, "only a cluster has nodes"
             stream = NodeStream(address, node_id, self._model, self._look_now.set)
-            self._streams[node_id] = (stream, tasks.create_task(stream.run()))
+            task = tasks.create_task(stream.run())
+            self._streams[node_id] = _Streaming(stream, task, endpoints[node_id])
 
     def _end(self, node_id: int) -> None:
-        _, task = self._streams.pop(node_id)
-        task.cancel()
+        self._streams.pop(node_id).task.cancel()
 
     async def _look_at_processes(self) -> None:
         if self._address is None:
@@ -180,7 +189,7 @@ class LiveFeed:
             is_new = process.pid is not None and process.pid != view.process.pid
             self._model.process(node_id, process)
             if is_new and node_id in self._streams:
-                self._streams[node_id][0].wake()
+                self._streams[node_id].stream.wake()
 
     async def _look_at_logs(self) -> None:
         """Ask for the ends of the logs whose terms no frame told: what is not committed yet, and
@@ -211,6 +220,6 @@ class LiveFeed:
             if error.code == ODD_FORM:
                 self._model.note_odd(view.node_id, "log")
             return  # of anything else its subscription says why
-        if address is not self._address:
+        if self._address is None or address.cluster_id != self._address.cluster_id:
             return  # of a cluster that is not shown any more
         self._model.log_end(view.node_id, document)

@@ -8,6 +8,8 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from node.wire.recording import CLUSTER
+
 EVENTS_MAX = 20_000
 LATE_NS = 150_000_000
 """What is older than the newest by more than this has come late."""
@@ -15,7 +17,9 @@ _SLACK = 1024
 
 
 class Occurrence(NamedTuple):
-    """One event of one node. The first four fields are its place, and nobody else's."""
+    """One event of one node, or of the cluster. The first four fields are its place, and nobody
+    else's.
+    """
 
     mono_ns: int
     node: int
@@ -26,6 +30,11 @@ class Occurrence(NamedTuple):
     term: int
     data: Mapping[str, Any]
     late: bool = False
+
+    @property
+    def who(self) -> str:
+        """n3; of what is done to a simulated cluster as a whole an arrow."""
+        return "↯" if self.node == CLUSTER else f"n{self.node}"
 
 
 def _place(occurrence: Occurrence) -> tuple[int, int, int, int]:

@@ -114,11 +114,13 @@ class Admin:
         """The node's stream, for ever: its status, and then what happens, from frame to frame; with
         `history` the last 4,096 events first (`node.wire.messages`).
 
-        Raises UnreachableError when the connection ends.
+        Raises UnreachableError when the connection ends, ClientError when the node refuses.
         """
         request_id = self._link.new_id()
         self._link.send(Subscribe(request_id, history))
         while True:
             message = self._link.next_message(None)
+            if isinstance(message, Failure):
+                raise ClientError(message.code, message.message, message.outcome, message.leader)
             if isinstance(message, Frame):
                 yield message

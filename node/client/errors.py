@@ -19,6 +19,11 @@ class ClientError(Exception):
 class UnreachableError(ClientError):
     """No connection: nothing listens there, it is silent, or it is not of this cluster."""
 
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the node answered, and does not serve: of another version, or too busy."""
+        return self.code not in ("refused", "silent", "gone", "unknown_node")
+
 
 class NoLeaderError(ClientError):
     """Nodes answered, but none of them leads or reaches a majority. Outcome none."""

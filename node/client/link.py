@@ -48,6 +48,13 @@ class Link:
         assert welcome is not None, "links are open"
         return welcome.last_applied
 
+    @property
+    def boot(self) -> int:
+        """Which life of the node this is."""
+        welcome = self._connection.welcome
+        assert welcome is not None, "links are open"
+        return welcome.incarnation
+
     def new_id(self) -> int:
         self._next_id += 1
         return self._next_id

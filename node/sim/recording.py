@@ -1,7 +1,7 @@
 """A simulated run as a recording: frames as real nodes send them, in virtual time.
 
-It only looks on: the run is the same with it. `id` 0 is the cluster as a whole, to which faults
-happen; the monotonic clock and Unix time are both the run's, from zero.
+It only looks on: the run is the same with it. What is done to the cluster as a whole has its id;
+the monotonic clock and Unix time are both the run's, from zero.
 """
 
 from collections.abc import Callable
@@ -14,9 +14,9 @@ from node.sim.trace import Line
 from node.verify.observation import Observers
 from node.wire.codec import encode_frame
 from node.wire.messages import Bulk, Changed, Frame, Happened, Keyframe, Recording
-from node.wire.recording import FORMAT
+from node.wire.recording import CLUSTER, FORMAT
+from node.wire.words import node_name
 
-CLUSTER = 0
 FOLD_US = 100_000
 QUIET_US = 1_000_000
 KEYFRAME_US = 1_000_000
@@ -79,7 +79,7 @@ class SimRecorder:
         self._write = write
         self._cluster = _Stream(CLUSTER, 1)
         self._lives: dict[int, _Life] = {}
-        write(encode_frame(Recording(FORMAT, name, 0, 0, 0, 0)))
+        write(encode_frame(Recording(FORMAT, name, CLUSTER, 0, 0, 0)))
 
     def watching(self, invariants: Invariants) -> Invariants:
         """These, and this recorder."""
@@ -90,6 +90,8 @@ class SimRecorder:
         life = self._lives.get(line.node)
         stream = self._cluster if life is None else life.stream
         data = {name: _plain(value) for name, value in line.data.items()}
+        if life is None and line.node:  # it has no stream yet
+            data = {"node": node_name(line.node), **data}
         self._put(Happened(*stream.next_head(line.time), line.kind, line.term, data))
 
     # -- what an observer is told ------------------------------------------------------------------

@@ -49,15 +49,23 @@ def _is_map(value: Any) -> bool:  # noqa: ANN401
     return type(value) is dict and _is_plain(value)
 
 
+_ATOMS = frozenset({type(None), int, float, bool, bytes})
+
+
 def _is_plain(value: Any) -> bool:  # noqa: ANN401
-    """What JSON knows, and bytes: of the rest of CBOR nothing may get into a document."""
+    """What JSON knows, and bytes: of the rest of CBOR nothing may get into a document.
+
+    Most of what a stream's frames hold passes here, so it makes no call for an atom.
+    """
     if type(value) is dict:
-        return all(_is_text(key) and _is_plain(item) for key, item in value.items())
-    if type(value) is list:
-        return all(map(_is_plain, value))
-    if type(value) is str:
-        return _is_text(value)
-    return value is None or type(value) in (int, float, bool, bytes)
+        if not all(map(_is_text, value)):
+            return False
+        items: Iterable[Any] = value.values()
+    elif type(value) is list:
+        items = value
+    else:
+        return type(value) in _ATOMS or _is_text(value)
+    return all(type(item) in _ATOMS or _is_plain(item) for item in items)
 
 
 def _is_list_of(check: Check) -> Check:

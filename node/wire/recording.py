@@ -16,6 +16,8 @@ from node.wire.framing import HEADER_BYTES
 from node.wire.messages import Frame, Recording
 
 FORMAT = 1
+CLUSTER = 0
+"""The `id` of frames about a simulated cluster as a whole, and of a head over several nodes."""
 FRAME_BYTES_MAX = 4 * 1024 * 1024
 """More than any status holds."""
 CLOCK_DIFFERS_NS = 60 * 1_000_000_000

@@ -1,5 +1,6 @@
 """What a core reports in the words of operators, in a node's events and in a simulation alike."""
 
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 from node.raft import events
@@ -10,6 +11,19 @@ Level = Literal["info", "warn", "error"]
 
 REPEATING = frozenset({"prevote", "stepdown", "leaderless", "follow"})
 """Events that a node which is cut off may tell several times a second, for as long as it lasts."""
+
+BREAKING = frozenset(
+    {"fault", "partition", "net", "disk", "clock", "kill", "stop", "pause", "restart", "wipe"}
+)
+MENDING = frozenset({"heal", "start", "resume", "all faults end"})
+"""Events that say what was done to a cluster, a simulated one included: worse, and better."""
+
+
+def effect_of(kind: str, data: Mapping[str, Any]) -> int:
+    """What that did to the cluster: -1 it was made worse, 1 better, 0 neither."""
+    if kind in MENDING or data.get("state") == "has space again":
+        return 1
+    return -1 if kind in BREAKING else 0
 
 
 class Told(NamedTuple):

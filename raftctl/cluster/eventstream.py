@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 from node.client.errors import UnreachableError
 from node.client.link import Link
-from node.wire.messages import Frame, Subscribe
+from node.wire.following import Following
+from node.wire.messages import Failure, Frame, Subscribe
 from raftctl.cluster.directory import Cluster
-from raftctl.cluster.following import Following
 from raftctl.cluster.processes import is_paused
 
 CONNECT_SECONDS = 2.0
@@ -41,7 +41,7 @@ class Feed:
         self, cluster: Cluster, node_ids: Sequence[int] | None, tell: Callable[[str], None]
     ) -> None:
         """`node_ids` None: all nodes, whoever they are by then. `tell` gets a line for people when
-        a node goes, and when it is back.
+        a node goes or refuses, and when it is back.
         """
         self._cluster = cluster
         self._node_ids = node_ids
@@ -49,6 +49,8 @@ class Feed:
         self._selector = selectors.DefaultSelector()
         self._links: dict[int, Link] = {}
         self._seen: dict[int, Following] = {}
+        self._away: dict[int, str] = {}
+        """What was told of nodes from which nothing comes."""
         self._waiting: list[tuple[int, int, int, int, Frame]] = []
         self._order = 0
 
@@ -69,17 +71,17 @@ class Feed:
             try:
                 until = time.monotonic() + seconds
                 link = Link(self._cluster.address, node_id, "observer", until)
-                seen = self._seen.get(node_id, Following())
-                link.send(Subscribe(link.new_id(), True, seen.boot, seen.seq))
-            except UnreachableError:
+            except UnreachableError as error:
+                self._tell_refusal(node_id, error)
                 continue
-            seen.connected()
             self._links[node_id] = link
             self._selector.register(link.socket, selectors.EVENT_READ, node_id)
-            if node_id in self._seen:
-                self._tell(f"n{node_id} is back")
-            self._seen[node_id] = seen
-            self._take(node_id, link.take_messages())
+            seen = self._seen.setdefault(node_id, Following())
+            try:
+                link.send(Subscribe(link.new_id(), True, *seen.resume(link.boot)))
+                self._take(node_id, link.take_messages())
+            except UnreachableError as error:
+                self._lost(node_id, error)
 
     @property
     def has_history(self) -> bool:
@@ -96,9 +98,21 @@ class Feed:
             try:
                 until = time.monotonic() + CONNECT_SECONDS
                 self._take(node_id, self._links[node_id].next_messages(until))
-            except UnreachableError:
-                self._drop(node_id)
-                self._tell(f"n{node_id} is gone")
+            except UnreachableError as error:
+                self._lost(node_id, error)
+
+    def _lost(self, node_id: int, error: UnreachableError) -> None:
+        self._drop(node_id)
+        self._tell_refusal(node_id, error)
+        if node_id not in self._away:
+            self._away[node_id] = "gone"
+            self._tell(f"n{node_id} is gone")
+
+    def _tell_refusal(self, node_id: int, error: UnreachableError) -> None:
+        """Once, however often it is tried."""
+        if error.is_refusal and self._away.get(node_id) != error.message:
+            self._away[node_id] = error.message
+            self._tell(error.message)
 
     def _drop(self, node_id: int) -> None:
         link = self._links.pop(node_id)
@@ -109,7 +123,12 @@ class Feed:
     def _take(self, node_id: int, messages: Sequence[object]) -> None:
         seen = self._seen[node_id]
         for message in messages:
+            if isinstance(message, Failure):
+                text = f"n{node_id} sends no events: {message.message}"
+                raise UnreachableError(message.code, text)
             if isinstance(message, Frame):
+                if self._away.pop(node_id, None):
+                    self._tell(f"n{node_id} is back")
                 for frame in seen.take(message):
                     self._order += 1  # of frames with the same time the first one comes first
                     item = (frame.mono_ns, self._order, node_id, seen.term, frame)

@@ -5,15 +5,16 @@ are a file each, in the home's folder `runs` or wherever somebody put them.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
+from node.wire.following import Following
 from node.wire.messages import Frame, Recording
 from node.wire.recording import Part, RecordingError, merge, read_recording
 from raftctl.cluster.directory import Cluster, all_clusters
 from raftctl.cluster.eventstream import Item
-from raftctl.cluster.following import Following
 from raftctl.errors import CliError
 from raftctl.eventdocs import RunKind
 from raftctl.exit_codes import Exit
@@ -44,6 +45,9 @@ class Run:
     cluster: Cluster | None = None
     damages: list[Damage] = field(default_factory=list)
     """Found so far."""
+    _reading: list[BinaryIO] = field(default_factory=list)
+    _read_bytes: int = 0
+    """Of the files that were read to their end."""
 
     @property
     def size_bytes(self) -> int:
@@ -73,10 +77,25 @@ class Run:
             raise CliError("E_RECORDING", why, Exit.CHECK_FAILED, hint=hint)
         return sorted(found, key=lambda each: (each[1].wall_ns, each[1].mono_ns, each[0].name))
 
+    @property
+    def problem(self) -> str:
+        """What of it is damaged, found so far; empty: nothing but ends that were being written."""
+        return next((damage.text for damage in self.damages if not damage.is_cut), "")
+
+    @property
+    def read_share(self) -> float:
+        """How much of it whoever takes its frames has read, from 0 to 1."""
+        read_bytes = self._read_bytes + sum(file.tell() for file in self._reading)
+        return min(read_bytes / max(self.size_bytes, 1), 1.0)
+
+    def frames(self) -> Iterator[Frame]:
+        """All that is in the files, in the order of time. Raises CliError."""
+        return merge(list(self._parts()))
+
     def items(self) -> Iterator[Item]:
         """All frames, in the order of time; a Gap where some are missing. Raises CliError."""
         seen: dict[int, Following] = {}
-        for frame in merge(list(self._parts())):
+        for frame in self.frames():
             following = seen.setdefault(frame.id, Following())
             for each in following.take(frame):
                 yield Item(frame.id, each, following.term)
@@ -99,12 +118,21 @@ class Run:
     def _frames(self, paths: list[Path]) -> Iterator[Frame]:
         for path in paths:
             try:
-                with path.open("rb") as file:
+                with path.open("rb") as file, self._counting(file):
                     for frame in read_recording(file):
                         if not isinstance(frame, Recording):
                             yield frame
             except (RecordingError, OSError) as error:
                 self._damaged(path, error)
+
+    @contextmanager
+    def _counting(self, file: BinaryIO) -> Iterator[None]:
+        self._reading.append(file)
+        try:
+            yield
+        finally:
+            self._reading.remove(file)
+            self._read_bytes += file.tell()
 
     def _damaged(self, path: Path, error: RecordingError | OSError) -> None:
         is_cut = isinstance(error, RecordingError) and error.is_cut

@@ -11,7 +11,7 @@ from typing import Any
 
 from node.wire.codec import encode_frame
 from node.wire.messages import Changed, Frame, Keyframe, Recording
-from node.wire.recording import FORMAT
+from node.wire.recording import CLUSTER, FORMAT
 from raftctl.cluster.eventstream import Item
 from raftctl.cluster.recordings import SUFFIX, Run, saved_folder
 from raftctl.errors import CliError
@@ -52,8 +52,13 @@ def moment(text: str | None, began_ns: int, default_ns: int) -> int:
         raise usage(f"{text!r} is no time", "+2m30s, or 2026-11-24T12:00:00Z") from None
 
 
-def between(items: Iterator[Item], first_ns: int, last_ns: int) -> Iterator[Frame]:
-    """The frames from then to then, and in front of them the status of each node at that time."""
+def between(
+    items: Iterator[Item], cluster: str, first_ns: int, last_ns: int
+) -> Iterator[Recording | Frame]:
+    """The head of a recording, and the frames from then to then. In front of these stands the
+    status of each node at that time, as old as it was: of one that had ended long before it is
+    what was known last. Nothing at all, when no frame is of that time.
+    """
     known: dict[int, Keyframe] = {}
     has_begun = False
     for item in items:
@@ -65,9 +70,18 @@ def between(items: Iterator[Item], first_ns: int, last_ns: int) -> Iterator[Fram
             continue
         if not has_begun:
             has_begun = True
-            for keyframe in known.values():
-                yield replace(keyframe, mono_ns=frame.mono_ns, wall_ns=frame.wall_ns)
+            yield Recording(FORMAT, cluster, CLUSTER, 0, frame.wall_ns, frame.mono_ns)
+            earlier = [_before(keyframe, frame) for keyframe in known.values()]
+            yield from sorted(earlier, key=lambda keyframe: keyframe.mono_ns)
         yield frame
+
+
+def _before(keyframe: Keyframe, frame: Frame) -> Keyframe:
+    """On the clock of the frame, which may have begun anew with the machine since then."""
+    if keyframe.mono_ns <= frame.mono_ns:
+        return keyframe
+    age_ns = max(frame.wall_ns - keyframe.wall_ns, 0)
+    return replace(keyframe, mono_ns=max(frame.mono_ns - age_ns, 0))
 
 
 def _fold(known: dict[int, Keyframe], frame: Frame) -> None:
@@ -78,7 +92,8 @@ def _fold(known: dict[int, Keyframe], frame: Frame) -> None:
         status: dict[str, Any] = before.status
         if isinstance(frame, Changed):
             status = {**status, **frame.values}
-        known[frame.id] = replace(before, boot=frame.boot, seq=frame.seq, status=status)
+        head = (frame.id, frame.boot, frame.seq, frame.mono_ns, frame.wall_ns)
+        known[frame.id] = Keyframe(*head, status)
 
 
 def default_path(settings: Settings, run: Run) -> Path:
@@ -102,15 +117,14 @@ def save(run: Run, path: Path, first_ns: int, last_ns: int) -> Saved:
     aside = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            for frame in between(run.items(), first_ns, last_ns):
-                if not saved.frames:
-                    head = Recording(FORMAT, min(names), 0, 0, frame.wall_ns, frame.mono_ns)
-                    file.write(encode_frame(head))
-                    saved.first_ns = frame.wall_ns
+            for frame in between(run.items(), min(names), first_ns, last_ns):
                 file.write(encode_frame(frame))
-                saved.frames += 1
                 saved.last_ns = frame.wall_ns
-                saved.nodes.add(frame.id)
+                if isinstance(frame, Recording):
+                    saved.first_ns = frame.wall_ns
+                else:
+                    saved.frames += 1
+                    saved.nodes.add(frame.id)
             saved.size_bytes = file.tell()
         if not saved.frames:
             message = f"nothing of {run.name} was recorded in that time"

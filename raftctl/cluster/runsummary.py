@@ -38,7 +38,8 @@ def row(run: Run) -> RunRow:
 def summary(run: Run) -> RunShow:
     """All of it is read. Raises CliError when nothing can be."""
     seen: dict[int, _Seen] = {}
-    cluster = min(head.cluster for _, head in run.heads())
+    heads = [head for _, head in run.heads()]
+    first = min(head.wall_ns for head in heads)
     for item in run.items():
         frame = item.frame
         node = seen.setdefault(item.node_id, _Seen(frame.wall_ns))
@@ -53,14 +54,13 @@ def summary(run: Run) -> RunShow:
                 node.lost += frame.last - frame.first + 1
             case Bulk():
                 node.applied = frame.last
-    first = min((node.first_ns for node in seen.values()), default=None)
     last = max((node.last_ns for node in seen.values()), default=None)
     return RunShow(
         run=run.name,
-        cluster=cluster,
-        started=None if first is None else time_text(first),
+        cluster=min(head.cluster for head in heads),
+        started=time_text(first),
         ended=None if last is None else time_text(last),
-        duration_ms=0 if first is None or last is None else max(last - first, 0) // 1_000_000,
+        duration_ms=0 if last is None else max(last - first, 0) // 1_000_000,
         frames=sum(node.frames for node in seen.values()),
         size_bytes=run.size_bytes,
         nodes=[_node(node_id, node) for node_id, node in sorted(seen.items())],

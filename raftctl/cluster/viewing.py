@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from node.client.address import ClusterAddress
     from raftctl.cluster.recordings import Run
     from tui.actions import Verb
+    from tui.loading import Loading
     from tui.nodes import Process
     from tui.replay import Film
     from tui.replaying import Recorded
@@ -93,25 +94,28 @@ def words_for(settings: Settings, run: "Run") -> str:
     return run.name if is_known else str(run.path)
 
 
-def film_of(run: "Run") -> "Film":
-    """A recording to play back. Raises CliError when nothing is in it."""
+def film_of(run: "Run") -> "tuple[Film, Loading]":
+    """How a recording begins, and what reads the rest. Raises CliError when nothing is in it."""
+    from tui.footage import chunks_of
+    from tui.loading import Loading
     from tui.replay import Film
 
-    film = Film((item.frame for item in run.items()), run.name)
-    damages = [damage.text for damage in run.damages if not damage.is_cut]
-    film.note = film.note or (damages[0] if damages else "")
-    if not len(film):
-        why = film.note or f"{run.path}: nothing is in it yet"
+    film = Film((), run.name, began_ns=run.heads()[0][1].mono_ns)
+    chunks = chunks_of(run.frames())
+    first = next(chunks, None)
+    if first is None:
+        why = run.problem or f"{run.path}: nothing is in it yet"
         raise CliError("E_RECORDING", why, Exit.CHECK_FAILED, hint="raftctl runs ls has others")
-    return film
+    film.extend(first)
+    return film, Loading(film, chunks, lambda: run.read_share, lambda: run.problem)
 
 
 def recorded(settings: Settings, run: str) -> "Recorded":
     """A recording that the viewer may open later."""
-    from tui.replay import Film, FilmError
+    from tui.replay import FilmError
     from tui.replaying import Recorded
 
-    def load() -> Film:
+    def load() -> "tuple[Film, Loading]":
         try:
             return film_of(find_run(settings, run))
         except (CliError, OSError) as error:

@@ -138,7 +138,7 @@ def _app(settings: Settings, root: Any, replay: str | None, read_only: bool) -> 
     except KeysError as error:
         raise CliError("E_CONFIG", str(error), Exit.USAGE, hint=error.hint) from error
     run = None if replay is None else find_run(settings, replay)
-    film = None if run is None else film_of(run)
+    film, loading = (None, None) if run is None else film_of(run)
     # Of a recording whose cluster is here, one comes back to that.
     cluster = None if run is None else cluster_of(settings, run)
     source = None if run is not None and cluster is None else ViewedCluster(settings, cluster)
@@ -155,6 +155,7 @@ def _app(settings: Settings, root: Any, replay: str | None, read_only: bool) -> 
         Subprocesses(prefix),
         source=source,
         film=film,
+        loading=loading,
         recording=recorded(settings, name if run is None else words_for(settings, run)),
         line=shlex.join(line),
         verbs=all_verbs(root),

@@ -122,8 +122,11 @@ def test_recording_goes_on_after_kill_9_and_is_read_to_the_end() -> None:
         shown = raftctl.document("runs", "show", "demo")
         assert shown["nodes"][0]["boots"] == 2
         assert len(shown["damages"]) == 1
-        lines = raftctl.run("events", "--run", "demo", "--kind", "boot", "-o", "jsonl").stdout
-        assert [json.loads(line)["kind"] for line in lines.splitlines()] == ["boot", "boot"]
+        raftctl.run("down")
+        kinds = ["--kind", "boot", "--kind", "stop"]
+        lines = raftctl.run("events", "--run", "demo", *kinds, "-o", "jsonl").stdout
+        told = [json.loads(line)["kind"] for line in lines.splitlines()]
+        assert told == ["boot", "boot", "stop"], "the first life ended without a word"
 
 
 def test_recording_is_off_where_a_cluster_wants_none_and_rm_keeps_what_is_written() -> None:

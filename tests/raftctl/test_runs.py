@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ import pytest
 from node.wire.codec import encode_frame
 from node.wire.messages import Bulk, Changed, Frame, Happened, Keyframe, Recording
 from node.wire.recording import read_recording
+from raftctl.cluster.eventstream import Item
 from raftctl.cluster.recordings import Run
-from raftctl.cluster.runsaving import FOREVER_NS, save
+from raftctl.cluster.runsaving import FOREVER_NS, between, save
 from raftctl.schemas import json_schema
 from tests.measure.commands import Raftctl
 from tests.raftctl.folders import make
@@ -157,6 +159,38 @@ def test_export_cuts_out_a_part_that_begins_with_the_status(home: Raftctl) -> No
     by_time = ["--from", "2025-11-24T16:00:03Z", "--to", "2025-11-24T16:00:05.5"]
     other = document(home, "run-export", "runs", "export", "one1", "other.frames", *by_time)
     assert other["frames"] == 10
+
+
+def test_export_of_a_node_that_had_ended_says_how_old_its_status_is(home: Raftctl) -> None:
+    source = home.home / "runs" / "both.frames"
+    ended, lives = stream(2, range(3)), stream(1, range(10))
+    frames = sorted([*ended, *lives], key=lambda frame: frame.mono_ns)
+    source.write_bytes(recording(0, frames))
+    target = home.home / "part.frames"
+    save(Run("both", "saved", source, [source]), target, BEGAN + 7 * SECOND, FOREVER_NS)
+    with target.open("rb") as file:
+        head, *frames_read = read_recording(file)
+    assert isinstance(head, Recording)
+    assert head.wall_ns == BEGAN + 7 * SECOND + 1, "it begins where the part does"
+    told = [
+        (frame.id, frame.mono_ns // SECOND)
+        for frame in frames_read[:2]
+        if isinstance(frame, Keyframe)
+    ]
+    assert told == [(2, 2), (1, 6)]
+    shown = document(home, "run-show", "runs", "show", str(target))
+    assert shown["started"] == "2025-11-24T16:00:07.000Z"
+    assert shown["duration_ms"] == 1999 + 1
+
+
+def test_export_keeps_ages_when_the_machine_was_booted_in_between(home: Raftctl) -> None:
+    ended = stream(2, range(3))
+    lives = [replace(frame, mono_ns=frame.mono_ns - 5 * SECOND) for frame in stream(1, range(6, 9))]
+    items = (Item(frame.id, frame, 1) for frame in [*ended, *lives])
+    head, first, *_ = between(items, "demo", BEGAN + 6 * SECOND, FOREVER_NS)
+    assert isinstance(head, Recording)
+    assert isinstance(first, Keyframe)
+    assert (first.id, head.mono_ns - first.mono_ns) == (2, head.mono_ns), "as old as can be told"
 
 
 def test_export_writes_into_no_file_that_was_there(home: Raftctl, tmp_path: Path) -> None:

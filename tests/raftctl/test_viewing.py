@@ -77,7 +77,8 @@ def test_a_recording_is_called_as_the_command_line_calls_it(folder: Path) -> Non
 
 def test_a_recording_opens_later_or_says_why_not(folder: Path) -> None:
     save(folder)
-    assert len(recorded(settings(folder), "old").load()) == len(stream(1, range(3)))
+    film, _ = recorded(settings(folder), "old").load()
+    assert len(film) == len(stream(1, range(3)))
     with pytest.raises(FilmError, match="there is no recording 'new'"):
         recorded(settings(folder), "new").load()
 

@@ -12,9 +12,9 @@ import pytest
 from node.server import recorder
 from node.server.eventhub import EventHub
 from node.server.recorder import Recorder
+from node.wire.following import Following
 from node.wire.messages import Changed, Frame, Gap, Happened, Keyframe, Recording
 from node.wire.recording import read_recording
-from raftctl.cluster.following import Following
 
 MIB = 1024 * 1024
 

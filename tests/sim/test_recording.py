@@ -7,9 +7,9 @@ import pytest
 
 from node.sim.planning import plan
 from node.sim.simulation import simulate
+from node.wire.following import Following
 from node.wire.messages import Bulk, Changed, Frame, Gap, Happened, Keyframe, Recording
 from node.wire.recording import read_recording
-from raftctl.cluster.following import Following
 from raftctl.simulating.replaying import replayed
 
 SEED = 7

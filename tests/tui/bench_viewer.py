@@ -6,74 +6,19 @@ another process: its CPU, its memory and what it writes are measured from outsid
 
 import asyncio
 import contextlib
-import fcntl
 import json
-import os
-import pty
 import statistics
-import struct
-import sys
 import tempfile
-import termios
 import time
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
-import psutil
-
 from tests.tui.frames import Script, status_of
 from tests.tui.stand_in import StandIn
+from tests.tui.terminal import Terminal
 
 NODES = 5
-CHOSEN = "┏".encode()
-"""Is written when another node is chosen, and then only."""
 TICK_SECONDS = 0.02
-
-
-class Terminal:
-    """The viewer in a pty, and when it wrote what."""
-
-    def __init__(self, ports: dict[int, int], report: Path) -> None:
-        self.started = time.perf_counter()
-        pid, self._descriptor = pty.fork()
-        if pid == 0:
-            os.environ["TERM"] = "xterm-256color"
-            arguments = ["-m", "tests.tui.viewing", json.dumps(ports), str(report)]
-            os.execv(sys.executable, [sys.executable, *arguments])
-        fcntl.ioctl(self._descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 104, 0, 0))
-        self.process = psutil.Process(pid)
-        self._written = bytearray()
-        self._arrived = asyncio.Event()
-        asyncio.get_running_loop().add_reader(self._descriptor, self._read)
-
-    def _read(self) -> None:
-        try:
-            self._written += os.read(self._descriptor, 65_536)
-        except OSError:
-            asyncio.get_running_loop().remove_reader(self._descriptor)
-        self._arrived.set()
-
-    def press(self, key: str) -> None:
-        os.write(self._descriptor, key.encode())
-
-    async def wrote(self, text: bytes, seconds: float = 20.0) -> float:
-        """When the text was written, from now on."""
-        async with asyncio.timeout(seconds):
-            while text not in self._written:
-                self._arrived.clear()
-                await self._arrived.wait()
-        return time.perf_counter()
-
-    def forget(self) -> None:
-        self._written.clear()
-
-    def cpu_seconds(self) -> float:
-        times = self.process.cpu_times()
-        return times.user + times.system
-
-    async def quit(self) -> None:
-        self.press("q")
-        await asyncio.to_thread(os.waitpid, self.process.pid, 0)
 
 
 @contextlib.asynccontextmanager
@@ -85,7 +30,8 @@ async def viewing(report: Path) -> AsyncIterator[tuple[Terminal, list[StandIn], 
         script.keyframe(status_of(script.node, NODES, 3))
         nodes.append(StandIn(script.node, script.frames[-1:]))
         await nodes[-1].start()
-    terminal = Terminal({node.node_id: node.port for node in nodes}, report)
+    ports = json.dumps({node.node_id: node.port for node in nodes})
+    terminal = Terminal("-m", "tests.tui.viewing", ports, str(report))
     try:
         yield terminal, nodes, scripts
     finally:
@@ -124,18 +70,6 @@ async def stream(nodes: list[StandIn], scripts: list[Script], rate: float, secon
     return sent
 
 
-async def echoes(terminal: Terminal, count: int) -> list[float]:
-    """From pressing a key that chooses a node until that is written, in milliseconds."""
-    found = []
-    for number in range(count):
-        await asyncio.sleep(0.13)
-        terminal.forget()
-        pressed = time.perf_counter()
-        terminal.press(str(2 - number % 2))
-        found.append((await terminal.wrote(CHOSEN) - pressed) * 1000)
-    return found
-
-
 async def at_rate(rate: float, seconds: float, report: Path) -> None:
     async with viewing(report) as (terminal, nodes, scripts):
         painted = await terminal.wrote(b"demo")
@@ -147,7 +81,7 @@ async def at_rate(rate: float, seconds: float, report: Path) -> None:
         before = terminal.cpu_seconds()
         begin = time.monotonic()
         streaming = asyncio.create_task(stream(nodes, scripts, rate, seconds))
-        keys = await echoes(terminal, int(seconds / 0.3)) if rate else []
+        keys = await terminal.echoes(int(seconds / 0.3)) if rate else []
         sent = await streaming
         share = (terminal.cpu_seconds() - before) / (time.monotonic() - begin)
         await asyncio.sleep(0.5)

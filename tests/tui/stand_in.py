@@ -1,7 +1,9 @@
 """Stand-ins for nodes: they speak the protocol's observer side, and stream what a test gives."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from threading import Event, Thread
 from typing import Any
 
 from node.client.address import ClusterAddress
@@ -12,7 +14,6 @@ from node.wire.messages import (
     PROTOCOL_VERSION,
     Challenge,
     Document,
-    Frame,
     Goodbye,
     Hello,
     ReadLog,
@@ -30,10 +31,10 @@ FRAME_BYTES_MAX = 1 << 20
 class StandIn:
     """One node. `frames` is what a new subscriber gets; `send` streams on to all of them."""
 
-    def __init__(self, node_id: int, frames: Iterable[Frame] = (), boot: int = 1) -> None:
+    def __init__(self, node_id: int, frames: Iterable[WireMessage] = (), boot: int = 1) -> None:
         self.node_id = node_id
         self.boot = boot
-        self.frames = list(frames)
+        self.frames: list[WireMessage] = list(frames)
         self.subscriptions: list[Subscribe] = []
         self.protocol = PROTOCOL_VERSION
         self.log: dict[str, Any] | None = None
@@ -98,6 +99,29 @@ class StandIn:
             writer.write(b"".join(map(encode_frame, self.frames)))
             self._writers.append(writer)
             self.subscribed.set()
+
+
+@contextmanager
+def serving(node: StandIn) -> Iterator[None]:
+    """The stand-in, in a thread of its own."""
+    is_up = Event()
+    loop = asyncio.new_event_loop()
+
+    def run() -> None:
+        loop.run_until_complete(node.start())
+        is_up.set()
+        loop.run_forever()
+        loop.run_until_complete(node.stop())
+        loop.close()
+
+    thread = Thread(target=run)
+    thread.start()
+    try:
+        assert is_up.wait(10)
+        yield
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
 
 
 class MadeUp:

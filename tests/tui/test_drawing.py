@@ -4,13 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from node.wire.recording import CLUSTER
+from node.wire.words import effect_of
 from tests.tui.frames import Script, fold, live_cluster, status_of
 from tests.tui.scenes import in_trouble
 from tui import actions, membership
 from tui.actions import Action, Refusal
 from tui.drawing import diff
-from tui.drawing.events import matches, words_of
+from tui.drawing.detail import peer_lines
+from tui.drawing.events import event_line, matches, words_of
+from tui.drawing.loggrid import log_grid
 from tui.drawing.moment import Moment
+from tui.drawing.overview import cards, head_line, node_rows
 from tui.drawing.text import (
     Line,
     bar,
@@ -25,7 +30,7 @@ from tui.drawing.text import (
     width_of,
 )
 from tui.model import ClusterModel
-from tui.nodes import Process
+from tui.nodes import Process, Reach
 from tui.timeline import Occurrence
 
 WORDS = st.text(st.characters(exclude_categories=["C"]), max_size=20)
@@ -98,6 +103,55 @@ def test_events_in_words_and_by_pattern() -> None:
     assert matches(event, "n3")
     assert matches(event, "fault | LEADER")
     assert not matches(event, "fault|n1 leader")
+
+
+def test_a_simulated_fault_is_told_in_words() -> None:
+    killed = Occurrence(0, CLUSTER, 1, 1, 0, "kill", 0, {"nodes": "n2", "line": "kill leader"})
+    assert "↯   kill       n2  kill leader" in text_of([event_line(killed, 1, 90)])
+    assert words_of("heal", {"what": "net --link all:all"}) == "net --link all:all"
+    assert words_of("heal", {"fault": "#1", "why": "expired"}) == "#1  expired"
+    assert not matches(killed, "n0")
+
+
+def test_what_was_done_to_a_cluster_made_it_worse_or_better() -> None:
+    assert effect_of("partition", {"what": "n1:n2"}) == effect_of("disk", {"state": "full"}) == -1
+    assert effect_of("heal", {}) == effect_of("disk", {"state": "has space again"}) == 1
+    assert effect_of("leader", {"votes": "n1"}) == 0
+
+
+# -- who leads -------------------------------------------------------------------------------------
+def test_with_a_deposed_leader_alone_the_head_says_that_there_is_none() -> None:
+    model = live_cluster(3, leader=1)
+    fold(Script(2, 5).keyframe(status_of(2, leader=2, term=8), after_ms=10).frames, model)
+    model.process(2, Process("exited", None, "killed -9"))
+    moment = moment_of(model)
+    assert "NO LEADER  2/3 nodes  no leader · term 8" in text_of([head_line(moment, 104)])
+    assert moment.title(model.nodes[1]) == [("LEADER", "strike warn"), (" stale", "warn")]
+    assert "★" not in text_of(cards(moment, 104) + node_rows(moment, 80) + log_grid(moment, 104))
+
+
+def test_peers_of_a_leader_that_is_gone_are_dimmed() -> None:
+    model = live_cluster(3, leader=1)
+
+    def styles() -> set[str]:
+        _, *rows = peer_lines(moment_of(model), model.nodes[1], 60, None)
+        return {style for row in rows for text, style in row if text.strip(" ✓?–")}
+
+    assert styles() != {"dim"}
+    for gone in (Process("paused", 7), Process("exited", None, "killed -9")):
+        model.process(1, gone)
+        assert styles() == {"dim"}
+
+
+def test_a_node_that_refuses_says_why_on_its_card_and_its_row() -> None:
+    model = live_cluster(3, leader=1)
+    why = "n2: protocol version 9; this side speaks 1"
+    model.reach(2, Reach(False, why, is_refusal=True))
+    moment = moment_of(model)
+    card = text_of(cards(moment, 104))
+    assert "n2 REFUSES" in card
+    assert "protocol version 9" in card
+    assert why in text_of(node_rows(moment, 140))
 
 
 # -- logs ------------------------------------------------------------------------------------------

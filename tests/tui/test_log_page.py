@@ -9,11 +9,10 @@ from tests.tui.frames import Script, fold, live_cluster, status_of
 from tests.tui.pilot import Viewer, view
 from tests.tui.stand_in import MadeUp, StandIn, address_of
 from tests.tui.test_app import with_dead
-from tests.tui.test_replay import short_film
+from tests.tui.test_replay import recorded, short_film
 from tui.drawing.logs import times_of
 from tui.drawing.moment import Moment
 from tui.model import ClusterModel
-from tui.replaying import Recorded
 
 
 def told() -> ClusterModel:
@@ -164,7 +163,7 @@ def test_a_recording_shows_as_much_of_a_log_as_it_holds() -> None:
         await viewer.press("x", *"out.jsonl", "enter")
         assert viewer.ran == ["events --run demo --kind applied -o jsonl > out.jsonl"]
 
-    view(test, film=film, recording=Recorded("demo", lambda: film))
+    view(test, film=film, recording=recorded(film))
 
 
 def test_when_an_entry_was_proposed_is_known_from_the_stream() -> None:

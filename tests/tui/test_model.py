@@ -70,7 +70,10 @@ def test_frames_that_are_missing_are_told() -> None:
     first, _, _, last = script.frames
     model = fold([first, last])
     (event,) = model.timeline.newest()
-    assert (event.kind, dict(event.data)) == ("gap", {"first": 2, "last": 3, "why": "missing"})
+    assert (event.kind, dict(event.data)) == (
+        "gap",
+        {"first": 2, "last": 3, "why": "they did not arrive"},
+    )
     assert model.nodes[1].lost == 2
     assert not model.nodes[1].is_whole
     assert model.nodes[1].number("term") == 10, "the newest that is known is shown all the same"
@@ -175,8 +178,61 @@ def test_of_two_leaders_the_one_of_the_older_term_is_stale() -> None:
     )
     assert model.leader(model.now_ns) is model.nodes[2]
     assert model.is_stale_leader(model.nodes[1], model.now_ns)
-    model.process(2, Process("paused", 7))
-    assert model.leader(model.now_ns) is model.nodes[1]
+
+
+@pytest.mark.parametrize("gone", [Process("paused", 7), Process("exited", None, "killed -9")])
+def test_a_deposed_leader_does_not_lead_again_when_the_real_one_is_gone(gone: Process) -> None:
+    model = live_cluster(3, leader=1)
+    fold(Script(2, 5, START + 10**7).keyframe(status_of(2, leader=2, term=8)).frames, model)
+    model.process(2, gone)
+    assert model.leader(model.now_ns) is None
+    assert model.is_stale_leader(model.nodes[1], model.now_ns)
+
+
+def test_a_leader_is_deposed_by_what_a_follower_knows_or_knew() -> None:
+    followed = live_cluster(3, leader=1)
+    fold(Script(3, 5, START + 10**7).keyframe(status_of(3, leader=2, term=8)).frames, followed)
+    history = live_cluster(3, leader=1)
+    kept = Script(3, 5, START + 10**7).happened("follow", 8, leader="n2")
+    fold(kept.keyframe(status_of(3, leader=None, term=9)).frames, history)
+    for model in (followed, history):
+        model.process(3, Process("exited", None, "killed -9"))
+        assert model.leader(model.now_ns) is None
+
+
+def test_a_leader_is_deposed_once_no_quorum_can_be_left_to_it() -> None:
+    model = live_cluster(5, leader=1)
+    alone = Script(2, 5, START + 10**7)
+    fold(alone.keyframe(status_of(2, 5, leader=None, term=8, voted_for=2)).frames, model)
+    assert model.leader(model.now_ns) is model.nodes[1], "one that was cut off asks for votes"
+    model.process(2, Process("exited", None, "killed -9"))
+    voters = Script(3, 5, START + 10**7)
+    voters.keyframe(status_of(3, 5, leader=None, term=8, voted_for=4))
+    fold(voters.frames, model)
+    assert model.leader(model.now_ns) is None, "n2, n3 and n4 were in term 8"
+
+
+def test_what_is_done_to_a_simulated_cluster_is_of_no_node() -> None:
+    model = fold(Script(0).happened("kill", 0, nodes="n2", line="kill leader").frames)
+    assert model.ids() == []
+    (event,) = model.timeline.newest()
+    assert (event.who, event.kind) == ("↯", "kill")
+
+
+def test_a_link_of_which_a_node_says_nothing_is_unknown() -> None:
+    model = live_cluster(3, leader=1)
+    fold(Script(1, 5, START + 10**7).keyframe(status_of(1, links={"2": "up"})).frames, model)
+    assert model.link(1, 2, model.now_ns) == "up"
+    assert model.link(1, 3, model.now_ns) == "unknown"
+
+
+def test_a_node_that_stops_in_good_order_says_so_until_it_is_started_anew() -> None:
+    script = Script(1).keyframe(status_of(1)).happened("stop")
+    model = fold(script.frames)
+    model.reach(1, Reach(is_open=True))
+    assert model.nodes[1].condition(model.now_ns) is Condition.STOPPED
+    fold(Script(1, 2, script.at_ns + SECOND).happened("boot").frames, model)
+    assert model.nodes[1].condition(model.now_ns) is Condition.LIVE
 
 
 def test_members_come_and_go() -> None:

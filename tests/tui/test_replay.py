@@ -1,18 +1,25 @@
 """Films: wherever one goes, the picture is that of the frames up to there."""
 
+import asyncio
+from collections.abc import Iterator
 from dataclasses import replace
+from threading import Event, get_ident
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from node.wire.codec import encode_frame
 from node.wire.messages import Frame
+from node.wire.recording import CLUSTER
 from tests.tui.frames import START, Script, fold, in_order, node_streams, shown, status_of
 from tests.tui.pilot import Viewer, view
 from tests.tui.stand_in import MadeUp, address_of
-from tui import replay
+from tui import footage, replay
 from tui.chronicle import Chronicler, Span, chronicle_of, in_rows
 from tui.drawing.film import Lanes
+from tui.footage import Chunk, Footage, chunks_of
+from tui.loading import Loading
 from tui.replay import Film, FilmError
 from tui.replaying import Recorded
 
@@ -20,25 +27,34 @@ SECOND = 1_000_000_000
 
 
 def short_film() -> Film:
+    return Film(short_frames(), "demo")
+
+
+def recorded(film: Film) -> Recorded:
+    """A recording that is read as soon as it is opened."""
+    return Recorded("demo", lambda: (film, Loading(film, iter(()), lambda: 1.0, lambda: "")))
+
+
+def short_frames() -> list[Frame]:
     """Twelve seconds of three nodes: an election, a fault, another election, a heal."""
     new = {"first_index": 1, "last_index": 0, "commit_index": 0, "last_applied": 0}
-    one = Script(1).keyframe(status_of(1, 3, leader=None, **new)).happened("boot")
+    one = Script(1).keyframe(status_of(1, 3, leader=None, term=0, **new)).happened("boot")
     one.happened("leader", 1, after_ms=500, votes="n1,n2", took_ms=12.0)
     for first in range(1, 300, 30):
         one.bulk(first, first + 29, term=1, after_ms=300)
     one.changed(10, role="leader", term=1, last_index=300, commit_index=300)
     one.changed(1_400).happened("stepdown", 1, after_ms=90, why="no quorum")
-    two = Script(2, boot=5).keyframe(status_of(2, 3, leader=None, **new))
+    two = Script(2, boot=5).keyframe(status_of(2, 3, leader=None, term=0, **new))
     two.changed(2_000).changed(2_000)
     two.happened("fault", 1, after_ms=1_000, fault="#1", links="n1:n2")
     two.happened("leader", 2, after_ms=900, votes="n2,n3", took_ms=180.0)
     two.changed(1_800).happened("heal", 2, after_ms=1_700, fault="#1")
     two.changed(2_000, term=2, role="leader").changed(599)
-    three = Script(3, boot=6).keyframe(status_of(3, 3, leader=None, **new))
+    three = Script(3, boot=6).keyframe(status_of(3, 3, leader=None, term=0, **new))
     for each in (one, three):
         while each.at_ns < START + 11 * SECOND:
             each.changed(1_000)
-    return Film(in_order([one.frames, two.frames, three.frames]), "demo")
+    return in_order([one.frames, two.frames, three.frames])
 
 
 @settings(max_examples=40)
@@ -51,7 +67,8 @@ def test_any_way_to_a_moment_gives_the_picture_of_that_moment(
 ) -> None:
     merged = in_order(streams)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(replay, "CHECKPOINT_FRAMES_MIN", 3)
+        patch.setattr(footage, "CHUNK_FRAMES", 3)
+        patch.setattr(footage, "PICTURES_MAX", 4)
         film = Film(merged, "random")
         for place in places:
             span = film.end_ns - film.begin_ns
@@ -94,6 +111,23 @@ def test_it_plays_at_its_speed_and_stops_at_the_end() -> None:
     assert not film.is_playing
     film.play_or_pause()
     assert film.now_ns == film.begin_ns, "at the end it begins anew"
+
+
+def test_it_waits_at_the_end_of_what_was_read_and_goes_on_from_there() -> None:
+    one = Script(1).keyframe(status_of(1)).changed(1_000, term=8).changed(1_000, term=9)
+    first, rest = chunks_of(one.frames[:2]), chunks_of(one.frames[2:])
+    film = Film((), "demo")
+    film.read_share = 0.5
+    film.extend(next(first))
+    film.play_or_pause()
+    film.advance(100)
+    film.play_or_pause()
+    film.play_or_pause()
+    assert (film.now_ns, film.is_playing) == (film.end_ns, True)
+    film.extend(next(rest))
+    film.read_share = None
+    film.advance(100)
+    assert (film.model.nodes[1].number("term"), film.is_playing) == (9, False)
 
 
 def test_reigns_and_lanes_show_who_led() -> None:
@@ -144,12 +178,86 @@ def test_an_empty_film_is_no_trouble() -> None:
 
 
 def test_too_long_a_film_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replay, "FRAMES_MAX", 3)
-    film = Film(
-        Script(1).happened("vote").happened("vote").happened("vote").happened("vote").frames, "x"
-    )
-    assert len(film) == 3
-    assert "first 3 frames" in film.note
+    monkeypatch.setattr(footage, "CHUNK_FRAMES", 2)
+    monkeypatch.setattr(footage, "BYTES_MAX", 3_000)
+    script = Script(1)
+    for _ in range(9):
+        script.happened("vote")
+    film = Film(script.frames, "x")
+    assert len(film) == 4
+    assert film.note == "only the first 4 frames are shown"
+
+
+def test_a_film_is_small_however_often_it_is_told_the_same() -> None:
+    script = Script(1)
+    for _ in range(200):
+        script.keyframe(status_of(1, 5), after_ms=100).bulk(1, 20, after_ms=1)
+    recorded = sum(len(encode_frame(frame)) for frame in script.frames)
+    (chunk,) = chunks_of(script.frames)
+    assert chunk.size_bytes < recorded / 10
+    footage = Footage()
+    footage.add(chunk)
+    assert list(footage.frames(3, 399)) == script.frames[3:399]
+
+
+def test_a_film_that_is_being_read_is_shown_from_its_beginning_and_gets_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(footage, "CHUNK_FRAMES", 10)
+    whole = short_film()
+    whole.seek(whole.end_ns)
+    chunks = chunks_of(short_frames())
+    film = Film((), "demo")
+    film.extend(next(chunks))
+    may_read = Event()
+    asked: list[int] = []
+
+    def rest() -> Iterator[Chunk]:
+        asked.append(get_ident())
+        assert may_read.wait(10)
+        yield from chunks
+
+    loading = Loading(film, rest(), lambda: 0.25, lambda: "n1.frames: a frame of 0 bytes")
+
+    async def test(viewer: Viewer) -> None:
+        assert "reading 25%" in str(viewer.page.panel("film").border_title)
+        await viewer.press("end")
+        assert len(film) == 10
+        assert film.now_ns == film.end_ns < whole.end_ns
+        assert "n1" in viewer.text("nodes")
+        assert asked != [get_ident()], "the thread that paints does not read"
+        may_read.set()
+        async with asyncio.timeout(10):
+            while film.read_share is not None:  # noqa: ASYNC110 - a film has no event to wait for
+                await asyncio.sleep(0.005)
+        await viewer.press("end")
+        assert shown(film.model) == shown(whole.model)
+        assert "reading" not in str(viewer.page.panel("film").border_title)
+        notes = [note.message for note in viewer.app._notifications]
+        assert notes == ["n1.frames: a frame of 0 bytes"]
+
+    view(test, film=film, loading=loading)
+
+
+def test_a_part_begins_where_it_was_cut_and_shows_how_old_the_rest_was_then() -> None:
+    ended = Script(2).keyframe(status_of(2))
+    lives = Script(1, at_ns=START + 60 * SECOND).keyframe(status_of(1)).changed(500, term=8)
+    film = Film([*ended.frames, *lives.frames], "part", began_ns=START + 60 * SECOND)
+    assert film.now_ns == film.begin_ns == START + 60 * SECOND
+    assert film.end_ns - film.begin_ns < SECOND
+    view = film.model.nodes[2]
+    assert (view.condition(film.now_ns), round(view.age_s(film.now_ns) or 0)) == ("STALE", 60)
+
+
+def test_what_is_done_to_a_simulated_cluster_is_in_its_lane_and_of_no_node() -> None:
+    cluster = Script(CLUSTER).happened("kill", 0, 10, nodes="n1", line="kill leader")
+    cluster.happened("partition", 0, 3_000, what="n1:n2").happened("all faults end", 0, 3_000)
+    one = Script(1).keyframe(status_of(1, 3, leader=1)).changed(9_000)
+    film = Film(in_order([cluster.frames, one.frames]), "seed-7")
+    assert film.model.ids() == [1]
+    faults = "".join(text for text, _ in Lanes(film, 80).lines()[1])
+    assert (faults.count("▼"), faults.count("▲")) == (2, 1)
+    assert film.times_of(replay.LANDMARKS) == [frame.mono_ns for frame in cluster.frames]
 
 
 def test_keys_move_through_a_film_and_change_nothing() -> None:
@@ -174,7 +282,7 @@ def test_keys_move_through_a_film_and_change_nothing() -> None:
 
 def test_the_recording_of_a_running_cluster_opens_at_an_event_and_leads_back() -> None:
     film = short_film()
-    model = fold([each for each in film.frames if each.mono_ns < START + 7 * SECOND])
+    model = fold([each for each in short_frames() if each.mono_ns < START + 7 * SECOND])
 
     async def test(viewer: Viewer) -> None:
         await viewer.press("e", "down", "down", "down", "enter")
@@ -183,7 +291,7 @@ def test_the_recording_of_a_running_cluster_opens_at_an_event_and_leads_back() -
         )
         await viewer.settle()
         assert "REPLAY" in viewer.text("head")
-        fault = next(each for each in film.frames if getattr(each, "kind", "") == "fault")
+        fault = next(each for each in short_frames() if getattr(each, "kind", "") == "fault")
         assert film.now_ns == fault.mono_ns
         await viewer.press("2", "K")
         assert viewer.ran == []
@@ -191,11 +299,11 @@ def test_the_recording_of_a_running_cluster_opens_at_an_event_and_leads_back() -
         await viewer.press("L")
         assert "REPLAY" not in viewer.text("head")
 
-    view(test, model, recording=Recorded("demo", lambda: film))
+    view(test, model, recording=recorded(film))
 
 
 def test_a_recording_that_cannot_be_opened_is_told() -> None:
-    def load() -> Film:
+    def load() -> tuple[Film, Loading]:
         raise FilmError("there is no recording 'demo'")
 
     async def test(viewer: Viewer) -> None:
@@ -234,7 +342,7 @@ def test_a_part_is_saved_between_bookmarks() -> None:
         await viewer.press("l", "e")
         assert "events" in viewer.screen_text(), "elsewhere the key shows events"
 
-    view(test, film=film, recording=Recorded("demo", lambda: film))
+    view(test, film=film, recording=recorded(film))
 
 
 # -- what it tells as a whole ----------------------------------------------------------------------
@@ -296,7 +404,7 @@ def test_a_clip_of_a_fault_that_held_before_shows_it_from_its_beginning() -> Non
 
 
 def test_it_can_be_told_at_any_moment_and_goes_on() -> None:
-    frames = short_film().frames
+    frames = short_frames()
     chronicler = Chronicler()
     for count, frame in enumerate(frames, 1):
         chronicler.take(frame)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from node.wire.messages import Gap
+from node.wire.messages import Failure, Gap
 from tests.tui import stand_in
 from tests.tui.frames import Script, status_of
 from tests.tui.stand_in import MadeUp, StandIn, address_of
@@ -79,7 +79,7 @@ def test_it_follows_and_takes_up_where_the_connection_broke() -> None:
     following(test)
 
 
-def test_a_connection_that_breaks_behind_a_gap_gets_the_whole_status() -> None:
+def test_a_connection_that_breaks_behind_a_gap_goes_on_in_front_of_it() -> None:
     async def test(node: StandIn, source: MadeUp, model: ClusterModel) -> None:
         await until(lambda: bool(model.nodes) and model.nodes[1].seq == 1)
         node.send([Gap(1, 1, 9, time.monotonic_ns(), time.time_ns(), 2, 9, "too slow")])
@@ -89,7 +89,11 @@ def test_a_connection_that_breaks_behind_a_gap_gets_the_whole_status() -> None:
         node.frames = []
         await node.start()
         await until(lambda: len(node.subscriptions) == 2)
-        assert node.subscriptions[1].boot == 0
+        assert (node.subscriptions[1].boot, node.subscriptions[1].since) == (1, 1)
+        node.send(now().keyframe(status_of(1)).changed(term=8).changed(leader=2).frames[1:])
+        await until(lambda: model.nodes[1].number("leader") == 2)
+        assert model.nodes[1].number("term") == 8
+        assert model.nodes[1].is_whole
 
     following(test)
 
@@ -115,9 +119,72 @@ def test_a_node_of_another_version_says_so() -> None:
     async def test(node: StandIn, source: MadeUp, model: ClusterModel) -> None:
         await until(lambda: bool(model.nodes) and bool(model.nodes[1].reach.why))
         assert "version 9" in model.nodes[1].reach.why
-        assert condition(model) is Condition.UNREACHABLE
+        assert condition(model) is Condition.REFUSES
 
     following(test, node)
+
+
+def test_a_subscription_that_fails_is_told_and_tried_again() -> None:
+    failure = Failure(1, "too_large", "a frame of 9 bytes; the limit is 8", "none", None)
+
+    async def test(node: StandIn, source: MadeUp, model: ClusterModel) -> None:
+        await until(lambda: len(node.subscriptions) >= 3)
+        assert condition(model) is Condition.REFUSES
+        assert model.nodes[1].reach.why == f"n1 sends no events: {failure.message}"
+        node.frames = [*now().keyframe(status_of(1)).frames]
+        await until(lambda: condition(model) is Condition.LIVE)
+
+    following(test, StandIn(1, [failure]))
+
+
+def test_a_node_that_stops_says_so_at_once() -> None:
+    async def test(node: StandIn, source: MadeUp, model: ClusterModel) -> None:
+        await until(lambda: bool(model.nodes) and model.nodes[1].seq == 1)
+        node.send(now().keyframe(status_of(1)).happened("stop").frames[1:])
+        await node.stop()
+        await until(lambda: bool(model.nodes[1].reach.why))
+        assert condition(model) is Condition.STOPPED
+        source.found = {1: Process("exited", None, "stopped")}
+        await until(lambda: condition(model) is Condition.EXITED)
+
+    following(test)
+
+
+def test_a_node_that_joins_while_the_viewer_is_open_shows_its_log_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stream, "LOG_SECONDS", 0.01)
+    at_ns = time.monotonic_ns()
+    joining = StandIn(2, Script(2, 5, at_ns).keyframe(status_of(2, last_index=104_319)).frames)
+    ends = dict.fromkeys(("first_index", "last_index", "commit_index", "last_applied"), 104_317)
+    entry = {"index": 104_318, "term": 7}
+    joining.log = {"entries": [entry], **ends}
+
+    async def test(node: StandIn, source: MadeUp, model: ClusterModel) -> None:
+        await until(lambda: bool(model.nodes) and model.nodes[1].seq == 1)
+        await joining.start()
+        source.address = address_of({1: node.port, 2: joining.port})
+        try:
+            await until(lambda: 2 in model.nodes and model.nodes[2].tail == {104_318: 7})
+            assert len(node.subscriptions) == 1, "the stream of the other one goes on"
+        finally:
+            await joining.stop()
+
+    following(test)
+
+
+def test_a_node_that_listens_elsewhere_is_found_there() -> None:
+    async def test(node: StandIn, source: MadeUp, model: ClusterModel) -> None:
+        await until(lambda: bool(model.nodes) and model.nodes[1].seq == 1)
+        await node.stop()
+        node.port = 0
+        node.boot = 2
+        node.frames = [*now(boot=2).keyframe(status_of(1, term=9)).frames]
+        await node.start()
+        source.address = address_of({1: node.port})
+        await until(lambda: model.nodes[1].number("term") == 9)
+
+    following(test)
 
 
 def test_a_new_process_is_looked_for_at_once() -> None:
@@ -127,7 +194,7 @@ def test_a_new_process_is_looked_for_at_once() -> None:
         source.found = {1: Process("exited", None, "killed -9")}
         await until(lambda: condition(model) is Condition.EXITED)
         node.boot = 2
-        node.frames = now(boot=2).keyframe(status_of(1)).frames
+        node.frames = [*now(boot=2).keyframe(status_of(1)).frames]
         await node.start()
         source.found = {1: Process("running", 77)}
         await until(lambda: condition(model) is Condition.LIVE)
@@ -160,7 +227,7 @@ def test_of_a_cluster_that_was_made_anew_nothing_old_is_shown(
         source.address = None
         await until(lambda: not model.nodes)
         assert len(model.timeline) == 1, "it may come back"
-        node.frames = now(boot=2).keyframe(status_of(1, term=1)).frames
+        node.frames = [*now(boot=2).keyframe(status_of(1, term=1)).frames]
         monkeypatch.setattr(stand_in, "CLUSTER_ID", "another")
         source.address = replace(address, cluster_id="another")
         await until(lambda: bool(model.nodes) and model.nodes[1].number("term") == 1)

@@ -45,8 +45,9 @@ def state_lines(moment: Moment, view: NodeView, width: int) -> list[Line]:
 
 
 def peer_lines(moment: Moment, view: NodeView, width: int, chosen: int | None) -> list[Line]:
-    """Its links, and of a leader how far each member is."""
+    """Its links, and of a leader how far each member is; dimmed, when it says so no more."""
     progress, errors = view.table("progress"), view.table("link_errors")
+    known = "" if moment.is_live(view) else "dim"
     heading = f"  {'PEER':<6}{'LINK':<6}"
     heading += f"{'MATCH':>10} {'NEXT':>10} {'FLIGHT':>6} {'HEARD':>7}" if progress else "ERROR"
     lines: list[Line] = [[(heading, "dim")]]
@@ -56,19 +57,19 @@ def peer_lines(moment: Moment, view: NodeView, width: int, chosen: int | None) -
         state = moment.model.link(view.node_id, peer, moment.now_ns)
         sign, style = LINK_SIGNS.get(state, UNKNOWN_LINK)
         mark = ("▸ ", "chosen bold") if peer == chosen else ("  ", "")
-        line: Line = [mark, (f"{f'n{peer}':<6}", "bold"), (f"{sign} {state:<4}", style)]
+        line: Line = [mark, (f"{f'n{peer}':<6}", known or "bold"), (f"{sign} {state:<4}", style)]
         if member := progress.get(str(peer)):
             heard = member.get("heard_ms")
             line += [
-                (f"{number(member.get('match_index')):>10} ", ""),
-                (f"{number(member.get('next_index')):>10} ", ""),
-                (f"{member.get('inflight', 0):>6} ", ""),
+                (f"{number(member.get('match_index')):>10} ", known),
+                (f"{number(member.get('next_index')):>10} ", known),
+                (f"{member.get('inflight', 0):>6} ", known),
                 (f"{'–' if heard is None else f'{heard}ms':>7}", "dim"),
             ]
             lines.append(line)
             if sending := member.get("snapshot"):
                 share = sending["acked_bytes"] / max(sending["bytes"], 1)
-                lines.append([(f"    snapshot {bar(share, 20)} {share:.0%}", "accent")])
+                lines.append([(f"    snapshot {bar(share, 20)} {share:.0%}", known or "accent")])
         else:
             lines.append(line)
         if str(peer) in errors:

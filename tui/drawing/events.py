@@ -4,13 +4,16 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from node.wire.words import REPEATING
+from node.wire.words import REPEATING, effect_of
 from tui.drawing.moment import Moment
 from tui.drawing.overview import LINK_SIGNS, UNKNOWN_LINK
 from tui.drawing.text import Line, clock, fill, printable
 from tui.timeline import EVENTS_MAX, Occurrence
 
+EFFECT_STYLES = {-1: "bad", 0: "", 1: "good"}
 STYLES = {
+    "VIOLATION": "bad bold",
+    "EXCEPTION": "bad bold",
     "leader": "leader bold",
     "prevote": "warn",
     "election": "warn",
@@ -18,10 +21,7 @@ STYLES = {
     "leaderless": "bad",
     "truncate": "warn",
     "reverted": "bad bold",
-    "fault": "bad",
-    "heal": "good",
     "gap": "warn",
-    "disk": "warn",
     "member": "accent",
     "transfer": "accent",
     "snapshot": "accent",
@@ -84,13 +84,13 @@ def words_of(kind: str, data: Mapping[str, Any]) -> str:
         case "leader":
             return f"votes {data.get('votes', '?')}  took {data.get('took_ms', '?')} ms"
         case "fault" | "heal":
-            rest = f"  {data['links']}" if "links" in data else ""
-            return f"{data.get('fault', '')}{rest}{'  ' + data['why'] if 'why' in data else ''}"
+            names = ("fault", "what", "links", "why")
+            return "  ".join(str(data[name]) for name in names if name in data)
         case "gap":
             return f"frames {data.get('first')}–{data.get('last')} not seen: {data.get('why')}"
         case "truncate":
             return f"entries {data.get('first')}–{data.get('last')} gone, uncommitted"
-    bare = {"why", "state", "members", "leader", "candidate"}
+    bare = {"why", "state", "members", "leader", "candidate", "node", "nodes", "line", "what"}
     return "  ".join(
         str(value) if name in bare else f"{name} {value}" for name, value in data.items()
     )
@@ -100,7 +100,7 @@ def matches(occurrence: Occurrence, pattern: str) -> bool:
     """Whether one of the texts between the bars stands in the event."""
     if not pattern:
         return True
-    text = f"n{occurrence.node} {occurrence.kind} {words_of(occurrence.kind, occurrence.data)}"
+    text = f"{occurrence.who} {occurrence.kind} {words_of(occurrence.kind, occurrence.data)}"
     text = text.lower()
     return any(part.strip() in text for part in pattern.lower().split("|") if part.strip())
 
@@ -174,11 +174,12 @@ def event_lines(moment: Moment, width: int, height: int, node: int | None = None
 
 
 def event_line(event: Occurrence, times: int, width: int, *, is_chosen: bool = False) -> Line:
+    style = STYLES.get(event.kind) or EFFECT_STYLES[effect_of(event.kind, event.data)]
     line: Line = [
         ("▸", "chosen bold") if is_chosen else (" ", ""),
         (f"{clock(event.wall_ns, 3 if width >= 70 else 0)} ", "dim"),
-        (f" n{event.node:<3}", "bold"),
-        (f"{event.kind:<10} ", STYLES.get(event.kind, "")),
+        (f" {event.who:<4}", "bold"),
+        (f"{event.kind:<10} ", style),
     ]
     if event.term:
         line.append((f"t{event.term} ", "dim"))

@@ -5,40 +5,52 @@ What does not depend on where one is, is gathered once.
 
 from collections.abc import Sequence
 
-from node.wire.messages import Bulk
+from node.wire.recording import CLUSTER
 from tui.chronicle import Reign, Span, in_rows
 from tui.drawing.text import Line, clock, duration, fill, sparkline
+from tui.footage import Mark
 from tui.replay import SPEEDS, Film
 
 LABEL = 9
 FAULT_ROWS_MAX = 3
+GROWTH_MAX = 1.05
+EFFECT_MARKS = {-1: ("▼", "bad"), 1: ("▲", "good")}
 NOTICED_NS = 10_000_000
 """A stretch without a leader that is shorter than this is how exactly nodes tell of it."""
 Cells = list[tuple[str, str]]
 
 
 class Lanes:
-    """The lanes of one film at one width."""
+    """The lanes of one film at one width, as long as it was when they were made."""
 
     def __init__(self, film: Film, width: int) -> None:
         self.width = width
         self.film = film
+        self._begin, self._end, self._frames = film.begin_ns, film.end_ns, len(film)
         self._cells = max(width - LABEL - 1, 1)
         self._reigns = self._reign_lane()
         self._faults = self._fault_lanes()
         self._rates = sparkline(self._applied(), self._cells)
 
+    def fit(self, width: int) -> bool:
+        """Whether they can be shown: of a film that is being read for as long as it is hardly
+        longer than it was.
+        """
+        is_as_long = len(self.film) == self._frames
+        if self.film.read_share is not None:
+            is_as_long = len(self.film) <= self._frames * GROWTH_MAX
+        return width == self.width and is_as_long
+
     def place(self, time_ns: int) -> int:
         """The cell of a moment."""
-        span = max(self.film.end_ns - self.film.begin_ns, 1)
-        cell = (time_ns - self.film.begin_ns) * self._cells // span
+        span = max(self._end - self._begin, 1)
+        cell = (time_ns - self._begin) * self._cells // span
         return min(max(cell, 0), self._cells - 1)
 
     def moment_of(self, x: int) -> int:
         """The moment of a cell, for a click there."""
         cell = min(max(x - LABEL, 0), self._cells)
-        span = self.film.end_ns - self.film.begin_ns
-        return self.film.begin_ns + span * cell // self._cells
+        return self._begin + (self._end - self._begin) * cell // self._cells
 
     def _reign_lane(self) -> Line:
         """Who led, and how long nobody did."""
@@ -70,15 +82,22 @@ class Lanes:
             cells[begin + at] = (letter, f"bold {style}")
 
     def _fault_lanes(self) -> list[Line]:
-        """Each fault from its beginning to its end, in as many rows as it takes."""
+        """Each fault from its beginning to its end, in as many rows as it takes. Of a simulated
+        cluster it is only known when something was done to it, for worse or for better.
+        """
         rows, left = in_rows(self.film.chronicle.spans, FAULT_ROWS_MAX)
         lines: list[Line] = []
-        for row in rows:
+        if marks := _done_to_cluster(self.film):
             cells: Cells = [(" ", "")] * self._cells
+            for mark in marks:
+                cells[self.place(mark.time_ns)] = EFFECT_MARKS[mark.effect]
+            lines.append(_joined(cells))
+        for row in rows:
+            cells = [(" ", "")] * self._cells
             for span in row:
                 self._draw(cells, span)
             lines.append(_joined(cells))
-        if left and lines:
+        if left:
             words = f" {left} more"
             lines[-1] = [*fill(lines[-1], self._cells - len(words)), (words, "warn")]
         return lines or [[]]
@@ -92,15 +111,10 @@ class Lanes:
             cells[end] = ("]", "good")
 
     def _applied(self) -> list[float]:
-        """By how much the highest index that any node applied grew in each cell's time. What a
-        node applies again after a restart is not new.
-        """
+        """By how much the highest index that any node applied grew in each cell's time."""
         counts = [0.0] * self._cells
-        highest: int | None = None
-        for frame in self.film.frames:
-            if isinstance(frame, Bulk) and (highest is None or frame.last > highest):
-                counts[self.place(frame.mono_ns)] += frame.last - (highest or frame.first - 1)
-                highest = frame.last
+        for time_ns, grown in self.film.applied:
+            counts[self.place(time_ns)] += grown
         return counts
 
     def lines(self) -> list[Line]:
@@ -125,12 +139,17 @@ class Lanes:
 def rows_of(film: Film) -> int:
     """How many lines its lanes take."""
     rows, _ = in_rows(film.chronicle.spans, FAULT_ROWS_MAX)
-    return 3 + max(len(rows), 1)
+    return 3 + max(len(rows) + bool(_done_to_cluster(film)), 1)
+
+
+def _done_to_cluster(film: Film) -> list[Mark]:
+    return [mark for mark in film.marks if mark.effect and mark.node == CLUSTER]
 
 
 def stretches(film: Film) -> list[tuple[int, int]]:
     """When nobody led, as far as that can be seen."""
-    return [(begin, end) for begin, end in film.chronicle.leaderless if end - begin >= NOTICED_NS]
+    found = ((max(begin, film.begin_ns), end) for begin, end in film.chronicle.leaderless)
+    return [(begin, end) for begin, end in found if end - begin >= NOTICED_NS]
 
 
 def _style(reign: Reign) -> str:
@@ -158,4 +177,5 @@ def title(film: Film) -> str:
     without = [end - begin for begin, end in stretches(film)]
     total = f"  no leader {len(without)}×, {duration(sum(without) / 1e9)}" if without else ""
     marks = f"  ◆ {len(film.bookmarks)}" if film.bookmarks else ""
-    return f"{film.name}  {state}  +{at} of {end}  {wall}  ×{speed:g}{total}{marks}"
+    reading = "" if film.read_share is None else f"  reading {film.read_share:.0%}"
+    return f"{film.name}  {state}  +{at} of {end}  {wall}  ×{speed:g}{reading}{total}{marks}"

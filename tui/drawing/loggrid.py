@@ -82,7 +82,8 @@ def _cell(
 ) -> tuple[str, str]:
     last, match, upcoming = ends
     if index > last:
-        return ("   ↑ ", "accent") if index == upcoming else (" " * CELL, "")
+        style = "accent" if moment.is_live(view) else "dim"
+        return ("   ↑ ", style) if index == upcoming else (" " * CELL, "")
     if index < view.number("first_index"):
         return "  ⟨s⟩", "dim"
     term = term_of(moment, view, index)

@@ -19,8 +19,10 @@ CONDITION_STYLES = {
     Condition.LIVE: "good",
     Condition.STALE: "warn",
     Condition.PAUSED: "warn",
+    Condition.STOPPED: "bad",
     Condition.EXITED: "bad",
     Condition.UNREACHABLE: "bad",
+    Condition.REFUSES: "bad",
 }
 
 
@@ -93,7 +95,9 @@ class Moment:
                 return how if age is None else f"{how} {ago(age)}"
             case Condition.PAUSED:
                 return "frozen by SIGSTOP"
-            case Condition.UNREACHABLE:
+            case Condition.STOPPED:
+                return f"stopped in good order {ago(age or 0)}"
+            case Condition.UNREACHABLE | Condition.REFUSES:
                 return view.reach.why
             case Condition.STALE:
                 return f"silent for {ago(age or 0).removesuffix(' ago')}"

@@ -73,9 +73,10 @@ def health(moment: Moment) -> tuple[str, str]:
     if moment.replay:
         return "REPLAY", "accent bold"
     conditions = {moment.condition(view) for view in views}
-    if not views or conditions <= {Condition.EXITED}:
+    ended = {Condition.EXITED, Condition.STOPPED}
+    if not views or conditions <= ended:
         return "DOWN", "bad"
-    if conditions <= {Condition.CONNECTING, Condition.EXITED}:
+    if conditions <= {Condition.CONNECTING, *ended}:
         return "CONNECTING", "dim"
     if moment.leader is None:
         return "NO LEADER", "bad"

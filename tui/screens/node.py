@@ -30,7 +30,8 @@ class NodePage(Page):
         state = Panel(self._state, id="state", classes="framed rest")
         peers = Panel(self._peers, id="peers", classes="framed rest")
         events = Panel(self._events, id="events", classes="framed rest")
-        return [Horizontal(state, peers, id="upper"), events]
+        self._upper = Horizontal(state, peers, id="upper")
+        return [self._upper, events]
 
     def lay_out(self) -> None:
         view = self.viewer.chosen_view
@@ -39,8 +40,7 @@ class NodePage(Page):
         self.panel("state").name_it(f"{name}  {title}")
         events = self.panel("events")
         events.display = self.app.size.height >= STATE_ROWS + EVENT_ROWS_MIN
-        upper = self.query_one("#upper")
-        upper.set_class(events.display, "-short")
+        self._upper.set_class(events.display, "-short")
         events.name_it(f"what happened on {name}")
         self.panel("peers").name_it(f"peers as seen by {name}", self.key_words(NODE_KEYS))
 

@@ -108,7 +108,7 @@ class Overview(Page):
         film = self.viewer.film
         if film is None:
             return []
-        if self._lanes is None or self._lanes.width != width or self._lanes.film is not film:
+        if self._lanes is None or self._lanes.film is not film or not self._lanes.fit(width):
             self._lanes = Lanes(film, width)
         return self._lanes.lines()
 

@@ -8,6 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.events import Resize
+from textual.geometry import Size
 from textual.markup import escape
 from textual.screen import Screen
 from textual.widget import Widget
@@ -47,7 +48,13 @@ class Page(Screen[None]):
     """Keys of this page alone; they stand first in its line of keys."""
     BINDINGS: ClassVar[list[BindingType]] = []
     AUTO_FOCUS = ""
-    _is_composed = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._panels: dict[str, Panel] = {}
+        """Once there are any. Not looked for: a screen that goes has lost some of them already when
+        a paint is due.
+        """
 
     @property
     def viewer(self) -> "RaftApp":
@@ -69,20 +76,20 @@ class Page(Screen[None]):
         yield Panel(self._keys, id="keys")
 
     def on_mount(self) -> None:
-        self._is_composed = True
+        self._panels = {panel.id: panel for panel in self.query(Panel) if panel.id is not None}
+        self._fit_to(self.app.size)
         self.paint()
 
     def paint(self) -> None:
         """Bring all panels up to date; nothing as long as there are none."""
-        if not self._is_composed:
-            return
-        self.lay_out()
-        for panel in self.query(Panel):
+        if self._panels:
+            self.lay_out()
+        for panel in self._panels.values():
             panel.paint()
 
     def repaint(self) -> None:
         """As `paint`, when the colours changed."""
-        for panel in self.query(Panel):
+        for panel in self._panels.values():
             panel.repaint()
 
     def lay_out(self) -> None:
@@ -92,13 +99,16 @@ class Page(Screen[None]):
         """Another node was chosen."""
 
     def on_resize(self, event: Resize) -> None:
-        tiny = event.size.width < COLUMNS_MIN or event.size.height < ROWS_MIN
-        self.set_class(tiny, "-tiny")
-        self.panel("keys").take_rows(2 if event.size.height >= TALL_ROWS else 1)
-        self.lay_out()
+        if self._panels:
+            self._fit_to(event.size)
+            self.lay_out()
+
+    def _fit_to(self, size: Size) -> None:
+        self.set_class(size.width < COLUMNS_MIN or size.height < ROWS_MIN, "-tiny")
+        self.panel("keys").take_rows(2 if size.height >= TALL_ROWS else 1)
 
     def panel(self, name: str) -> Panel:
-        return self.query_one(f"#{name}", Panel)
+        return self._panels[name]
 
     def _head(self, width: int, height: int) -> list[Line]:
         return [head_line(self.moment, width)]
