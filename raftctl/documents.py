@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from raftctl.eventdocs import Event, RunExport, RunRm, Runs, RunShow
-from raftctl.logdocs import Log, LogDiff, LogVerify
+from raftctl.logdocs import Log, LogDiff, LogEntry, LogVerify
 from raftctl.memberdocs import (
     Configuration,
     MemberChange,
@@ -364,10 +364,10 @@ KINDS: dict[str, type[Any]] = {
     kind_of(kind): kind
     for kind in (
         Status, Up, UpPlan, Down, Ls, Wait, Env, Doctor, Prune, Action, Line, Faults, Injected,
-        Heal, Put, Get, Del, Cas, Scan, Change, Propose, Transfer, Event, Log, Bench, Config,
-        Written, Kinds, Version, Members, MemberChange, Snapshots, SnapshotTake, SnapshotInspect,
-        SnapshotAuto, LogDiff, LogVerify, Recover, Restore, SimRun, SimReplay, SimShrink, SimBench,
-        Runs, RunShow, RunExport, RunRm, Error,
+        Heal, Put, Get, Del, Cas, Scan, Change, Propose, Transfer, Event, Log, LogEntry, Bench,
+        Config, Written, Kinds, Version, Members, MemberChange, Snapshots, SnapshotTake,
+        SnapshotInspect, SnapshotAuto, LogDiff, LogVerify, Recover, Restore, SimRun, SimReplay,
+        SimShrink, SimBench, Runs, RunShow, RunExport, RunRm, Error,
     )
 }  # fmt: skip
 

@@ -21,7 +21,10 @@ MODES = ("text", "wide", "json", "jsonl")
 
 
 class Output:
-    """How this run prints. `started` is when the command began, for the times in its progress."""
+    """How this run prints. `started` is when the command began, for the times in its progress.
+
+    `may_color`: nobody forbade colours, whether there is a terminal for them or not.
+    """
 
     def __init__(
         self, mode: str, quiet: bool, verbose: bool, color: bool, ascii_only: bool
@@ -29,7 +32,8 @@ class Output:
         self.mode = mode
         self.quiet = quiet
         self.verbose = verbose
-        self.color = color and sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+        self.may_color = color and not os.environ.get("NO_COLOR")
+        self.color = self.may_color and sys.stderr.isatty()
         self.ascii_only = ascii_only
         self.started = time.monotonic()
         self._spoke_at = self.started
@@ -74,7 +78,7 @@ class Output:
                 self.note(f"   {text}")
             return
         width = max(os.get_terminal_size(sys.stderr.fileno()).columns - 1, 20)
-        sys.stderr.write("\r\x1b[K" + f" {self.sign('…', '.')} {text}"[:width])
+        sys.stderr.write("\r\x1b[K" + f" {self.sign('…', '.')} {escaped(text)}"[:width])
         sys.stderr.flush()
         self._has_progress = True
 
@@ -85,7 +89,11 @@ class Output:
             sys.stderr.write("\r\x1b[K")
 
     def note(self, text: str) -> None:
-        """A line about the data, not data."""
+        """A line about the data, not data. What it quotes may come from anywhere."""
+        self._say(_lines_escaped(text))
+
+    def _say(self, text: str) -> None:
+        """As it is: its colours are ours."""
         self._spoke_at = time.monotonic()
         self._end_progress()
         if not self.quiet:
@@ -96,7 +104,7 @@ class Output:
         """A step of something long is through."""
         elapsed = time.monotonic() - self.started
         sign = self.sign("✓", "ok")
-        self.note(f" {self._paint('32', sign)} {text:42} {elapsed:5.1f}s")
+        self._say(f" {self._paint('32', sign)} {_lines_escaped(text):42} {elapsed:5.1f}s")
 
     @contextmanager
     def patience(self, text: str) -> Iterator[None]:
@@ -112,8 +120,7 @@ class Output:
             timer.join()  # or what it says might come after what is said next
 
     def warn(self, text: str) -> None:
-        if not self.quiet:
-            self.note(f"{self._paint('33', 'warning:')} {text}")
+        self._say(f"{self._paint('33', 'warning:')} {_lines_escaped(text)}")
 
     def fail(self, error: CliError) -> None:
         """The last thing of a command that failed."""
@@ -131,10 +138,11 @@ class Output:
             )
             sys.stderr.write(json.dumps(to_json(document), ensure_ascii=False) + "\n")
             return
-        sys.stderr.write(f"{self._paint('31', 'error')}[{error.code}]: {error.message}\n")
+        message = _lines_escaped(error.message)
+        sys.stderr.write(f"{self._paint('31', 'error')}[{error.code}]: {message}\n")
         if error.cause:
-            sys.stderr.write(f"cause: {error.cause}\n")
-        hint = f"hint:  {error.hint}  " if error.hint else ""
+            sys.stderr.write(f"cause: {_lines_escaped(error.cause)}\n")
+        hint = f"hint:  {_lines_escaped(error.hint)}  " if error.hint else ""
         sys.stderr.write(f"{hint}[exit {int(error.exit_code)}]\n")
 
     def _paint(self, code: str, text: str) -> str:
@@ -168,6 +176,11 @@ def _are_numbers(cells: Sequence[str]) -> bool:
 
 def _cell(value: object) -> str:
     return "-" if value is None else escaped(str(value))
+
+
+def _lines_escaped(text: str) -> str:
+    """As `escaped`, for what may have several lines."""
+    return "\n".join(map(escaped, text.split("\n")))
 
 
 def escaped(text: str) -> str:

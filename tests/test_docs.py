@@ -12,6 +12,7 @@ import pytest
 from raftctl.exit_codes import Exit
 from tests.docs.cli_page import cli_page
 from tests.docs.documents_page import documents_page
+from tests.docs.keys_page import keys_page
 from tests.docs.sessions import Step, run_page, with_outputs
 from tests.measure.commands import Raftctl
 from tests.raft.roles_diagram import roles_drawing
@@ -24,6 +25,7 @@ GENERATED: list[tuple[str, Callable[[], str]]] = [
     ("roles.svg", roles_drawing),
     ("reference/cli.md", cli_page),
     ("reference/documents.md", documents_page),
+    ("reference/keys.md", keys_page),
 ]
 
 

@@ -1,7 +1,9 @@
 """The part of the app that changes a cluster: by command lines, shown, and taken back on demand."""
 
 import os
+import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from textual.app import App
 
@@ -11,8 +13,15 @@ from tui.drawing.moment import Moment
 from tui.drawing.text import Line, printable
 from tui.nodes import STALE_NS, NodeView
 from tui.runner import Outcome, Runner, as_typed
+from tui.script import LINES_MAX, Ran, script_of
+from tui.takeback import take_back
+from tui.undo import FAULT_NUMBER, Undo
 
 UNDOS_MAX = 20
+UNDO_TRIES_MAX = 2
+"""So often an undo may fail before what lies below it has its turn."""
+NOT_FOUND = 9
+"""The exit code that there is no such fault, node or member: nothing is left to take back."""
 SHOWS_NS = STALE_NS
 """So long after a command ended the model may still show a node alive that it took away."""
 ON_NODE: Mapping[str, Callable[[Moment, NodeView], Action | Refusal]] = {
@@ -27,6 +36,8 @@ ON_NODE: Mapping[str, Callable[[Moment, NodeView], Action | Refusal]] = {
 class ActingApp(App[None]):
     """`echo` is the line about the last command."""
 
+    cluster_name: str
+
     def __init__(self, runner: Runner, line: str) -> None:
         """`line`: how a command line about the cluster begins."""
         # Without colours Textual would paint in shades of grey, but for a terminal's own colours.
@@ -34,8 +45,11 @@ class ActingApp(App[None]):
         self.runner = runner
         self.line = line
         self.echo: Line = []
-        self._undos: list[tuple[str, ...]] = []
+        self._undos: list[Undo] = []
+        self._failed: tuple[Undo, int] | None = None
+        """The undo that failed last, and how often it did."""
         self._under_way: list[Action] = []
+        self._ran: list[Ran] = []
         self._gone: dict[int, int] = {}
         """Nodes that were taken away, and up to when the model need not show it."""
 
@@ -74,36 +88,42 @@ class ActingApp(App[None]):
             self.consider(ON_NODE[what](self.live, view))
 
     def action_partition(self) -> None:
-        from tui.screens.dialogs import PartitionEditor
+        from tui.screens.partition import PartitionEditor
 
         if self._is_allowed():
             view = self.target
             chosen = None if view is None else view.node_id
-            self.push_screen(PartitionEditor(lambda: self.live, chosen), self._consider_it)
+            self.push_screen(PartitionEditor(lambda: self.live, chosen), self.consider_it)
 
     def action_net(self) -> None:
-        from tui.screens.dialogs import net_form
+        from tui.screens.forms import net_form
 
         if self._is_allowed():
             view = self.target
             link = f"{view.name}:rest" if view is not None else ""
-            self.push_screen(net_form(link, self.line), self._consider_it)
+            self.push_screen(net_form(link, self.line), self.consider_it)
 
     def action_put(self) -> None:
-        from tui.screens.dialogs import put_form
+        from tui.screens.forms import put_form
 
         if self._is_allowed():
-            self.push_screen(put_form(self.line), self._consider_it)
+            self.push_screen(put_form(self.line), self.consider_it)
+
+    def action_bench(self) -> None:
+        from tui.screens.running import Bench
+
+        if self._is_allowed():
+            self.push_screen(Bench(self.line))
 
     def action_undo(self) -> None:
         if not self._is_allowed():
             return
-        if any(action.is_undo for action in self._under_way):
+        if any(action.takes_back for action in self._under_way):
             self.notify("what is taken back now has not ended yet")
         elif not self._undos:
             self.notify("there is nothing to take back")
         else:
-            self.consider(actions.take_back(self.live, self._undos[-1]))
+            self.consider(take_back(self.live, self._undos[-1]))
 
     def forget_actions(self) -> None:
         """The cluster is another one: there is nothing to take back in it."""
@@ -115,20 +135,22 @@ class ActingApp(App[None]):
             self.notify(self.refusal, severity="warning")
         return not self.refusal
 
-    def _consider_it(self, action: Action | None) -> None:
+    def consider_it(self, action: Action | None) -> None:
+        """What came of a form, if anything did."""
         if action is not None:
             self.consider(action)
 
     def consider(self, action: Action | Refusal) -> None:
         """Run it; one that would lose the quorum only when asked for once more."""
-        if not self._is_allowed():
-            return
         if isinstance(action, Refusal):
-            self.notify(action.why, severity="warning")
+            if self._is_allowed():
+                self.notify(action.why, severity="warning")
+        elif not action.only_reads and not self._is_allowed():
+            return
         elif action.question:
             from tui.screens.dialogs import Ask
 
-            command = as_typed(self.line, action.arguments)
+            command = action.typed(self.line)
             self.push_screen(
                 Ask(action.question, command), lambda yes: self._perform(action) if yes else None
             )
@@ -141,14 +163,15 @@ class ActingApp(App[None]):
         self.run_worker(self._run(action), group="actions")
 
     async def _run(self, action: Action) -> None:
-        command = as_typed(self.line, action.arguments)
+        command = action.typed(self.line)
         self._say([(f" $ {command}", "bold"), ("  …", "dim")])
         try:
-            outcome = await self.runner.run(action.arguments)
+            outcome = await self.runner.run(action.arguments, into=action.into)
         finally:
             self._under_way = [each for each in self._under_way if each is not action]
         good = outcome.code == 0
         self._note_gone(action, good)
+        self.note_ran(command, outcome)
         sign = (" ✓ ", "good") if good else (f" ✗ exit {outcome.code} ", "bad")
         words = (printable(outcome.headline), "" if good else "bad")
         self._say([(f" $ {command} ", "bold"), sign, words, (f"  {outcome.seconds:.1f}s", "dim")])
@@ -165,15 +188,31 @@ class ActingApp(App[None]):
     def _remember_undo(self, action: Action, outcome: Outcome) -> None:
         if outcome.code:
             self.notify(printable(outcome.said.strip())[:400], severity="error", markup=False)
+            if action.takes_back is not None:
+                self._undo_failed(action.takes_back, outcome.code)
             return
-        if action.is_undo:
-            # Another action may have ended since: it lies on top then.
-            places = [at for at, undo in enumerate(self._undos) if undo == action.arguments]
-            for at in places[-1:]:  # none, when so many ended that it was dropped
-                del self._undos[at]
-        if undo := action.undo_after(outcome.printed):
+        if action.takes_back is not None:
+            self._drop_undo(action.takes_back)
+            restored, found = action.takes_back.restores, FAULT_NUMBER.search(outcome.printed)
+            if restored is not None and found is not None:
+                number = found[1]
+                self._undos = [each.renumbered(restored.fault, number) for each in self._undos]
+        undo = None if action.undo is None else action.undo.after(outcome.printed)
+        if undo is not None:
             self._undos = [*self._undos, undo][-UNDOS_MAX:]
-            self.notify(f"u: {as_typed(self.line, undo)}", title="undo", timeout=4, markup=False)
+            line = as_typed(self.line, undo.arguments)
+            self.notify(f"u: {line}", title="undo", timeout=4, markup=False)
+
+    def _undo_failed(self, undo: Undo, code: int) -> None:
+        times = 1 + (self._failed[1] if self._failed is not None and self._failed[0] is undo else 0)
+        self._failed = undo, times
+        if code == NOT_FOUND or times >= UNDO_TRIES_MAX:
+            self._drop_undo(undo)
+            self.notify("that is not taken back any more: u takes back what was before")
+
+    def _drop_undo(self, undo: Undo) -> None:
+        # Another action may have ended since: it lies on top then.
+        self._undos = [each for each in self._undos if each is not undo]
 
     def _say(self, echo: Line) -> None:
         self.echo = echo
@@ -181,6 +220,39 @@ class ActingApp(App[None]):
 
     def open_command(self, begin: str) -> None:
         """A line to complete and run."""
-        from tui.screens.dialogs import Command
+        from tui.screens.running import Command
 
         self.push_screen(Command(f"{begin} ", self.line))
+
+    # -- what was done -----------------------------------------------------------------------------
+    def note_ran(self, command: str, outcome: Outcome) -> None:
+        """For the script of what was done; `command` as typed."""
+        ran = Ran(command, time.time() - outcome.seconds, outcome.code)
+        self._ran = [*self._ran, ran][-LINES_MAX:]
+
+    def action_save_script(self) -> None:
+        if not self._ran:
+            self.notify("nothing was done yet")
+        elif self.may_write_files("save it"):
+            name = self.file_name("done", "sh")
+            try:
+                with open(name, "x", encoding="utf-8", opener=_for_its_owner) as file:
+                    file.write(script_of(self._ran, self.cluster_name))
+            except (OSError, UnicodeEncodeError) as error:
+                self.notify(f"cannot write {name}: {error}", severity="error", markup=False)
+            else:
+                self.notify(f"saved {name}: {len(self._ran)} lines")
+
+    def may_write_files(self, what: str) -> bool:
+        """Whether the folder is that of whoever looks; in a browser it is the server's."""
+        if self.is_web:
+            self.notify(f"a browser has no folder here: {what} in a terminal", severity="warning")
+        return not self.is_web
+
+    def file_name(self, what: str, suffix: str) -> str:
+        """A file in the current folder."""
+        return f"raftctl-{self.cluster_name}-{what}-{datetime.now():%H%M%S}.{suffix}"
+
+
+def _for_its_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -5,39 +5,36 @@ own, so that what was done can be done again by hand. Whether it asks is arithme
 quorum runs at once and can be undone; what would lose it asks, and the answer is No by default.
 """
 
-import re
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from tui.drawing.moment import Moment
 from tui.nodes import Condition, NodeView
-
-FAULT_NUMBER = re.compile(r"fault #(\d+)")
-HEAL_WHAT_CAME = "#"
-"""In an undo: the number of the fault that the command says it made."""
+from tui.runner import as_typed
+from tui.undo import HEAL_WHAT_CAME, Partition, Undo, standing_partition
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """`arguments` for raftctl. `undo`: the arguments that take it back, empty: nothing does.
-    `question`: what to ask first, empty: nothing. `takes`: nodes that are gone once it began;
-    `brings`: nodes that are there when it ended well. `is_undo`: it takes back the newest action.
+    """`arguments` for raftctl. `undo`: what takes it back, None: nothing does. `question`: what to
+    ask first, empty: nothing. `takes`: nodes that are gone once it began, or vote no more;
+    `brings`: nodes that are there when it ended well. `takes_back`: the undo that it is.
+    `only_reads`: it leaves the cluster as it is. `into`: a file that gets what it prints.
     """
 
     arguments: tuple[str, ...]
-    undo: tuple[str, ...] = ()
+    undo: Undo | None = None
     question: str = ""
     takes: frozenset[int] = frozenset()
     brings: frozenset[int] = frozenset()
-    is_undo: bool = False
+    takes_back: Undo | None = None
+    only_reads: bool = False
+    into: str = ""
 
-    def undo_after(self, printed: str) -> tuple[str, ...]:
-        """The arguments of the undo, by what the command printed; empty: there is none."""
-        if HEAL_WHAT_CAME not in self.undo:
-            return self.undo
-        found = FAULT_NUMBER.search(printed)
-        return ("heal", found[1]) if found else ()
+    def typed(self, line: str) -> str:
+        """The line to type for it; `line` is how it begins."""
+        return as_typed(line, self.arguments, self.into)
 
 
 class Verb(NamedTuple):
@@ -68,11 +65,18 @@ class Quorum(NamedTuple):
         return f"{self.have} of {self.voters} < {self.need}"
 
 
-def quorum_of(moment: Moment, alive: Collection[int]) -> Quorum:
+def quorum_of(
+    moment: Moment,
+    alive: Collection[int],
+    voters: Collection[int] | None = None,
+    partition: Partition | None = None,
+) -> Quorum:
     """The quorum that the best group of these nodes makes: a leader, and whom it talks with both
     ways. During a change of voters, in the worse of both halves.
+
+    `voters`: as if these were the voters; `partition`: as if that were in force, and nothing else.
     """
-    configuration = moment.model.configuration()
+    configuration = moment.model.configuration() if voters is None else {"voters": voters}
     halves = [set(configuration.get(name, ())) for name in ("voters", "outgoing")]
     everybody = set(moment.model.nodes)
     halves = [half for half in halves if half] or [everybody]
@@ -81,8 +85,13 @@ def quorum_of(moment: Moment, alive: Collection[int]) -> Quorum:
         counts = [Quorum(len(half & set(group)), len(half) // 2 + 1, len(half)) for half in halves]
         return min(counts, key=_margin)
 
+    def talk(node: int, peer: int) -> bool:
+        if partition is None:
+            return _talk(moment, node, peer)
+        return not partition.cut & {(node, peer), (peer, node)}
+
     may_lead = set(alive) & set().union(*halves)
-    groups = [{node} | {peer for peer in alive if _talk(moment, node, peer)} for node in may_lead]
+    groups = [{node} | {peer for peer in alive if talk(node, peer)} for node in may_lead]
     return max(map(count, groups), key=_margin, default=count(()))
 
 
@@ -121,13 +130,13 @@ TAKING = frozenset({"stop", "kill", "pause", "restart"})
 BRINGING = frozenset({"start", "resume", "restart"})
 
 
-def _on_node(moment: Moment, verb: str, view: NodeView, undo: str = "") -> Action:
+def on_node(moment: Moment, verb: str, view: NodeView, undo: str = "") -> Action:
     """One of those verbs; `undo` is the verb that takes it back."""
     node = frozenset({view.node_id})
     takes = node if verb in TAKING else frozenset[int]()
     return Action(
         (verb, view.name),
-        (undo, view.name) if undo else (),
+        Undo((undo, view.name)) if undo else None,
         _asks(moment, f"{verb} {view.name}", takes) if takes else "",
         takes,
         node if verb in BRINGING else frozenset(),
@@ -136,39 +145,31 @@ def _on_node(moment: Moment, verb: str, view: NodeView, undo: str = "") -> Actio
 
 def stop_or_start(moment: Moment, view: NodeView) -> Action | Refusal:
     if _is_down(moment, view):
-        return _on_node(moment, "start", view, undo="stop")
-    return _on_node(moment, "stop", view, undo="start")
+        return on_node(moment, "start", view, undo="stop")
+    return on_node(moment, "stop", view, undo="start")
 
 
 def kill(moment: Moment, view: NodeView) -> Action | Refusal:
     if _is_down(moment, view):
         return Refusal(f"{view.name} does not run: s starts it")
-    return _on_node(moment, "kill", view, undo="start")
+    return on_node(moment, "kill", view, undo="start")
 
 
 def pause_or_resume(moment: Moment, view: NodeView) -> Action | Refusal:
     if _is_down(moment, view):
         return Refusal(f"{view.name} does not run: s starts it")
     if moment.condition(view) is Condition.PAUSED:
-        return _on_node(moment, "resume", view, undo="pause")
-    return _on_node(moment, "pause", view, undo="resume")
+        return on_node(moment, "resume", view, undo="pause")
+    return on_node(moment, "pause", view, undo="resume")
 
 
 def restart(moment: Moment, view: NodeView) -> Action | Refusal:
     if _is_down(moment, view):
         return Refusal(f"{view.name} does not run: s starts it")
-    return _on_node(moment, "restart", view)
+    return on_node(moment, "restart", view)
 
 
-def take_back(moment: Moment, undo: tuple[str, ...]) -> Action:
-    """The action that these arguments of an undo are, with its question: much may have happened
-    since.
-    """
-    views = {view.name: view for view in moment.model.nodes.values()}
-    verb, name = undo[0], undo[-1]
-    if verb in TAKING | BRINGING and name in views:
-        return replace(_on_node(moment, verb, views[name]), is_undo=True)
-    return Action(undo, is_undo=True)
+NO_SIDE = "the largest side has {}: no side takes writes"
 
 
 def transfer(moment: Moment, view: NodeView) -> Action | Refusal:
@@ -177,10 +178,10 @@ def transfer(moment: Moment, view: NodeView) -> Action | Refusal:
     if leader is None:
         return Refusal("there is no leader to hand over")
     if leader is view:
-        return Action(("transfer",), undo=("transfer", view.name))
+        return Action(("transfer",), undo=Undo(("transfer", view.name)))
     if not moment.is_live(view):
         return Refusal(f"{view.name} cannot lead: {moment.cause(view)}")
-    return Action(("transfer", view.name), undo=("transfer", leader.name))
+    return Action(("transfer", view.name), undo=Undo(("transfer", leader.name)))
 
 
 def partition(moment: Moment, groups: Iterable[Collection[int]]) -> Action | Refusal:
@@ -195,8 +196,17 @@ def partition(moment: Moment, groups: Iterable[Collection[int]]) -> Action | Ref
         (quorum_of(moment, alive(moment) & set(side)) for side in sides),
         key=_margin,
     )
-    question = "" if best.is_there else f"the largest side has {best}: no side takes writes"
-    return Action(("partition", *words), ("heal", HEAL_WHAT_CAME), question)
+    question = "" if best.is_there else NO_SIDE.format(best)
+    return Action(("partition", *words), _back_to(moment), question)
+
+
+def _back_to(moment: Moment) -> Undo:
+    """What takes back a partition: the one that it replaced, as long as that would have held."""
+    before = standing_partition(moment)
+    if before is None:
+        return Undo(HEAL_WHAT_CAME)
+    arguments = before.arguments(moment.model.ids())
+    return Undo(arguments, before, HEAL_WHAT_CAME)
 
 
 def net(link: str, options: Iterable[tuple[str, str]]) -> Action | Refusal:
@@ -206,7 +216,7 @@ def net(link: str, options: Iterable[tuple[str, str]]) -> Action | Refusal:
         return Refusal("nothing would change: give a latency, a share that is lost, ...")
     if ":" not in link:
         return Refusal("a link is src:dst, as in n1:n2")
-    return Action(("net", "--link", link.strip(), *chosen), ("heal", HEAL_WHAT_CAME))
+    return Action(("net", "--link", link.strip(), *chosen), Undo(HEAL_WHAT_CAME))
 
 
 def heal(what: str = "all") -> Action:
@@ -222,24 +232,9 @@ def put(key: str, value: str) -> Action | Refusal:
     return Action(("put", "--", key, value))
 
 
-def add_member() -> Action:
-    return Action(("members", "add"))
-
-
-def remove_member(moment: Moment, view: NodeView) -> Action | Refusal:
-    configuration = moment.model.configuration()
-    voters = set(configuration.get("voters", ())) - {view.node_id}
-    if not voters:
-        return Refusal(f"{view.name} is the only voter")
-    stay = alive(moment) & voters
-    words = f"remove {view.name} for good? {len(stay)} of {len(voters)} voters that stay are alive"
-    return Action(("members", "remove", view.name), (), words, frozenset({view.node_id}))
-
-
-def promote_or_demote(moment: Moment, view: NodeView) -> Action | Refusal:
-    configuration = moment.model.configuration()
-    if view.node_id in configuration.get("learners", ()):
-        return Action(("members", "promote", view.name), ("members", "demote", view.name))
-    if view.node_id not in configuration.get("voters", ()):
-        return Refusal(f"{view.name} is no member")
-    return Action(("members", "demote", view.name), ("members", "promote", view.name))
+def bench(duration: str, inflight: str, size: str) -> Action | Refusal:
+    """Puts for so long, so many in flight, with values of so many bytes."""
+    if not all(text.strip() for text in (duration, inflight, size)):
+        return Refusal("give a duration, such as 10s, and two numbers")
+    options = ("--duration", duration.strip(), "--inflight", inflight.strip())
+    return Action(("bench", "put", *options, "--size", size.strip()))

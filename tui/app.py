@@ -18,15 +18,15 @@ from textual.theme import Theme
 from textual.timer import Timer
 
 from node.client.address import ClusterAddress
-from tui.acting import ActingApp
 from tui.actions import Verb
 from tui.drawing.moment import Moment
-from tui.keys import BINDINGS, CHANGING, Key, names_of
+from tui.keys import BINDINGS, CHANGING, USUAL, Key, names_of
 from tui.loading import Loading
 from tui.model import ClusterModel
-from tui.nodes import NodeView
+from tui.nodes import Condition, NodeView
 from tui.palette import DAY, NIGHT, Colours
 from tui.replay import Film
+from tui.replaying import Recorded, ReplayingApp
 from tui.runner import Runner
 from tui.screens.overview import Overview
 from tui.screens.page import Page, Painted
@@ -48,8 +48,8 @@ def _verbs() -> "type[Provider]":
     return Verbs
 
 
-class RaftApp(ActingApp):
-    """Shows a live cluster (`source`) or a recording (`film`)."""
+class RaftApp(ReplayingApp):
+    """Shows a live cluster (`source`) or a recording (`film`); with both, one goes to the other."""
 
     CSS_PATH = "raft.tcss"
     TITLE = "raftctl"
@@ -64,6 +64,7 @@ class RaftApp(ActingApp):
         source: Source | None = None,
         film: Film | None = None,
         loading: Loading | None = None,
+        recording: Recorded | None = None,
         line: str = "raftctl",
         verbs: Iterable[Verb] = (),
         keymap: Mapping[str, str] | None = None,
@@ -71,21 +72,19 @@ class RaftApp(ActingApp):
         ascii_only: bool = False,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
-        """`loading`: what reads the rest of the film. `line`: how a command line about the cluster
-        begins. `keymap`: other keys, by binding id. `clock`: the nodes' monotonic clock, in
-        nanoseconds.
+        """`loading`: what reads the rest of the film. `recording`: what the film is of, or would
+        be. `line`: how a command line about the cluster begins. `keymap`: other keys, by binding
+        id. `clock`: the nodes' monotonic clock, in nanoseconds.
         """
         self._themes: dict[str, Theme | None] = {}
-        super().__init__(runner, line)
+        super().__init__(runner, line, film, recording)
         self.register_theme(NIGHT)
         self.register_theme(DAY)
         self.theme = NIGHT.name
         self.cluster_name = name
         self.verbs = tuple(verbs)
-        self.film = film
-        self.model = ClusterModel() if film is None else film.model
-        if film is None:
-            self.model.wall_offset_ns = time.time_ns() - time.monotonic_ns()
+        self.model = ClusterModel()
+        self.model.wall_offset_ns = time.time_ns() - time.monotonic_ns()
         self.chosen: int | None = None
         self.pattern = ""
         self.read_only = read_only
@@ -96,6 +95,7 @@ class RaftApp(ActingApp):
         self._clock = clock
         self._frozen: tuple[ClusterModel, int] | None = None
         self._painted: tuple[object, ...] = ()
+        self._is_fed = False
         self._ticked_ns = 0
         self._ticker: Timer | None = None
 
@@ -122,12 +122,26 @@ class RaftApp(ActingApp):
             replay=self.film is not None,
             frozen=self._frozen is not None,
             leaving=self.leaving(now_ns),
+            remedies=self._remedies,
         )
+
+    @property
+    def _remedies(self) -> Mapping[Condition, str]:
+        """How a node is brought back by a key; where nothing may be done, none."""
+        if not self.may_act:
+            return {}
+        start, resume = self.key_name("node.toggle"), self.key_name("node.pause")
+        return {Condition.EXITED: f"[{start}] start", Condition.PAUSED: f"[{resume}] resume"}
 
     @property
     def chosen_view(self) -> NodeView | None:
         """The chosen node as it is shown."""
         return None if self.chosen is None else self.moment.model.nodes.get(self.chosen)
+
+    @property
+    def page(self) -> Page:
+        """The page that is open, whatever lies over it."""
+        return next(each for each in reversed(self.screen_stack) if isinstance(each, Page))
 
     @property
     def address(self) -> ClusterAddress | None:
@@ -149,12 +163,16 @@ class RaftApp(ActingApp):
             return self.film is None
         return key.id.startswith(CHANGING) and not self.may_act
 
-    def key_name(self, key: Key) -> str:
+    def key_name(self, binding_id: str) -> str:
         """The first of the keys that do it, as people write it."""
-        return self.key_names(key.id, key.keys).split(" ")[0]
+        return self.key_names(binding_id).split(" ")[0]
 
-    def key_names(self, binding_id: str, keys: str) -> str:
-        return names_of(self._keymap_given.get(binding_id, keys))
+    def key_names(self, binding_id: str) -> str:
+        return names_of(self._keymap_given.get(binding_id, USUAL[binding_id]))
+
+    def key_words(self, *pairs: tuple[str, str]) -> str:
+        """For a frame: the key of each id, as it is bound now, and what it does there."""
+        return "   ".join(f"{self.key_name(binding_id)} {words}" for binding_id, words in pairs)
 
     # -- life --------------------------------------------------------------------------------------
     def get_default_screen(self) -> Screen[None]:
@@ -165,13 +183,32 @@ class RaftApp(ActingApp):
         Panel.ascii_only = self._ascii_only
         self._take_colours()
         self.theme_changed_signal.subscribe(self, lambda _: self._repaint())
-        if self._source is not None:
-            feed = LiveFeed(self._source, self.model, self.forget_actions)
-            self.run_worker(feed.run(), group="feed")
+        if self.film is None:
+            self._feed()
+        if self.is_web and self.may_act:
+            words = "whoever has the address of this page can run any verb of raftctl here"
+            self.notify(words, severity="warning", timeout=10)
         if self.film is not None:
             self.run_worker(self._load(self.film), group="film")
         self._ticked_ns = self._clock()
         self._ticker = self.set_interval(PAINT_SECONDS, self._tick)
+
+    def _feed(self) -> None:
+        """Keep the live model up to date, from now on."""
+        if self._source is not None and not self._is_fed:
+            self._is_fed = True
+            feed = LiveFeed(self._source, self.model, self.forget_actions)
+            self.run_worker(feed.run(), group="feed")
+
+    def show_live(self) -> str:
+        if self._source is None or self._source.address is None:
+            return f"{self.cluster_name} does not run here"
+        self.film = None
+        self._feed()
+        return ""
+
+    def unfreeze(self) -> None:
+        self._frozen = None
 
     async def _load(self, film: Film) -> None:
         """Read what is not read yet; then say what is wrong with it, if anything."""
@@ -197,6 +234,8 @@ class RaftApp(ActingApp):
 
     def _tick(self) -> None:
         """Let a film run on, and paint what is not painted yet."""
+        if not self.is_running:  # its pages are being taken down
+            return
         now_ns = self._clock()
         if self.film is not None:
             self.film.advance((now_ns - self._ticked_ns) / 1e9)
@@ -253,14 +292,14 @@ class RaftApp(ActingApp):
             self.paint()
 
     def action_filter(self) -> None:
-        from tui.screens.dialogs import Filter
+        from tui.screens.forms import Prompt
 
         def apply(pattern: str | None) -> None:
             if pattern is not None:
                 self.pattern = pattern
                 self.paint()
 
-        self.push_screen(Filter(self.pattern), apply)
+        self.push_screen(Prompt("only events with", self.pattern, "leader|fault|n3"), apply)
 
     def action_freeze(self) -> None:
         """Hold the picture, while the recording goes on; a film plays or stops."""
@@ -275,11 +314,10 @@ class RaftApp(ActingApp):
     def action_help(self) -> None:
         from tui.screens.dialogs import Help
 
-        self.push_screen(Help(self.key_names, self.line))
+        self.push_screen(Help(self))
 
     def action_screenshot_svg(self) -> None:
-        if self.is_web:  # the folder is the server's, and not of whoever looks
-            self.notify("a browser saves no files here: take a picture of its window")
+        if not self.may_write_files("take a picture of its window, or save it"):
             return
         name = f"raftctl-{self.cluster_name}-{datetime.now():%H%M%S}.svg"
         try:
@@ -309,25 +347,3 @@ class RaftApp(ActingApp):
         """Textual's own, but for what is in the keys already."""
         ours = {"Quit", "Keys", "Screenshot"}
         return (each for each in super().get_system_commands(screen) if each.title not in ours)
-
-    # -- a film ------------------------------------------------------------------------------------
-    def action_step(self, what: str, by: int) -> None:
-        if self.film is not None:
-            self.film.step(what, by)
-            self.paint()
-
-    def action_speed(self, by: int) -> None:
-        if self.film is not None:
-            self.film.change_speed(by)
-            self.paint()
-
-    def action_bookmark(self) -> None:
-        if self.film is not None:
-            self.film.toggle_bookmark()
-            self.paint()
-
-    def seek_to(self, time_ns: int) -> None:
-        """To that moment of a film, for a click in its bar."""
-        if self.film is not None:
-            self.film.seek(time_ns)
-            self.paint()

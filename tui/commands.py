@@ -19,10 +19,12 @@ class Verbs(Provider):
 
     def _all(self) -> "Iterator[tuple[str, str, Callable[[], object]]]":
         app = cast("RaftApp", self.app)
-        for key in KEYS:
+        page = app.page
+        for key, owner in (*((key, page) for key in page.KEYS), *((key, app) for key in KEYS)):
             if key.id != "app.palette" and not app.is_hidden(key):
-                name = f"{key.about}  ({app.key_name(key)})"
-                yield name, key.id, partial(app.run_action, key.action)
+                name = f"{key.about}  ({app.key_name(key.id)})"
+                line = f"{app.line} {key.line}" if key.line else key.id
+                yield name, line, partial(app.run_action, key.action, owner)
         if app.may_act:
             for verb in app.verbs:
                 yield f"{app.line} {verb.name}", verb.about, partial(app.open_command, verb.name)

@@ -5,6 +5,7 @@ only which runs of indexes it applied, and when. Of many entries the nodes descr
 the others are known to exist, and shown as sampled out.
 """
 
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -86,6 +87,43 @@ class Described:
         other = Described(self._count_max)
         other._entries = dict(self._entries)
         other._floor, other.conflicts = self._floor, self.conflicts
+        return other
+
+
+class Growth:
+    """When a log was told to reach an index, and when to have it committed. It is told ten times a
+    second, and so exact to that.
+    """
+
+    POINTS_MAX = 512
+
+    def __init__(self) -> None:
+        self._points: deque[tuple[int, int, int]] = deque(maxlen=self.POINTS_MAX)
+
+    def add(self, mono_ns: int, last: int, commit: int) -> None:
+        points = self._points
+        while points and points[-1][1] > last:
+            points.pop()  # truncated: what comes there now is another entry
+        if not points or (last, commit) != points[-1][1:]:
+            points.append((mono_ns, last, commit))
+
+    def clear(self) -> None:
+        self._points.clear()
+
+    def appended_at(self, index: int) -> int | None:
+        """When it was in the log first; None: before that was looked at, or not yet."""
+        return self._reached(1, index)
+
+    def committed_at(self, index: int) -> int | None:
+        return self._reached(2, index)
+
+    def _reached(self, what: int, index: int) -> int | None:
+        at = bisect_left(self._points, index, key=lambda point: point[what])
+        return self._points[at][0] if 0 < at < len(self._points) else None
+
+    def copy(self) -> "Growth":
+        other = Growth()
+        other._points = self._points.copy()
         return other
 
 

@@ -17,6 +17,7 @@ from node.wire.framing import FrameReader
 from node.wire.messages import Bulk, Frame, Happened
 from node.wire.recording import CLUSTER, FRAME_BYTES_MAX
 from node.wire.words import effect_of
+from tui.chronicle import Chronicle, Chronicler
 from tui.model import ClusterModel
 
 CHUNK_FRAMES = 2_000
@@ -44,7 +45,7 @@ class Mark(NamedTuple):
 class Chunk:
     """Frames that follow each other. `times` are those of a clock that never goes back; `applied`
     is when the highest index that any node applied grew, and by how much; `picture` is what was
-    known behind them.
+    known behind them, and `chronicle` what the recording told up to there.
     """
 
     times: "array[int]"
@@ -53,6 +54,7 @@ class Chunk:
     applied: Sequence[tuple[int, int]]
     node_ids: frozenset[int]
     picture: ClusterModel
+    chronicle: Chronicle
 
     @property
     def size_bytes(self) -> int:
@@ -82,17 +84,20 @@ class _Clock:
 def chunks_of(frames: Iterable[Frame]) -> Iterator[Chunk]:
     """The frames, given in order with the node in `id`, in chunks."""
     model, clock, node_ids = ClusterModel(), _Clock(), set[int]()
+    chronicler = Chronicler()
     highest: int | None = None
     times, encoded = array("q"), list[bytes]()
     marks, applied = list[Mark](), list[tuple[int, int]]()
 
     def cut() -> Chunk:
         data = zlib.compress(b"".join(encoded), _FASTEST)
-        return Chunk(times, data, marks, applied, frozenset(node_ids), model.copy())
+        known = model.copy(), chronicler.so_far()
+        return Chunk(times, data, marks, applied, frozenset(node_ids), *known)
 
     for given in frames:
         frame = clock.take(given)
         model.fold(frame, frame.id)
+        chronicler.take(frame)
         times.append(clock.now_ns)
         encoded.append(encode_frame(frame))
         if frame.id != CLUSTER:
@@ -119,6 +124,7 @@ class Footage:
         self.marks: list[Mark] = []
         self.applied: list[tuple[int, int]] = []
         self.node_ids: frozenset[int] = frozenset()
+        self.chronicle = Chronicle()
         self.size_bytes = 0
         self._data: list[bytes] = []
         self._starts: list[int] = []
@@ -141,6 +147,7 @@ class Footage:
         self.marks += chunk.marks
         self.applied += chunk.applied
         self.node_ids = chunk.node_ids
+        self.chronicle = chunk.chronicle
         self.size_bytes += chunk.size_bytes
         if len(self._data) % self._spacing == 0:
             self._pictures.append((len(self.times), chunk.picture))

@@ -1,25 +1,16 @@
-"""The keys: each has an id, so that a file can give it another one.
+"""The keys: each has an id, so that a file can give it another one (`tui.keyfile`)."""
 
-# keys.toml
-"node.kill" = "ctrl+k"
-"view.log" = "l,f3"
-"""
-
-import difflib
-import tomllib
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from textual.binding import Binding
-
-FILE_BYTES_MAX = 64 * 1024
-KEYS_MAX = 64
-"""Characters that name the keys of one binding."""
+from textual.binding import Binding, BindingType
 
 
 class Key(NamedTuple):
-    """`action` is the app's; `label` stands in the footer when `shown`, `about` in the help."""
+    """`action` is the app's, or that of the page; `label` stands in the footer when `shown`,
+    `about` in the help. `line` is what to type for the same behind `raftctl`, empty: it is about
+    the screen alone.
+    """
 
     id: str
     keys: str
@@ -27,30 +18,46 @@ class Key(NamedTuple):
     label: str
     about: str
     shown: bool = False
+    line: str = ""
 
     @property
     def binding(self) -> Binding:
         return Binding(self.keys, self.action, self.label, show=self.shown, id=self.id)
 
 
+_RUN = "events --run RUN"
 KEYS = (
-    Key("node.toggle", "s", "act('toggle')", "stop", "stop the node; a dead one: start", True),
-    Key("node.kill", "K", "act('kill')", "kill", "kill the node with SIGKILL", True),
-    Key("node.pause", "z", "act('pause')", "pause", "freeze the node; a frozen one: go on", True),
-    Key("node.restart", "r", "act('restart')", "restart", "stop and start the node", True),
-    Key("fault.partition", "p", "partition", "partition", "cut the cluster into two sides", True),
-    Key("fault.net", "x", "net", "net", "make links slow or lossy", True),
-    Key("fault.heal", "H", "act('heal')", "heal", "end all faults", True),
-    Key("raft.transfer", "t", "act('transfer')", "transfer", "hand leadership to the node", True),
-    Key("data.put", "plus", "put", "put", "write a key"),
-    Key("action.undo", "u", "undo", "undo", "take back the last action", True),
-    Key("view.detail", "enter", "detail", "detail", "the node from close by"),
-    Key("view.applied", "a", "show('applied')", "applied", "entries as they take effect", True),
-    Key("view.log", "l", "show('log')", "log", "the node's log", True),
-    Key("view.diff", "d", "show('diff')", "diff", "its log beside that of the leader"),
-    Key("view.members", "M", "show('members')", "members", "who belongs to the cluster", True),
-    Key("view.events", "e", "show('events')", "events", "all events, with a filter"),
-    Key("view.filter", "slash", "filter", "filter", "show only events with a text: leader|fault"),
+    Key("node.toggle", "s", "act('toggle')", "stop", "stop the node; a dead one: start", True,
+        "stop n2, start n2"),
+    Key("node.kill", "K", "act('kill')", "kill", "kill the node with SIGKILL", True, "kill n2"),
+    Key("node.pause", "z", "act('pause')", "pause", "freeze the node; a frozen one: go on", True,
+        "pause n2, resume n2"),
+    Key("node.restart", "r", "act('restart')", "restart", "stop and start the node", True,
+        "restart n2"),
+    Key("fault.partition", "p", "partition", "partition", "cut the cluster into two sides", True,
+        "partition 1,2 / rest"),
+    Key("fault.net", "x", "net", "net", "make links slow or lossy", True,
+        "net --link n1:n2 --latency 40ms"),
+    Key("fault.heal", "H", "act('heal')", "heal", "end all faults", True, "heal"),
+    Key("raft.transfer", "t", "act('transfer')", "transfer", "hand leadership to the node", True,
+        "transfer n2"),
+    Key("data.put", "plus", "put", "put", "write a key", line="put K V"),
+    Key("data.bench", "b", "bench", "bench", "see what load the cluster bears", True,
+        "bench put --duration 10s"),
+    Key("action.undo", "u", "undo", "undo", "take back the last action", True, "heal 1, start n2"),
+    Key("action.save", "W", "save_script", "", "write the lines that were run as a script"),
+    Key("view.detail", "enter", "detail", "detail", "the node from close by", line="status n2"),
+    Key("view.applied", "a", "show('applied')", "applied", "entries as they take effect", True,
+        "events -f --kind applied"),
+    Key("view.log", "l", "show('log')", "log", "the node's log", True, "log show n2"),
+    Key("view.diff", "d", "show('diff')", "diff", "its log beside that of the leader",
+        line="log diff n2 n3"),
+    Key("view.members", "M", "show('members')", "members", "who belongs to the cluster", True,
+        "members ls"),
+    Key("view.events", "e,E", "show('events')", "events", "all events, with a filter",
+        line="events"),
+    Key("view.filter", "slash", "filter", "filter", "show only events with a text: leader|fault",
+        line="events --kind leader"),
     Key("view.freeze", "space", "freeze", "freeze", "hold the picture; in a replay: play, pause"),
     Key("view.back", "escape", "leave_page", "back", "to where you came from"),
     Key("select.next", "right,down,j", "choose(1)", "next", "choose the next node"),
@@ -59,24 +66,15 @@ KEYS = (
     Key("app.palette", "colon,ctrl+p", "command_palette", "commands", "every raftctl verb", True),
     Key("app.help", "question_mark", "help", "help", "these keys", True),
     Key("app.quit", "q", "leave", "quit", "leave the viewer; the cluster keeps running", True),
-    Key("replay.frame_back", "comma", "step('frame', -1)", "", "one frame back"),
-    Key("replay.frame", "full_stop", "step('frame', 1)", "", "one frame on"),
-    Key("replay.event_back", "left_square_bracket", "step('event', -1)", "", "one event back"),
-    Key("replay.event", "right_square_bracket", "step('event', 1)", "", "one event on"),
-    Key(
-        "replay.mark_back",
-        "left_curly_bracket",
-        "step('landmark', -1)",
-        "",
-        "to the election or fault before",
-    ),
-    Key(
-        "replay.mark",
-        "right_curly_bracket",
-        "step('landmark', 1)",
-        "",
-        "to the next election or fault",
-    ),
+    Key("replay.frame_back", "comma", "step('frame', -1)", "", "one frame back", line=_RUN),
+    Key("replay.frame", "full_stop", "step('frame', 1)", "", "one frame on", line=_RUN),
+    Key("replay.event_back", "left_square_bracket", "step('event', -1)", "", "one event back",
+        line=_RUN),
+    Key("replay.event", "right_square_bracket", "step('event', 1)", "", "one event on", line=_RUN),
+    Key("replay.mark_back", "left_curly_bracket", "step('landmark', -1)", "",
+        "to the election or fault before", line=f"{_RUN} --kind fault"),
+    Key("replay.mark", "right_curly_bracket", "step('landmark', 1)", "",
+        "to the next election or fault", line=f"{_RUN} --kind leader"),
     Key("replay.slower", "less_than_sign", "speed(-1)", "", "play at half the speed"),
     Key("replay.faster", "greater_than_sign", "speed(1)", "", "play at twice the speed"),
     Key("replay.bookmark", "m", "bookmark", "", "set a bookmark, or take it away"),
@@ -84,12 +82,82 @@ KEYS = (
     Key("replay.bookmark_back", "N", "step('bookmark', -1)", "", "to the bookmark before"),
     Key("replay.begin", "home", "step('end', -1)", "", "to the beginning"),
     Key("replay.end", "end", "step('end', 1)", "", "to the end"),
+    Key("replay.live", "L", "live", "live", "back to the cluster as it is now", True, "tui"),
+)  # fmt: skip
+OVERVIEW_KEYS = (
+    Key("replay.clip", "e", "clip", "clip", "save a part of the recording", True,
+        "runs export RUN FILE --from +1m --to +2m"),
+)  # fmt: skip
+LIST_KEYS = (
+    Key("list.down", "down", "scroll_by(1)", "", "one line down"),
+    Key("list.up", "up", "scroll_by(-1)", "", "one line up"),
+    Key("list.page_down", "pagedown", "scroll_by(20)", "", "twenty lines down"),
+    Key("list.page_up", "pageup", "scroll_by(-20)", "", "twenty lines up"),
+    Key("list.follow", "f", "follow", "follow", "follow what is new"),
 )
+EVENT_KEYS = (
+    Key("events.jump", "enter", "jump", "jump", "to the time of the event, in the recording", True,
+        "tui --replay RUN"),
+)  # fmt: skip
+NODE_KEYS = (
+    Key("peers.next", "down", "peer(1)", "next", "choose the next link"),
+    Key("peers.previous", "up", "peer(-1)", "previous", "choose the link before"),
+    Key("fault.heal_link", "enter", "heal_link", "heal this link", "heal the chosen link",
+        line="heal n1:n2"),
+)  # fmt: skip
 MEMBER_KEYS = (
-    Key("members.add", "plus", "add_member", "add", "add a new node", True),
-    Key("members.remove", "minus,delete", "remove_member", "remove", "remove the node", True),
-    Key("members.promote", "P", "promote_member", "promote/demote", "give or take its vote", True),
+    Key("members.add", "plus", "add_member", "add", "add a new node", True, "members add"),
+    Key("members.remove", "minus,delete", "remove_member", "remove", "remove the node", True,
+        "members remove n2"),
+    Key("members.promote", "P", "promote_member", "promote/demote", "give or take its vote", True,
+        "members promote n2, members demote n2"),
+)  # fmt: skip
+LOG_KEYS = (
+    Key("log.goto", "g", "goto", "goto", "go to an index", True, "log show n2 --from 7"),
+    Key("log.find", "slash", "find", "find", "find a text or a term: spam, t7", True,
+        "log show n2 --term 7"),
+    Key("log.next", "n", "find_on(1)", "next", "to the next place where it stands", True),
+    Key("log.previous", "N", "find_on(-1)", "", "to the place before"),
+    Key("log.diff", "d", "toggle_diff", "diff", "another log beside it, or none", True,
+        "log diff n2 n3"),
+    Key("log.other", "o", "other", "other", "beside it: the log of the next node", True,
+        "log diff n2 n3"),
+    Key("log.copy", "y", "copy_entry", "copy", "copy the entry", True),
+    Key("log.export", "x", "export", "export", "write entries as a file", True,
+        "log show n2 --from 7 -o jsonl"),
+)  # fmt: skip
+ASK_KEYS = (
+    Key("ask.yes", "y,Y", "answer(True)", "", "yes"),
+    Key("ask.no", "n,N,escape,enter,q,space", "answer(False)", "", "no"),
 )
+FORM_KEYS = (
+    Key("form.leave", "escape", "leave", "", "leave a form, or end what runs in it"),
+    Key("form.next", "down", "app.focus_next", "", "the next field"),
+    Key("form.previous", "up", "app.focus_previous", "", "the field before"),
+)
+PARTITION_KEYS = (
+    Key("partition.leave", "escape,q", "dismiss(None)", "", "leave"),
+    Key("partition.next", "down,j", "move(1)", "", "the next node"),
+    Key("partition.previous", "up,k", "move(-1)", "", "the node before"),
+    Key("partition.other_side", "space", "other_side", "", "move the node to the other side"),
+    Key("partition.isolate", "i", "isolate", "", "this node alone on the other side"),
+    Key("partition.apply", "enter", "apply", "", "cut it so", line="partition 1,2 / rest"),
+)
+HELP_KEYS = (Key("help.leave", "escape,q,question_mark,enter", "dismiss(None)", "", "leave"),)
+PLACES: Mapping[str, Sequence[Key]] = {
+    "": KEYS,
+    "overview": OVERVIEW_KEYS,
+    "lists": LIST_KEYS,
+    "events": EVENT_KEYS,
+    "node": NODE_KEYS,
+    "members": MEMBER_KEYS,
+    "log": LOG_KEYS,
+    "question": ASK_KEYS,
+    "form": FORM_KEYS,
+    "partition": PARTITION_KEYS,
+    "help": HELP_KEYS,
+}
+"""All keys, by where they are; those without a place are on all pages."""
 NODES_BY_KEY = 9
 BINDINGS = [
     *(key.binding for key in KEYS),
@@ -98,11 +166,30 @@ BINDINGS = [
         for node in range(1, NODES_BY_KEY + 1)
     ),
 ]
-USUAL = {str(each.id): each.key for each in (*BINDINGS, *(key.binding for key in MEMBER_KEYS))}
+_ELSEWHERE = [key.binding for place, keys in PLACES.items() if place for key in keys]
+USUAL = {str(each.id): each.key for each in (*BINDINGS, *_ELSEWHERE)}
 """The keys of each id that has no other ones."""
 IDS = tuple(USUAL)
-SHARED = ("data.put", "members.add", "+")
-"""The page of members has a + of its own."""
+
+
+def _together(*places: str, is_page: bool = True) -> tuple[str, ...]:
+    ids = [str(each.id) for each in BINDINGS] if is_page else []
+    return (*ids, *(key.id for place in places for key in PLACES[place]))
+
+
+TOGETHER = (
+    *(_together(*places) for places in (("overview",), ("lists",), ("lists", "events"))),
+    *(_together(*places) for places in (("node",), ("members",), ("lists", "log"))),
+    *(_together(place, is_page=False) for place in ("question", "form", "partition", "help")),
+)
+"""The ids that one and the same screen has."""
+CHANGING = ("node.", "fault.", "raft.", "data.", "action.", "members.")
+"""The ids of keys that change a cluster begin so."""
+
+
+def bindings(keys: Sequence[Key]) -> list[BindingType]:
+    """For a screen."""
+    return [key.binding for key in keys]
 
 
 SIGNS = {
@@ -127,56 +214,6 @@ SIGNS = {
 }
 
 
-CHANGING = ("node.", "fault.", "raft.", "data.", "action.", "members.")
-"""The ids of keys that change a cluster begin so."""
-
-
 def names_of(keys: str) -> str:
     """Keys as people write them, with spaces between: plus,ctrl+k is + ctrl+k."""
     return " ".join(SIGNS.get(each.strip(), each.strip()) for each in keys.split(","))
-
-
-class KeysError(Exception):
-    """The file of keys cannot be used; the message says why, `hint` what would do."""
-
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
-
-
-def load_keys(path: Path) -> dict[str, str]:
-    """Other keys by binding id, none where there is no file. Raises KeysError."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(FILE_BYTES_MAX + 1)
-        if len(data) > FILE_BYTES_MAX:
-            raise KeysError(f"{path} has more than {FILE_BYTES_MAX} bytes")
-        values = tomllib.loads(data.decode("utf-8"))
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise KeysError(f"cannot read {path}: {error.strerror}") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise KeysError(f"{path}: {error}") from error
-    except RecursionError as error:
-        raise KeysError(f"{path}: it is nested too deeply") from error
-    for name, keys in values.items():
-        if name not in IDS:
-            near = difflib.get_close_matches(name, IDS, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(IDS[:6])}, ..."
-            raise KeysError(f"{path}: there is no key {name!r}", hint)
-        if not isinstance(keys, str) or not 0 < len(keys) <= KEYS_MAX:
-            raise KeysError(f"{path}: {name} has to be a key such as 'ctrl+k', not {keys!r}")
-    _refuse_clashes(path, values)
-    return values
-
-
-def _refuse_clashes(path: Path, given: Mapping[str, str]) -> None:
-    """One key that has two ids: Textual takes either, and it may be the one that kills a node."""
-    taken: dict[str, str] = {}
-    for name, usual in USUAL.items():
-        for key in names_of(given.get(name, usual)).split():
-            other = taken.setdefault(key, name)
-            if other != name and (other, name, key) != SHARED:
-                hint = f"give {other} or {name} another key"
-                raise KeysError(f"{path}: {key} is the key of {other} and of {name}", hint)

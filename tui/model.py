@@ -108,6 +108,7 @@ class ClusterModel:
         view.runs.clear()
         view.tail.clear()
         view.rate.clear()
+        view.growth.clear()
         view.applied_index = 0
         self.version += 1
 
@@ -140,6 +141,7 @@ class ClusterModel:
         if view.text("role") == "leader" or view.number("leader"):
             self.led_term = max(self.led_term, view.number("term"))
         self._applied_up_to(view, view.number("last_applied"), mono_ns)
+        view.growth.add(mono_ns, view.number("last_index"), view.number("commit_index"))
 
     def _applied_up_to(self, view: NodeView, index: int, mono_ns: int) -> None:
         view.applied_index = max(view.applied_index, index)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from node.wire.following import Following
-from tui.entries import RUNS_MAX, Rate, Run
+from tui.entries import RUNS_MAX, Growth, Rate, Run
 
 STALE_NS = 2_500_000_000
 """A node sends something once a second: after so long without it is not live."""
@@ -74,6 +74,7 @@ class NodeView:
     """When it began to lead, by its own word; None: it does not."""
     runs: deque[Run] = field(default_factory=lambda: deque(maxlen=RUNS_MAX))
     rate: Rate = field(default_factory=Rate)
+    growth: Growth = field(default_factory=Growth)
     tail: dict[int, int] = field(default_factory=dict)
     """The terms of the last entries by index, committed or not, when they were asked for last."""
     reach: Reach = UNTRIED
@@ -151,4 +152,5 @@ class NodeView:
             following=copy(self.following),
             runs=self.runs.copy(),
             rate=self.rate.copy(),
+            growth=self.growth.copy(),
         )

@@ -7,10 +7,10 @@ while it is still being read: it only gets longer.
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from node.wire.messages import Frame
 from node.wire.words import BREAKING, MENDING
+from tui.chronicle import Chronicle
 from tui.footage import Chunk, Footage, Mark, chunks_of
 from tui.model import ClusterModel
 from tui.nodes import Reach
@@ -21,13 +21,8 @@ BOOKMARKS_MAX = 100
 RECORDED = Reach(is_open=True)
 
 
-class Reign(NamedTuple):
-    """Who led, from when to when (nanoseconds on the film's clock)."""
-
-    node: int
-    term: int
-    begin: int
-    end: int
+class FilmError(Exception):
+    """There is no such recording, or nothing can be read of it; the message says why."""
 
 
 class Film:
@@ -88,6 +83,17 @@ class Film:
     def end_ns(self) -> int:
         times = self._footage.times
         return times[-1] if times else 0
+
+    def wall_of(self, time_ns: int) -> int:
+        """Unix time at a moment, as the frame before it has it."""
+        at = max(bisect_right(self._footage.times, time_ns) - 1, 0)
+        before = next(self._footage.frames(at, min(at + 1, len(self))), None)
+        return time_ns if before is None else before.wall_ns + time_ns - before.mono_ns
+
+    @property
+    def chronicle(self) -> Chronicle:
+        """Who led when, and which faults lasted how long."""
+        return self._footage.chronicle
 
     @property
     def marks(self) -> Sequence[Mark]:
@@ -172,13 +178,3 @@ class Film:
     def times_of(self, kinds: frozenset[str] | None) -> list[int]:
         """When events of these kinds were, None: of any; in order."""
         return [mark.time_ns for mark in self.marks if kinds is None or mark.kind in kinds]
-
-    def reigns(self) -> list[Reign]:
-        """Who led when, as far as elections were recorded; the last reign lasts to the end."""
-        begins = [mark for mark in self.marks if mark.kind == "leader"]
-        # Where nobody was elected, there is no last reign that could last to the end.
-        ends = [mark.time_ns for mark in begins[1:]] + [self.end_ns][: len(begins)]
-        return [
-            Reign(mark.node, mark.term, mark.time_ns, end)
-            for mark, end in zip(begins, ends, strict=True)
-        ]

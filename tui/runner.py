@@ -1,6 +1,7 @@
 """Runs the command lines of actions, as processes of their own."""
 
 import asyncio
+import codecs
 import os
 import shlex
 import time
@@ -41,10 +42,15 @@ class Runner(Protocol):
     """What runs an action; tests put another one in its place."""
 
     async def run(
-        self, arguments: Sequence[str], on_output: Callable[[str], None] | None = None
+        self,
+        arguments: Sequence[str],
+        on_output: Callable[[str], None] | None = None,
+        stop: asyncio.Event | None = None,
+        into: str = "",
     ) -> Outcome:
-        """Run raftctl with these arguments to its end. `on_output` gets what it writes, as it
-        comes. Cancelled, it ends the process.
+        """Run raftctl with these arguments to its end. `on_output` gets the lines that it writes,
+        as they come. Once `stop` is set the process is asked to end; when this is cancelled, too,
+        and nobody waits for it. `into`: a new file, of its owner alone, that gets its data.
         """
 
 
@@ -55,7 +61,28 @@ class Subprocesses:
         self._prefix = tuple(prefix)
 
     async def run(
-        self, arguments: Sequence[str], on_output: Callable[[str], None] | None = None
+        self,
+        arguments: Sequence[str],
+        on_output: Callable[[str], None] | None = None,
+        stop: asyncio.Event | None = None,
+        into: str = "",
+    ) -> Outcome:
+        try:
+            file = _new_file(into) if into else None
+        except OSError as error:
+            return Outcome(NOT_STARTED, "", f"error: cannot write {into}: {error.strerror}\n", 0.0)
+        try:
+            return await self._run(arguments, on_output, stop, file)
+        finally:
+            if file is not None:
+                os.close(file)
+
+    async def _run(
+        self,
+        arguments: Sequence[str],
+        on_output: Callable[[str], None] | None,
+        stop: asyncio.Event | None,
+        file: int | None,
     ) -> Outcome:
         begin = time.monotonic()
         environment = os.environ | {"NO_COLOR": "1"}
@@ -64,36 +91,66 @@ class Subprocesses:
                 *self._prefix,
                 *arguments,
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE if file is None else file,
                 stderr=asyncio.subprocess.PIPE,
                 env=environment,
             )
         except (OSError, ValueError) as error:  # no such command, or a byte 0 in an argument
             return Outcome(NOT_STARTED, "", f"error: it did not start: {error}\n", 0.0)
-        assert process.stdout is not None, "it is a pipe"
         assert process.stderr is not None, "it is a pipe"
+        stopping = asyncio.create_task(_end_when(stop, process))
         try:
             printed, said = await asyncio.gather(
                 _read(process.stdout, on_output), _read(process.stderr, on_output)
             )
             code = await process.wait()
         except asyncio.CancelledError:
-            if process.returncode is None:
-                process.terminate()
+            _end(process)
             raise
+        finally:
+            stopping.cancel()
         return Outcome(code, printed, said, time.monotonic() - begin)
 
 
-async def _read(stream: asyncio.StreamReader, on_output: Callable[[str], None] | None) -> str:
-    """To its end, of which the beginning is kept."""
+async def _end_when(stop: asyncio.Event | None, process: asyncio.subprocess.Process) -> None:
+    if stop is not None:
+        await stop.wait()
+        _end(process)
+
+
+def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        process.terminate()
+
+
+def _new_file(path: str) -> int:
+    """As recordings are: logs hold what the cluster stored. Raises OSError when it is there."""
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+
+
+async def _read(
+    stream: asyncio.StreamReader | None, on_output: Callable[[str], None] | None
+) -> str:
+    """To its end, of which the beginning is kept. Lines are told whole, unless they are long."""
+    if stream is None:  # it goes to a file
+        return ""
     kept = bytearray()
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    begun = ""
     while data := await stream.read(_CHUNK):
         kept += data[: OUTPUT_BYTES_MAX - len(kept)]
-        if on_output is not None:
-            on_output(data.decode("utf-8", "replace"))
+        begun += decoder.decode(data)
+        whole = begun if len(begun) > _CHUNK else begun[: begun.rfind("\n") + 1]
+        begun = begun[len(whole) :]
+        if whole and on_output is not None:
+            on_output(whole)
+    begun += decoder.decode(b"", final=True)
+    if begun and on_output is not None:
+        on_output(begun)
     return kept.decode("utf-8", "replace")
 
 
-def as_typed(line: str, arguments: Sequence[str]) -> str:
-    """The line to type for it; `line` is how it begins."""
-    return " ".join([line, *map(shlex.quote, arguments)])
+def as_typed(line: str, arguments: Sequence[str], into: str = "") -> str:
+    """The line to type for it; `line` is how it begins, `into` a file that gets its data."""
+    typed = f"{line} {shlex.join(arguments)}"
+    return f"{typed} > {shlex.quote(into)}" if into else typed

@@ -56,8 +56,7 @@ def up(settings: Settings, request: Request) -> int:
     """Returns the exit code."""
     config = load_config(request.config, request.overrides)
     _check_request(request)
-    name = request.name or settings.cluster or config.cluster.name or cluster_name(settings)
-    check_name(name)
+    name = _name(settings, request, config)
     existing = _existing(settings, name)
     if request.dry_run:
         return _dry_run(settings, name, existing, request, config)
@@ -75,6 +74,17 @@ def up(settings: Settings, request: Request) -> int:
         status = _wait(settings, cluster, request.until, starting)
     _show(settings, cluster, status, is_new)
     return _stay(settings, cluster) if request.foreground else Exit.OK
+
+
+def name_of(settings: Settings, request: Request) -> str:
+    """The cluster that is meant. Raises CliError."""
+    return _name(settings, request, load_config(request.config, request.overrides))
+
+
+def _name(settings: Settings, request: Request, config: ClusterConfig) -> str:
+    return check_name(
+        request.name or settings.cluster or config.cluster.name or cluster_name(settings)
+    )
 
 
 def _existing(settings: Settings, name: str) -> Cluster | None:

@@ -7,28 +7,34 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from raftctl.cluster.directory import Cluster, cluster_name, find_cluster
+from raftctl.cluster.directory import Cluster, all_clusters, cluster_name, find_cluster
 from raftctl.cluster.processes import is_paused
+from raftctl.cluster.recordings import find_run, find_runs
 from raftctl.errors import CliError
+from raftctl.exit_codes import Exit
 from raftctl.settings import Settings
 
 if TYPE_CHECKING:
     from node.client.address import ClusterAddress
+    from raftctl.cluster.recordings import Run
     from tui.actions import Verb
+    from tui.loading import Loading
     from tui.nodes import Process
+    from tui.replay import Film
+    from tui.replaying import Recorded
 
 
 class ViewedCluster:
     """The cluster that the settings mean, which may not exist yet, or not any more."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, given: str | None = None) -> None:
         """Raises CliError when there are several, and none of them was named."""
         try:
-            self.name = find_cluster(settings).name
+            self.name = find_cluster(settings, given).name
         except CliError as error:
             if error.code != "E_NO_CLUSTER":
                 raise
-            self.name = cluster_name(settings)
+            self.name = cluster_name(settings, given)
         self._settings = settings
         self._cluster: Cluster | None = None
         self._id = ""
@@ -71,6 +77,51 @@ class ViewedCluster:
                 how, at = ("", None) if ended is None else (ended.how, ended.at)
                 found[process.node_id] = Process("exited", None, how, at)
         return found
+
+
+def cluster_of(settings: Settings, run: "Run") -> str | None:
+    """The cluster that a recording is of, by its name, if it is here."""
+    if run.cluster is not None:
+        return run.cluster.name
+    recorded = {head.cluster for _, head in run.heads()}
+    here = [cluster.name for cluster in all_clusters(settings) if cluster.name in recorded]
+    return here[0] if here else None
+
+
+def words_for(settings: Settings, run: "Run") -> str:
+    """What a command line calls the recording."""
+    is_known = any(each.path == run.path for each in find_runs(settings))
+    return run.name if is_known else str(run.path)
+
+
+def film_of(run: "Run") -> "tuple[Film, Loading]":
+    """How a recording begins, and what reads the rest. Raises CliError when nothing is in it."""
+    from tui.footage import chunks_of
+    from tui.loading import Loading
+    from tui.replay import Film
+
+    film = Film((), run.name, began_ns=run.heads()[0][1].mono_ns)
+    chunks = chunks_of(run.frames())
+    first = next(chunks, None)
+    if first is None:
+        why = run.problem or f"{run.path}: nothing is in it yet"
+        raise CliError("E_RECORDING", why, Exit.CHECK_FAILED, hint="raftctl runs ls has others")
+    film.extend(first)
+    return film, Loading(film, chunks, lambda: run.read_share, lambda: run.problem)
+
+
+def recorded(settings: Settings, run: str) -> "Recorded":
+    """A recording that the viewer may open later."""
+    from tui.replay import FilmError
+    from tui.replaying import Recorded
+
+    def load() -> "tuple[Film, Loading]":
+        try:
+            return film_of(find_run(settings, run))
+        except (CliError, OSError) as error:
+            raise FilmError(str(error)) from error
+
+    return Recorded(run, load)
 
 
 def all_verbs(root: Any) -> "Iterator[Verb]":  # noqa: ANN401 - Typer's own type

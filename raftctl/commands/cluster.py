@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from raftctl import completion
+from raftctl.commands import tui as viewer
 from raftctl.exit_codes import Exit
 from raftctl.settings import Settings, confirm
 from raftctl.values import usage
@@ -28,7 +29,7 @@ Name = Annotated[
 
 def add_to(app: typer.Typer) -> None:
     add = section(app, "Cluster")
-    add(up, "up -n 5", "up demo --config local3 --set raft.heartbeat_ms=20")
+    add(up, "up -n 5", "up -n 5 --tui", "up demo --config local3 --set raft.heartbeat_ms=20")
     add(down, "down", "down demo --purge -y")
     add(ls, "ls -o json")
     add(status, "status -o wide", "status leader n2", "status -w")
@@ -45,6 +46,7 @@ def up(
     foreground: Annotated[
         bool, typer.Option("-f", "--foreground", help="Stay, show the logs, Ctrl-C is down.")
     ] = False,
+    tui: Annotated[bool, typer.Option("--tui", help="Then open the viewer.")] = False,
     ephemeral: Annotated[
         bool, typer.Option("--ephemeral", help="Forget the data on down.")
     ] = False,
@@ -62,14 +64,30 @@ def up(
 ) -> int:
     """Make a cluster, or start what of it does not run. Idempotent."""
     from raftctl.cluster import bringup
+    from raftctl.cluster.directory import cluster_name
 
     if until not in ("leader", "ready", "none"):
         raise usage(f"--wait {until}", "leader, ready or none")
+    if tui:
+        _check_viewable(foreground, dry_run)
     request = bringup.Request(
         name, size, ephemeral, data_dir, port_base, any_port, config, override or [], until,
         machine, retain, dry_run, foreground,
     )  # fmt: skip
-    return bringup.up(_settings(context), request)
+    settings = _settings(context)
+    code = bringup.up(settings, request)
+    if not tui or code != Exit.OK:
+        return code
+    name = bringup.name_of(settings, request)
+    viewed = settings if cluster_name(settings) == name else replace(settings, cluster=name)
+    return viewer.view(viewed, context.find_root().command)
+
+
+def _check_viewable(foreground: bool, dry_run: bool) -> None:
+    """Before anything is started: what asks for the viewer cannot have it otherwise."""
+    if foreground or dry_run:
+        raise usage("--tui and --foreground or --dry-run", "one of them")
+    viewer.need_terminal()
 
 
 def _settings(context: typer.Context) -> Settings:

@@ -43,7 +43,8 @@ def show(
     """Show entries of one node's own log, committed or not.
 
     The last 50, or all of a range, of a term, or of both. Of a node that does not answer its
-    database is read: entries may be committed of which it did not know that they are.
+    database is read: entries may be committed of which it did not know that they are. With -o jsonl
+    each entry is a line.
     """
     from raftctl.output import table
 
@@ -54,6 +55,10 @@ def show(
         document = _of_folder(data_dir, first, last, term)
     else:
         document = _of_node(settings, selector or "", first, last, term)
+    if settings.output.mode == "jsonl":
+        for entry in document.entries:
+            settings.output.show(entry, list)
+        return
     header = ("INDEX", "TERM", "KIND", "STATE", "BYTES", "DATA")
     rows = [(e.index, e.term, e.kind, e.state, e.bytes, e.preview) for e in document.entries]
     settings.output.show(document, lambda: table(header, rows) if rows else ["no such entries"])

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import shlex
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,8 +16,6 @@ from raftctl.verbs import section
 
 if TYPE_CHECKING:
     from tui.app import RaftApp
-    from tui.loading import Loading
-    from tui.replay import Film
 
 
 def add_to(app: typer.Typer) -> None:
@@ -49,13 +48,28 @@ def tui(
         raise usage("--allow-actions and --port belong to --web", "raftctl tui --web")
     if web:
         return _serve(settings, replay, read_only or not allow_actions, port)
+    need_terminal()
+    return view(settings, context.find_root().command, replay, read_only)
+
+
+def need_terminal() -> None:
+    """Raises CliError (exit 2) where there is none to draw on."""
     # textual-serve runs this command too, and talks to it through pipes.
     is_served = "TEXTUAL_DRIVER" in os.environ
     if not is_served and not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise usage("the viewer needs a terminal", "raftctl events -f, raftctl status -w")
-    if not settings.output.color:
+
+
+def view(
+    settings: Settings,
+    root: Any,  # noqa: ANN401
+    replay: str | None = None,
+    read_only: bool = False,
+) -> int:
+    """Show the viewer until it is left; `root` is the command line, whose verbs it offers."""
+    if not settings.output.may_color:
         os.environ["NO_COLOR"] = "1"  # where Textual looks
-    app = _app(settings, context.find_root().command, replay, read_only)
+    app = _app(settings, root, replay, read_only)
     app.run()
     if app.failure is not None:
         raise app.failure
@@ -73,12 +87,7 @@ def _serve(settings: Settings, replay: str | None, read_only: bool, port: int) -
         raise CliError("E_MISSING", "--web needs textual-serve", Exit.PRECONDITION, hint=hint)
     from tui.web import Browsers
 
-    command = [sys.executable, "-P", "-m", "raftctl"]
-    if settings.is_home_flag:  # else what led here leads there too
-        command += ["--home", str(settings.home.absolute())]
-    if settings.cluster is not None:
-        command += ["-c", settings.cluster]
-    command += ["tui", "--read-only"] if read_only else ["tui"]
+    command = _command(settings, read_only)
     if replay is not None:
         find_run(settings, replay)
         command += ["--replay", replay]
@@ -87,32 +96,58 @@ def _serve(settings: Settings, replay: str | None, read_only: bool, port: int) -
     except OSError as error:
         message = f"cannot listen on port {port}: {error.strerror}"
         raise CliError("E_PORT_BUSY", message, Exit.PRECONDITION, hint="another --port") from error
-    may = "shows, and changes nothing" if read_only else "shows and acts"
-    settings.output.note(f"{may}, for whoever has this address; Ctrl-C ends it")
+    may = "sees the cluster" if read_only else "can run any verb of raftctl on this cluster"
+    settings.output.note(f"whoever has this address {may}; Ctrl-C ends it")
     sys.stdout.write(f"{browsers.url}\n")
     sys.stdout.flush()
     browsers.run()
     return Exit.OK
 
 
+def _command(settings: Settings, read_only: bool) -> list[str]:
+    """What each browser gets: this command, as it was started here."""
+    command = [sys.executable, "-P", "-m", "raftctl"]
+    if settings.is_home_flag:  # else what led here leads there too
+        command += ["--home", str(settings.home.absolute())]
+    if settings.cluster is not None:
+        command += ["-c", settings.cluster]
+    if settings.output.ascii_only:
+        command.append("--ascii")
+    if not settings.output.may_color:
+        command.append("--no-color")
+    return [*command, "tui", *(["--read-only"] if read_only else [])]
+
+
 def _app(settings: Settings, root: Any, replay: str | None, read_only: bool) -> "RaftApp":  # noqa: ANN401
-    from raftctl.cluster.viewing import ViewedCluster, all_verbs, keys_path
+    from raftctl.cluster.recordings import find_run
+    from raftctl.cluster.viewing import (
+        ViewedCluster,
+        all_verbs,
+        cluster_of,
+        film_of,
+        keys_path,
+        recorded,
+        words_for,
+    )
     from tui.app import RaftApp
-    from tui.keys import KeysError, load_keys
+    from tui.keyfile import KeysError, load_keys
     from tui.runner import Subprocesses
 
     try:
         keymap = load_keys(keys_path(config_paths()[-1]))
     except KeysError as error:
         raise CliError("E_CONFIG", str(error), Exit.USAGE, hint=error.hint) from error
-    source = None if replay is not None else ViewedCluster(settings)
-    film, loading = (None, None) if replay is None else _film(settings, replay)
-    name = film.name if film is not None else source.name if source is not None else ""
+    run = None if replay is None else find_run(settings, replay)
+    film, loading = (None, None) if run is None else film_of(run)
+    # Of a recording whose cluster is here, one comes back to that.
+    cluster = None if run is None else cluster_of(settings, run)
+    source = None if run is not None and cluster is None else ViewedCluster(settings, cluster)
+    name = source.name if source is not None else film.name if film is not None else ""
     line = ["raftctl"]
     prefix = [sys.executable, "-P", "-m", "raftctl", "--home", str(settings.home.absolute())]
     if settings.is_home_flag:
         line += ["--home", str(settings.home)]
-    if film is None:
+    if source is not None:
         prefix += ["-c", name]
         line += ["-c", name] if settings.cluster is not None else []
     return RaftApp(
@@ -121,29 +156,10 @@ def _app(settings: Settings, root: Any, replay: str | None, read_only: bool) -> 
         source=source,
         film=film,
         loading=loading,
-        line=" ".join(line),
+        recording=recorded(settings, name if run is None else words_for(settings, run)),
+        line=shlex.join(line),
         verbs=all_verbs(root),
         keymap=keymap,
         read_only=read_only,
         ascii_only=settings.output.ascii_only,
     )
-
-
-def _film(settings: Settings, name: str) -> "tuple[Film, Loading]":
-    """The recording that `name` means: how it begins, and what reads the rest. Raises CliError when
-    there is none, or nothing in it.
-    """
-    from raftctl.cluster.recordings import find_run
-    from tui.footage import chunks_of
-    from tui.loading import Loading
-    from tui.replay import Film
-
-    run = find_run(settings, name)
-    film = Film((), run.name, began_ns=run.heads()[0][1].mono_ns)
-    chunks = chunks_of(run.frames())
-    first = next(chunks, None)
-    if first is None:
-        why = run.problem or f"{run.path}: nothing is in it yet"
-        raise CliError("E_RECORDING", why, Exit.CHECK_FAILED, hint="raftctl runs ls has others")
-    film.extend(first)
-    return film, Loading(film, chunks, lambda: run.read_share, lambda: run.problem)

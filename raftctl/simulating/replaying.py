@@ -1,6 +1,7 @@
 """One simulated run, and its recording."""
 
 import os
+import stat
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -30,5 +31,14 @@ def replayed(scenario: Scenario, take: Callable[[Line], None], record: Path | No
 
 
 def _for_its_owner(path: str, flags: int) -> int:
-    """As nodes make theirs: a recording holds what the cluster stored."""
-    return os.open(path, flags, 0o600)
+    """As nodes make theirs, one that was there before as well: a recording holds what the cluster
+    stored.
+    """
+    descriptor = os.open(path, flags, 0o600)
+    try:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.fchmod(descriptor, 0o600)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor

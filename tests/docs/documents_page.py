@@ -35,7 +35,8 @@ PRINTED_BY = {
     "member-change": "members add, members promote, members demote, members remove, "
     "members replace",
     "snapshot-inspect": "snapshot inspect", "snapshot-auto": "snapshot auto",
-    "log-diff": "log diff", "log-verify": "log verify", "recover": "recover",
+    "log-entry": "log show -o jsonl", "log-diff": "log diff", "log-verify": "log verify",
+    "recover": "recover",
     "restore": "snapshot restore", "sim-run": "sim run", "sim-replay": "sim replay",
     "sim-shrink": "sim shrink", "sim-bench": "sim bench",
     "runs": "runs ls", "run-show": "runs show", "run-export": "runs export", "run-rm": "runs rm",

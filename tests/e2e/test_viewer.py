@@ -29,7 +29,7 @@ def leader_on(screen: str) -> int:
 
 
 def test_kill_partition_heal_transfer_by_keys(raftctl: Raftctl, terminal: Terminal) -> None:
-    terminal.type(f"{RAFTCTL} up -n 5 && {RAFTCTL} tui")
+    terminal.type(f"{RAFTCTL} up -n 5 --tui")
     screen = terminal.wait_for("● LIVE")
     first = leader_on(screen)
     assert screen.count("FOLLOWER") == 4

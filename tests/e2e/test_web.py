@@ -129,7 +129,7 @@ def test_a_browser_writes_no_file_where_the_server_runs(raftctl: Raftctl, tmp_pa
         ):
             await seen_by(socket, "LEADER")
             await socket.send_json(["stdin", "\x13"])
-            await seen_by(socket, "saves no files")
+            await seen_by(socket, "no folder here")
 
     with started(raftctl, folder=tmp_path) as (url, _):
         asyncio.run(use(url))

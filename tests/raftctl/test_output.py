@@ -40,6 +40,19 @@ def test_what_a_terminal_would_obey_is_escaped() -> None:
     assert escaped("\udc80") == "\\udc80"
 
 
+def test_what_is_said_beside_data_is_escaped_too(capsys: pytest.CaptureFixture[str]) -> None:
+    output = Output("text", False, False, False, False)
+    evil = "a\x1b]0;x\x07b\nc"
+    output.note(evil)
+    output.warn(evil)
+    output.done(evil)
+    output.fail(CliError("E_X", evil, Exit.USAGE, hint=evil, cause=evil))
+    said = capsys.readouterr().err
+    assert "\x1b" not in said
+    assert "\x07" not in said
+    assert said.count("a\\x1b]0;x\\x07b\nc") == 6, "lines stay lines"
+
+
 def test_unknown_parts_of_an_error_are_null(capsys: pytest.CaptureFixture[str]) -> None:
     output = Output("json", False, False, True, False)
     for hint, cause in (("", ""), ("so", "why")):

@@ -1,5 +1,6 @@
 """log show, transfer and events: what they read, and what they say when they cannot."""
 
+import json
 from typing import Any, cast
 
 import pytest
@@ -12,7 +13,9 @@ from raftctl.commands.log import LOG_PAGE
 from raftctl.documents import Node, Quorum, Status
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
+from raftctl.schemas import json_schema
 from tests.measure.commands import Raftctl
+from tests.raftctl.schema import violations
 
 
 class LongLog:
@@ -58,6 +61,9 @@ def test_log_show_reads_as_people_write(cluster: Raftctl) -> None:
     term = cluster.document("status")["term"]
     cluster.run("put", "k17", "v-81")
     log = cluster.document("log", "show", "leader")
+    lines = cluster.run("log", "show", "leader", "-o", "jsonl").stdout.splitlines()
+    assert [json.loads(each)["index"] for each in lines] == [e["index"] for e in log["entries"]]
+    assert violations(json.loads(lines[-1]), json_schema("log-entry")) == []
     assert len(log["entries"]) == 50
     assert log["entries"][-1]["preview"] == 'put k17 "v-81"'
     whole = cluster.document("log", "show", "leader", "--from", "0")["entries"]

@@ -278,6 +278,8 @@ def test_rm_of_a_name_that_two_recordings_have_is_refused(home: Raftctl, tmp_pat
 
 
 def test_sim_replay_writes_one_that_runs_reads(home: Raftctl, tmp_path: Path) -> None:
+    (tmp_path / "seven.frames").write_bytes(b"what was there before")
+    (tmp_path / "seven.frames").chmod(0o644)
     home.run("sim", "replay", "7", "--record", "seven.frames", "-o", "json")
     assert (tmp_path / "seven.frames").stat().st_mode & 0o777 == 0o600
     shown = document(home, "run-show", "runs", "show", "seven.frames")

@@ -26,12 +26,17 @@ class RecordingRunner:
 
     def __init__(self) -> None:
         self.ran: list[tuple[str, ...]] = []
+        """Where data goes to a file, with that at the end."""
         self.outcome = Outcome(0, "done\n", "", 0.1)
 
     async def run(
-        self, arguments: Sequence[str], on_output: Callable[[str], None] | None = None
+        self,
+        arguments: Sequence[str],
+        on_output: Callable[[str], None] | None = None,
+        stop: asyncio.Event | None = None,
+        into: str = "",
     ) -> Outcome:
-        self.ran.append(tuple(arguments))
+        self.ran.append((*arguments, ">", into) if into else tuple(arguments))
         if on_output is not None:
             on_output(self.outcome.printed)
         return self.outcome
@@ -87,6 +92,11 @@ class Viewer:
         return "\n".join(strip.text.rstrip() for strip in strips) + "\n"
 
     @property
+    def told(self) -> str:
+        """The messages that pop up, line by line."""
+        return "\n".join(each.message for each in self.app._notifications)
+
+    @property
     def dialog(self) -> str:
         """The name of what lies over the page; empty: nothing does."""
         return "" if isinstance(self.app.screen, Page) else type(self.app.screen).__name__
@@ -107,8 +117,7 @@ def view(
         shown = live_cluster() if model is None else model
         runner = RecordingRunner()
         app = RaftApp("demo", runner, film=film, verbs=VERBS, clock=lambda: shown.now_ns, **options)
-        if film is None:
-            app.model = shown
+        app.model = shown
         app.chosen = chosen
         async with app.run_test(size=size) as pilot:
             viewer = Viewer(app, runner, pilot)

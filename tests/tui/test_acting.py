@@ -1,20 +1,27 @@
 """What is done to a cluster from the viewer: when it asks, when not, and how it is taken back."""
 
 import asyncio
+import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 
 from tests.tui.frames import Script, fold, live_cluster, status_of
 from tests.tui.pilot import Viewer, view
 from tests.tui.test_app import with_dead
+from tests.tui.test_replay import short_film
 from tui import actions
-from tui.acting import SHOWS_NS
+from tui.acting import NOT_FOUND, SHOWS_NS
 from tui.actions import Action
 from tui.drawing.moment import Moment
 from tui.model import ClusterModel
 from tui.nodes import Process, Reach
+from tui.replay import Film
 from tui.runner import NOT_STARTED, Outcome, Subprocesses
+from tui.script import Ran, script_of
+from tui.takeback import take_back
+from tui.undo import Partition, Undo, standing_partition
 
 
 class Slow:
@@ -23,12 +30,18 @@ class Slow:
     def __init__(self, viewer: Viewer) -> None:
         self.ran: list[tuple[str, ...]] = []
         self.end = asyncio.Event()
+        self.stop: asyncio.Event | None = None
         viewer.app.runner = self
 
     async def run(
-        self, arguments: Sequence[str], on_output: Callable[[str], None] | None = None
+        self,
+        arguments: Sequence[str],
+        on_output: Callable[[str], None] | None = None,
+        stop: asyncio.Event | None = None,
+        into: str = "",
     ) -> Outcome:
         self.ran.append(tuple(arguments))
+        self.stop = stop
         await self.end.wait()
         return Outcome(0, "done", "", 0.1)
 
@@ -41,6 +54,18 @@ def apart(model: ClusterModel, *sides: set[int]) -> ClusterModel:
         script = Script(node, 9, model.now_ns).keyframe(status_of(node, 5, 3, links=links))
         fold(script.frames, model)
     return model
+
+
+def in_force(model: ClusterModel, fault: int, *sides: set[int], until: float | None = None) -> None:
+    """All nodes tell of a partition."""
+    cut = [(a, b) for side in sides for a in side for b in set(model.nodes) - side]
+    rules = [
+        {"fault": fault, "src": a, "dst": b, "cut": True, "name": "", "expires_at": until}
+        for a, b in cut
+    ]
+    for node in model.nodes:
+        script = Script(node, 9, model.now_ns).keyframe(status_of(node, 5, 3, faults=rules))
+        fold(script.frames, model)
 
 
 # -- the quorum ------------------------------------------------------------------------------------
@@ -143,6 +168,193 @@ def test_in_another_cluster_there_is_nothing_to_take_back() -> None:
         assert viewer.ran == ["kill n2"]
 
     view(test)
+
+
+def test_the_undo_of_a_second_partition_restores_the_first() -> None:
+    async def test(viewer: Viewer) -> None:
+        viewer.runner.outcome = Outcome(0, "fault #1  1,2 | 3,4,5\n", "", 0.1)
+        await viewer.press("1", "p", "down", "space", "enter")
+        in_force(viewer.app.model, 1, {1, 2}, {3, 4, 5})
+        viewer.runner.outcome = Outcome(0, "fault #2  4,5 | 1,2,3\n", "", 0.1)
+        await viewer.press("4", "p", "down", "space", "enter")
+        if viewer.dialog:
+            await viewer.press("y")
+        assert viewer.ran[-1] == "partition 1,2,3 / 4,5"
+        viewer.runner.outcome = Outcome(0, "fault #3  1,2 | 3,4,5\n", "", 0.1)
+        await viewer.press("u")
+        assert viewer.ran[-1] == "partition 1,2 / 3,4,5"
+        await viewer.press("u")
+        assert viewer.ran[-1] == "heal 3", "it has another number since"
+
+    view(test)
+
+
+def test_a_partition_that_would_be_over_is_not_restored() -> None:
+    model = live_cluster()
+    wall_s = model.now_ns / 1e9 + model.wall_offset_ns / 1e9
+    in_force(model, 1, {1, 2}, {3, 4, 5}, until=wall_s + 10)
+    moment = Moment(model=model, now_ns=model.now_ns, name="demo")
+    action = actions.partition(moment, [{1}, {2, 3, 4, 5}])
+    assert isinstance(action, Action)
+    assert action.undo is not None
+    undo = action.undo.after("fault #2  1 | 2,3,4,5")
+    assert undo is not None
+    assert undo.now(wall_s + 4) == ("partition", "1,2", "/", "3,4,5", "--for", "6.0s")
+    assert undo.now(wall_s + 11) == ("heal", "2")
+
+
+def test_links_that_make_no_sides_are_restored_one_by_one() -> None:
+    before = Partition("1", "odd", frozenset({(1, 2), (3, 1)}), None)
+    line = "partition --one-way 1:2 --one-way 3:1 --as odd"
+    assert " ".join(before.arguments([1, 2, 3])) == line
+
+
+def test_a_restored_partition_that_takes_the_quorum_asks() -> None:
+    model = with_dead(live_cluster(), 5)
+    in_force(model, 1, {1, 2}, {3, 4, 5})
+    moment = Moment(model=model, now_ns=model.now_ns, name="demo")
+    before = standing_partition(moment)
+    assert before is not None
+    action = take_back(moment, Undo(before.arguments(model.ids()), before))
+    assert "the largest side has 2 of 5 < 3" in action.question
+
+
+@pytest.mark.parametrize(("code", "tries"), [(1, 2), (NOT_FOUND, 1)])
+def test_an_undo_that_fails_makes_way_for_the_one_before(code: int, tries: int) -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("1", "K", "2", "K")
+        viewer.runner.outcome = Outcome(code, "", "error: no", 0.1)
+        await viewer.press(*"u" * (tries + 1))
+        assert viewer.ran[2:] == ["start n2"] * tries + ["start n1"]
+
+    view(test)
+
+
+# -- members ---------------------------------------------------------------------------------------
+def test_a_change_of_members_asks_by_what_it_leaves() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("1", "M", "P")
+        assert (viewer.dialog, viewer.ran) == ("Ask", []), "2 of 4 voters are left"
+        await viewer.press("n", "4", "P")
+        assert viewer.ran == ["members demote n4"], "it is dead: 3 of 4 are left"
+        await viewer.press("u")
+        assert viewer.ran[-1] == "members promote n4"
+
+    view(test, with_dead(live_cluster(), 4, 5))
+
+
+def test_without_a_quorum_no_change_of_members_goes_through_unasked() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("1", "M", "plus")
+        assert (viewer.dialog, viewer.ran) == ("Ask", [])
+        await viewer.press("n", "P")
+        assert (viewer.dialog, viewer.ran) == ("Ask", [])
+
+    view(test, with_dead(live_cluster(), 3, 4, 5))
+
+
+@pytest.mark.parametrize("film", [None, short_film()])
+def test_who_may_change_nothing_is_offered_nothing_that_does(film: Film | None) -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("M")
+        keys = viewer.text("keys")
+        assert "remove" not in keys
+        assert "promote" not in keys
+        await viewer.press("plus", "minus", "P", "b")
+        assert (viewer.ran, viewer.dialog) == ([], "")
+        await viewer.press("question_mark")
+        shown = viewer.screen_text()
+        assert "members.remove" not in shown
+        assert "node.kill" not in shown
+        assert "view.log" in shown
+        await viewer.press("escape", "enter")
+        assert "heal this link" not in viewer.screen_text()
+
+    view(test, film=film, read_only=film is None, size=(104, 90))
+
+
+def test_cards_offer_no_key_that_is_refused() -> None:
+    async def test(viewer: Viewer) -> None:
+        assert "[s] start" not in viewer.text("nodes")
+
+    view(test, with_dead(live_cluster(), 2), read_only=True)
+
+
+# -- commands --------------------------------------------------------------------------------------
+PRINT = "import sys, time; sys.stdout.write('a' * 16383 + 'ж\\n'); sys.stdout.flush()"
+
+
+def test_a_letter_that_is_cut_in_two_on_its_way_is_one_letter() -> None:
+    told: list[str] = []
+    asyncio.run(Subprocesses([sys.executable, "-c"]).run([PRINT], told.append))
+    assert "".join(told).endswith("aж\n")
+    assert "\ufffd" not in "".join(told)
+
+
+def test_a_command_that_is_stopped_says_what_it_has() -> None:
+    code = "import signal, time; signal.signal(15, lambda *_: exit(print('so far')));"
+    code += "print('begun', flush=True); time.sleep(60)"
+
+    async def run() -> Outcome:
+        stop = asyncio.Event()
+        runner = Subprocesses([sys.executable, "-c"])
+        return await runner.run([code], lambda _: stop.set(), stop)
+
+    assert asyncio.run(run()).printed == "begun\nso far\n"
+
+
+def test_data_goes_to_a_new_file_of_its_owner(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    runner = Subprocesses([sys.executable, "-c"])
+    outcome = asyncio.run(runner.run(["print(7)"], into=str(path)))
+    assert (outcome.code, outcome.printed, path.read_text()) == (0, "", "7\n")
+    assert path.stat().st_mode & 0o777 == 0o600
+    again = asyncio.run(runner.run(["print(8)"], into=str(path)))
+    assert again.code == NOT_STARTED
+    assert path.read_text() == "7\n"
+
+
+def test_load_runs_in_its_pane_and_ends_when_it_is_left() -> None:
+    async def test(viewer: Viewer) -> None:
+        slow = Slow(viewer)
+        await viewer.pilot.press("b", *"2s", "enter")
+        await viewer.pilot.pause()
+        line = "bench put --duration 2s --inflight 256 --size 100"
+        assert " ".join(slow.ran[-1]) == line
+        assert f"$ raftctl {line}" in viewer.screen_text()
+        assert slow.stop is not None
+        await viewer.pilot.press("escape")
+        assert slow.stop.is_set()
+        assert viewer.dialog == "Bench"
+        slow.end.set()
+        await viewer.app.workers.wait_for_complete()
+        await viewer.settle()
+        assert "exit 0, 0.1s" in viewer.screen_text()
+        await viewer.press("escape")
+        assert viewer.dialog == ""
+
+    view(test)
+
+
+def test_what_was_done_becomes_a_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("2", "K")
+        viewer.runner.outcome = Outcome(5, "", "error: no quorum", 0.1)
+        await viewer.press("1", "s", "W")
+
+    view(test, line="raftctl --home 'a b'")
+    (path,) = tmp_path.glob("raftctl-demo-done-*.sh")
+    assert path.stat().st_mode & 0o777 == 0o600
+    lines = path.read_text().splitlines()
+    assert "raftctl --home 'a b' kill n2" in lines
+    assert "# raftctl --home 'a b' stop n1" in lines, "it failed"
+
+
+def test_a_comment_of_the_script_stays_one() -> None:
+    text = script_of([Ran("raftctl put k 'a\nrm x'", 0.0, 1)], "demo")
+    assert "\n# rm x'" in text
 
 
 # -- which nodes -----------------------------------------------------------------------------------

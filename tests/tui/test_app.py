@@ -6,6 +6,7 @@ import pytest
 
 from tests.tui.frames import SECOND, Script, live_cluster, progress_of, status_of
 from tests.tui.pilot import SMALL, Viewer, view
+from tui.app import RaftApp
 from tui.keys import KEYS
 from tui.model import ClusterModel
 from tui.nodes import Process, Reach
@@ -171,7 +172,7 @@ def test_any_line_from_the_palette() -> None:
 
 def test_the_palette_offers_verbs_and_keys() -> None:
     async def test(viewer: Viewer) -> None:
-        await viewer.press("colon", *"log diff")
+        await viewer.press("colon", *"compare two")
         await viewer.pilot.pause(0.3)
         await viewer.press("enter")
         await viewer.pilot.pause(0.1)
@@ -292,6 +293,33 @@ def test_the_filter_keeps_what_matches_alone() -> None:
     view(test)
 
 
+def test_the_filter_looks_at_all_that_is_kept() -> None:
+    async def test(viewer: Viewer) -> None:
+        script = Script(1, 9, viewer.app.model.now_ns).keyframe(status_of(1, 5, 3))
+        script.happened("truncate", first=1, last=2)
+        for _ in range(5_000):
+            script.happened("vote", candidate="n3", after_ms=0.01)
+        await viewer.fold(script.frames)
+        await viewer.press("e", "slash", *"truncate", "enter")
+        assert "entries 1–2 gone" in viewer.text("list")
+
+    view(test)
+
+
+def test_the_cursor_stays_on_its_event_when_others_come() -> None:
+    async def test(viewer: Viewer) -> None:
+        script = Script(1, 9, viewer.app.model.now_ns).keyframe(status_of(1, 5, 3))
+        await viewer.fold(script.happened("truncate", first=1, last=2).frames)
+        await viewer.press("e", "down")
+        assert next(line for line in viewer.text("list").splitlines() if "▸" in line).count("gone")
+        more = Script(2, 9, script.at_ns + 1).keyframe(status_of(2, 5, 3))
+        await viewer.fold(more.happened("vote", candidate="n3").happened("boot").frames)
+        (chosen,) = [line for line in viewer.text("list").splitlines() if "▸" in line]
+        assert "gone" in chosen
+
+    view(test)
+
+
 def test_a_frozen_picture_stays_while_the_model_goes_on() -> None:
     async def test(viewer: Viewer) -> None:
         await viewer.press("space")
@@ -322,8 +350,10 @@ def test_keys_can_be_others() -> None:
         await viewer.press("ctrl+k")
         assert viewer.ran == ["kill n2"]
         assert "ctrl+k kill" in viewer.text("keys")
+        assert "[f9] start" in viewer.text("nodes")
 
-    view(test, keymap={"node.kill": "ctrl+k"})
+    keymap = {"node.kill": "ctrl+k", "node.toggle": "f9"}
+    view(test, with_dead(live_cluster(), 1), keymap=keymap)
 
 
 def test_a_screenshot_lies_in_the_current_folder(
@@ -337,6 +367,20 @@ def test_a_screenshot_lies_in_the_current_folder(
     view(test)
     (saved,) = tmp_path.glob("raftctl-demo-*.svg")
     assert "LEADER" in saved.read_text()
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_who_opens_a_page_that_acts_is_told_what_that_means(
+    read_only: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RaftApp, "is_web", True)
+
+    async def test(viewer: Viewer) -> None:
+        assert ("can run any verb of raftctl" in viewer.told) is not read_only
+        await viewer.press("2", "K", "W")
+        assert "a browser has no folder here" in viewer.told or read_only
+
+    view(test, read_only=read_only)
 
 
 def test_no_other_signs_when_asked_for() -> None:

@@ -8,7 +8,7 @@ from node.wire.recording import CLUSTER
 from node.wire.words import effect_of
 from tests.tui.frames import Script, fold, live_cluster, status_of
 from tests.tui.scenes import in_trouble
-from tui import actions
+from tui import actions, membership
 from tui.actions import Action, Refusal
 from tui.drawing import diff
 from tui.drawing.detail import peer_lines
@@ -182,7 +182,7 @@ def test_verdicts_on_two_logs(one: diff.Document, other: diff.Document, says: st
 
 
 def test_two_logs_side_by_side() -> None:
-    lines = diff.log_lines(log_of(1, 1, 2), log_of(1, 1, 3, 3), ("n1", "n2"), 90, 2)
+    lines = diff.log_lines(log_of(1, 1, 2), log_of(1, 1, 3, 3), ("n1", "n2"), 90, [2, 3, 4])
     _, same, differs, absent = text_of(lines).splitlines()
     assert same.rstrip().endswith("│ =")
     assert "≠" in differs
@@ -212,7 +212,7 @@ def test_during_a_change_of_voters_the_worse_half_counts() -> None:
 
 def test_the_last_voter_cannot_be_removed() -> None:
     model = live_cluster(1, leader=1)
-    assert isinstance(actions.remove_member(moment_of(model), model.nodes[1]), Refusal)
+    assert isinstance(membership.remove_member(moment_of(model), model.nodes[1]), Refusal)
 
 
 def test_a_partition_needs_two_sides() -> None:

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.tui.pilot import SMALL, Viewer, view
+from tui.keyfile import FILE_BYTES_MAX, KeysError, load_keys
 from tui.keys import (
-    BINDINGS,
-    FILE_BYTES_MAX,
+    CHANGING,
     IDS,
     KEYS,
-    MEMBER_KEYS,
-    KeysError,
-    load_keys,
+    NODES_BY_KEY,
+    PLACES,
     names_of,
 )
 
@@ -70,12 +70,79 @@ def test_a_folder_in_the_place_of_the_file(tmp_path: Path) -> None:
 
 
 def test_every_key_has_an_id_of_its_own() -> None:
-    assert len(IDS) == len(BINDINGS) + len(MEMBER_KEYS)
+    everywhere = [key for keys in PLACES.values() for key in keys]
+    assert len(IDS) == len(everywhere) + NODES_BY_KEY
     taken = [keys for key in KEYS for keys in key.keys.split(",")]
     assert len(set(taken)) == len(taken)
-    assert set(IDS) >= {key.id for key in (*KEYS, *MEMBER_KEYS)}
-    assert all(key.about for key in (*KEYS, *MEMBER_KEYS))
+    assert set(IDS) >= {key.id for key in everywhere}
+    assert all(key.about for key in everywhere)
 
 
 def test_names_are_those_that_people_write() -> None:
     assert names_of("plus,ctrl+k, escape") == "+ ctrl+k esc"
+
+
+def test_keys_of_pages_and_dialogs_can_be_others_too(tmp_path: Path) -> None:
+    path = tmp_path / "keys.toml"
+    path.write_text('"log.goto" = "G"\n"ask.yes" = "j"\n"list.down" = "down,ctrl+n"\n')
+    assert load_keys(path)["log.goto"] == "G"
+
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("l", "g")
+        assert viewer.dialog == ""
+        await viewer.press("G")
+        assert viewer.dialog == "Prompt"
+        await viewer.press("escape", "M", "1", "minus", "y")
+        assert viewer.dialog == "Ask"
+        assert "j yes" in viewer.screen_text()
+        await viewer.press("j")
+        assert viewer.ran == ["members remove n1"]
+
+    view(test, keymap=load_keys(path))
+
+
+@pytest.mark.parametrize(
+    ("text", "is_refused"),
+    [
+        ('"log.find" = "g"', True),
+        ('"log.find" = "K"', True),
+        ('"log.goto" = "P"', False),
+        ('"partition.isolate" = "K"', False),
+        ('"replay.clip" = "K"', True),
+    ],
+)
+def test_a_key_is_one_thing_s_wherever_one_is(tmp_path: Path, text: str, is_refused: bool) -> None:
+    path = tmp_path / "keys.toml"
+    path.write_text(text)
+    if is_refused:
+        with pytest.raises(KeysError, match="is the key of"):
+            load_keys(path)
+    else:
+        assert load_keys(path)
+
+
+def test_the_palette_has_what_the_page_has() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("l", "colon", *"go to an index")
+        await viewer.pilot.pause(0.3)
+        await viewer.press("enter")
+        await viewer.pilot.pause(0.1)
+        assert viewer.dialog == "Prompt"
+
+    view(test)
+
+
+def test_what_acts_has_a_line_to_type() -> None:
+    silent = {"action.undo", "action.save"}
+    for keys in PLACES.values():
+        for key in keys:
+            assert key.line or not key.id.startswith(CHANGING) or key.id in silent, key
+
+
+def test_the_help_has_a_line_for_each_key_on_a_small_screen_too() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("question_mark")
+        (line,) = [each for each in viewer.screen_text().splitlines() if "node.kill" in each]
+        assert "kill the node with SIGKILL" in line
+
+    view(test, size=SMALL)

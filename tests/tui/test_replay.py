@@ -14,11 +14,14 @@ from node.wire.messages import Frame
 from node.wire.recording import CLUSTER
 from tests.tui.frames import START, Script, fold, in_order, node_streams, shown, status_of
 from tests.tui.pilot import Viewer, view
+from tests.tui.stand_in import MadeUp, address_of
 from tui import footage, replay
+from tui.chronicle import Chronicler, Span, chronicle_of, in_rows
 from tui.drawing.film import Lanes
 from tui.footage import Chunk, Footage, chunks_of
 from tui.loading import Loading
-from tui.replay import Film
+from tui.replay import Film, FilmError
+from tui.replaying import Recorded
 
 SECOND = 1_000_000_000
 
@@ -27,19 +30,30 @@ def short_film() -> Film:
     return Film(short_frames(), "demo")
 
 
+def recorded(film: Film) -> Recorded:
+    """A recording that is read as soon as it is opened."""
+    return Recorded("demo", lambda: (film, Loading(film, iter(()), lambda: 1.0, lambda: "")))
+
+
 def short_frames() -> list[Frame]:
     """Twelve seconds of three nodes: an election, a fault, another election, a heal."""
-    one = Script(1).keyframe(status_of(1, 3, leader=None, term=0)).happened("boot")
+    new = {"first_index": 1, "last_index": 0, "commit_index": 0, "last_applied": 0}
+    one = Script(1).keyframe(status_of(1, 3, leader=None, term=0, **new)).happened("boot")
     one.happened("leader", 1, after_ms=500, votes="n1,n2", took_ms=12.0)
     for first in range(1, 300, 30):
         one.bulk(first, first + 29, term=1, after_ms=300)
     one.changed(10, role="leader", term=1, last_index=300, commit_index=300)
-    two = Script(2, boot=5).keyframe(status_of(2, 3, leader=1, term=1))
-    two.happened("fault", 1, after_ms=5_000, fault="#1", links="n1:n2")
-    two.happened("leader", 2, after_ms=400, votes="n2,n3", took_ms=180.0)
-    two.happened("heal", 2, after_ms=4_000, fault="#1")
-    two.changed(2_000, term=2, role="leader")
-    three = Script(3, boot=6).keyframe(status_of(3, 3, leader=1, term=1)).changed(12_000)
+    one.changed(1_400).happened("stepdown", 1, after_ms=90, why="no quorum")
+    two = Script(2, boot=5).keyframe(status_of(2, 3, leader=None, term=0, **new))
+    two.changed(2_000).changed(2_000)
+    two.happened("fault", 1, after_ms=1_000, fault="#1", links="n1:n2")
+    two.happened("leader", 2, after_ms=900, votes="n2,n3", took_ms=180.0)
+    two.changed(1_800).happened("heal", 2, after_ms=1_700, fault="#1")
+    two.changed(2_000, term=2, role="leader").changed(599)
+    three = Script(3, boot=6).keyframe(status_of(3, 3, leader=None, term=0, **new))
+    for each in (one, three):
+        while each.at_ns < START + 11 * SECOND:
+            each.changed(1_000)
     return in_order([one.frames, two.frames, three.frames])
 
 
@@ -118,35 +132,41 @@ def test_it_waits_at_the_end_of_what_was_read_and_goes_on_from_there() -> None:
 
 def test_reigns_and_lanes_show_who_led() -> None:
     film = short_film()
-    assert [(reign.node, reign.term) for reign in film.reigns()] == [(1, 1), (2, 2)]
-    leaders, faults, _, cursor = (
-        "".join(text for text, _ in line) for line in Lanes(film, 80).lines()
-    )
-    assert "n1 t1━" in leaders
-    assert "n2 t2━" in leaders
-    assert faults.count("▼") == faults.count("▲") == 1
-    assert cursor.rstrip().endswith("▲")
-    assert {len(leaders), len(faults), len(cursor)} == {80}
+    assert [(reign.node, reign.term) for reign in film.chronicle.reigns] == [(1, 1), (2, 2)]
+    leaders, *rest = ("".join(text for text, _ in line) for line in Lanes(film, 80).lines())
+    assert "╱n1 t1━" in leaders
+    assert "━╱╱╱╱n2 t2━" in leaders
+    wide = "".join(text for text, _ in Lanes(film, 140).lines()[0])
+    assert "━0.9s╱╱" in wide, "for so long nobody led"
+    assert "[#1 ───" in rest[0]
+    assert rest[0].rstrip().endswith("]")
+    assert rest[-1].rstrip().endswith("▲")
+    assert {len(leaders), *map(len, rest)} == {80}
 
 
 def test_a_film_in_which_nobody_was_elected_has_no_reigns() -> None:
-    film = Film(Script(1).keyframe(status_of(1)).changed(term=8).frames, "demo")
-    assert film.reigns() == []
+    film = Film(Script(1).keyframe(status_of(1, leader=2)).changed(900, term=8).frames, "demo")
+    assert film.chronicle.reigns == []
     leaders = "".join(text for text, _ in Lanes(film, 80).lines()[0])
-    assert set(leaders.removeprefix(" leader ").strip()) == {"·"}
+    assert set(leaders.removeprefix(" leader ").strip()) == set("0.9s╱")
 
 
 def test_a_recording_goes_on_after_the_machine_was_booted_anew() -> None:
-    before = Script(1).keyframe(status_of(1, term=3)).happened("leader", 3, after_ms=500).frames
+    before = (
+        Script(1)
+        .keyframe(status_of(1, term=3, role="follower"))
+        .happened("leader", 3, after_ms=500)
+    )
+    before.changed(400)
     after = Script(1, boot=2, at_ns=SECOND).keyframe(status_of(1, term=4)).happened("leader", 4)
     hour = 3_600 * SECOND
-    later = [replace(each, wall_ns=before[-1].wall_ns + hour) for each in after.frames]
-    film = Film([*before, *later], "demo")
+    later = [replace(each, wall_ns=before.frames[-1].wall_ns + hour) for each in after.frames]
+    film = Film([*before.frames, *later], "demo")
     assert film.end_ns - film.begin_ns >= hour
     film.seek(film.end_ns)
     assert film.model.nodes[1].number("term") == 4
-    assert [reign.term for reign in film.reigns()] == [3, 4]
-    assert "t3" in "".join(text for text, _ in Lanes(film, 80).lines()[0])
+    assert [reign.term for reign in film.chronicle.reigns] == [3, 4]
+    assert "1h00m╱" in "".join(text for text, _ in Lanes(film, 80).lines()[0])
 
 
 def test_an_empty_film_is_no_trouble() -> None:
@@ -258,6 +278,144 @@ def test_keys_move_through_a_film_and_change_nothing() -> None:
         assert film.now_ns > film.begin_ns + 4 * SECOND
 
     view(test, film=film)
+
+
+def test_the_recording_of_a_running_cluster_opens_at_an_event_and_leads_back() -> None:
+    film = short_film()
+    model = fold([each for each in short_frames() if each.mono_ns < START + 7 * SECOND])
+
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("e", "down", "down", "down", "enter")
+        await viewer.app.workers.wait_for_complete(
+            [each for each in viewer.app.workers if each.group == "film"]
+        )
+        await viewer.settle()
+        assert "REPLAY" in viewer.text("head")
+        fault = next(each for each in short_frames() if getattr(each, "kind", "") == "fault")
+        assert film.now_ns == fault.mono_ns
+        await viewer.press("2", "K")
+        assert viewer.ran == []
+        viewer.app._source = MadeUp(address_of({1: 9}))
+        await viewer.press("L")
+        assert "REPLAY" not in viewer.text("head")
+
+    view(test, model, recording=recorded(film))
+
+
+def test_a_recording_that_cannot_be_opened_is_told() -> None:
+    def load() -> tuple[Film, Loading]:
+        raise FilmError("there is no recording 'demo'")
+
+    async def test(viewer: Viewer) -> None:
+        event = Script(1).keyframe(status_of(1)).happened("boot").frames
+        viewer.app.go_to(next(fold(event).timeline.newest()))
+        await viewer.app.workers.wait_for_complete()
+        await viewer.settle()
+        assert "there is no recording 'demo'" in viewer.told
+        assert viewer.app.film is None
+
+    view(test, recording=Recorded("demo", load))
+
+
+def test_enter_on_an_event_moves_the_cursor_there() -> None:
+    film = short_film()
+
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("end", "E", "down", "down", "enter")
+        assert film.now_ns == film.times_of(frozenset({"leader"}))[-1]
+        await viewer.press("L")
+        assert "does not run here" in viewer.told
+
+    view(test, film=film)
+
+
+def test_a_part_is_saved_between_bookmarks() -> None:
+    film = short_film()
+
+    async def test(viewer: Viewer) -> None:
+        film.seek(film.begin_ns + SECOND)
+        film.toggle_bookmark()
+        film.seek(film.begin_ns + 3 * SECOND)
+        await viewer.press("e", "down", "down", *"part.frames", "enter")
+        begin, end = "2023-11-14T22:13:21.001Z", "2023-11-14T22:13:23.001Z"
+        assert viewer.ran == [f"runs export --from {begin} --to {end} -- demo part.frames"]
+        await viewer.press("l", "e")
+        assert "events" in viewer.screen_text(), "elsewhere the key shows events"
+
+    view(test, film=film, recording=recorded(film))
+
+
+# -- what it tells as a whole ----------------------------------------------------------------------
+def down(node: int, first_s: float, last_s: float) -> list[Frame]:
+    """A node that tells something each second but for that time."""
+    script = Script(node).keyframe(status_of(node, 3, leader=None, term=1))
+    while script.at_ns < START + 20 * SECOND:
+        is_down = first_s <= (script.at_ns - START) / SECOND + 1 < last_s
+        script.changed((last_s - first_s + 1) * 1000 if is_down else 1000)
+    return script.frames
+
+
+def test_nodes_that_are_down_and_faults_are_spans() -> None:
+    two = Script(2).keyframe(status_of(2, 3, leader=2, term=1))
+    two.happened("fault", 1, after_ms=2_000, fault="#4", links="n1:n2")
+    rules = [{"fault": 4, "src": 1, "dst": 2, "cut": True}]
+    two.changed(1, faults=rules)
+    for _ in range(18):
+        two.changed(1000)
+    chronicle = chronicle_of(in_order([down(1, 5, 11), two.frames]))
+    assert [(span.label, span.is_open) for span in chronicle.spans] == [
+        ("#4 cut", True),
+        ("n1 down", False),
+    ]
+    assert [(reign.node, reign.term) for reign in chronicle.reigns] == [(2, 1)]
+
+
+def test_a_leader_that_falls_silent_leads_no_more() -> None:
+    one = Script(1).keyframe(status_of(1, 3, leader=1, term=3)).changed(1_000).changed(900)
+    two = Script(2).keyframe(status_of(2, 3, leader=1, term=3))
+    for _ in range(6):
+        two.changed(1_000)
+    two.happened("leader", 4, after_ms=10).changed(1_000, role="leader", term=4)
+    chronicle = chronicle_of(in_order([one.frames, two.frames]))
+    (first, second), (stretch,) = chronicle.reigns, chronicle.leaderless[-1:]
+    assert (first.node, second.node) == (1, 2)
+    assert stretch == (one.frames[-1].mono_ns, second.begin)
+
+
+def test_who_leads_in_a_lower_term_does_not_lead() -> None:
+    old = Script(1).keyframe(status_of(1, 3, leader=1, term=3))
+    new = Script(2).keyframe(status_of(2, 3, leader=None, term=3)).changed(2_000)
+    new.happened("leader", 4, after_ms=2_000)
+    for _ in range(9):
+        old.changed(1_000)
+    for _ in range(4):
+        new.changed(1_000)
+    reigns = chronicle_of(in_order([old.frames, new.frames])).reigns
+    assert [(each.node, each.term) for each in reigns] == [(1, 3), (2, 4)]
+    assert reigns[0].end == reigns[1].begin
+
+
+def test_a_clip_of_a_fault_that_held_before_shows_it_from_its_beginning() -> None:
+    rules = [{"fault": 2, "src": 1, "dst": 2, "latency_ms": 40}]
+    script = Script(1).keyframe(status_of(1, 3, faults=rules)).changed(1_000, faults=[])
+    script.happened("heal", 7, fault="#2").changed(2_000)
+    (span,) = chronicle_of(script.frames).spans
+    assert (span.label, span.begin, span.is_open) == ("#2 net", script.frames[0].mono_ns, False)
+
+
+def test_it_can_be_told_at_any_moment_and_goes_on() -> None:
+    frames = short_frames()
+    chronicler = Chronicler()
+    for count, frame in enumerate(frames, 1):
+        chronicler.take(frame)
+        assert chronicler.so_far() == chronicle_of(frames[:count])
+
+
+def test_spans_share_rows_where_they_can() -> None:
+    spans = [Span("a", 0, 5, False), Span("b", 3, 9, False), Span("c", 5, 7, False)]
+    rows, left = in_rows([*spans, Span("d", 4, 8, False)], 2)
+    assert [[span.label for span in row] for row in rows] == [["a", "c"], ["b"]]
+    assert left == 1
 
 
 def test_time_before_the_recording_began_is_its_beginning() -> None:

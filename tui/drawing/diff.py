@@ -1,12 +1,17 @@
 """A node's log, or two side by side: which entries both hold, and where they part."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
+from tui.drawing.applied import SKIPPED
 from tui.drawing.text import Line, fill, fit, number, printable, size, term_style
 
 Document = Mapping[str, Any]
 """A log document, as ReadLog answers."""
+Times = Callable[[int], tuple[str, str]]
+TIMES_WIDTH = 20
+TIMES_COLUMNS_MIN = 96
 
 
 def entries_of(document: Document | None) -> dict[int, Document]:
@@ -24,27 +29,52 @@ def _state(index: int, document: Document) -> tuple[str, str]:
     return "pending", "warn"
 
 
+def gaps(indexes: Sequence[int]) -> int:
+    """How many lines tell of entries in between that are not known."""
+    return sum(after > before + 1 for before, after in pairwise(indexes))
+
+
 def log_lines(
-    one: Document, other: Document | None, names: tuple[str, str], width: int, first: int
+    one: Document,
+    other: Document | None,
+    names: tuple[str, str],
+    width: int,
+    indexes: Sequence[int],
+    *,
+    chosen: int | None = None,
+    times: Times | None = None,
 ) -> list[Line]:
-    """The entries from `first` on; with `other` how that log differs, marked where it does."""
+    """These entries; with `other` how that log differs, marked where it does.
+
+    `chosen`: the one that the keys are about. `times`: when each was proposed, and how long its
+    commit took, where there is room for that.
+    """
     ours, theirs = entries_of(one), entries_of(other)
-    room = max(width - 43, 12)
+    times = times if width >= TIMES_COLUMNS_MIN else None
+    room = max(width - 43 - (TIMES_WIDTH if times else 0), 12)
     left = room // 2 if other is not None else room
-    heading = f"   {'INDEX':>10} {'TERM':>4} {'KIND':<8}{'STATE':<8}{'SIZE':>6}  {names[0]:<{left}}"
-    heading += f"│ {names[1]}" if other is not None else ""
+    heading = f"   {'INDEX':>10} {'TERM':>4} {'KIND':<8}{'STATE':<8}{'SIZE':>6}  "
+    heading += f"{'PROPOSED':<11}{'COMMIT Δ':<9}" if times else ""
+    heading += f"{names[0]:<{left}}" + (f"│ {names[1]}" if other is not None else "")
     lines: list[Line] = [fill([(heading, "dim")], width)]
-    for index in sorted(ours.keys() | theirs.keys()):
-        if index < first:
-            continue
+    before: int | None = None
+    for index in indexes:
+        if before is not None and index > before + 1:
+            words = f"  {SKIPPED:>10}  {number(index - before - 1)} that nobody described"
+            lines.append(fill([(words, "dim")], width))
+        before = index
         entry = ours.get(index) or theirs[index]
         differs = other is not None and _differs(ours.get(index), theirs.get(index))
         state, style = _state(index, one if index in ours else other or one)
         term = int(entry.get("term", 0))
-        mark = ("≠", "bad bold") if differs else (" ", "")
-        line: Line = [(" ", ""), mark, (f" {number(index):>10} ", "bold" if differs else "")]
+        line: Line = [("▸", "chosen bold") if index == chosen else (" ", "")]
+        line.append(("≠", "bad bold") if differs else (" ", ""))
+        line.append((f" {number(index):>10} ", "bold" if differs or index == chosen else ""))
         line += [(f"{term:>4} ", term_style(term)), (f"{entry.get('kind', '?'):<8}", "dim")]
         line += [(f"{state:<8}", style), (f"{size(entry.get('bytes', 0)):>6}  ", "dim")]
+        if times:
+            proposed, took = times(index)
+            line.append((f"{proposed:<11}{took:<9}", "dim"))
         line.append((fit(_preview(ours.get(index), None), left), ""))
         if other is not None:
             words = _preview(theirs.get(index), term if differs else None)

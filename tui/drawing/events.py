@@ -1,16 +1,15 @@
 """The links between the nodes, and what happened, in words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from node.wire.words import REPEATING, effect_of
 from tui.drawing.moment import Moment
 from tui.drawing.overview import LINK_SIGNS, UNKNOWN_LINK
 from tui.drawing.text import Line, clock, fill, printable
-from tui.timeline import Occurrence
+from tui.timeline import EVENTS_MAX, Occurrence
 
-LOOKED_AT_MAX = 2_000
-"""Events that are looked at to fill a screen: more would make painting slow."""
 EFFECT_STYLES = {-1: "bad", 0: "", 1: "good"}
 STYLES = {
     "VIOLATION": "bad bold",
@@ -106,46 +105,79 @@ def matches(occurrence: Occurrence, pattern: str) -> bool:
     return any(part.strip() in text for part in pattern.lower().split("|") if part.strip())
 
 
-def gathered(moment: Moment, count: int, node: int | None = None) -> list[tuple[Occurrence, int]]:
+class Sieve:
+    """Which events match a pattern. To say it takes microseconds, and a screen looks at all that
+    are kept, ten times a second: so it is said once for each.
+    """
+
+    def __init__(self, pattern: str) -> None:
+        self._pattern = pattern
+        self._known: dict[int, tuple[Occurrence, bool]] = {}
+        """By identity, which holds as long as the event is kept here."""
+
+    def __call__(self, event: Occurrence) -> bool:
+        known = self._known.get(id(event))
+        if known is not None:
+            return known[1]
+        if len(self._known) >= 2 * EVENTS_MAX:
+            self._known.clear()
+        found = matches(event, self._pattern)
+        self._known[id(event)] = event, found
+        return found
+
+
+@lru_cache(maxsize=1)
+def _sieve(pattern: str) -> Sieve:
+    return Sieve(pattern)
+
+
+def gathered(
+    moment: Moment, count: int, node: int | None = None, behind: Occurrence | None = None
+) -> list[tuple[Occurrence, int]]:
     """The newest events that match, the newest first, with how often each repeated itself.
 
-    `node`: of that one alone.
+    `node`: of that one alone. `behind`: all that are newer than that event, and `count` from it on.
     """
     found: list[tuple[Occurrence, int]] = []
     places: dict[tuple[int, str, int], int] = {}
-    for looked, event in enumerate(moment.model.timeline.newest()):
-        if looked >= LOOKED_AT_MAX:
-            break
-        if not matches(event, moment.pattern) or node not in (None, event.node):
+    passes = _sieve(moment.pattern) if moment.pattern else None
+    for event in moment.model.timeline.newest():
+        if node not in (None, event.node) or (passes is not None and not passes(event)):
             continue
         key = (event.node, event.kind, event.term)
         if event.kind in REPEATING and key in places:
             newest, times = found[places[key]]
             found[places[key]] = newest, times + 1
             continue
-        if len(found) >= count:
-            break
+        if behind is None or event[:4] <= behind[:4]:
+            if not count:
+                break
+            count -= 1
         places[key] = len(found)
         found.append((event, 1))
     return found
 
 
-def event_lines(
-    moment: Moment, width: int, height: int, skip: int = 0, node: int | None = None
-) -> list[Line]:
-    """The newest events, the newest first; `skip` of them left out. `node`: of that one alone."""
-    found = gathered(moment, height + skip, node)
-    lines = [event_line(event, times, width) for event, times in found]
+def place_of(found: Sequence[tuple[Occurrence, int]], event: Occurrence) -> int:
+    """Where the event is, or the next older one: it may have been folded into a newer one."""
+    older = (at for at, (each, _) in enumerate(found) if each[:4] <= event[:4])
+    return next(older, max(len(found) - 1, 0))
+
+
+def event_lines(moment: Moment, width: int, height: int, node: int | None = None) -> list[Line]:
+    """The newest events, the newest first. `node`: of that one alone."""
+    lines = [event_line(event, times, width) for event, times in gathered(moment, height, node)]
     if not lines:
         words = "no event matches the filter" if moment.pattern else "nothing happened yet"
         return [fill([(f" {words}", "dim")], width)]
-    return lines[skip : skip + height]
+    return lines
 
 
-def event_line(event: Occurrence, times: int, width: int) -> Line:
+def event_line(event: Occurrence, times: int, width: int, *, is_chosen: bool = False) -> Line:
     style = STYLES.get(event.kind) or EFFECT_STYLES[effect_of(event.kind, event.data)]
     line: Line = [
-        (f" {clock(event.wall_ns, 3 if width >= 70 else 0)} ", "dim"),
+        ("▸", "chosen bold") if is_chosen else (" ", ""),
+        (f"{clock(event.wall_ns, 3 if width >= 70 else 0)} ", "dim"),
         (f" {event.who:<4}", "bold"),
         (f"{event.kind:<10} ", style),
     ]

@@ -1,6 +1,7 @@
 """What every drawing needs to know: the model, at which moment, and what was chosen."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from tui.drawing.text import Line, duration
 from tui.model import ClusterModel
@@ -31,7 +32,7 @@ class Moment:
 
     `pattern`: only events with this text. `line`: how a command line about the cluster begins.
     `replay`: nothing here is live, however it looks. `leaving`: nodes that commands of the viewer
-    take away, though they may still look alive.
+    take away, though they may still look alive. `remedies`: the keys that bring nodes back.
     """
 
     model: ClusterModel
@@ -43,6 +44,7 @@ class Moment:
     replay: bool = False
     frozen: bool = False
     leaving: frozenset[int] = frozenset()
+    remedies: Mapping[Condition, str] = field(default_factory=dict)
 
     @property
     def wall_ns(self) -> int:
@@ -105,14 +107,8 @@ class Moment:
                 return ""
 
     def remedy(self, view: NodeView) -> str:
-        """The key that brings it back."""
-        match self.condition(view):
-            case Condition.EXITED:
-                return "[s] start"
-            case Condition.PAUSED:
-                return "[z] resume"
-            case _:
-                return ""
+        """The key that brings it back, where there is one."""
+        return self.remedies.get(self.condition(view), "")
 
     def lag(self, view: NodeView) -> int:
         """How many entries it is behind the highest commit that is known."""

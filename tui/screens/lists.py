@@ -3,31 +3,24 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.widget import Widget
 
-from tui import actions
+from tui import membership
 from tui.drawing.applied import applied_lines
 from tui.drawing.detail import member_lines
-from tui.drawing.events import event_lines
+from tui.drawing.events import event_line, event_lines, gathered, place_of
 from tui.drawing.text import Line, number
-from tui.keys import MEMBER_KEYS, Key
+from tui.keys import EVENT_KEYS, KEYS, LIST_KEYS, MEMBER_KEYS, Key, bindings
 from tui.screens.page import Page
+from tui.timeline import Occurrence
 from tui.widgets.panel import Panel
-
-SCROLL: list[BindingType] = [
-    Binding("down", "scroll_by(1)", show=False),
-    Binding("up", "scroll_by(-1)", show=False),
-    Binding("pagedown", "scroll_by(20)", show=False),
-    Binding("pageup", "scroll_by(-20)", show=False),
-    Binding("f", "follow", show=False),
-]
 
 
 class AppliedPage(Page):
     """The entries that took effect, newest first. Scrolling stops the list from running away."""
 
-    BINDINGS: ClassVar[list[BindingType]] = SCROLL
+    BINDINGS: ClassVar[list[BindingType]] = bindings(LIST_KEYS)
 
     def body(self) -> Sequence[Widget]:
         self._end: int | None = None
@@ -35,7 +28,8 @@ class AppliedPage(Page):
 
     def lay_out(self) -> None:
         panel = self.panel("list")
-        state = "following" if self._end is None else f"from {number(self._end)}   f follow"
+        follow = self.key_words(LIST_KEYS[-1:])
+        state = "following" if self._end is None else f"from {number(self._end)}   {follow}"
         signs = "✓ when the first node did   +ms after it   · not yet"
         panel.name_it(f"applied entries  {state}", signs)
 
@@ -58,12 +52,17 @@ class AppliedPage(Page):
 
 
 class EventsPage(Page):
-    """All events, newest first."""
+    """All events, newest first. A cursor stands on one of them, and stays on it when others come;
+    enter goes to its time.
+    """
 
-    BINDINGS: ClassVar[list[BindingType]] = SCROLL
+    KEYS: ClassVar[Sequence[Key]] = EVENT_KEYS
+    BINDINGS: ClassVar[list[BindingType]] = bindings((*LIST_KEYS, *EVENT_KEYS))
 
     def body(self) -> Sequence[Widget]:
-        self._skip = 0
+        self._chosen: Occurrence | None = None
+        self._row = 0
+        """Where the chosen one is shown."""
         return [Panel(self._list, id="list", classes="framed rest")]
 
     def lay_out(self) -> None:
@@ -71,25 +70,50 @@ class EventsPage(Page):
         pattern = self.moment.pattern
         words = f"   filter: {pattern}" if pattern else ""
         kept = number(len(self.moment.model.timeline))
-        panel.name_it(f"events  {kept} kept{words}", "/ filter   ↑ ↓ scroll   f newest")
+        keys = [key for key in (*KEYS, *LIST_KEYS) if key.id in ("view.filter", "list.follow")]
+        panel.name_it(f"events  {kept} kept{words}", self.key_words((*EVENT_KEYS, *keys)))
 
     def _list(self, width: int, height: int) -> list[Line]:
-        return event_lines(self.moment, width, height, self._skip)
+        if self._chosen is None:
+            return event_lines(self.moment, width, height)
+        found = gathered(self.moment, height, behind=self._chosen)
+        if not found:
+            return event_lines(self.moment, width, height)
+        at = place_of(found, self._chosen)
+        self._row = min(self._row, height - 1, at)
+        shown = found[at - self._row :][:height]
+        return [
+            event_line(event, times, width, is_chosen=place == self._row)
+            for place, (event, times) in enumerate(shown)
+        ]
 
     def action_scroll_by(self, rows: int) -> None:
-        self._skip = min(max(self._skip + rows, 0), len(self.moment.model.timeline))
+        found = gathered(self.moment, max(rows, 0) + 1, behind=self._chosen)
+        if not found:
+            return
+        before = -1 if self._chosen is None else place_of(found, self._chosen)
+        at = min(max(before + rows, 0), len(found) - 1)
+        self._chosen = found[at][0]
+        height = self.panel("list").content_size.height
+        self._row = min(max(self._row + at - max(before, 0), 0), max(height - 1, 0))
         self.paint()
 
     def action_follow(self) -> None:
-        self._skip = 0
+        self._chosen, self._row = None, 0
         self.paint()
+
+    def action_jump(self) -> None:
+        if self._chosen is None:
+            self.action_scroll_by(1)
+        if self._chosen is not None:
+            self.viewer.go_to(self._chosen)
 
 
 class MembersPage(Page):
     """Who belongs to the cluster, and the changes of that."""
 
     KEYS: ClassVar[Sequence[Key]] = MEMBER_KEYS
-    BINDINGS: ClassVar[list[BindingType]] = [key.binding for key in MEMBER_KEYS]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(MEMBER_KEYS)
 
     def body(self) -> Sequence[Widget]:
         return [Panel(self._list, id="list", classes="framed rest")]
@@ -101,15 +125,15 @@ class MembersPage(Page):
         return member_lines(self.moment, width)
 
     def action_add_member(self) -> None:
-        self.viewer.consider(actions.add_member())
+        self.viewer.consider(membership.add_member(self.viewer.live))
 
     def action_remove_member(self) -> None:
         if (view := self.viewer.target) is not None:
-            self.viewer.consider(actions.remove_member(self.viewer.live, view))
+            self.viewer.consider(membership.remove_member(self.viewer.live, view))
 
     def action_promote_member(self) -> None:
         if (view := self.viewer.target) is not None:
-            self.viewer.consider(actions.promote_or_demote(self.viewer.live, view))
+            self.viewer.consider(membership.promote_or_demote(self.viewer.live, view))
 
     def on_panel_pressed(self, event: Panel.Pressed) -> None:
         ids = self.moment.model.ids()

@@ -1,16 +1,19 @@
 """The page that opens first: every node, the ends of the logs, the links, and what happened."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
+from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.css.scalar import Scalar
 from textual.widget import Widget
 
 from tui.drawing.events import event_lines, fault_lines, link_matrix
-from tui.drawing.film import HEIGHT, KEYS_WORDS, Lanes, title
+from tui.drawing.film import Lanes, rows_of, title
 from tui.drawing.loggrid import log_grid
 from tui.drawing.overview import CARD_HEIGHT, cards, cards_in_a_row, node_rows
 from tui.drawing.text import Line
+from tui.keys import KEYS, OVERVIEW_KEYS, Key, bindings
 from tui.screens.page import Page
 from tui.widgets.panel import Panel
 
@@ -23,6 +26,16 @@ EVENTS_KEPT_ROWS = 7
 
 class Overview(Page):
     """The layout follows the size: cards become rows, and the log grid goes where it is tight."""
+
+    KEYS: ClassVar[Sequence[Key]] = OVERVIEW_KEYS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(OVERVIEW_KEYS)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Its key is another one's where nothing is played back."""
+        return action != "clip" or self.viewer.film is not None
+
+    def action_clip(self) -> None:
+        self.viewer.action_clip()
 
     def body(self) -> Sequence[Widget]:
         self._lanes: Lanes | None = None
@@ -58,9 +71,9 @@ class Overview(Page):
         film = self.viewer.film
         self.panel("film").display = film is not None
         if film is not None:
-            self.panel("film").take_rows(HEIGHT + 2)
-            self.panel("film").name_it(title(film), KEYS_WORDS)
-        left = size.height - 3 - rows - (HEIGHT + 2 if film is not None else 0)
+            self.panel("film").take_rows(rows_of(film) + 2)
+            self.panel("film").name_it(title(film), self._film_keys())
+        left = size.height - 3 - rows - (rows_of(film) + 2 if film is not None else 0)
         grid = self.panel("grid")
         has_grid = bool(count) and size.height >= GRID_ROWS_MIN
         grid.display = has_grid and left - count - 3 >= EVENTS_KEPT_ROWS
@@ -95,9 +108,21 @@ class Overview(Page):
         film = self.viewer.film
         if film is None:
             return []
-        if self._lanes is None or not self._lanes.fit(width):
+        if self._lanes is None or self._lanes.film is not film or not self._lanes.fit(width):
             self._lanes = Lanes(film, width)
         return self._lanes.lines()
+
+    def _film_keys(self) -> str:
+        """The keys of the bar, as they are bound now."""
+        names = {key.id: self.viewer.key_name(key.id) for key in (*KEYS, *OVERVIEW_KEYS)}
+        pairs = [("frame_back", "frame", "frame"), ("event_back", "event", "event")]
+        pairs += [("mark_back", "mark", "election, fault"), ("slower", "faster", "speed")]
+        words = [
+            f"{names[f'replay.{back}']} {names[f'replay.{on}']} {what}" for back, on, what in pairs
+        ]
+        words += [f"{names['view.freeze']} play", f"{names['replay.bookmark']} mark"]
+        words += [f"{names['replay.clip']} clip", f"{names['replay.live']} live"]
+        return "  ".join(words)
 
     def on_panel_pressed(self, event: Panel.Pressed) -> None:
         """A click chooses a node; in the bar of a replay it goes to that moment."""

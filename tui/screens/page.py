@@ -1,19 +1,21 @@
 """What all pages have: the head line, the line of the last command, and the keys."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast, runtime_checkable
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.events import Resize
 from textual.geometry import Size
+from textual.markup import escape
 from textual.screen import Screen
 from textual.widget import Widget
 
 from tui.drawing.moment import Moment
 from tui.drawing.overview import head_line
-from tui.drawing.text import Line, both_ends, fill, width_of
+from tui.drawing.text import Line, both_ends, fill, fit, width_of
 from tui.keys import KEYS, Key
 from tui.widgets.panel import Panel
 
@@ -32,6 +34,11 @@ class Painted(Protocol):
     """A screen over a page that shows the model too."""
 
     def paint(self) -> None: ...
+
+
+def key_words(screen: Screen[Any], *pairs: tuple[str, str]) -> str:
+    """The keys of what lies over a page, for its frame."""
+    return escape(cast("RaftApp", screen.app).key_words(*pairs))
 
 
 class Page(Screen[None]):
@@ -112,7 +119,13 @@ class Page(Screen[None]):
         return [[(words, "warn")], [(" raftctl status needs less room; q leaves", "dim")]]
 
     def _echo(self, width: int, height: int) -> list[Line]:
-        return [fill(self.viewer.echo, width)]
+        """The command, and what came of it: where there is no room, a half of the line each."""
+        if not self.viewer.echo:
+            return [[]]
+        (command, style), *rest = self.viewer.echo
+        room = max(width - width_of(rest), width // 2)
+        shown = command if cell_len(command) <= room else fit(command, room)
+        return [fill([(shown, style), *rest], width)]
 
     def _keys(self, width: int, height: int) -> list[Line]:
         """As many keys as there is room for; those that lead to all others are always there."""
@@ -122,7 +135,8 @@ class Page(Screen[None]):
         if width < NARROW_COLUMNS:
             last = last[::2]
         lines: list[Line] = [[]]
-        for key in [*self.KEYS, *(key for key in shown if key.id not in always)]:
+        own = [key for key in self.KEYS if key.shown and not self.viewer.is_hidden(key)]
+        for key in [*own, *(key for key in shown if key.id not in always)]:
             words = self._key(key)
             is_last = len(lines) == height
             if width_of([*lines[-1], *words, *(last if is_last else [])]) <= width:
@@ -134,6 +148,11 @@ class Page(Screen[None]):
         lines += [[]] * (height - len(lines))
         return [*lines[:-1], both_ends(lines[-1], last, width)]
 
+    def key_words(self, keys: Sequence[Key]) -> str:
+        """The keys of a panel, for its frame: those that are in force here."""
+        shown = [key for key in keys if not self.viewer.is_hidden(key)]
+        return self.viewer.key_words(*((key.id, key.label or key.about) for key in shown))
+
     def _key(self, key: Key) -> Line:
-        name = self.viewer.key_name(key)
+        name = self.viewer.key_name(key.id)
         return [(f" {name} ", "accent bold"), (f"{key.label} ", "dim")]

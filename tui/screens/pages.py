@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 
 from tui.screens.lists import AppliedPage, EventsPage, MembersPage
-from tui.screens.node import LogPage, NodePage
+from tui.screens.log import LogPage
+from tui.screens.node import NodePage
 from tui.screens.page import Page
 
 PAGES: Mapping[str, Callable[[], Page]] = {

@@ -1,0 +1,95 @@
+"""What `raftctl tui` hands to the viewer: home, cluster, recording and screen."""
+
+from pathlib import Path
+
+import pytest
+import typer
+
+from node.wire.codec import encode_frame
+from node.wire.messages import Recording
+from raftctl.cli import app
+from raftctl.cluster.recordings import find_run
+from raftctl.cluster.viewing import cluster_of, recorded, words_for
+from raftctl.commands import tui
+from raftctl.errors import CliError
+from raftctl.exit_codes import Exit
+from raftctl.settings import Settings, make_settings
+from tests.raftctl.test_runs import stream
+from tui.replay import FilmError
+from tui.runner import as_typed
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home with spaces in its name, and nothing else from anywhere."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.chdir(tmp_path)
+    for name in ("RAFTCTL_HOME", "RAFTCTL_CLUSTER", "NO_COLOR", "TEXTUAL_DRIVER"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path / "a home"
+
+
+def settings(home: Path, *flags: str) -> Settings:
+    return make_settings(
+        "demo", None, None, home, quiet=False, verbose=False, no_color="--no-color" in flags,
+        ascii_only="--ascii" in flags, yes=False,
+    )  # fmt: skip
+
+
+def save(home: Path, name: str = "old") -> Path:
+    """A recording of a cluster demo."""
+    path = home / "runs" / f"{name}.frames"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    frames = stream(1, range(3))
+    head = Recording(1, "demo", 1, frames[0].boot, frames[0].wall_ns, frames[0].mono_ns)
+    path.write_bytes(b"".join(map(encode_frame, [head, *frames])))
+    return path
+
+
+def test_the_line_that_is_echoed_can_be_pasted(folder: Path) -> None:
+    viewer = tui._app(settings(folder), typer.main.get_command(app), None, False)
+    typed = as_typed(viewer.line, ("kill", "n2"))
+    assert typed == f"raftctl --home '{folder}' -c demo kill n2"
+
+
+def test_a_browser_gets_the_screen_that_was_asked_for(folder: Path) -> None:
+    plain = tui._command(settings(folder), True)
+    assert plain[-2:] == ["tui", "--read-only"]
+    assert not {"--ascii", "--no-color"} & set(plain)
+    asked = tui._command(settings(folder, "--ascii", "--no-color"), False)
+    assert asked[-3:] == ["--ascii", "--no-color", "tui"]
+
+
+def test_a_recording_is_called_as_the_command_line_calls_it(folder: Path) -> None:
+    path = save(folder)
+    assert words_for(settings(folder), find_run(settings(folder), "latest")) == "old"
+    other = folder.parent / "runs" / "other.frames"
+    other.parent.mkdir()
+    other.write_bytes(path.read_bytes())
+    run = find_run(settings(folder), str(other))
+    assert words_for(settings(folder), run) == str(other)
+    assert cluster_of(settings(folder), run) is None
+    made = folder / "clusters" / "demo"
+    made.mkdir(parents=True)
+    (made / "cluster.json").write_text("{}")
+    assert cluster_of(settings(folder), run) == "demo"
+
+
+def test_a_recording_opens_later_or_says_why_not(folder: Path) -> None:
+    save(folder)
+    film, _ = recorded(settings(folder), "old").load()
+    assert len(film) == len(stream(1, range(3)))
+    with pytest.raises(FilmError, match="there is no recording 'new'"):
+        recorded(settings(folder), "new").load()
+
+
+@pytest.mark.parametrize(("options", "code"), [(["-f"], Exit.USAGE), ([], Exit.USAGE)])
+def test_a_cluster_is_not_begun_when_the_viewer_cannot_open(
+    folder: Path, options: list[str], code: Exit
+) -> None:
+    command = typer.main.get_command(app)
+    words = ["--home", str(folder), "up", "-n", "3", "--tui", *options]
+    with pytest.raises(CliError) as caught:
+        command.main(words, standalone_mode=False)
+    assert caught.value.exit_code == code
+    assert not (folder / "clusters").exists()

@@ -1,0 +1,189 @@
+"""The inspector of logs: to move, to find, to compare, and to take away what was found."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from tests.tui.frames import Script, fold, live_cluster, status_of
+from tests.tui.pilot import Viewer, view
+from tests.tui.stand_in import MadeUp, StandIn, address_of
+from tests.tui.test_app import with_dead
+from tests.tui.test_replay import recorded, short_film
+from tui.drawing.logs import times_of
+from tui.drawing.moment import Moment
+from tui.model import ClusterModel
+
+
+def told() -> ClusterModel:
+    """Five nodes of which the first told entries 1 to 300, then 40 more with the newest of them."""
+    model = live_cluster()
+    status = status_of(1, 5, 3, first_index=1, last_index=345, commit_index=340)
+    script = Script(1, 9, model.now_ns).keyframe({**status, "last_applied": 0})
+    fold(script.bulk(1, 300, told=300).bulk(301, 340).frames, model)
+    return model
+
+
+def log_of(last: int, term: int = 7) -> dict[str, Any]:
+    """As a node answers: whichever entries are asked for, all of them."""
+    return {
+        "first_index": 1,
+        "last_index": last,
+        "commit_index": last - 1,
+        "last_applied": last - 1,
+        "entries": [
+            {"index": n, "term": term, "kind": "command", "bytes": 9, "preview": f"put k{n} v"}
+            for n in range(1, last + 1)
+        ],
+    }
+
+
+def over_nodes(test: Callable[[Viewer], Awaitable[None]], *logs: dict[str, Any]) -> None:
+    """Run `test` on the log page, over stand-ins that have these logs."""
+
+    async def run(viewer: Viewer) -> None:
+        nodes = [StandIn(at) for at in range(1, len(logs) + 1)]
+        for node, log in zip(nodes, logs, strict=True):
+            node.log = log
+            await node.start()
+        source = MadeUp(address_of({node.node_id: node.port for node in nodes}))
+        viewer.app._source = source
+        try:
+            await viewer.press("1", "l")
+            await shows(viewer, "put k")
+            await test(viewer)
+        finally:
+            for node in nodes:
+                await node.stop()
+
+    model = live_cluster(len(logs), leader=2)
+    for at, log in enumerate(logs, 1):
+        ends = {"first_index": 1, "last_index": log["last_index"]}
+        status = status_of(at, len(logs), 2, commit_index=log["commit_index"], **ends)
+        fold(Script(at, 9, model.now_ns).keyframe(status).frames, model)
+    view(run, model)
+
+
+async def until(viewer: Viewer, condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await viewer.pilot.pause(0.01)
+
+
+async def shows(viewer: Viewer, words: str) -> None:
+    await until(viewer, lambda: words in viewer.screen_text())
+
+
+def chosen(viewer: Viewer) -> int | None:
+    """The entry that the cursor stands on."""
+    found = re.search(r"▸.\s*([0-9,]+)", viewer.text("list"))
+    return None if found is None else int(found[1].replace(",", ""))
+
+
+def test_to_an_index_and_from_there_to_what_is_looked_for() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("g", *"12", "enter")
+        assert chosen(viewer) == 12
+        await viewer.press("slash", *"K2", "enter")
+        await until(viewer, lambda: chosen(viewer) == 20)
+        await viewer.press("n")
+        await until(viewer, lambda: chosen(viewer) == 21)
+        await viewer.press("N", "N")
+        await until(viewer, lambda: chosen(viewer) == 2)
+        await viewer.press("N")
+        await until(viewer, lambda: "nothing before this" in viewer.told)
+        assert chosen(viewer) == 2
+        await viewer.press("f")
+        assert chosen(viewer) is None
+
+    over_nodes(test, log_of(60), log_of(60))
+
+
+def test_the_entry_under_the_cursor_is_copied() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("g", *"1,000", "enter")
+        await viewer.press("up", "y")
+        assert viewer.app.clipboard == "59 t7 put k59 v", "beyond the end is the end"
+
+    over_nodes(test, log_of(60), log_of(60))
+
+
+def test_the_second_log_is_any_node_s() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("d")
+        await shows(viewer, "n1 | n2")
+        await viewer.press("o")
+        await shows(viewer, "t8 put k60 v")
+        assert "log n1 | n3" in viewer.screen_text()
+        assert "ILLEGAL" in viewer.text("list")
+
+    over_nodes(test, log_of(60), log_of(60), log_of(60, term=8))
+
+
+def test_entries_are_written_by_the_line_that_is_shown() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("g", *"12", "enter")
+        await viewer.press("x", "down", *"20", "down", *"out.jsonl", "enter")
+        line = "log show n1 --from 12 --to 20 -o jsonl > out.jsonl"
+        assert viewer.ran == [line]
+        assert f"$ raftctl {line}" in viewer.text("echo")
+
+    over_nodes(test, log_of(60), log_of(60))
+
+
+def test_who_may_only_look_may_write_what_is_seen() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("1", "l", "x", "down", "down", *"out.jsonl", "enter")
+        assert viewer.ran == ["log show n1 --from 1 --to 0 -o jsonl > out.jsonl"]
+
+    view(test, told(), read_only=True)
+
+
+def test_of_a_dead_node_its_stream_is_what_is_known() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("1", "l")
+        await shows(viewer, "n1 does not answer: what it told before")
+        shown = viewer.text("list")
+        assert "340" in shown
+        assert "⋯  20 that nobody described" in shown
+        await viewer.press("slash", *"t7", "enter")
+        await until(viewer, lambda: chosen(viewer) == 340)
+
+    view(test, with_dead(told(), 1))
+
+
+def test_a_recording_shows_as_much_of_a_log_as_it_holds() -> None:
+    film = short_film()
+
+    async def test(viewer: Viewer) -> None:
+        film.seek(film.end_ns)
+        await viewer.press("1", "l")
+        assert "as far as the recording tells" in viewer.screen_text()
+        assert 'put k11 "v-0"' in viewer.text("list")
+        await viewer.press("x", *"out.jsonl", "enter")
+        assert viewer.ran == ["events --run demo --kind applied -o jsonl > out.jsonl"]
+
+    view(test, film=film, recording=recorded(film))
+
+
+def test_when_an_entry_was_proposed_is_known_from_the_stream() -> None:
+    model = live_cluster(2, leader=1)
+    model.wall_offset_ns = 0
+    one = Script(1, 9, model.now_ns).keyframe(status_of(1, 2, 1, last_index=10, commit_index=10))
+    one.changed(100, last_index=12).changed(50, commit_index=11).changed(2_000, commit_index=12)
+    fold(one.frames, model)
+    moment = Moment(model=model, now_ns=model.now_ns, name="demo")
+    first, later = (times_of(moment, model.nodes[1], index) for index in (11, 12))
+    assert times_of(moment, model.nodes[1], 10) == ("–", "–"), "it was there before"
+    assert first[0] == later[0] != "–"
+    assert (first[1], later[1]) == ("<0.1s", "2.0s")
+    assert times_of(moment, model.nodes[1], 13) == ("–", "–")
+
+
+def test_what_was_truncated_is_not_taken_for_what_came_in_its_place() -> None:
+    model = live_cluster(2, leader=1)
+    two = Script(2, 9, model.now_ns).keyframe(status_of(2, 2, 1, last_index=10, commit_index=10))
+    two.changed(100, last_index=12).changed(5_000, last_index=10).changed(100, last_index=11)
+    fold(two.frames, model)
+    view_of_two = model.nodes[2]
+    assert view_of_two.growth.appended_at(11) == two.frames[-1].mono_ns

@@ -1,0 +1,126 @@
+"""The part of the app that plays recordings back, and goes from a live cluster to its recording."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from tui import exports
+from tui.acting import ActingApp
+from tui.actions import Action, Refusal
+from tui.drawing.text import printable
+from tui.loading import Loading
+from tui.replay import Film, FilmError
+from tui.runner import Runner
+from tui.timeline import Occurrence
+
+CLIP_NS = 10_000_000_000
+"""What a clip has by itself on both sides of where one is, without bookmarks."""
+
+
+class Recorded(NamedTuple):
+    """A recording that can be opened: `run` is what the command line calls it; `load` gives how it
+    begins and what reads the rest, in a thread, and raises FilmError.
+    """
+
+    run: str
+    load: Callable[[], tuple[Film, Loading]]
+
+
+class ReplayingApp(ActingApp):
+    """`film` is what is played back, None: the cluster is shown as it is now."""
+
+    def __init__(
+        self, runner: Runner, line: str, film: Film | None, recording: Recorded | None
+    ) -> None:
+        super().__init__(runner, line)
+        self.film = film
+        self.recording = recording
+
+    def show_live(self) -> str:
+        """Show the cluster as it is now; why that cannot be, empty: it can."""
+        raise NotImplementedError
+
+    def unfreeze(self) -> None:
+        """No picture is held any more."""
+        raise NotImplementedError
+
+    # -- to a moment -------------------------------------------------------------------------------
+    def go_to(self, event: Occurrence) -> None:
+        """To the time of the event: in the film, and of a live cluster in its recording."""
+        if self.film is not None:
+            self.seek_to(event.mono_ns)
+        elif self.recording is None:
+            self.notify("nothing is recorded here", severity="warning")
+        else:
+            self.run_worker(self._open(self.recording, event), group="film", exclusive=True)
+
+    async def _open(self, recording: Recorded, event: Occurrence) -> None:
+        self.notify(f"opening the recording {recording.run}", markup=False)
+        try:
+            film, loading = await asyncio.to_thread(recording.load)
+        except FilmError as error:
+            self.notify(printable(str(error)), severity="error", markup=False)
+            return
+        await loading.run(self.paint)  # what is looked for may stand at its end
+        film.seek(film.end_ns - (film.wall_of(film.end_ns) - event.wall_ns))
+        self.unfreeze()
+        self.film = film
+        self.notify("L: back to the cluster as it is now", title="replay", timeout=4)
+        self.paint()
+
+    def action_live(self) -> None:
+        why = self.show_live()
+        if why:
+            self.notify(why, severity="warning", markup=False)
+        self.paint()
+
+    def action_step(self, what: str, by: int) -> None:
+        if self.film is not None:
+            self.film.step(what, by)
+            self.paint()
+
+    def action_speed(self, by: int) -> None:
+        if self.film is not None:
+            self.film.change_speed(by)
+            self.paint()
+
+    def action_bookmark(self) -> None:
+        if self.film is not None:
+            self.film.toggle_bookmark()
+            self.paint()
+
+    def seek_to(self, time_ns: int) -> None:
+        """To that moment of a film, for a click in its bar."""
+        if self.film is not None:
+            self.film.seek(time_ns)
+            self.paint()
+
+    # -- a part of it ------------------------------------------------------------------------------
+    def action_clip(self) -> None:
+        """Save a part: between the bookmarks, else what is around where one is."""
+        from tui.screens.forms import Form
+
+        film, recording = self.film, self.recording
+        if film is None or recording is None or not self.may_write_files("save it"):
+            return
+        marks = film.bookmarks if len(film.bookmarks) > 1 else [*film.bookmarks, film.now_ns]
+        begin, end = min(marks), max(marks)
+        if begin == end:
+            begin, end = begin - CLIP_NS, end + CLIP_NS
+
+        def make(values: Mapping[str, str]) -> Action | Refusal:
+            return exports.clip(recording.run, values["file"], values["from"], values["to"])
+
+        fields = [
+            ("from", _utc(film.wall_of(max(begin, film.begin_ns))), "+1m, or a time"),
+            ("to", _utc(film.wall_of(min(end, film.end_ns))), "+2m, or a time"),
+            ("file", self.file_name("clip", "frames"), ""),
+        ]
+        self.push_screen(Form("save a part", fields, make, self.line), self.consider_it)
+
+
+def _utc(wall_ns: int) -> str:
+    """As `runs export` reads it."""
+    moment = datetime.fromtimestamp(wall_ns // 1_000_000_000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{wall_ns % 1_000_000_000:09}"[:-6] + "Z"
