@@ -2,9 +2,10 @@
 
 Frames change the model as they come, and nothing else. Ten times a second, if the model is another
 one than was painted, the page on top draws itself anew. So a thousand events cost as much painting
-as one, and none is lost.
+as one, and none is lost. Where nothing happens, what shows ages is drawn once a second.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
@@ -15,7 +16,6 @@ from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
 from textual.theme import Theme
-from textual.timer import Timer
 
 from node.client.address import ClusterAddress
 from tui.acting import ActingApp
@@ -36,8 +36,10 @@ if TYPE_CHECKING:
     from textual.command import Provider
 
 PAINT_SECONDS = 0.1
-IDLE_SECONDS = 1.0
+AGES_NS = 1_000_000_000
 """So often it is painted although nothing changed: ages grow."""
+COUNTING_NS = 100_000_000
+"""So often while an election timer runs out."""
 
 
 def _verbs() -> "type[Provider]":
@@ -92,8 +94,9 @@ class RaftApp(ActingApp):
         self._clock = clock
         self._frozen: tuple[ClusterModel, int] | None = None
         self._painted: tuple[object, ...] = ()
+        self._painted_ages = 0
+        self._next_tick: asyncio.TimerHandle | None = None
         self._ticked_ns = 0
-        self._ticker: Timer | None = None
 
     # -- what pages ask for ------------------------------------------------------------------------
     @property
@@ -167,7 +170,7 @@ class RaftApp(ActingApp):
         if self.film is not None and self.film.note:
             self.notify(self.film.note, severity="warning", timeout=10)
         self._ticked_ns = self._clock()
-        self._ticker = self.set_interval(PAINT_SECONDS, self._tick)
+        self._keep_painting()
 
     def get_theme(self, theme_name: str) -> Theme | None:
         """As Textual's own, which merges all themes anew for every line that it paints."""
@@ -184,6 +187,20 @@ class RaftApp(ActingApp):
             if isinstance(screen, Page):
                 screen.repaint()
 
+    def _keep_painting(self) -> None:
+        """Textual's own intervals cost ten times as much."""
+        try:
+            self._tick()
+        except Exception as error:  # as it does with what its intervals raise
+            self._handle_exception(error)
+        else:
+            loop = asyncio.get_running_loop()
+            self._next_tick = loop.call_later(PAINT_SECONDS, self._keep_painting)
+
+    def on_unmount(self) -> None:
+        if self._next_tick is not None:
+            self._next_tick.cancel()
+
     def _tick(self) -> None:
         """Let a film run on, and paint what is not painted yet."""
         now_ns = self._clock()
@@ -191,11 +208,23 @@ class RaftApp(ActingApp):
             self.film.advance((now_ns - self._ticked_ns) / 1e9)
         self._ticked_ns = now_ns
         moment = self.moment
-        now = moment.now_ns if self.film is not None else now_ns // int(IDLE_SECONDS * 1e9)
-        state = (id(moment.model), moment.model.version, now)
+        model = moment.model
+        conditions = tuple(map(moment.condition, model.nodes.values()))
+        state = (id(model), model.version, conditions, self.film and self.film.now_ns)
+        ages = now_ns // (COUNTING_NS if moment.is_counting else AGES_NS)
         if state != self._painted:
-            self._painted = state
             self.paint()
+        elif ages != self._painted_ages:
+            self._paint_ages()
+        self._painted, self._painted_ages = state, ages
+
+    def _paint_ages(self) -> None:
+        for screen in reversed(self.screen_stack):
+            if isinstance(screen, Page):
+                screen.paint_ages()
+                return
+            if isinstance(screen, Painted):
+                screen.paint()
 
     def paint(self) -> None:
         """Bring the page on top, and an editor over it, up to date."""

@@ -80,12 +80,20 @@ def _status(node: int) -> dict[str, Any]:
         links["2"] = "slow"
     rules = [{"fault": 1, "src": 4, "dst": peer, "cut": True} for peer in (1, 2, 3, 5)]
     rules += [{"fault": 1, "src": peer, "dst": 4, "cut": True} for peer in (1, 2, 3, 5)]
-    own: dict[str, Any] = {"role": "precandidate", "term": 6, "voted_for": 4} if node == 4 else {}
+    own: dict[str, Any] = {}
+    if node == 4:
+        own = {
+            **{"role": "precandidate", "term": 6, "voted_for": 4},
+            **{"election_in_ms": 190, "last_leader": {"term": 6, "id": 4}},
+            "elections": {"prevotes_tried": 412, "prevotes_won": 1}
+            | {"elections_tried": 1, "elections_won": 1},
+        }
     if node == 3:
+        own["in_touch"] = [1, 2, 3]
         own["progress"] = {str(peer): progress_of(COMMITTED[peer]) for peer in peers}
     ends = {"last_index": LAST[node], "commit_index": COMMITTED[node]}
     applied = {"last_applied": COMMITTED[node], "links": links, "faults": rules}
-    return status_of(node, 5, 3, **ends, **applied, **own)
+    return status_of(node, 5, None if node == 4 else 3, **ends, **applied, **own)
 
 
 def show(scene: Scene, take: Callable[[Viewer], None], **options: Any) -> None:

@@ -57,9 +57,9 @@ class Page(Screen[None]):
     def compose(self) -> ComposeResult:
         yield Panel(self._head, id="head")
         yield Vertical(*self.body(), classes="body")
-        yield Panel(self._tiny, id="tiny")
-        yield Panel(self._echo, id="echo")
-        yield Panel(self._keys, id="keys")
+        yield Panel(self._tiny, id="tiny", still=True)
+        yield Panel(self._echo, id="echo", still=True)
+        yield Panel(self._keys, id="keys", still=True)
 
     def on_mount(self) -> None:
         self._is_composed = True
@@ -72,6 +72,13 @@ class Page(Screen[None]):
         self.lay_out()
         for panel in self.query(Panel):
             panel.paint()
+
+    def paint_ages(self) -> None:
+        """Bring up to date what time alone changes."""
+        if self._is_composed:
+            for panel in self.query(Panel):
+                if not panel.is_still:
+                    panel.paint()
 
     def repaint(self) -> None:
         """As `paint`, when the colours changed."""
