@@ -132,6 +132,11 @@ class RaftApp(ActingApp):
     def address(self) -> ClusterAddress | None:
         return None if self._source is None else self._source.address
 
+    async def output_of(self, node_id: int) -> list[str]:
+        """The last lines that the node's process wrote; none of a recorded one."""
+        source = self._source
+        return [] if source is None else await asyncio.to_thread(source.output, node_id)
+
     @property
     def refusal(self) -> str:
         if self.film is not None:

@@ -154,6 +154,11 @@ class NodeView:
         return None if not self.seen_ns else max(now_ns - self.seen_ns, 0) / 1e9
 
     @property
+    def up_s(self) -> float | None:
+        """How long its process ran when it told of that, in seconds; None: nothing is known."""
+        return self.number("up_ms") / 1000 if "up_ms" in self.status else None
+
+    @property
     def heartbeat_ms(self) -> int | None:
         raft = self.table("settings").get("raft")
         return None if raft is None else raft.get("heartbeat_ms")

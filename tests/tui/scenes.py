@@ -28,6 +28,9 @@ SCENES = (
     Scene("small", SMALL),
     Scene("applied", WIDE, "a"),
     Scene("node", WIDE, "3 enter"),
+    Scene("node-small", SMALL, "4 enter"),
+    Scene("peers", WIDE, "3 enter 3 down"),
+    Scene("config", WIDE, "3 enter 4"),
     Scene("members", SMALL, "M"),
     Scene("events", SMALL, "e"),
     Scene("partition", WIDE, "3 p"),
@@ -90,7 +93,17 @@ def _status(node: int) -> dict[str, Any]:
         }
     if node == 3:
         own["in_touch"] = [1, 2, 3]
-        own["progress"] = {str(peer): progress_of(COMMITTED[peer]) for peer in peers}
+        silent = {"heard_ms": None}
+        own["progress"] = {
+            str(peer): progress_of(COMMITTED[peer]) | (silent if peer > 3 else {}) for peer in peers
+        }
+        own["peers"] = {
+            str(peer): {"rtt_ms": rtt_ms, "out_per_s": out_per_s}
+            for peer, rtt_ms, out_per_s in (
+                *((1, 0.52, 164.0), (2, 41.3, 160.2)),
+                *((4, None, 20.0), (5, None, None)),
+            )
+        }
     ends = {"last_index": LAST[node], "commit_index": COMMITTED[node]}
     applied = {"last_applied": COMMITTED[node], "links": links, "faults": rules}
     return status_of(node, 5, None if node == 4 else 3, **ends, **applied, **own)

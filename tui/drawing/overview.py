@@ -149,14 +149,10 @@ def _pair(label: str, value: str, width: int, style: str = "", gone: bool = Fals
 
 def _live_rows(moment: Moment, view: NodeView, width: int) -> list[Line]:
     leads = moment.leader is view
+    term, end = str(view.number("term")), _quorum(view) if leads else _vote(view)
+    label = "term " if len(term) + width_of(end) + 6 <= width else "t"
     rows: list[Line] = [
-        both_ends(
-            [("term ", "dim"), (str(view.number("term")), "")],
-            _quorum(view, width - 6 - len(str(view.number("term"))))
-            if leads
-            else [("vote ", "dim"), (vote_of(view), "")],
-            width,
-        ),
+        both_ends([(label, "dim"), (term, "")], end, width),
         _pair("commit", number(view.number("commit_index")), width),
         _pair("applied", number(view.applied_index), width),
     ]
@@ -175,16 +171,18 @@ def vote_of(view: NodeView) -> str:
     return "self" if voted == view.node_id else f"n{voted}" if voted else "–"
 
 
-def _quorum(view: NodeView, room: int) -> Line:
+def _vote(view: NodeView) -> Line:
+    return [("vote ", "dim"), (vote_of(view), "")]
+
+
+def _quorum(view: NodeView) -> Line:
     """How many of the voters are in touch with their leader."""
     quorum = view.quorum
-    text = "–" if quorum is None else f"{quorum.have}/{quorum.voters}"
-    style = ""
-    if quorum is not None and quorum.have <= quorum.need:
-        style = "" if quorum.have == quorum.voters else "warn"
-        style = "bad" if quorum.have < quorum.need else style
-    label = "quorum " if len(text) + 7 <= room else ""
-    return [(label, "dim"), (text, style)]
+    if quorum is None:
+        return [("quorum ", "dim"), ("–", "")]
+    style = "warn" if quorum.have == quorum.need < quorum.voters else ""
+    style = "bad" if quorum.have < quorum.need else style
+    return [("quorum ", "dim"), (f"{quorum.have}/{quorum.voters}", style)]
 
 
 def _lag_row(moment: Moment, view: NodeView, width: int) -> Line:

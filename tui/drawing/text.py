@@ -102,7 +102,7 @@ def boxed(
     def edge(begin: str, end: str, words: Sequence[Span]) -> Line:
         if not words:
             return [(begin + corners[4] * inner + end, style)]
-        shown = fill(words, min(width_of(words), max(inner - 4, 0)))
+        shown = fill(words, min(width_of(words), max(inner - 3, 0)))
         rest = max(inner - width_of(shown) - 3, 0)
         line: Line = [(begin + corners[4] + " ", style), *shown]
         return [*line, (" " + corners[4] * rest + end, style)]
@@ -121,8 +121,10 @@ def number(value: float | None) -> str:
     return "–" if value is None else f"{value:,.0f}"
 
 
-def size(count: float) -> str:
-    """Bytes: 43B, 1.2MB."""
+def size(count: float | None) -> str:
+    """Bytes: 43B, 1.2MB; a dash for what is not known."""
+    if count is None:
+        return "–"
     for unit in ("B", "kB", "MB"):
         if count < 1000:
             return f"{count:.0f}{unit}" if unit == "B" or count >= 100 else f"{count:.1f}{unit}"

@@ -1,18 +1,14 @@
-"""The pages about one node: from close by, and its log, alone or beside another one."""
+"""The page of a node's log, alone or beside another one."""
 
 import asyncio
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
 from textual.widget import Widget
 
 from node.client.errors import ClientError
-from tui import actions
-from tui.drawing.detail import peer_lines, state_lines
 from tui.drawing.diff import log_lines, verdict
-from tui.drawing.events import event_lines
 from tui.drawing.text import Line
 from tui.link import read_log
 from tui.nodes import NodeView
@@ -21,64 +17,8 @@ from tui.screens.page import Page
 from tui.widgets.panel import Panel
 
 LOOK_SECONDS = 1.0
-STATE_ROWS = 18
-EVENT_ROWS_MIN = 10
 ENTRIES_MAX = 500
 """Entries that are asked for at a time; scrolling asks for others."""
-
-
-class NodePage(Page):
-    """The chosen node's state, and its peers as it sees them. Enter mends the chosen link."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down", "peer(1)", show=False),
-        Binding("up", "peer(-1)", show=False),
-        Binding("enter", "heal_link", show=False),
-    ]
-
-    def body(self) -> Sequence[Widget]:
-        self._peer: int | None = None
-        state = Panel(self._state, id="state", classes="framed rest")
-        peers = Panel(self._peers, id="peers", classes="framed rest")
-        events = Panel(self._events, id="events", classes="framed rest")
-        return [Horizontal(state, peers, id="upper"), events]
-
-    def lay_out(self) -> None:
-        view = self.viewer.chosen_view
-        name = "no node" if view is None else view.name
-        title = "" if view is None else "".join(text for text, _ in self.moment.title(view))
-        self.panel("state").name_it(f"{name}  {title}")
-        events = self.panel("events")
-        events.display = self.app.size.height >= STATE_ROWS + EVENT_ROWS_MIN
-        upper = self.query_one("#upper")
-        upper.set_class(events.display, "-short")
-        events.name_it(f"what happened on {name}")
-        keys = "↑ ↓ choose   enter heal this link"
-        self.panel("peers").name_it(f"peers as seen by {name}", keys)
-
-    def _state(self, width: int, height: int) -> list[Line]:
-        view = self.viewer.chosen_view
-        return [] if view is None else state_lines(self.moment, view, width)
-
-    def _peers(self, width: int, height: int) -> list[Line]:
-        view = self.viewer.chosen_view
-        return [] if view is None else peer_lines(self.moment, view, width, self._peer)
-
-    def _events(self, width: int, height: int) -> list[Line]:
-        return event_lines(self.moment, width, height, node=self.viewer.chosen)
-
-    def action_peer(self, by: int) -> None:
-        view = self.viewer.chosen_view
-        peers = [peer for peer in self.moment.model.ids() if view and peer != view.node_id]
-        if peers:
-            at = peers.index(self._peer) + by if self._peer in peers else 0
-            self._peer = peers[at % len(peers)]
-            self.paint()
-
-    def action_heal_link(self) -> None:
-        view = self.viewer.chosen_view
-        if view is not None and self._peer is not None:
-            self.viewer.consider(actions.heal(f"{view.name}:n{self._peer}"))
 
 
 class LogPage(Page):
