@@ -41,7 +41,7 @@ class Status:
         self._spec = spec
         self._port = spec.address_of(driver.replica.core.id).port
         self._limits = {"limits": asdict(spec.limits), "recording": asdict(spec.recording)}
-        self._usage = Usage(home, links)
+        self._usage = Usage(home, links, now_us())
         self._started = time.monotonic()
 
     def document(self) -> dict[str, Any]:

@@ -5,22 +5,27 @@ import resource
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
-
-from node.transport.peers import PeerLink
+from typing import Any, Protocol
 
 LOOK_US = 1_000_000
+
+
+class Link(Protocol):
+    @property
+    def sent(self) -> int:
+        """Messages, those that did not leave included."""
+        ...
 
 
 class Usage:
     """Of this process and its files. What a system does not tell is None."""
 
-    def __init__(self, home: Path, links: Mapping[int, PeerLink]) -> None:
-        """`home` is the node's own folder."""
+    def __init__(self, home: Path, links: Mapping[int, Link], now: int) -> None:
+        """`home` is the node's own folder; `now` in microseconds."""
         self._database = home / "raft.db"
         self._links = links
-        self._looked_at: int | None = None
-        self._cpu_seconds = 0.0
+        self._looked_at = now
+        self._cpu_seconds = _cpu_seconds()
         self._sent: dict[int, int] = {}
         self._process: dict[str, Any] = {}
         self._files: dict[str, int | None] = {}
@@ -28,32 +33,27 @@ class Usage:
 
     def look(self, now: int) -> None:
         """Bring it up to date, if it is older than a second; `now` in microseconds."""
-        before = self._looked_at
-        if before is not None and now - before < LOOK_US:
+        if self._process and now - self._looked_at < LOOK_US:
             return
-        seconds = None if before is None else (now - before) / 1e6
+        seconds = max(now - self._looked_at, 1) / 1e6
         self._looked_at = now
         self._look_at_process(seconds)
         self._look_at_links(seconds)
         log_path = self._database.with_name(f"{self._database.name}-wal")
         self._files = {"bytes": _size(self._database), "wal_bytes": _size(log_path)}
 
-    def _look_at_process(self, seconds: float | None) -> None:
-        cpu = resource.getrusage(resource.RUSAGE_SELF)
-        used = cpu.ru_utime + cpu.ru_stime
-        share = None if seconds is None else round(100 * (used - self._cpu_seconds) / seconds, 1)
-        self._cpu_seconds = used
+    def _look_at_process(self, seconds: float) -> None:
+        before, self._cpu_seconds = self._cpu_seconds, _cpu_seconds()
+        share = round(100 * (self._cpu_seconds - before) / seconds, 1)
         self._process = {"cpu_percent": share, "rss_bytes": _resident(), "files": _open_files()}
 
-    def _look_at_links(self, seconds: float | None) -> None:
-        sent = {peer: link.sent for peer, link in self._links.items()}
-        if seconds is not None:
-            self._out_per_s = {
-                peer: round((count - self._sent[peer]) / seconds, 1)
-                for peer, count in sent.items()
-                if count >= self._sent.get(peer, count + 1)
-            }
-        self._sent = sent
+    def _look_at_links(self, seconds: float) -> None:
+        before, self._sent = self._sent, {peer: link.sent for peer, link in self._links.items()}
+        self._out_per_s = {
+            peer: round((count - since) / seconds, 1)
+            for peer, count in self._sent.items()
+            if (since := before.get(peer, 0)) <= count  # else it is a new link
+        }
 
     @property
     def process(self) -> dict[str, Any]:
@@ -67,6 +67,11 @@ class Usage:
     def out_per_s(self, peer: int) -> float | None:
         """Messages to that peer, a second; what a fault took away counts too."""
         return self._out_per_s.get(peer)
+
+
+def _cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
 
 
 def _size(path: Path) -> int | None:

@@ -1,6 +1,7 @@
 """What a node measures of itself: durations, commits, round trips, its process and its files."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import trio
@@ -136,24 +137,34 @@ def test_follower_knows_no_round_trips() -> None:
     assert appends.trips.ms(2, 3_000) is None
 
 
+@dataclass
+class Counting:
+    sent: int
+
+
 def test_usage_is_that_of_this_process_and_its_files(tmp_path: Path) -> None:
-    usage = Usage(tmp_path, {})
-    usage.look(0)
+    link = Counting(30)
+    usage = Usage(tmp_path, {2: link}, now=0)
+    usage.look(LOOK_US)
     assert usage.files == {"bytes": None, "wal_bytes": None}
     assert set(usage.process) == {"cpu_percent", "rss_bytes", "files"}
-    first = usage.process["cpu_percent"]
-    assert first is None, "there is nothing to compare with"
+    assert (usage.out_per_s(2), usage.out_per_s(3)) == (30.0, None)
     (tmp_path / "raft.db").write_bytes(b"x" * 300)
     (tmp_path / "raft.db-wal").write_bytes(b"x" * 20)
-    usage.look(LOOK_US - 1)
+    link.sent = 70
+    usage.look(2 * LOOK_US - 1)
     assert usage.files["bytes"] is None, "once a second is enough"
     held = os.open(tmp_path / "raft.db", os.O_RDONLY)
     before = usage.process["files"]
-    usage.look(LOOK_US)
+    usage.look(3 * LOOK_US)
     os.close(held)
     assert usage.files == {"bytes": 300, "wal_bytes": 20}
     assert usage.process["files"] == before + 1
-    assert usage.process["cpu_percent"] is not None
+    assert 0 <= usage.process["cpu_percent"] < 100
+    assert usage.out_per_s(2) == 20.0
+    link.sent = 1
+    usage.look(4 * LOOK_US)
+    assert usage.out_per_s(2) is None, "it began anew"
     assert usage.process["rss_bytes"] is None or usage.process["rss_bytes"] > 1_000_000
 
 

@@ -269,6 +269,7 @@ class Help(ModalScreen[None]):
             name = self._name_of(key.id, key.keys)
             yield Text.assemble((f"  {name:<14}", "bold"), f"{key.about:<48}", (key.id, "dim"))
         yield Text("\n  1-9           choose the node, and so does a click on it")
+        yield Text("  1-5           on the page of a node: its tabs")
         yield Text(f"  Each action runs the line that is shown below: {self._line} ...", "dim")
 
 
