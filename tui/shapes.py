@@ -5,6 +5,7 @@ a recording of one, may have anything there. It is checked once, where it comes 
 draws may rely on it. A key that is not known here is kept: nobody looks at it.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -47,7 +48,11 @@ def _record(checks: Mapping[str, Check], needs: frozenset[str] = frozenset()) ->
     )
 
 
-_NUMBER, _TEXT, _FLAG, _DECIMAL = _is(int), _is(str), _is(bool), _is(int, float)
+def _is_decimal(value: object) -> bool:
+    return type(value) is int or (type(value) is float and math.isfinite(value))
+
+
+_NUMBER, _TEXT, _FLAG, _DECIMAL = _is(int), _is(str), _is(bool), _is_decimal
 _NUMBERS = _list_of(_NUMBER)
 _SENDING = {"acked_bytes": _NUMBER, "bytes": _NUMBER}
 _QUANTILES = dict.fromkeys(("p50_ms", "p99_ms"), _none_or(_DECIMAL))
@@ -59,6 +64,7 @@ _PROGRESS = {
     "heard_ms": _none_or(_NUMBER),
     "snapshot": _none_or(_record(_SENDING, frozenset(_SENDING))),
 }
+_LEADER = dict.fromkeys(("term", "id"), _NUMBER)
 _SETTINGS = {
     "raft": _record({"heartbeat_ms": _NUMBER, "election_timeout_ms": _NUMBER}),
     "limits": _is(dict),
@@ -77,7 +83,7 @@ _STATUS: Mapping[str, Check] = {
     **dict.fromkeys(("commit_index", "last_applied", "configuration_index", "up_ms"), _NUMBER),
     **dict.fromkeys(("voted_for", "leader", "leading_ms", "age_ms"), _none_or(_NUMBER)),
     **dict.fromkeys(("election_in_ms", "election_timeout_ms", "port"), _none_or(_NUMBER)),
-    "last_leader": _none_or(_record(dict.fromkeys(("term", "id"), _NUMBER))),
+    "last_leader": _none_or(_record(_LEADER, frozenset(_LEADER))),
     "in_touch": _NUMBERS,
     "elections": _map_of(_NUMBER),
     "commits": _record(_QUANTILES),
