@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from raftctl.eventdocs import Event, RunExport, RunRm, Runs, RunShow
 from raftctl.logdocs import Log, LogDiff, LogEntry, LogVerify
+from raftctl.measuredocs import Measured
 from raftctl.memberdocs import (
     Configuration,
     MemberChange,
@@ -59,6 +60,9 @@ class Node:
     last_event: str | None = None
     member: Membership | None = None
     """Null when no node could be asked who belongs to the cluster."""
+    in_touch: list[str] = field(default_factory=list)
+    """Of a leader: itself, and who answered it within an election timeout."""
+    measured: Measured = field(default_factory=Measured)
 
 
 @dataclass

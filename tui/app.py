@@ -2,9 +2,10 @@
 
 Frames change the model as they come, and nothing else. Ten times a second, if the model is another
 one than was painted, the page on top draws itself anew. So a thousand events cost as much painting
-as one, and none is lost.
+as one, and none is lost. Where nothing happens, what shows ages is drawn once a second.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
@@ -15,7 +16,6 @@ from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
 from textual.theme import Theme
-from textual.timer import Timer
 
 from node.client.address import ClusterAddress
 from tui.actions import Verb
@@ -37,8 +37,10 @@ if TYPE_CHECKING:
     from textual.command import Provider
 
 PAINT_SECONDS = 0.1
-IDLE_SECONDS = 1.0
+AGES_NS = 1_000_000_000
 """So often it is painted although nothing changed: ages grow."""
+COUNTING_NS = 100_000_000
+"""So often while an election timer runs out."""
 
 
 def _verbs() -> "type[Provider]":
@@ -96,8 +98,9 @@ class RaftApp(ReplayingApp):
         self._frozen: tuple[ClusterModel, int] | None = None
         self._painted: tuple[object, ...] = ()
         self._is_fed = False
+        self._painted_ages = 0
+        self._next_tick: asyncio.TimerHandle | None = None
         self._ticked_ns = 0
-        self._ticker: Timer | None = None
 
     # -- what pages ask for ------------------------------------------------------------------------
     @property
@@ -147,6 +150,11 @@ class RaftApp(ReplayingApp):
     def address(self) -> ClusterAddress | None:
         return None if self._source is None else self._source.address
 
+    async def output_of(self, node_id: int) -> list[str]:
+        """The last lines that the node's process wrote; none of a recorded one."""
+        source = self._source
+        return [] if source is None else await asyncio.to_thread(source.output, node_id)
+
     @property
     def refusal(self) -> str:
         if self.film is not None:
@@ -191,7 +199,7 @@ class RaftApp(ReplayingApp):
         if self.film is not None:
             self.run_worker(self._load(self.film), group="film")
         self._ticked_ns = self._clock()
-        self._ticker = self.set_interval(PAINT_SECONDS, self._tick)
+        self._keep_painting()
 
     def _feed(self) -> None:
         """Keep the live model up to date, from now on."""
@@ -232,6 +240,20 @@ class RaftApp(ReplayingApp):
             if isinstance(screen, Page):
                 screen.repaint()
 
+    def _keep_painting(self) -> None:
+        """Textual's own intervals cost ten times as much."""
+        try:
+            self._tick()
+        except Exception as error:  # as it does with what its intervals raise
+            self._handle_exception(error)
+        else:
+            loop = asyncio.get_running_loop()
+            self._next_tick = loop.call_later(PAINT_SECONDS, self._keep_painting)
+
+    def on_unmount(self) -> None:
+        if self._next_tick is not None:
+            self._next_tick.cancel()
+
     def _tick(self) -> None:
         """Let a film run on, and paint what is not painted yet."""
         if not self.is_running:  # its pages are being taken down
@@ -241,11 +263,23 @@ class RaftApp(ReplayingApp):
             self.film.advance((now_ns - self._ticked_ns) / 1e9)
         self._ticked_ns = now_ns
         moment = self.moment
-        now = moment.now_ns if self.film is not None else now_ns // int(IDLE_SECONDS * 1e9)
-        state = (id(moment.model), moment.model.version, now)
+        model = moment.model
+        conditions = tuple(map(moment.condition, model.nodes.values()))
+        state = (id(model), model.version, conditions, self.film and self.film.now_ns)
+        ages = now_ns // (COUNTING_NS if moment.is_counting else AGES_NS)
         if state != self._painted:
-            self._painted = state
             self.paint()
+        elif ages != self._painted_ages:
+            self._paint_ages()
+        self._painted, self._painted_ages = state, ages
+
+    def _paint_ages(self) -> None:
+        for screen in reversed(self.screen_stack):
+            if isinstance(screen, Page):
+                screen.paint_ages()
+                return
+            if isinstance(screen, Painted):
+                screen.paint()
 
     def paint(self) -> None:
         """Bring the page on top, and an editor over it, up to date."""

@@ -100,8 +100,17 @@ EVENT_KEYS = (
         "tui --replay RUN"),
 )  # fmt: skip
 NODE_KEYS = (
-    Key("peers.next", "down", "peer(1)", "next", "choose the next link"),
-    Key("peers.previous", "up", "peer(-1)", "previous", "choose the link before"),
+    Key("tab.state", "1", "tab('state')", "", "its state and its peers", line="status n2"),
+    Key("tab.log", "2", "tab('log')", "", "its log", line="log show n2"),
+    Key("tab.peers", "3", "tab('peers')", "", "its links, all that is known of them"),
+    Key("tab.config", "4", "tab('config')", "", "its settings, and who the members are",
+        line="config show"),
+    Key("tab.stdout", "5", "tab('stdout')", "", "what its process wrote", line="logs n2 -f"),
+    Key("peers.next", "down", "move(1)", "next", "the next link, or line"),
+    Key("peers.previous", "up", "move(-1)", "previous", "the link, or line, before"),
+    Key("peers.page_down", "pagedown", "move(20)", "", "twenty lines down"),
+    Key("peers.page_up", "pageup", "move(-20)", "", "twenty lines up"),
+    Key("peers.follow", "f", "follow", "follow", "follow what the process writes"),
     Key("fault.heal_link", "enter", "heal_link", "heal this link", "heal the chosen link",
         line="heal n1:n2"),
 )  # fmt: skip

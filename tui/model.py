@@ -25,7 +25,12 @@ NODES_MAX = 256
 """More than a cluster may have: a recording may hold nodes that came and went."""
 
 
-QUIET = frozenset({"age_ms", "election_in_ms", "leading_ms", "up_ms"})
+QUIET = frozenset(
+    {
+        *("age_ms", "election_in_ms", "election_timeout_ms", "leading_ms", "up_ms"),
+        *("peers", "process"),
+    }
+)
 """Values that say no more than that time went by: nothing is painted for them."""
 
 
@@ -116,6 +121,7 @@ class ClusterModel:
         match frame:
             case Keyframe():
                 view.status, view.odd = checked(frame.status)
+                view.told_ns = frame.mono_ns
                 self.version += 1
                 self._state_changed(view, view.status, frame.mono_ns)
             case Changed():
@@ -126,6 +132,7 @@ class ClusterModel:
                 for key in odd:
                     view.status.pop(key, None)
                 view.status.update(values)
+                view.told_ns = frame.mono_ns
                 self._state_changed(view, values, frame.mono_ns)
             case Bulk():
                 view.runs.append(Run(frame.first, frame.last, frame.mono_ns, frame.window_ms))

@@ -1,5 +1,7 @@
 """One node as the viewer knows it, with the age of what is known. Pure."""
 
+import re
+import signal
 from collections import deque
 from copy import copy
 from dataclasses import dataclass, field, replace
@@ -11,6 +13,10 @@ from tui.entries import RUNS_MAX, Growth, Rate, Run
 
 STALE_NS = 2_500_000_000
 """A node sends something once a second: after so long without it is not live."""
+
+
+HEARTBEATS_MISSED = 2
+"""An election timer that ran for longer than so many heartbeats is not about to be wound up."""
 
 
 class Condition(StrEnum):
@@ -35,6 +41,41 @@ class Process(NamedTuple):
     pid: int | None = None
     how: str = ""
     ended_at: float | None = None
+
+    @property
+    def ending(self) -> str:
+        """How its end came about: SIGKILL by cli."""
+        if not self.how:
+            return "ended by itself"
+        number = self._signal
+        return f"{self.how if number is None else signal.Signals(number).name} by cli"
+
+    @property
+    def exit_code(self) -> int | None:
+        """As its parent would be told; None: nobody knows. Only SIGKILL leaves no choice."""
+        return -signal.SIGKILL if self._signal == signal.SIGKILL else None
+
+    @property
+    def _signal(self) -> int | None:
+        found = re.fullmatch(r"killed -(\d+)", self.how)
+        number = int(found[1]) if found else None
+        return number if number in set(signal.Signals) else None
+
+
+class ElectionTimer(NamedTuple):
+    """So much of `timeout_ms` has run. `is_running_out`: no heartbeat is about to wind it up."""
+
+    run_ms: float
+    timeout_ms: int
+    is_running_out: bool
+
+
+class Quorum(NamedTuple):
+    """`have` of the voters, of which `need` are a majority."""
+
+    have: int
+    need: int
+    voters: int
 
 
 class Reach(NamedTuple):
@@ -70,6 +111,8 @@ class NodeView:
     gaps: int = 0
     lost: int = 0
     applied_index: int = 0
+    told_ns: int = 0
+    """When its status was as it is here, at the latest."""
     leading_since_ns: int | None = None
     """When it began to lead, by its own word; None: it does not."""
     runs: deque[Run] = field(default_factory=lambda: deque(maxlen=RUNS_MAX))
@@ -135,6 +178,50 @@ class NodeView:
     def age_s(self, now_ns: int) -> float | None:
         """How old what is known is, in seconds; None: nothing is known."""
         return None if not self.seen_ns else max(now_ns - self.seen_ns, 0) / 1e9
+
+    @property
+    def up_s(self) -> float | None:
+        """How long its process ran when it told of that, in seconds; None: nothing is known."""
+        return self.number("up_ms") / 1000 if "up_ms" in self.status else None
+
+    @property
+    def heartbeat_ms(self) -> int | None:
+        raft = self.table("settings").get("raft")
+        return None if raft is None else raft.get("heartbeat_ms")
+
+    def election_timer(self, now_ns: int) -> ElectionTimer | None:
+        """None: it has none, or nothing is known of it. One that runs out is counted on from when
+        it was told of; any other one is shown as it was then.
+        """
+        left_ms, timeout_ms = self.status.get("election_in_ms"), self.number("election_timeout_ms")
+        if left_ms is None or not timeout_ms:
+            return None
+        run_ms: float = timeout_ms - left_ms
+        missed = run_ms > HEARTBEATS_MISSED * (self.heartbeat_ms or timeout_ms)
+        is_running_out = missed or self.status.get("leader") is None
+        if is_running_out:
+            run_ms += max(now_ns - self.told_ns, 0) / 1e6
+        return ElectionTimer(min(run_ms, timeout_ms), timeout_ms, is_running_out)
+
+    def is_counting(self, now_ns: int) -> bool:
+        """Whether its election timer is to be shown as it runs on."""
+        timer = self.election_timer(now_ns) if self.is_live(now_ns) else None
+        return timer is not None and timer.is_running_out and timer.run_ms < timer.timeout_ms
+
+    @property
+    def quorum(self) -> Quorum | None:
+        """Of a leader: how many of the voters are in touch with it. While the voters change: of the
+        half that has fewer to spare.
+        """
+        in_touch = self.status.get("in_touch")
+        configuration = self.table("configuration")
+        halves = [configuration.get(name) for name in ("voters", "outgoing")]
+        counts = [
+            Quorum(len(set(half).intersection(in_touch)), len(half) // 2 + 1, len(half))
+            for half in halves
+            if half and in_touch
+        ]
+        return min(counts, key=lambda count: count.have - count.need, default=None)
 
     def applied_at(self, index: int) -> int | None:
         """When it applied the entry (monotonic nanoseconds); None: it did not, or long ago."""

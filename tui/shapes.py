@@ -5,6 +5,7 @@ a recording of one, may have anything there. It is checked once, where it comes 
 draws may rely on it. A key that is not known here is kept: nobody looks at it.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -47,9 +48,14 @@ def _record(checks: Mapping[str, Check], needs: frozenset[str] = frozenset()) ->
     )
 
 
-_NUMBER, _TEXT, _FLAG = _is(int), _is(str), _is(bool)
+def _is_decimal(value: object) -> bool:
+    return type(value) is int or (type(value) is float and math.isfinite(value))
+
+
+_NUMBER, _TEXT, _FLAG, _DECIMAL = _is(int), _is(str), _is(bool), _is_decimal
 _NUMBERS = _list_of(_NUMBER)
 _SENDING = {"acked_bytes": _NUMBER, "bytes": _NUMBER}
+_QUANTILES = dict.fromkeys(("p50_ms", "p99_ms"), _none_or(_DECIMAL))
 _PROGRESS = {
     "match_index": _NUMBER,
     "next_index": _NUMBER,
@@ -58,10 +64,33 @@ _PROGRESS = {
     "heard_ms": _none_or(_NUMBER),
     "snapshot": _none_or(_record(_SENDING, frozenset(_SENDING))),
 }
+_LEADER = dict.fromkeys(("term", "id"), _NUMBER)
+_SETTINGS = {
+    "raft": _record({"heartbeat_ms": _NUMBER, "election_timeout_ms": _NUMBER}),
+    "limits": _is(dict),
+    "recording": _is(dict),
+}
+_DISK = {
+    "syncs": _NUMBER,
+    "full": _FLAG,
+    "stalled": _FLAG,
+    **dict.fromkeys(("bytes", "wal_bytes"), _none_or(_NUMBER)),
+    "last_ms": _DECIMAL,
+    **_QUANTILES,
+}
 _STATUS: Mapping[str, Check] = {
     **dict.fromkeys(("id", "boot", "pid", "term", "first_index", "last_index"), _NUMBER),
     **dict.fromkeys(("commit_index", "last_applied", "configuration_index", "up_ms"), _NUMBER),
     **dict.fromkeys(("voted_for", "leader", "leading_ms", "age_ms"), _none_or(_NUMBER)),
+    **dict.fromkeys(("election_in_ms", "election_timeout_ms", "port"), _none_or(_NUMBER)),
+    "last_leader": _none_or(_record(_LEADER, frozenset(_LEADER))),
+    "in_touch": _NUMBERS,
+    "elections": _map_of(_NUMBER),
+    "commits": _record(_QUANTILES),
+    "peers": _map_of(_record(dict.fromkeys(("rtt_ms", "out_per_s"), _none_or(_DECIMAL)))),
+    "process": _map_of(_none_or(_DECIMAL)),
+    "settings": _record(_SETTINGS),
+    "compaction": _map_of(_NUMBER),
     "role": _TEXT,
     "machine": _TEXT,
     "voting": _FLAG,
@@ -73,10 +102,8 @@ _STATUS: Mapping[str, Check] = {
     "link_errors": _map_of(_TEXT),
     "progress": _map_of(_record(_PROGRESS)),
     "faults": _list_of(_record(dict.fromkeys(("fault", "src", "dst"), _NUMBER))),
-    "disk": _record(
-        {"syncs": _NUMBER, "last_ms": _is(int, float), "full": _FLAG, "stalled": _FLAG}
-    ),
-    "counters": _map_of(_is(int, float)),
+    "disk": _record(_DISK),
+    "counters": _map_of(_DECIMAL),
 }
 _ENTRY = {"index": _NUMBER, "term": _NUMBER, "kind": _TEXT, "bytes": _NUMBER, "preview": _TEXT}
 _LOG = {

@@ -42,6 +42,9 @@ class Source(Protocol):
     def processes(self) -> Mapping[int, Process]:
         """What the nodes' processes do. Called in a thread: it may look at files."""
 
+    def output(self, node_id: int) -> list[str]:
+        """The last lines that the node's process wrote. Called in a thread, too."""
+
 
 class NodeStream:
     """The subscription to one node, for as long as the viewer runs."""

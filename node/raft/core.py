@@ -49,6 +49,7 @@ from node.raft.roles import (
     Role,
 )
 from node.raft.snapshot import Receipt, ReceivedChunk, Snapshot, SnapshotId
+from node.raft.tally import Tally
 
 APPLY_ENTRIES_MAX = 4096
 """How many committed entries one Ready holds, so that a long catch-up does not stop heartbeats."""
@@ -82,12 +83,16 @@ class RaftCore:
         self.commit_index = max(initial.applied_index, initial.commit_index)
         self.snapshot = initial.snapshot
         self.receipt: Receipt | None = None
+        self.tally = Tally()
+        self.last_leader: tuple[int, int] | None = None
+        """The term and the id of whom this node knew to lead last."""
         # Ordered so that the oldest is found at once, however many have gone before it.
         self.forwarded_reads: OrderedDict[int, ForwardedRead] = OrderedDict()
         # Ids that no earlier life of this node used: a late answer must not find a new question.
         self.next_read_id = rng.getrandbits(48)
         self._rng = rng
         self._gives_way_until = now
+        self._timer_began_at = now
         self.role: Role = Follower(self.draw_election_deadline(now))
         """Set by `become` alone."""
         # An earlier life may have heard a leader just now, which counts on that for its lease.
@@ -137,6 +142,13 @@ class RaftCore:
     def leading_since(self) -> int | None:
         """When this node was elected, in microseconds on the clock of `now`; None: not leading."""
         return self.role.elected_at if isinstance(self.role, Leader) else None
+
+    @property
+    def election_timer(self) -> tuple[int, int] | None:
+        """When it began to run and when it ends, in microseconds; None: a leader has none."""
+        if isinstance(self.role, Leader):
+            return None
+        return self._timer_began_at, self.role.election_deadline
 
     @property
     def configuration(self) -> Configuration:
@@ -497,6 +509,7 @@ class RaftCore:
         handicap = timeout * (100 - self.config.priority) // 100
         if now < self._gives_way_until:
             handicap += timeout
+        self._timer_began_at = now
         return now + timeout + self._rng.randrange(timeout) + handicap
 
     def hears_leader(self, now: int) -> bool:
@@ -564,5 +577,6 @@ class RaftCore:
         if news == self._announced:
             return
         self._announced = news
+        self.last_leader = news or self.last_leader
         reading.fail_forwarded_reads(self)
         self.emit(LeaderChanged(self.term, leader_id))

@@ -40,6 +40,7 @@ def campaign(core: "RaftCore", now: int) -> None:
 def _start_pre_vote(core: "RaftCore", now: int) -> None:
     role = PreCandidate(core.draw_election_deadline(now), now)
     core.become(role, "no word from a leader")
+    core.tally.prevotes_tried += 1
     role.votes[core.id] = True  # a pre-vote is not kept, so nothing has to be durable
     for peer_id in _other_voters(core):
         core.send(
@@ -58,6 +59,7 @@ def _other_voters(core: "RaftCore") -> list[int]:
 def start_election(core: "RaftCore", now: int, leadership_transfer: bool) -> None:
     """Enter the next term and ask everyone. The requests leave once term and vote are durable."""
     started_at = core.role.started_at if isinstance(core.role, PreCandidate) else now
+    core.tally.elections_tried += 1
     core.set_hard_state(core.term + 1, core.id)
     core.become(Candidate(core.draw_election_deadline(now), started_at), "asks for votes")
     for peer_id in _other_voters(core):
@@ -101,6 +103,7 @@ def handle_pre_vote_response(core: "RaftCore", message: RequestPreVoteResponse, 
 def _count_pre_votes(core: "RaftCore", role: PreCandidate, now: int) -> None:
     result = core.configuration.vote_result(role.votes)
     if result is VoteResult.WON:
+        core.tally.prevotes_won += 1
         start_election(core, now, leadership_transfer=False)
     elif result is VoteResult.LOST:
         core.become_follower(core.term, None, now, "would not win")
@@ -168,6 +171,7 @@ def _become_leader(core: "RaftCore", candidate: Candidate, now: int) -> None:
     )
     votes = tuple(sorted(voter for voter, granted in candidate.votes.items() if granted))
     core.become(leader, "elected")
+    core.tally.elections_won += 1
     core.emit(LeaderElected(core.term, votes, now - candidate.started_at))
     membership.follow(core, leader, now)
     core.log.append([LogEntry(core.term, None)])

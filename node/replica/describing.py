@@ -7,7 +7,6 @@ from node.raft.configuration import Configuration
 from node.raft.core import RaftCore
 from node.raft.messages import LogEntry
 from node.raft.progress import Progress
-from node.raft.roles import Leader
 from node.replica.replica import Replica
 from node.wire.envelope import EnvelopeError, unseal
 from node.wire.words import describe_configuration
@@ -39,9 +38,15 @@ def replica_document(replica: Replica, now: int) -> dict[str, Any]:
         "configuration_index": core.configuration_index,
         "snapshot": _snapshot(core),
         "compaction": asdict(replica.snapshots.policy),
-        "election_in_ms": _election_in_ms(core, now),
+        **_election_timer(core, now),
         "age_ms": None if age_us is None else age_us // 1000,
         "progress": {str(peer): _progress(each, now) for peer, each in core.progress.items()},
+        "in_touch": _in_touch(core, now),
+        "last_leader": None
+        if core.last_leader is None
+        else dict(zip(("term", "id"), core.last_leader, strict=True)),
+        "elections": asdict(core.tally),
+        "settings": {"raft": _timing(core)},
     }
 
 
@@ -59,11 +64,44 @@ def _snapshot(core: RaftCore) -> dict[str, Any] | None:
     return {"index": which.index, "term": which.term, "bytes": which.size}
 
 
-def _election_in_ms(core: RaftCore, now: int) -> int | None:
-    """Until it stands for election, should nobody be heard; None: it leads, or has no vote."""
-    if isinstance(core.role, Leader) or not core.is_voter:
-        return None
-    return max(core.role.election_deadline - now, 0) // 1000
+def _election_timer(core: RaftCore, now: int) -> dict[str, int | None]:
+    """Until it stands for election, should nobody be heard, and how long it waits for that in all;
+    None: it leads, or has no vote.
+    """
+    timer = core.election_timer
+    if timer is None or not core.is_voter:
+        return {"election_in_ms": None, "election_timeout_ms": None}
+    began_at, deadline = timer
+    return {
+        "election_in_ms": max(deadline - now, 0) // 1000,
+        "election_timeout_ms": (deadline - began_at) // 1000,
+    }
+
+
+def _in_touch(core: RaftCore, now: int) -> list[int]:
+    """Of a leader: itself and the members that answered it within an election timeout, which is
+    what its quorum check asks for.
+    """
+    if not core.is_leader:
+        return []
+    since = now - core.config.election_timeout_us
+    heard = [
+        peer
+        for peer, each in core.progress.items()
+        if each.heard_at is not None and each.heard_at > since
+    ]
+    return sorted([core.id, *heard])
+
+
+def _timing(core: RaftCore) -> dict[str, int | bool]:
+    """As in the settings of a cluster."""
+    config = core.config
+    return {
+        "heartbeat_ms": config.heartbeat_us // 1000,
+        "election_timeout_ms": config.election_timeout_us // 1000,
+        "pre_vote": config.pre_vote,
+        "check_quorum": config.check_quorum,
+    }
 
 
 def log_document(

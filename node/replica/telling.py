@@ -9,7 +9,12 @@ ENTRIES_MAX = 20
 """Described at a time, of those that took effect."""
 ENTRIES_BYTES_MAX = 64 * 1024
 
-VOLATILE = frozenset({"age_ms", "election_in_ms", "last_event", "leading_ms", "up_ms"})
+VOLATILE = frozenset(
+    {
+        *("age_ms", "election_in_ms", "election_timeout_ms", "last_event", "leading_ms", "up_ms"),
+        *("peers", "process"),
+    }
+)
 """What is always different. It is told along with the rest, and is no reason to tell anything."""
 
 

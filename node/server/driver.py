@@ -30,6 +30,7 @@ from node.replica.snapshotting import LoadSnapshot
 from node.replica.state import State
 from node.server.disk import Disk, Outcome
 from node.server.eventhub import EventHub
+from node.server.measuring import Commits, DiskStats, RoundTrips
 from node.server.snapshotter import Snapshotter
 from node.storage.base import DiskFullError, SnapshotStore, Storage, StorageError
 from node.wire.messages import WireMessage
@@ -61,14 +62,6 @@ class Source(Protocol):
         ...
 
 
-class DiskStats:
-    def __init__(self) -> None:
-        self.syncs = 0
-        self.last_ms = 0.0
-        self.is_stalled = False
-        """The save under way takes so long that it may never end."""
-
-
 Work = Callable[[int], None]
 """A request to the replica; the argument is the time, in microseconds."""
 
@@ -88,6 +81,8 @@ class Driver:
     ) -> None:
         self.replica = replica
         self.disk = DiskStats()
+        self.commits = Commits(replica.core)
+        self.round_trips = RoundTrips(replica.core)
         self._messages_max = messages_max
         self._requests_max = requests_max
         self._storage = storage
@@ -208,6 +203,8 @@ class Driver:
             request(now)
         if now >= self.replica.next_deadline:
             self.replica.tick(now)
+        self.commits.arrived(now)
+        self.round_trips.look(now)
 
     def _begin(self, ready: Ready, disk: Disk) -> None:
         self._send_chunks(ready.chunks)
@@ -223,6 +220,7 @@ class Driver:
             self._finish(ready)
 
     def _applied(self) -> None:
+        self.commits.took_effect(now_us())
         for callback in self._after_apply:
             callback()
 
@@ -252,12 +250,10 @@ class Driver:
         elif outcome.error is not None:
             raise outcome.error
         else:
-            self.disk.syncs += 1
-            self.disk.last_ms = outcome.seconds * 1000
+            self.disk.saved(outcome.seconds, now_us())
             if self.replica.is_disk_full:
                 self._hub.publish("disk", self.replica.core.term, state="has space again")
             self._writing = None
-            self.disk.is_stalled = False
             self._finish(ready)
             if outcome.snapshot_error is not None:
                 self._snapshot_refused(outcome.snapshot_error)
@@ -362,6 +358,7 @@ class Driver:
             link = self._links.get(to)
             if link is not None:  # else a member whose address is not known here yet
                 link.send_nowait(message)
+        self.round_trips.left(envelopes, now_us())
 
     def _send_replies(self) -> None:
         for source, message in self.replica.take_replies(now_us()):

@@ -9,10 +9,12 @@ import trio
 from node.raft.events import Event
 from node.replica import Replica
 from node.replica.telling import Telling
+from node.server.driver import now_us
 from node.server.eventhub import EventHub
 from node.server.status import Status
 
 FOLD_SECONDS = 0.1
+HEARTBEATS_MISSED = 2
 QUIET_SECONDS = 1.0
 """So often a frame comes even if nothing happens."""
 
@@ -56,7 +58,21 @@ class Observing:
             *(core.first_index, core.last_index, core.commit_index, self._replica.last_applied),
             *(progress.match_index for progress in core.progress.values()),
             self._hub.last,
+            self._runs_out_since(),
         )
+
+    def _runs_out_since(self) -> int | None:
+        """When the election timer began that no heartbeat is about to wind up again; None: none is
+        running out. Whoever watches can count on from there.
+        """
+        core = self._replica.core
+        timer = core.election_timer
+        if timer is None or not core.is_voter:
+            return None
+        began_at, _ = timer
+        waits = core.leader_id is not None
+        is_late = now_us() - began_at > HEARTBEATS_MISSED * core.config.heartbeat_us
+        return None if waits and not is_late else began_at
 
     def _tell(self, now: float) -> None:
         window_ms = round((now - self._told_at) * 1000)

@@ -217,7 +217,8 @@ def assemble(
             links.follow(event.configuration)
 
     driver.on_event(follow)
-    status = Status(replica, links, policy, hub, driver.disk, boot, spec.machine)
+    home = folder / spec.address_of(node_id).name
+    status = Status(driver, links, policy, hub, boot, spec, home)
     hub.describe = status.document
     observing = Observing(replica, status, hub)
     driver.on_event(observing.look)

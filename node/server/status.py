@@ -4,13 +4,16 @@ import os
 import time
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
+from node.config import ClusterSpec
 from node.faults import LinkPolicy
-from node.replica import Replica
 from node.replica.describing import replica_document
-from node.server.driver import DiskStats, now_us
+from node.server.driver import Driver, now_us
 from node.server.eventhub import EventHub
+from node.server.usage import Usage
 from node.transport.peers import PeerLink
 
 
@@ -19,29 +22,37 @@ class Status:
 
     def __init__(
         self,
-        replica: Replica,
+        driver: Driver,
         links: Mapping[int, PeerLink],
         policy: LinkPolicy,
         hub: EventHub,
-        disk: DiskStats,
         boot: int,
-        machine: str,
+        spec: ClusterSpec,
+        home: Path,
     ) -> None:
+        """`home` is the node's own folder."""
         self.counters: Counter[str] = Counter()
-        self._replica = replica
+        self._driver = driver
+        self._replica = driver.replica
         self._links = links
         self._policy = policy
         self._hub = hub
-        self._disk = disk
         self._boot = boot
-        self._machine = machine
+        self._spec = spec
+        self._port = spec.address_of(driver.replica.core.id).port
+        self._limits = {"limits": asdict(spec.limits), "recording": asdict(spec.recording)}
+        self._usage = Usage(home, links, now_us())
         self._started = time.monotonic()
 
     def document(self) -> dict[str, Any]:
         """One snapshot; times in milliseconds, nodes as integers."""
-        last = self._hub.last
+        last, now = self._hub.last, now_us()
+        self._usage.look(now)
+        replica = replica_document(self._replica, now)
         return {
-            **replica_document(self._replica, now_us()),
+            **replica,
+            "settings": {**replica["settings"], **self._limits},
+            "port": self._port,
             "boot": self._boot,
             "pid": os.getpid(),
             "up_ms": round((time.monotonic() - self._started) * 1000),
@@ -53,14 +64,12 @@ class Status:
                 {**rule.to_map(), "hits": self._policy.hits[rule.fault]}
                 for rule in self._policy.rules
             ],
-            "disk": {
-                "syncs": self._disk.syncs,
-                "last_ms": round(self._disk.last_ms, 3),
-                "full": self._replica.is_disk_full,
-                "stalled": self._disk.is_stalled,
-            },
+            "peers": {str(peer): self._peer(peer, now) for peer in self._links},
+            "commits": self._driver.commits.durations.quantiles(now),
+            "disk": self._disk(now),
+            "process": self._usage.process,
             "counters": dict(self.counters),
-            "machine": self._machine,
+            "machine": self._spec.machine,
             "last_event": None
             if last is None
             else {
@@ -70,6 +79,24 @@ class Status:
                 "wall_ns": last.wall_ns,
                 "data": last.data,
             },
+        }
+
+    def _disk(self, now: int) -> dict[str, Any]:
+        disk = self._driver.disk
+        return {
+            "syncs": disk.syncs,
+            "last_ms": round(disk.last_ms, 3),
+            **disk.durations.quantiles(now),
+            "full": self._replica.is_disk_full,
+            "stalled": disk.is_stalled,
+            **self._usage.files,
+        }
+
+    def _peer(self, peer: int, now: int) -> dict[str, float | None]:
+        rtt_ms = self._driver.round_trips.ms(peer, now)
+        return {
+            "rtt_ms": None if rtt_ms is None else round(rtt_ms, 2),
+            "out_per_s": self._usage.out_per_s(peer),
         }
 
     def _link_state(self, link: PeerLink) -> str:

@@ -39,6 +39,8 @@ class PeerLink:
         self.peer_id = address.id
         self.address = address
         self.last_error: str | None = None
+        self.sent = 0
+        """Messages, those that did not leave included."""
         self._identity = identity
         self._policy = policy
         self._rng = rng
@@ -55,6 +57,7 @@ class PeerLink:
 
     def send_nowait(self, message: Message) -> None:
         """Send, as far as the connection and the faults let it."""
+        self.sent += 1
         if self._channel is None:
             return
         payload = encode(message)

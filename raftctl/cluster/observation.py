@@ -13,6 +13,7 @@ from raftctl.cluster.members import View, count, view_of
 from raftctl.cluster.processes import is_paused
 from raftctl.documents import Node, Quorum, Status
 from raftctl.errors import CliError
+from raftctl.measuredocs import Measured
 from raftctl.values import ago
 
 SURVEY_SECONDS_MAX = 1.0
@@ -125,6 +126,8 @@ def _row(
     row.voting = answer["voting"]
     row.up_ms = answer["up_ms"]
     row.links = {f"n{peer}": state for peer, state in answer["links"].items()}
+    row.in_touch = [f"n{each}" for each in answer["in_touch"]]
+    row.measured = _measured(answer)
     if answer["disk"]["full"]:
         row.note = "disk full"
         row.remedy = f"df -h {cluster.folder}"
@@ -138,6 +141,21 @@ def _row(
     if event is not None:
         row.last_event = f"{event['kind']} {ago(time.time() - event['wall_ns'] / 1e9)} ago"
     return row
+
+
+def _measured(answer: dict[str, Any]) -> Measured:
+    commits, disk, process = answer["commits"], answer["disk"], answer["process"]
+    return Measured(
+        commit_p50_ms=commits["p50_ms"],
+        commit_p99_ms=commits["p99_ms"],
+        flush_p50_ms=disk["p50_ms"],
+        flush_p99_ms=disk["p99_ms"],
+        rtt_ms={f"n{peer}": each["rtt_ms"] for peer, each in answer["peers"].items()},
+        **answer["elections"],
+        **process,
+        database_bytes=disk["bytes"],
+        wal_bytes=disk["wal_bytes"],
+    )
 
 
 def _why_not(

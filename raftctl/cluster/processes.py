@@ -228,15 +228,15 @@ class NodeProcess:
         return None
 
     # -- its log -----------------------------------------------------------------------------------
-    def last_log_lines(self, count: int) -> list[str]:
-        """The end of its log: at most `count` lines, from its last 8 MiB.
+    def last_log_lines(self, count: int, bytes_max: int = LOG_TAIL_BYTES_MAX) -> list[str]:
+        """The end of its log: at most `count` lines, from its last `bytes_max` bytes.
 
         Of a node that was started through this object, only what it wrote since.
         """
         try:
             with self.log_path.open("rb") as file:
                 size = file.seek(0, os.SEEK_END)
-                file.seek(max(size - LOG_TAIL_BYTES_MAX, self._log_start, 0))
+                file.seek(max(size - bytes_max, self._log_start, 0))
                 text = file.read().decode("utf-8", errors="replace")
         except OSError:
             return []

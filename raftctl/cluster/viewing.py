@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from tui.replay import Film
     from tui.replaying import Recorded
 
+OUTPUT_LINES_MAX = 1000
+OUTPUT_BYTES_MAX = 128 * 1024
+"""Of a log file, once a second."""
+
 
 class ViewedCluster:
     """The cluster that the settings mean, which may not exist yet, or not any more."""
@@ -77,6 +81,13 @@ class ViewedCluster:
                 how, at = ("", None) if ended is None else (ended.how, ended.at)
                 found[process.node_id] = Process("exited", None, how, at)
         return found
+
+    def output(self, node_id: int) -> list[str]:
+        """The last lines of its log file."""
+        for process in [] if self._cluster is None else self._cluster.processes_now():
+            if process.node_id == node_id:
+                return process.last_log_lines(OUTPUT_LINES_MAX, OUTPUT_BYTES_MAX)
+        return []
 
 
 def cluster_of(settings: Settings, run: "Run") -> str | None:

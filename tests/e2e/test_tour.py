@@ -24,6 +24,16 @@ def test_acknowledged_writes_survive_a_killed_and_a_partitioned_leader(raftctl: 
     assert raftctl.run("get", "b").stdout == "2\n"
     killed = [node for node in status["nodes"] if node["proc"] == "exited"]
     assert len(killed) == 1, "a dead node keeps its row"
+    leader = next(node for node in status["nodes"] if node["id"] == status["leader"])
+    assert len(leader["in_touch"]) >= 3, "without a majority it would not lead"
+    assert killed[0]["id"] not in leader["in_touch"]
+    measured = leader["measured"]
+    assert 0 < measured["commit_p50_ms"] <= measured["commit_p99_ms"]
+    assert 0 < measured["flush_p50_ms"] <= measured["flush_p99_ms"]
+    assert measured["elections_won"] >= 1
+    assert measured["database_bytes"] > 0
+    assert measured["rtt_ms"].pop(killed[0]["id"]) is None
+    assert any(rtt_ms for rtt_ms in measured["rtt_ms"].values())
 
     raftctl.run("down", "--purge", "-y")
     assert raftctl.document("ls")["clusters"] == []

@@ -51,7 +51,7 @@ def test_kill_partition_heal_transfer_by_keys(raftctl: Raftctl, terminal: Termin
     terminal.press("Enter")
     screen = terminal.wait_for("faults 1")
     terminal.wait_for("✓ fault #1")
-    terminal.wait_for("✗✗")
+    terminal.wait_for("✗  ✗")
     terminal.press("H")
     terminal.wait_for("healed")
     screen = terminal.wait_for("● LIVE")
@@ -60,6 +60,9 @@ def test_kill_partition_heal_transfer_by_keys(raftctl: Raftctl, terminal: Termin
     terminal.press(str(target), "t")
     terminal.wait_for(f"leader n{target} ★")
     terminal.wait_for(f"n{target} leads term")
+
+    terminal.press("Enter", "5")
+    terminal.wait_for("info  boot term=")
 
     terminal.press("q")
     terminal.wait_for("keeps running")

@@ -62,9 +62,12 @@ class Visitor:
 class Stage:
     """The node, which leads itself."""
 
-    def __init__(self, nursery: trio.Nursery, machine: StateMachine, limits: Limits) -> None:
+    def __init__(
+        self, nursery: trio.Nursery, machine: StateMachine, limits: Limits, size: int = 1
+    ) -> None:
+        """Of more than one node, the others are not there."""
         raft = RaftSettings(heartbeat_ms=50, election_timeout_ms=60)
-        nodes = (NodeAddress(1, "127.0.0.1", 1),)
+        nodes = tuple(NodeAddress(number, "127.0.0.1", number) for number in range(1, size + 1))
         spec = ClusterSpec("stage", "stage", nodes, raft=raft, limits=limits)
         stores = Stores(
             MemoryStorage(first_configuration(nodes)), MemorySnapshots("stage"), is_wiped=False

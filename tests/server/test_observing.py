@@ -9,7 +9,9 @@ import pytest
 import trio
 import trio.testing
 
+from node.config import Limits
 from node.machines import kv
+from node.machines.kv import KvMachine
 from node.raft.events import VoteCast
 from node.raft.messages import StaleTerm
 from node.replica.telling import ENTRIES_MAX, VOLATILE
@@ -230,3 +232,20 @@ def test_observing_stands_on_its_own() -> None:
         assert late._telling.take_applied() is None
 
     run(scene)
+
+
+def test_election_timer_that_runs_out_is_told_each_time_that_it_begins_anew() -> None:
+    async def main() -> None:
+        with trio.fail_after(SECONDS_MAX):
+            async with trio.open_nursery() as nursery:
+                alone = Stage(nursery, KvMachine(), Limits(), size=3)
+                nursery.start_soon(alone.node.driver.run)
+                nursery.start_soon(alone.node.observing.run)
+                following = Following(alone)
+                await following.until(lambda _: len(following.of(Changed)) >= 5)
+                nursery.cancel_scope.cancel()
+        told = following.of(Changed)
+        assert all("election_in_ms" in frame.values for frame in told[1:])
+        assert told[4].mono_ns - told[1].mono_ns < 1e9, "not with the tick of each second alone"
+
+    trio.run(main)

@@ -7,17 +7,22 @@ another process: its CPU, its memory and what it writes are measured from outsid
 import asyncio
 import contextlib
 import json
+import random
 import statistics
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
+from typing import Any
 
 from tests.tui.frames import Script, status_of
 from tests.tui.stand_in import StandIn
 from tests.tui.terminal import Terminal
 
 NODES = 5
+LEADER = 3
+CHOSEN = "┏".encode()
+"""Is written when another node is chosen, and then only."""
 TICK_SECONDS = 0.02
 
 
@@ -27,8 +32,9 @@ async def viewing(report: Path) -> AsyncIterator[tuple[Terminal, list[StandIn], 
     scripts = [Script(node, at_ns=time.monotonic_ns()) for node in range(1, NODES + 1)]
     nodes = []
     for script in scripts:
-        script.keyframe(status_of(script.node, NODES, 3))
+        script.keyframe(status_of(script.node, NODES, LEADER))
         nodes.append(StandIn(script.node, script.frames[-1:]))
+        nodes[-1].log = log_end(104_317)
         await nodes[-1].start()
     ports = json.dumps({node.node_id: node.port for node in nodes})
     terminal = Terminal("-m", "tests.tui.viewing", ports, str(report))
@@ -38,6 +44,31 @@ async def viewing(report: Path) -> AsyncIterator[tuple[Terminal, list[StandIn], 
         await terminal.quit()
         for node in nodes:
             await node.stop()
+
+
+def log_end(last: int) -> dict[str, Any]:
+    """What a node answers that is asked for the end of its log."""
+    rows = [
+        {"index": index, "term": 7, "kind": "command", "bytes": 43, "preview": "put k v"}
+        for index in range(last - 30, last + 1)
+    ]
+    ends = dict.fromkeys(("last_index", "commit_index", "last_applied"), last)
+    return {"first_index": 9_001, **ends, "entries": rows}
+
+
+def what_time_changes(node: int) -> dict[str, Any]:
+    """What a node that rests tells once a second."""
+    timer = None if node == LEADER else 180 + random.randrange(50)
+    peers = {
+        str(peer): {"rtt_ms": random.random(), "out_per_s": 20.0}
+        for peer in range(1, NODES + 1)
+        if peer != node
+    }
+    return {
+        **{"up_ms": time.monotonic_ns() // 1_000_000, "age_ms": random.randrange(50)},
+        **{"election_in_ms": timer, "election_timeout_ms": timer and 230, "peers": peers},
+        "process": {"cpu_percent": random.random(), "rss_bytes": 31_000_000, "files": 24},
+    }
 
 
 def next_frames(script: Script, count: int) -> Iterable[object]:
@@ -61,7 +92,7 @@ async def stream(nodes: list[StandIn], scripts: list[Script], rate: float, secon
             frames = list(next_frames(script, share))
             sent += share
             if time.monotonic() - ticked >= 1:
-                frames += script.changed(0.001, up_ms=1).frames[-1:]
+                frames += script.changed(0.001, **what_time_changes(script.node)).frames[-1:]
             node.send(frames)  # type: ignore[arg-type]
         if time.monotonic() - ticked >= 1:
             ticked = time.monotonic()

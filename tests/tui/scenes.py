@@ -28,6 +28,9 @@ SCENES = (
     Scene("small", SMALL),
     Scene("applied", WIDE, "a"),
     Scene("node", WIDE, "3 enter"),
+    Scene("node-small", SMALL, "4 enter"),
+    Scene("peers", WIDE, "3 enter 3 down"),
+    Scene("config", WIDE, "3 enter 4"),
     Scene("members", SMALL, "M"),
     Scene("events", SMALL, "e"),
     Scene("partition", WIDE, "3 p"),
@@ -80,12 +83,30 @@ def _status(node: int) -> dict[str, Any]:
         links["2"] = "slow"
     rules = [{"fault": 1, "src": 4, "dst": peer, "cut": True} for peer in (1, 2, 3, 5)]
     rules += [{"fault": 1, "src": peer, "dst": 4, "cut": True} for peer in (1, 2, 3, 5)]
-    own: dict[str, Any] = {"role": "precandidate", "term": 6, "voted_for": 4} if node == 4 else {}
+    own: dict[str, Any] = {}
+    if node == 4:
+        own = {
+            **{"role": "precandidate", "term": 6, "voted_for": 4},
+            **{"election_in_ms": 190, "last_leader": {"term": 6, "id": 4}},
+            "elections": {"prevotes_tried": 412, "prevotes_won": 1}
+            | {"elections_tried": 1, "elections_won": 1},
+        }
     if node == 3:
-        own["progress"] = {str(peer): progress_of(COMMITTED[peer]) for peer in peers}
+        own["in_touch"] = [1, 2, 3]
+        silent = {"heard_ms": None}
+        own["progress"] = {
+            str(peer): progress_of(COMMITTED[peer]) | (silent if peer > 3 else {}) for peer in peers
+        }
+        own["peers"] = {
+            str(peer): {"rtt_ms": rtt_ms, "out_per_s": out_per_s}
+            for peer, rtt_ms, out_per_s in (
+                *((1, 0.52, 164.0), (2, 41.3, 160.2)),
+                *((4, None, 20.0), (5, None, None)),
+            )
+        }
     ends = {"last_index": LAST[node], "commit_index": COMMITTED[node]}
     applied = {"last_applied": COMMITTED[node], "links": links, "faults": rules}
-    return status_of(node, 5, 3, **ends, **applied, **own)
+    return status_of(node, 5, None if node == 4 else 3, **ends, **applied, **own)
 
 
 def show(scene: Scene, take: Callable[[Viewer], None], **options: Any) -> None:

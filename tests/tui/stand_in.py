@@ -132,6 +132,7 @@ class MadeUp:
     def __init__(self, address: ClusterAddress | None) -> None:
         self.address = address
         self.found: dict[int, Process] = {}
+        self.written: dict[int, list[str]] = {}
         self.changes = 0
         """How often the feed said that it is another cluster."""
 
@@ -140,6 +141,9 @@ class MadeUp:
 
     def processes(self) -> Mapping[int, Process]:
         return self.found
+
+    def output(self, node_id: int) -> list[str]:
+        return [*self.written[node_id]]
 
 
 def address_of(ports: dict[int, int]) -> ClusterAddress:

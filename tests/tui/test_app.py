@@ -198,8 +198,8 @@ def test_dead_nodes_keep_their_last_values_and_say_why() -> None:
     async def test(viewer: Viewer) -> None:
         shown = viewer.text("nodes")
         assert "n2 KILLED" in shown
-        assert "killed -9" in shown
-        assert "[s] start" in shown
+        assert "SIGKILL by cli" in shown
+        assert "rc -9 [s] start" in shown
         assert "n4 PAUSED" in shown
         assert "[z] resume" in shown
         assert "DEGRADED  3/5 nodes" in viewer.text("head")

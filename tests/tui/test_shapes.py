@@ -1,5 +1,6 @@
 """Nodes that tell what is not expected: the viewer leaves it out, says so, and goes on."""
 
+import math
 from typing import Any
 
 import pytest
@@ -28,6 +29,14 @@ ODD: list[tuple[str, Any]] = [
     ("progress", {"2": None}),
     ("progress", {"2": {"match_index": "1"}}),
     ("progress", {"2": {**progress_of(1), "snapshot": {"bytes": 3}}}),
+    ("last_leader", {"term": 1}),
+    ("peers", {"2": {"rtt_ms": "soon"}}),
+    ("process", {"cpu_percent": math.inf}),
+    ("commits", {"p99_ms": math.nan}),
+    ("settings", []),
+    ("settings", {"raft": {"heartbeat_ms": "50"}}),
+    ("in_touch", 3),
+    ("elections", {"elections_won": None}),
 ]
 
 
@@ -38,7 +47,7 @@ def test_an_odd_value_is_left_out_and_the_card_says_so(key: str, value: Any) -> 
         odd = Script(3, 9, start).keyframe(status_of(3, 5, 3)).changed(**{key: value})
         await viewer.fold(odd.frames)
         assert "unknown form:" in viewer.text("nodes")
-        await viewer.press("3", "M", "enter")
+        await viewer.press("3", "M", "enter", "3", "4", "1")
         script = Script(3, 10, start + 10**8).keyframe(status_of(3, 5, 3, **{key: value}))
         await viewer.fold(script.frames)
         await viewer.press("escape")

@@ -61,6 +61,13 @@ class Moment:
     def is_live(self, view: NodeView) -> bool:
         return view.is_live(self.now_ns)
 
+    @property
+    def is_counting(self) -> bool:
+        """Whether something is shown that runs on from moment to moment."""
+        if self.frozen:
+            return False
+        return any(view.is_counting(self.now_ns) for view in self.model.nodes.values())
+
     def title(self, view: NodeView) -> Line:
         """The role of a live node, the condition of any other; a stale leader struck through."""
         condition = self.condition(view)
@@ -83,15 +90,20 @@ class Moment:
         how = view.process.how.split(" ")[0].upper()
         return how[:12] if condition is Condition.EXITED and how else str(condition)
 
+    def age_s(self, view: NodeView) -> float | None:
+        """Since when its process is gone, or how old what is known of it is; None: nothing is."""
+        ended_at = view.process.ended_at
+        if self.condition(view) is Condition.EXITED and ended_at is not None:
+            return max(self.wall_ns / 1e9 - ended_at, 0)
+        return view.age_s(self.now_ns)
+
     def cause(self, view: NodeView) -> str:
         """Why a node does not live, and for how long."""
-        condition = self.condition(view)
         age = view.age_s(self.now_ns)
-        match condition:
+        match self.condition(view):
             case Condition.EXITED:
-                ended = view.process.ended_at
-                age = age if ended is None else max(self.wall_ns / 1e9 - ended, 0)
-                how = view.process.how or "ended by itself"
+                age = self.age_s(view)
+                how = view.process.ending
                 return how if age is None else f"{how} {ago(age)}"
             case Condition.PAUSED:
                 return "frozen by SIGSTOP"

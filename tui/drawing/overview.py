@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from textwrap import wrap
 from typing import Any
 
-from tui.drawing.moment import Moment
+from tui.drawing.moment import Moment, ago
 from tui.drawing.text import (
     Line,
     bar,
@@ -15,6 +15,8 @@ from tui.drawing.text import (
     duration,
     fill,
     fit,
+    gauge,
+    milliseconds,
     number,
     right,
     size,
@@ -34,7 +36,9 @@ UNKNOWN_LINK = ("?", "dim")
 def head_line(moment: Moment, width: int) -> Line:
     """One line that says how the cluster is; where it is narrow, what matters most of it."""
     end: Line = [(" FROZEN", "warn bold")] if moment.frozen else []
-    end.append((f" {clock(moment.wall_ns, 1)} ", "dim"))
+    # Tenths of a second would have the line painted anew each time that anything is.
+    digits = 1 if moment.frozen or moment.replay else 0
+    end.append((f" {clock(moment.wall_ns, digits)} ", "dim"))
     pieces = _head_pieces(moment)
     while len(pieces) > 1 and width_of(end) + sum(width_of(p) for _, p in pieces) > width:
         pieces.remove(min(pieces, key=lambda piece: piece[0]))
@@ -59,6 +63,9 @@ def _head_pieces(moment: Moment) -> list[tuple[int, Line]]:
         pieces.append((1, [(f" · {duration(_leading_s(moment, leader))}", "dim")]))
     pieces.append((5, [("  commit ", "dim"), (number(model.commit_index), "")]))
     pieces.append((4, [(f"  {number(model.rate(moment.now_ns))} op/s", "")]))
+    if leader is not None:
+        p99_ms = leader.table("commits").get("p99_ms")
+        pieces.append((2, [("  p99 ", "dim"), (milliseconds(p99_ms), "")]))
     if faults := model.faults(moment.now_ns):
         pieces.append((8, [(f"  faults {len(faults)}", "warn")]))
     if model.entries.conflicts:
@@ -123,15 +130,17 @@ def _card(moment: Moment, view: NodeView, width: int) -> list[Line]:
     title: Line = [(f"{view.name} ", "bold"), *moment.title(view)]
     below: Line = [(_address(view), "dim")]
     if remedy := moment.remedy(view):
-        below = [(remedy, "accent")]
+        code = view.process.exit_code
+        below = [("" if code is None else f"rc {code} ", "dim"), (remedy, "accent")]
     rows = _live_rows(moment, view, width - 4) if is_live else _dead_rows(moment, view, width - 4)
     lines: list[Line] = [[(" ", ""), *fill(row, width - 4), (" ", "")] for row in rows]
     return boxed(lines, width, title, below, frame, heavy=is_chosen)
 
 
 def _address(view: NodeView) -> str:
-    pid = view.process.pid or view.number("pid")
-    return f"pid {pid}" if pid else view.name
+    pid, port = view.process.pid or view.number("pid"), view.number("port")
+    words = (f":{port}" if port else "", f"pid {pid}" if pid else "")
+    return " ".join(filter(None, words)) or view.name
 
 
 def _pair(label: str, value: str, width: int, style: str = "", gone: bool = False) -> Line:
@@ -141,14 +150,10 @@ def _pair(label: str, value: str, width: int, style: str = "", gone: bool = Fals
 
 def _live_rows(moment: Moment, view: NodeView, width: int) -> list[Line]:
     leads = moment.leader is view
-    voted = view.status.get("voted_for")
-    vote = "self" if voted == view.node_id else f"n{voted}" if voted else "–"
+    term, end = str(view.number("term")), _quorum(view) if leads else _vote(view)
+    label = "term " if len(term) + width_of(end) + 6 <= width else "t"
     rows: list[Line] = [
-        both_ends(
-            [("term ", "dim"), (str(view.number("term")), "")],
-            [("vote ", "dim"), (vote, "")],
-            width,
-        ),
+        both_ends([(label, "dim"), (term, "")], end, width),
         _pair("commit", number(view.number("commit_index")), width),
         _pair("applied", number(view.applied_index), width),
     ]
@@ -160,6 +165,25 @@ def _live_rows(moment: Moment, view: NodeView, width: int) -> list[Line]:
         rows.append(_lag_row(moment, view, width))
     rows.append(_note_row(moment, view, width))
     return rows
+
+
+def vote_of(view: NodeView) -> str:
+    voted = view.status.get("voted_for")
+    return "self" if voted == view.node_id else f"n{voted}" if voted else "–"
+
+
+def _vote(view: NodeView) -> Line:
+    return [("vote ", "dim"), (vote_of(view), "")]
+
+
+def _quorum(view: NodeView) -> Line:
+    """How many of the voters are in touch with their leader."""
+    quorum = view.quorum
+    if quorum is None:
+        return [("quorum ", "dim"), ("–", "")]
+    style = "warn" if quorum.have == quorum.need < quorum.voters else ""
+    style = "bad" if quorum.have < quorum.need else style
+    return [("quorum ", "dim"), (f"{quorum.have}/{quorum.voters}", style)]
 
 
 def _lag_row(moment: Moment, view: NodeView, width: int) -> Line:
@@ -184,7 +208,21 @@ def _note_row(moment: Moment, view: NodeView, width: int) -> Line:
         return [(fit(f"unknown form: {', '.join(sorted(view.odd))}", width), "warn")]
     if view.lost and not view.is_whole:
         return [(fit(f"{view.lost} frames missed", width), "warn")]
-    return [("links ", "dim"), *link_signs(moment, view)]
+    return timer_line(moment, view, width)
+
+
+def timer_line(moment: Moment, view: NodeView, width: int) -> Line:
+    """How much of its election timeout has run; of the leader how often it beats."""
+    if moment.leader is view:
+        beats = "–" if view.heartbeat_ms is None else f"{view.heartbeat_ms}ms"
+        return _pair("heartbeat", beats, width)
+    timer = view.election_timer(moment.now_ns)
+    if timer is None:
+        return _pair("et", "–", width)
+    text = f"{timer.run_ms:.0f}ms".rjust(5)
+    style = "warn" if timer.is_running_out else "accent"
+    cells = gauge(timer.run_ms / timer.timeout_ms, max(width - 4 - len(text), 0))
+    return [("et ", "dim"), (cells, style), (f" {text}", "")]
 
 
 def link_signs(moment: Moment, view: NodeView) -> Line:
@@ -202,20 +240,22 @@ def link_signs(moment: Moment, view: NodeView) -> Line:
 
 def _dead_rows(moment: Moment, view: NodeView, width: int) -> list[Line]:
     """What was known last, dimmed, with its age and the reason."""
-    age = view.age_s(moment.now_ns)
+    age = moment.age_s(view)
+    is_gone = moment.condition(view) is Condition.EXITED
     if age is None:
         rows: list[Line] = [[("nothing known yet", "dim")], [], []]
     else:
+        words = ago(age) if is_gone else f"{duration(age)} old"
         rows = [
-            both_ends(
-                [(f"term {view.number('term')}", "dim")], [(f"{duration(age)} old", "dim")], width
-            ),
+            both_ends([(f"term {view.number('term')}", "dim")], [(words, "dim")], width),
             _pair("commit", number(view.number("commit_index")), width, gone=True),
             _pair("applied", number(view.applied_index), width, gone=True),
         ]
+    if is_gone and age is not None:
+        return [*rows, _lag_row(moment, view, width), [(view.process.ending, "")]]
     cause = moment.cause(view).replace(" ago", f"{UNBROKEN}ago")
-    words = [*wrap(cause, width, max_lines=2, placeholder="…"), "", ""]
-    return [*rows, *([(words[place].replace(UNBROKEN, " "), "")] for place in (0, 1))]
+    lines = [*wrap(cause, width, max_lines=2, placeholder="…"), "", ""]
+    return [*rows, *([(lines[place].replace(UNBROKEN, " "), "")] for place in (0, 1))]
 
 
 # -- rows ------------------------------------------------------------------------------------------
@@ -242,7 +282,7 @@ def node_rows(moment: Moment, width: int) -> list[Line]:
             line += fill(link_signs(moment, view), links + 2)
             line.append((duration(view.age_s(moment.now_ns)), "dim"))
         else:
-            line.append((moment.cause(view), style))
+            line.append((moment.cause(view).removesuffix(" ago"), style))
         lines.append(fill(line, width))
     return lines
 

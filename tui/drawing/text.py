@@ -38,21 +38,26 @@ SPARKS = "▁▂▃▄▅▆▇█"
 
 def width_of(line: Iterable[Span]) -> int:
     """In cells of a terminal: a wide character takes two."""
-    return sum(cell_len(text) for text, _ in line)
+    return sum(cells_of(text) for text, _ in line)
+
+
+def cells_of(text: str) -> int:
+    """Most texts need no looking up."""
+    return len(text) if text.isascii() else cell_len(text)
 
 
 def fit(text: str, width: int) -> str:
     """Exactly `width` cells: with spaces, or cut with an ellipsis."""
     if width <= 0:
         return ""
-    if cell_len(text) <= width:
+    if cells_of(text) <= width:
         return set_cell_size(text, width)
     return set_cell_size(text, width - 1) + "…"
 
 
 def right(text: str, width: int) -> str:
     """As `fit`, at the right edge."""
-    return " " * (width - cell_len(text)) + text if cell_len(text) <= width else fit(text, width)
+    return " " * (width - cells_of(text)) + text if cells_of(text) <= width else fit(text, width)
 
 
 def fill(line: Sequence[Span], width: int) -> Line:
@@ -60,7 +65,7 @@ def fill(line: Sequence[Span], width: int) -> Line:
     filled: Line = []
     left = width
     for text, style in line:
-        size = cell_len(text)
+        size = cells_of(text)
         if size > left:
             filled.append((fit(text, left), style))
             return filled
@@ -97,7 +102,7 @@ def boxed(
     def edge(begin: str, end: str, words: Sequence[Span]) -> Line:
         if not words:
             return [(begin + corners[4] * inner + end, style)]
-        shown = fill(words, min(width_of(words), max(inner - 4, 0)))
+        shown = fill(words, min(width_of(words), max(inner - 3, 0)))
         rest = max(inner - width_of(shown) - 3, 0)
         line: Line = [(begin + corners[4] + " ", style), *shown]
         return [*line, (" " + corners[4] * rest + end, style)]
@@ -116,13 +121,24 @@ def number(value: float | None) -> str:
     return "–" if value is None else f"{value:,.0f}"
 
 
-def size(count: float) -> str:
-    """Bytes: 43B, 1.2MB."""
+def size(count: float | None) -> str:
+    """Bytes: 43B, 1.2MB; a dash for what is not known."""
+    if count is None:
+        return "–"
     for unit in ("B", "kB", "MB"):
         if count < 1000:
             return f"{count:.0f}{unit}" if unit == "B" or count >= 100 else f"{count:.1f}{unit}"
         count /= 1000
     return f"{count:.1f}GB"
+
+
+def milliseconds(ms: float | None) -> str:
+    """0.41ms, 9.2ms, 112ms, 1.2s; a dash for what is not known."""
+    if ms is None:
+        return "–"
+    if ms >= 1000:
+        return duration(ms / 1000)
+    return f"{ms:.0f}ms" if ms >= 10 else f"{ms:.1f}ms" if ms >= 1 else f"{ms:.2f}ms"
 
 
 def duration(seconds: float | None) -> str:
@@ -157,6 +173,12 @@ def bar(fraction: float, width: int) -> str:
         eighths = max(eighths, 1)
     whole, rest = divmod(eighths, 8)
     return ("█" * whole + (BLOCKS[rest - 1] if rest else "")).ljust(width)
+
+
+def gauge(fraction: float, width: int) -> str:
+    """Exactly `width` cells, of which a part is full: ▓▓▓░░."""
+    full = round(min(max(fraction, 0), 1) * width)
+    return "▓" * full + "░" * (width - full)
 
 
 def sparkline(values: Sequence[float], width: int) -> str:

@@ -39,9 +39,9 @@ class Overview(Page):
 
     def body(self) -> Sequence[Widget]:
         self._lanes: Lanes | None = None
-        grid = Panel(self._grid, id="grid", classes="framed")
+        grid = Panel(self._grid, id="grid", classes="framed", still=True)
         links = Panel(self._links, id="links", classes="framed rest")
-        events = Panel(self._events, id="events", classes="framed rest")
+        events = Panel(self._events, id="events", classes="framed rest", still=True)
         film = Panel(self._film, id="film", classes="framed")
         return [
             Panel(self._node_lines, id="nodes"),

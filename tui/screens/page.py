@@ -71,9 +71,9 @@ class Page(Screen[None]):
     def compose(self) -> ComposeResult:
         yield Panel(self._head, id="head")
         yield Vertical(*self.body(), classes="body")
-        yield Panel(self._tiny, id="tiny")
-        yield Panel(self._echo, id="echo")
-        yield Panel(self._keys, id="keys")
+        yield Panel(self._tiny, id="tiny", still=True)
+        yield Panel(self._echo, id="echo", still=True)
+        yield Panel(self._keys, id="keys", still=True)
 
     def on_mount(self) -> None:
         self._panels = {panel.id: panel for panel in self.query(Panel) if panel.id is not None}
@@ -86,6 +86,12 @@ class Page(Screen[None]):
             self.lay_out()
         for panel in self._panels.values():
             panel.paint()
+
+    def paint_ages(self) -> None:
+        """Bring up to date what time alone changes."""
+        for panel in self._panels.values():
+            if not panel.is_still:
+                panel.paint()
 
     def repaint(self) -> None:
         """As `paint`, when the colours changed."""

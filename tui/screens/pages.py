@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Mapping
 
+from tui.screens.detail import NodePage
 from tui.screens.lists import AppliedPage, EventsPage, MembersPage
 from tui.screens.log import LogPage
-from tui.screens.node import NodePage
 from tui.screens.page import Page
 
 PAGES: Mapping[str, Callable[[], Page]] = {

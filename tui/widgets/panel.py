@@ -33,8 +33,12 @@ class Panel(Widget):
             self.x = x
             self.y = y
 
-    def __init__(self, draw: Draw, id: str | None = None, classes: str | None = None) -> None:
+    def __init__(
+        self, draw: Draw, id: str | None = None, classes: str | None = None, still: bool = False
+    ) -> None:
+        """`still`: what it shows is the same for as long as nothing happens."""
         super().__init__(id=id, classes=classes)
+        self.is_still = still
         self._draw = draw
         self._lines: list[Line] = []
         self._strips: list[Strip] = []
