@@ -99,7 +99,6 @@ class RaftApp(ReplayingApp):
         self._painted: tuple[object, ...] = ()
         self._is_fed = False
         self._painted_ages = 0
-        self._next_tick: asyncio.TimerHandle | None = None
         self._ticked_ns = 0
 
     # -- what pages ask for ------------------------------------------------------------------------
@@ -242,17 +241,14 @@ class RaftApp(ReplayingApp):
 
     def _keep_painting(self) -> None:
         """Textual's own intervals cost ten times as much."""
+        if not self.is_running:
+            return  # it ends: its pages are being taken apart
         try:
             self._tick()
         except Exception as error:  # as it does with what its intervals raise
             self._handle_exception(error)
         else:
-            loop = asyncio.get_running_loop()
-            self._next_tick = loop.call_later(PAINT_SECONDS, self._keep_painting)
-
-    def on_unmount(self) -> None:
-        if self._next_tick is not None:
-            self._next_tick.cancel()
+            asyncio.get_running_loop().call_later(PAINT_SECONDS, self._keep_painting)
 
     def _tick(self) -> None:
         """Let a film run on, and paint what is not painted yet."""

@@ -194,3 +194,17 @@ def test_rows_of_a_small_screen_say_how_a_node_ended() -> None:
         assert "SIGKILL by cli 40s" in viewer.text("nodes")
 
     view(test, in_trouble(), size=SMALL)
+
+
+def test_viewer_that_ends_paints_no_more() -> None:
+    ended: list[Viewer] = []
+
+    async def test(viewer: Viewer) -> None:
+        ended.append(viewer)
+        viewer.app.exit()
+
+    view(test)
+    viewer = ended[0]
+    viewer.app.model.nodes = None  # type: ignore[assignment]
+    viewer.app._keep_painting()
+    assert viewer.app.failure is None
