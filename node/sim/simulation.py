@@ -17,7 +17,7 @@ from node.sim.coverage import Coverage
 from node.sim.host import Host
 from node.sim.kernel import Kind
 from node.sim.lasting import Fault
-from node.sim.leasing import Leases, Promises
+from node.sim.leasing import Leases, Promises, check_clocks
 from node.sim.liveness import get_well
 from node.sim.options import FORMAT, OptionError, Options, changed, values_of
 from node.sim.outcome import Outcome
@@ -279,7 +279,11 @@ def options_of(scenario: Scenario) -> Options:
     for name, value in own.items():
         if sim.setdefault(name, value) != value:
             raise OptionError(f"sim.{name} is {sim[name]}, where the scenario itself has {value}")
-    return changed(Options(), sim)
+    options = changed(Options(), sim)
+    random = scenario.random
+    drawable = [action for action, _ in random.faults] if random is not None else []
+    check_clocks(options, [*(step.action for step in scenario.steps), *drawable])
+    return options
 
 
 def rules_of(scenario: Scenario) -> tuple[type[Invariant], ...]:

@@ -7,7 +7,7 @@ import pytest
 from node.scenario.parsing import parse
 from node.scenario.scenario import Scenario
 from node.sim.planning import plan
-from node.sim.simulation import simulate, simulate_seed
+from node.sim.simulation import options_of, simulate, simulate_seed
 from node.sim.trace import Line
 
 PLAN = """
@@ -163,3 +163,30 @@ def test_heal_of_a_link_ends_the_faults_that_it_is_of_and_what_waits_for_that_go
         ("cut.healed + 500ms", "kill n1"),
     )
     assert found == [(2.0, "heal"), (2.5, "kill")]
+
+
+# -- clocks and leases -----------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("line", "option"),
+    [
+        ("clock leader --rate 0.5", "lease_reads = true"),
+        ("clock leader --jump 1s", "lease_reads = true"),
+        ("clock leader --rate 0.9", "lease_reads = true\nclock_ppm = 50000"),
+        ("kill leader", "lease_reads = true\nclock_ppm = 500000"),
+    ],
+)
+def test_clocks_that_no_lease_stands_are_refused_where_there_are_leases(
+    line: str, option: str
+) -> None:
+    what = "clock_ppm = 500000" if line.startswith("kill") else line
+    with pytest.raises(ValueError, match=f"by a tenth at most, not {what}"):
+        simulate(written(line, more=f"[sim]\n{option}\n"))
+    without = option.replace("true", "false")
+    assert simulate(written(line, more=f"[sim]\n{without}\n")).verdict != "failed"
+
+
+def test_clocks_within_the_bound_are_taken_and_drawn_ones_are() -> None:
+    option = "[sim]\nlease_reads = true\nclock_ppm = 50000\n"
+    assert why("clock leader --rate 0.96", more=option) == ""
+    for seed in range(1, 301):
+        options_of(plan(seed))
