@@ -11,6 +11,7 @@ from node.raft.snapshot import Snapshot
 
 NO_ENTRY = EntryId(0, 0)
 """The empty prefix that all logs share."""
+LEASE_PERCENT = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class CoreConfig:
     uncommitted_bytes_max: int = 64 * 1024 * 1024
     reads_max: int = 65_536
     priority: int = 100
-    lease_percent: int = 90
+    lease_percent: int = LEASE_PERCENT
     snapshot_chunk_bytes: int = 256 * 1024
     snapshot_window_bytes: int = 4 * 1024 * 1024
     entry_size: Callable[[Any], int] | None = None

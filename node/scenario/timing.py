@@ -7,6 +7,7 @@ from graphlib import CycleError, TopologicalSorter
 
 from node.scenario.actions import Heal, Partition, Resume, Start, ending
 from node.scenario.errors import ScenarioError
+from node.scenario.names import link_of
 from node.scenario.scenario import Scenario, Step
 from node.scenario.when import LEADER_CHANGE, After, At, LeaderChange, Mark, mark_of
 
@@ -70,7 +71,7 @@ def may_be_healed(step: Step, others: Sequence[Step]) -> bool:
         match ending(step.action), other.action:
             case ("start", Start()) | ("resume", Resume()):
                 return True
-            case ("heal", Heal(what)) if what in ("all", step.name):
+            case ("heal", Heal(what)) if what in ("all", step.name) or link_of(what):
                 return True
             case ("heal", Partition()) if isinstance(step.action, Partition) and other != step:
                 return True

@@ -8,15 +8,18 @@ from node.scenario import actions
 from node.scenario.actions import Action, ending
 from node.scenario.errors import ScenarioError
 from node.scenario.links import FaultPlan
+from node.scenario.names import link_of
 from node.scenario.resolving import nodes_of, plan_of
 from node.scenario.selectors import Scene
 from node.sim.coverage import Coverage
 from node.sim.host import Host
 from node.sim.lasting import Fault, Lasting
 from node.sim.membership import Membership
+from node.sim.outcome import Outcome
 from node.sim.streams import stream
 from node.sim.trace import Trace
 from node.sim.world import MS, World
+from node.wire.messages import Document, Failure
 
 LAG_ENTRIES = 100
 """Who is so far behind lags."""
@@ -30,9 +33,11 @@ class Actor:
     def __init__(self, world: World, trace: Trace, coverage: Coverage) -> None:
         self.lasting = Lasting()
         self.done: Counter[str] = Counter()
-        """What was carried out, by the verb of its line; `skipped` is what could not be."""
-        self.skipped: list[str] = []
-        """What could not be carried out, and why."""
+        """What was carried out, by the verb of its line; `skipped` is what could not be, or
+        changed nothing.
+        """
+        self._cuts: list[tuple[int, Outcome]] = []
+        """Of the faults of links, with their numbers."""
         self._is_over = False
         self._world = world
         self._trace = trace
@@ -65,108 +70,130 @@ class Actor:
         """Operators begin nothing any more."""
         self._is_over = True
         self._membership.stop()
+        hits = self._world.network.count_hits()
+        for number, outcome in self._cuts:
+            if hits.get(number):
+                outcome.changed()
 
     # -- doing -------------------------------------------------------------------------------------
-    def do(self, action: Action, name: str, key: str) -> Fault | None:
+    def do(self, action: Action, name: str, key: str, outcome: Outcome) -> Fault | None:
         """Do it. Gives the fault that lasts, if one does; None also for what could not be done.
 
-        `key` is this step's alone, and stays its own when others are left out.
+        `key` is this step's alone, and stays its own when others are left out. `outcome` hears
+        what came of it, some of it later.
         """
         rng = stream(self._world.seed, "selectors", key)
         try:
-            fault = self._do(action, name, rng)
+            fault = self._do(action, name, rng, outcome)
         except ScenarioError as error:
+            fault, outcome.refusal = None, str(error)
+        if outcome.reason:
             self.done["skipped"] += 1
-            self.skipped.append(f"{action}: {error}")
-            self._trace.note("skipped", line=str(action), why=str(error))
-            return None
-        self.done[_verb(action)] += 1
+            self._trace.note("skipped", line=str(action), why=outcome.reason)
+        else:
+            self.done[_verb(action)] += 1
         return fault
 
-    def _do(self, action: Action, name: str, rng: random.Random) -> Fault | None:
+    def _do(self, action: Action, name: str, rng: random.Random, outcome: Outcome) -> Fault | None:
         world = self._world
         match action:
             case actions.Partition():
                 plan = plan_of(action, self.scene, rng)
                 for fault in [f for f in self.lasting.faults.values() if _is_partition(f)]:
                     self._end(fault)
-                return self._cut(action, plan, name)
+                return self._cut(action, plan, name, outcome)
             case actions.Net():
-                return self._cut(action, plan_of(action, self.scene, rng), name)
+                return self._cut(action, plan_of(action, self.scene, rng), name, outcome)
             case actions.Heal(what):
                 self._heal(what)
+                outcome.changed()
             case actions.Transfer():
-                self._transfer(action, rng)
+                self._transfer(action, rng, outcome)
             case actions.MembersAdd():
-                self._membership.add(action)
+                self._membership.add(action, outcome)
             case actions.MembersReplace():
                 (old_id,) = nodes_of(action, self.scene, rng)
-                self._membership.replace(action, old_id)
+                self._membership.replace(action, old_id, outcome)
             case _:
                 chosen = nodes_of(action, self.scene, rng)
                 if not chosen:
                     raise ScenarioError("it means nobody now")
                 self._trace.note(action.verb, 0, nodes=_names(chosen), line=str(action))
                 hosts = [world.hosts[node_id] for node_id in chosen]
-                return self._on_nodes(action, hosts, name, rng)
+                return self._on_nodes(action, hosts, name, rng, outcome)
         return None
 
     def _on_nodes(
-        self, action: Action, hosts: Sequence[Host], name: str, rng: random.Random
+        self,
+        action: Action,
+        hosts: Sequence[Host],
+        name: str,
+        rng: random.Random,
+        outcome: Outcome,
     ) -> Fault | None:
         ids = [host.id for host in hosts]
-        fault = None if ending(action) is None else self.lasting.begin(action, name, ids)
+        fault = None if ending(action) is None else self.lasting.begin(action, name, outcome, ids)
         match action:
-            case actions.Kill() | actions.Stop():
-                for host in hosts:
-                    self._down(host, is_clean=isinstance(action, actions.Stop))
-            case actions.Start() | actions.Restart():
-                for host in hosts:
-                    self.lasting.release(host.id, actions.Kill, actions.Stop)
-                    self._start(host, anew=isinstance(action, actions.Restart))
-            case actions.Pause():
-                for host in hosts:
-                    if host.is_up:
-                        host.pause()
-                        self._coverage.met("node paused")
-            case actions.Resume():
-                for host in hosts:
-                    self.lasting.release(host.id, actions.Pause)
-                    self._resume(host)
-            case actions.Wipe():
-                self._wipe(hosts)
-            case actions.Disk() | actions.Clock():
-                for host in hosts:
-                    self._disturb(host, action, rng)
-            case actions.SnapshotTake():
-                for host in hosts:
-                    if host.is_running:
-                        self._world.operate(host.id, lambda replica, t, _: replica.take_snapshot(t))
+            case actions.MembersPromote() | actions.MembersDemote() | actions.MembersRemove():
+                self._membership.change(action, ids, self._whole, outcome)
             case _:
-                self._membership.change(action, ids, self._whole)
+                for host in hosts:
+                    self._on_node(action, host, rng, outcome)
         return fault
 
+    def _on_node(self, action: Action, host: Host, rng: random.Random, outcome: Outcome) -> None:
+        match action:
+            case actions.Kill() | actions.Stop():
+                if self._down(host, is_clean=isinstance(action, actions.Stop)):
+                    outcome.changed()
+                outcome.idle = f"n{host.id} did not run"
+            case actions.Start() | actions.Restart():
+                self.lasting.release(host.id, actions.Kill, actions.Stop)
+                self._start(host, isinstance(action, actions.Restart), outcome)
+            case actions.Pause():
+                if host.is_up:
+                    host.pause()
+                    self._coverage.met("node paused")
+                    outcome.changed()
+                outcome.idle = f"n{host.id} did not run"
+            case actions.Resume():
+                self.lasting.release(host.id, actions.Pause)
+                if self._resume(host):
+                    outcome.changed()
+                outcome.idle = f"n{host.id} was not paused"
+            case actions.Wipe():
+                self._wipe(host)
+                outcome.changed()
+            case actions.Disk() | actions.Clock():
+                self._disturb(host, action, rng, outcome)
+            case actions.SnapshotTake():
+                self._take_snapshot(host, outcome)
+
     # -- processes ---------------------------------------------------------------------------------
-    def _down(self, host: Host, is_clean: bool) -> None:
+    def _down(self, host: Host, is_clean: bool) -> bool:
+        """False: it did not run."""
         if not host.is_running:
-            return
+            return False
         if is_clean and not host.is_paused:
             self._world.stop(host.id)
-            return
+            return True
         if host.disk.under_way is not None:
             self._coverage.met("crash in a flush")
         self._world.crash(host.id)
+        return True
 
-    def _up(self, host: Host) -> None:
+    def _up(self, host: Host) -> bool:
+        """False: it runs already, or cannot, or must not."""
         if host.is_running or host.is_broken or self.lasting.holds_down(host.id):
-            return
+            return False
         if not host.start():
             self._coverage.met("damage found at a start")
             if self._coin("give up", host.id):  # else it is left as it is
                 self._world.kernel.after(RETIRE_MS * MS, "fault", self._give_up, host)
-            return
+            return False
         self.lasting.set_disk(host)  # one that was wiped has a new one
         self._coverage.met("restart")
+        return True
 
     def _give_up(self, host: Host) -> None:
         """An operator sees that the disk of a node is damaged, and wipes it."""
@@ -194,24 +221,44 @@ class Actor:
         if not self._world.has_quorum(self._whole - {host.id}):
             raise ScenarioError(f"without n{host.id} no quorum has its disks")
 
-    def _start(self, host: Host, anew: bool) -> None:
-        if anew:
-            self._down(host, is_clean=True)
-            self._world.kernel.after(MS, "fault", self._up, host)
+    def _start(self, host: Host, anew: bool, outcome: Outcome) -> None:
+        if not anew:
+            outcome.idle = f"n{host.id} {'ran already' if host.is_running else 'cannot start'}"
+            self._come_up(host, outcome)
+            return
+        if self._down(host, is_clean=True):
+            outcome.changed()
+        self._world.kernel.after(MS, "fault", self._come_up, host, outcome)
+
+    def _come_up(self, host: Host, outcome: Outcome) -> None:
+        if self._up(host):
+            outcome.changed()
+
+    def _resume(self, host: Host) -> bool:
+        """False: it was not paused, or has to stay so."""
+        if not host.is_paused or self.lasting.holds_still(host.id):
+            return False
+        host.resume()
+        return True
+
+    def _wipe(self, host: Host) -> None:
+        self._check_spare(host)
+        self._down(host, is_clean=False)
+        host.wipe()
+        self._up(host)
+        self._coverage.met("node wiped")
+
+    def _take_snapshot(self, host: Host, outcome: Outcome) -> None:
+        def then(_: int, answer: Document | Failure) -> None:
+            if isinstance(answer, Document):
+                outcome.changed()
+            else:
+                outcome.idle = answer.message
+
+        if host.is_running:
+            self._world.operate(host.id, lambda replica, t, _: replica.take_snapshot(t), then)
         else:
-            self._up(host)
-
-    def _resume(self, host: Host) -> None:
-        if host.is_paused and not self.lasting.holds_still(host.id):
-            host.resume()
-
-    def _wipe(self, hosts: Sequence[Host]) -> None:
-        for host in hosts:
-            self._check_spare(host)
-            self._down(host, is_clean=False)
-            host.wipe()
-            self._up(host)
-            self._coverage.met("node wiped")
+            outcome.idle = f"n{host.id} did not run"
 
     @property
     def _whole(self) -> set[int]:
@@ -220,20 +267,30 @@ class Actor:
         return {host.id for host in hosts if not (host.is_wiped or host.disk.is_rotten)}
 
     def _disturb(
-        self, host: Host, action: actions.Disk | actions.Clock, rng: random.Random
+        self,
+        host: Host,
+        action: actions.Disk | actions.Clock,
+        rng: random.Random,
+        outcome: Outcome,
     ) -> None:
         match action:
             case actions.Clock(jump_us=0):
                 self._coverage.met("clock off")
+                before_ppm = host.clock.rate_ppm
                 self.lasting.set_clock(host)
+                if host.clock.rate_ppm != before_ppm:
+                    outcome.changed()
+                outcome.idle = f"the clock of n{host.id} ran at that rate already"
             case actions.Clock(jump_us=jump_us):
                 self._coverage.met("clock off")
                 host.change_clock(lambda clock: clock.jump(jump_us))
+                outcome.changed()
             case actions.Disk(kind="stall"):
                 self._coverage.met("disk stalled")
-                host.disk.faults.stall_us = action.delay_us
+                self.lasting.stall(host, action.delay_us, outcome)
             case actions.Disk(kind="rot"):
                 self._rot(host, rng)
+                outcome.changed()
             case actions.Disk(kind=kind):
                 self.lasting.set_disk(host)
                 if kind == "full":
@@ -247,8 +304,9 @@ class Actor:
         self._coverage.met(f"{what} rotten")
 
     # -- links -------------------------------------------------------------------------------------
-    def _cut(self, action: Action, plan: FaultPlan, name: str) -> Fault:
-        fault = self.lasting.begin(action, name)
+    def _cut(self, action: Action, plan: FaultPlan, name: str, outcome: Outcome) -> Fault:
+        fault = self.lasting.begin(action, name, outcome)
+        self._cuts.append((fault.number, outcome))
         fault.rules = plan.rules(fault.number, fault.name, None)
         self._trace.note(plan.kind, what=plan.spec)
         self._coverage.met("link cut" if plan.effects.cut else "link slow")
@@ -258,7 +316,7 @@ class Actor:
     # -- ends --------------------------------------------------------------------------------------
     def end(self, fault: Fault) -> None:
         """Its time is over."""
-        if self.lasting.faults.get(fault.name) is fault:
+        if self.lasting.holds(fault):
             self._end(fault)
 
     def _end(self, fault: Fault) -> None:
@@ -279,26 +337,39 @@ class Actor:
             self._world.network.set_rules(self.lasting.rules)
 
     def _heal(self, what: str) -> None:
-        """As `raftctl heal`: faults inside the nodes end, processes stay as they are."""
-        if what == "all":
-            chosen = [each for each in self.lasting.faults.values() if not _is_of_processes(each)]
-        else:
-            chosen = [
-                each for each in self.lasting.faults.values() if what in (each.name, each.number)
-            ]
-            if not chosen:
-                raise ScenarioError(f"there is no fault {what}")
+        """As `raftctl heal`: faults inside the nodes end, processes stay as they are. A link is
+        that of the faults which it is among the links of.
+        """
+        link = link_of(what)
+        chosen = [
+            each
+            for each in self.lasting.faults.values()
+            if (not _is_of_processes(each) if what == "all" else each.name == what)
+            or any((rule.src, rule.dst) == link for rule in each.rules)
+        ]
+        if not chosen:
+            raise ScenarioError(
+                "there is no fault" if what == "all" else f"there is no fault {what}"
+            )
         for fault in chosen:
             self._end(fault)
 
     # -- the cluster -------------------------------------------------------------------------------
-    def _transfer(self, action: actions.Transfer, rng: random.Random) -> None:
+    def _transfer(self, action: actions.Transfer, rng: random.Random, outcome: Outcome) -> None:
+        def then(_: int, answer: Document | Failure) -> None:
+            if isinstance(answer, Document):
+                outcome.changed()
+            else:
+                outcome.refusal = answer.message
+
         leader = self._world.leader
         if leader is None:
             raise ScenarioError("nobody leads")
         node_id = next(iter(nodes_of(action, self.scene, rng)), 0)
         self._trace.note("transfer", leader.id, to=_names([node_id]) if node_id else "any")
-        self._world.operate(leader.id, lambda replica, t, now: replica.transfer(t, node_id, now))
+        self._world.operate(
+            leader.id, lambda replica, t, now: replica.transfer(t, node_id, now), then
+        )
 
 
 def _verb(action: Action) -> str:

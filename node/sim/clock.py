@@ -12,20 +12,20 @@ class Clock:
         self._kernel = kernel
         self._since = kernel.now
         self._at_since = start
-        self._rate_ppm = rate_ppm
+        self.rate_ppm = rate_ppm
 
     def now(self) -> int:
-        return self._at_since + (self._kernel.now - self._since) * self._rate_ppm // PPM
+        return self._at_since + (self._kernel.now - self._since) * self.rate_ppm // PPM
 
     def time_of(self, local: int) -> int:
         """The kernel's time at which this clock shows `local`, or later."""
         ahead = local - self._at_since
-        return self._since + -(-ahead * PPM // self._rate_ppm)
+        return self._since + -(-ahead * PPM // self.rate_ppm)
 
     def run_at(self, rate_ppm: int) -> None:
         """Run faster or slower from now on."""
         self._settle(0)
-        self._rate_ppm = rate_ppm
+        self.rate_ppm = rate_ppm
 
     def jump(self, microseconds: int) -> None:
         """Show a later time at once."""

@@ -15,8 +15,13 @@ from node.raft.configuration import Configuration
 from node.raft.log import EntryId
 from node.raft.ready import HardState, Ready
 from node.raft.snapshot import SnapshotId
+from node.scenario.actions import DiskKind
 from node.storage.base import CorruptionError, DiskFullError, StorageError, Stored
 from node.storage.memory import MemorySnapshots, MemoryStorage
+
+
+def _unheard(kind: DiskKind) -> None:
+    """Nobody asks."""
 
 
 @dataclass(slots=True)
@@ -30,10 +35,16 @@ class DiskFaults:
     """What the next flush takes more than usual."""
     slow_us: int = 0
     """What each of them takes more."""
+    bites: Callable[[DiskKind], None] = _unheard
+    """Called whenever one of them takes effect."""
 
     def take_delay(self) -> int:
         """What a flush that begins now takes more."""
         stall_us, self.stall_us = self.stall_us, 0
+        if stall_us:
+            self.bites("stall")
+        if self.slow_us:
+            self.bites("slow")
         return stall_us + self.slow_us
 
 
@@ -105,14 +116,23 @@ class SimDisk:
         """The flush is over: what it came to. `saving` is called just before the batch counts."""
         ready, self.under_way = self.under_way, None
         assert ready is not None, "a flush was under way"
-        if self.faults.is_full:
-            return DiskFullError("no space is left")
+        try:
+            self.check_space()
+        except DiskFullError as error:
+            return error
         if self.faults.fails:
+            self.faults.bites("fail")
             if rng.random() < 0.5:
                 self._write(ready, saving)
             return StorageError("input/output error")
         self._write(ready, saving)
         return None
+
+    def check_space(self) -> None:
+        """Something is to be written. Raises DiskFullError."""
+        if self.faults.is_full:
+            self.faults.bites("full")
+            raise DiskFullError("no space is left")
 
     def _write(self, ready: Ready, saving: Callable[[Ready], None]) -> None:
         saving(ready)
@@ -123,9 +143,9 @@ class SimDisk:
 
     def put_received(self, ready: Ready) -> StorageError | None:
         """Take the parts of a snapshot that came in, as `Disk` of a real node does."""
-        if self.faults.is_full and ready.received:
-            return DiskFullError("no space is left")
         try:
+            if ready.received:
+                self.check_space()
             for chunk in ready.received:
                 self.snapshots.put(chunk)
         except StorageError as error:

@@ -6,12 +6,14 @@ another fault, of the same disk, is over.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 from node.faults import LinkRule
 from node.scenario import actions
 from node.scenario.actions import Action
 from node.sim.clock import PPM
 from node.sim.host import Host
+from node.sim.outcome import Outcome
 
 
 @dataclass(slots=True)
@@ -21,6 +23,7 @@ class Fault:
     number: int
     name: str
     action: Action
+    outcome: Outcome
     nodes: tuple[int, ...] = ()
     rules: list[LinkRule] = field(default_factory=list)
 
@@ -30,11 +33,15 @@ class Lasting:
 
     def __init__(self) -> None:
         self.faults: dict[str, Fault] = {}
+        self._stalls: dict[int, Outcome] = {}
+        """Of the stall that a node's disk is to have next, or had last."""
         self._numbers = 0
 
-    def begin(self, action: Action, name: str, nodes: Iterable[int] = ()) -> Fault:
+    def begin(
+        self, action: Action, name: str, outcome: Outcome, nodes: Iterable[int] = ()
+    ) -> Fault:
         self._numbers += 1
-        fault = Fault(self._numbers, name or str(self._numbers), action, tuple(nodes))
+        fault = Fault(self._numbers, name or str(self._numbers), action, outcome, tuple(nodes))
         self.faults[fault.name] = fault
         return fault
 
@@ -49,25 +56,63 @@ class Lasting:
     def rules(self) -> list[LinkRule]:
         return [rule for fault in self.faults.values() for rule in fault.rules]
 
+    def holds(self, fault: Fault) -> bool:
+        return self.faults.get(fault.name) is fault
+
     def on(self, node_id: int) -> list[Action]:
         """What this node suffers from, but for its links."""
         return [each.action for each in self.faults.values() if node_id in each.nodes]
 
     def holds_down(self, node_id: int) -> bool:
-        return any(isinstance(each, actions.Kill | actions.Stop) for each in self.on(node_id))
+        """Whether it must not start, though something wants it to."""
+        return self._holds(node_id, actions.Kill, actions.Stop)
 
     def holds_still(self, node_id: int) -> bool:
-        return any(isinstance(each, actions.Pause) for each in self.on(node_id))
+        """Whether it must not go on, though something wants it to."""
+        return self._holds(node_id, actions.Pause)
+
+    def _holds(self, node_id: int, *kinds: type[Action]) -> bool:
+        holding = [
+            each
+            for each in self.faults.values()
+            if node_id in each.nodes and isinstance(each.action, kinds)
+        ]
+        for each in holding:
+            each.outcome.changed()
+        return bool(holding)
+
+    # -- disks -------------------------------------------------------------------------------------
+    def stall(self, host: Host, delay_us: int, outcome: Outcome) -> None:
+        """The next flush takes so much longer."""
+        self._stalls[host.id] = outcome
+        host.disk.faults.stall_us = delay_us
+        self.set_disk(host)
 
     def set_disk(self, host: Host) -> None:
         """Of several delays the last one that began holds."""
         held = [each for each in self.on(host.id) if isinstance(each, actions.Disk)]
         faults = host.disk.faults
+        faults.bites = partial(self._bites, host.id)
         faults.is_full = any(each.kind == "full" for each in held)
         faults.fails = any(each.kind == "fail" for each in held)
         slow = [each.delay_us for each in held if each.kind == "slow"]
         faults.slow_us = slow[-1] if slow else 0
 
+    def _bites(self, node_id: int, kind: actions.DiskKind) -> None:
+        if kind == "stall":
+            self._stalls[node_id].changed()
+            return
+        biting = [
+            each
+            for each in self.faults.values()
+            if node_id in each.nodes
+            and isinstance(each.action, actions.Disk)
+            and each.action.kind == kind
+        ]
+        for each in biting[-1:] if kind == "slow" else biting:
+            each.outcome.changed()
+
+    # -- clocks ------------------------------------------------------------------------------------
     def set_clock(self, host: Host) -> None:
         """Of several rates the last one that began holds; without one the clock is right."""
         rates = [each.rate for each in self.on(host.id) if isinstance(each, actions.Clock)]

@@ -4,8 +4,9 @@ A read that comes out stale takes a rival that is elected, a write that it commi
 that asks the old leader, all within the rest of one lease: far more than the mistake itself.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+from node.raft.config import LEASE_PERCENT
 from node.raft.events import LeaderElected
 from node.raft.messages import (
     AppendEntriesResponse,
@@ -14,10 +15,34 @@ from node.raft.messages import (
     RequestVote,
     RequestVoteResponse,
 )
+from node.scenario.actions import Action, Clock
+from node.sim.clock import PPM
 from node.sim.host import Host
-from node.sim.options import Options
+from node.sim.options import OptionError, Options
 from node.sim.world import MS
 from node.verify.observation import Member, Violation
+
+
+def check_clocks(options: Options, actions: Iterable[Action]) -> None:
+    """Where clients read under leases, clocks go as leases need it: no two differ in rate by more
+    than `lease_percent` leaves, and none steps. Raises OptionError.
+    """
+    if not options.lease_reads:
+        return
+    drift = options.clock_ppm / PPM
+    rates = {1 - drift, 1 + drift}
+    text = "lease_reads needs clocks that do not step and differ in rate by a tenth at most, not"
+    if not _allows_leases(rates):
+        raise OptionError(f"{text} clock_ppm = {options.clock_ppm}")
+    for action in actions:
+        if isinstance(action, Clock):
+            rates.add(action.rate)
+            if action.jump_us or not _allows_leases(rates):
+                raise OptionError(f"{text} {action}")
+
+
+def _allows_leases(rates: Iterable[float]) -> bool:
+    return max(rates) * LEASE_PERCENT <= min(rates) * 100
 
 
 class Leases:

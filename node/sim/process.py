@@ -281,8 +281,7 @@ class Process:
         if self.is_over:
             return
         try:
-            if self._disk.faults.is_full:
-                raise DiskFullError("no space is left")
+            self._disk.check_space()
             self._job_end = job, job.run(self._disk.snapshots, _at_once)
         except StorageError as error:
             self._job_end = job, error

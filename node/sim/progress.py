@@ -28,6 +28,11 @@ DISK_SHARE_MAX = 0.25
 LATENCY_SHARE_MAX_ROUGH = 0.3
 DISK_SHARE_MAX_ROUGH = 0.5
 """Beyond these an election hardly ever is over before the next one begins."""
+DROP_MAX_ROUGH = 0.3
+DUPLICATE_MAX_ROUGH = 0.2
+REORDER_MAX_ROUGH = 0.2
+CLIENT_LOSS_MAX_ROUGH = 0.1
+"""The most that a seed has. How long a cluster takes under more, nobody has seen."""
 
 Bond = tuple[int, int, int, int]
 """Two nodes that are connected, each with which of its lives it is; also one node with itself."""
@@ -170,7 +175,15 @@ def _patience(options: Options) -> int:
     timeout_ms = options.election_timeout_ms
     latency = (options.latency_ms + options.jitter_ms) / timeout_ms
     disk = options.disk_ms_max / timeout_ms
-    if not options.clients or latency > LATENCY_SHARE_MAX_ROUGH or disk > DISK_SHARE_MAX_ROUGH:
+    is_beyond = (
+        latency > LATENCY_SHARE_MAX_ROUGH
+        or disk > DISK_SHARE_MAX_ROUGH
+        or options.drop > DROP_MAX_ROUGH
+        or options.duplicate > DUPLICATE_MAX_ROUGH
+        or options.reorder > REORDER_MAX_ROUGH
+        or options.client_loss > CLIENT_LOSS_MAX_ROUGH
+    )
+    if not options.clients or is_beyond:
         return 0
     return PATIENCE_TIMEOUTS if is_good(options) else PATIENCE_TIMEOUTS_ROUGH
 

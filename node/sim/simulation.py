@@ -7,6 +7,7 @@ from functools import partial
 from typing import Literal
 
 from node.raft.events import Event, LeaderElected
+from node.scenario.actions import Heal
 from node.scenario.scenario import MIXES, Scenario, Step, WorkloadKind
 from node.scenario.schedule import End, Fire, Schedule
 from node.scenario.when import LEADER_CHANGE
@@ -16,9 +17,10 @@ from node.sim.coverage import Coverage
 from node.sim.host import Host
 from node.sim.kernel import Kind
 from node.sim.lasting import Fault
-from node.sim.leasing import Leases, Promises
+from node.sim.leasing import Leases, Promises, check_clocks
 from node.sim.liveness import get_well
 from node.sim.options import FORMAT, OptionError, Options, changed, values_of
+from node.sim.outcome import Outcome
 from node.sim.planning import expanded, plan
 from node.sim.progress import Progress
 from node.sim.terms import Terms
@@ -102,8 +104,8 @@ class Simulation:
         self.actor = Actor(self.world, self.trace, self.coverage)
         self._schedule = Schedule(expanded(scenario))
         self._faults: dict[int, Fault | None] = {}
-        self._own: list[Fault] = []
-        """Those of the scenario's own steps."""
+        self._outcomes: dict[int, Outcome] = {}
+        """Of the steps that were carried out, by place."""
         self._keys: Counter[str] = Counter()
         self._armed_at: int | None = None
         self._has_led = False
@@ -125,12 +127,13 @@ class Simulation:
             self.progress.end()
             self.terms.end()
             self.actor.stop()
+            has_served = self._operations()["ok"] > 0
             self.trace.note("all faults end")
             why = get_well(self.world)
             if why is None:
                 for look in self.world.observers.finished:
                     look(self.world.hosts)
-                why = self._why_vague()
+                why = self._why_vague(has_served)
         except Violation as violation:
             self.trace.note("VIOLATION", violation.node_id or 0, what=str(violation))
             result = self._result("failed")
@@ -165,16 +168,24 @@ class Simulation:
         for due in self._schedule.due(self.world.kernel.now):
             match due:
                 case Fire(place, step):
-                    fault = self.actor.do(step.action, step.name, self._key(step))
-                    self._faults[place] = fault
-                    if fault is not None and place < len(self.scenario.steps):
-                        self._own.append(fault)
+                    outcome = self._outcomes[place] = Outcome(str(step.action))
+                    key = self._key(step)
+                    self._faults[place] = self.actor.do(step.action, step.name, key, outcome)
+                    if isinstance(step.action, Heal):
+                        self._tell_healed()
                 case End(place, step):
                     fault = self._faults.pop(place, None)
                     if fault is not None:
                         self.actor.end(fault)
             self.progress.done(step.action, self.world, self.actor)
         self._arm()
+
+    def _tell_healed(self) -> None:
+        """Only here it is known which faults a link that was healed belonged to."""
+        for place, step in enumerate(self.scenario.steps):
+            fault = self._faults.get(place)
+            if step.name and fault is not None and not self.actor.lasting.holds(fault):
+                self._schedule.happened(f"{step.name}.healed", self.world.kernel.now)
 
     def _key(self, step: Step) -> str:
         """What tells this step from all others, wherever in the plan it stands."""
@@ -190,21 +201,27 @@ class Simulation:
                 self._arm()
             self._has_led = True
 
-    def _why_vague(self) -> str | None:
+    def _why_vague(self, has_served: bool) -> str | None:
         """What keeps a run that went well from proving anything. The steps of a drawn plan may come
-        to nothing; those that somebody wrote have to be carried out.
+        to nothing; those that somebody wrote have to change something. `has_served`: before all
+        faults ended.
         """
-        if not self._operations()["ok"]:
+        if not has_served:
             return "nothing was asked of it, or nothing answered"
         if self.scenario.sim.get("drawn"):
             return None
-        if self.actor.skipped:
-            return self.actor.skipped[0]
+        outcomes = sorted(self._outcomes.items())
+        own = [(place, each) for place, each in outcomes if place < len(self.scenario.steps)]
+        for place, outcome in own:
+            if why := outcome.why_not:
+                return f"step {place + 1}: {why}"
+        if self.scenario.random is not None and all(
+            each.why_not for _, each in outcomes[len(own) :]
+        ):
+            return "none of the random faults took effect"
         if never := self._schedule.never_fired:
             return f"{never[0].action} (when {never[0].when}) was never carried out"
-        hits = self.world.network.count_hits()
-        idle = [each for each in self._own if each.rules and not hits.get(each.number)]
-        return f"{idle[0].action} never took effect" if idle else None
+        return None
 
     def _operations(self) -> Counter[str]:
         counts: Counter[str] = Counter()
@@ -262,7 +279,11 @@ def options_of(scenario: Scenario) -> Options:
     for name, value in own.items():
         if sim.setdefault(name, value) != value:
             raise OptionError(f"sim.{name} is {sim[name]}, where the scenario itself has {value}")
-    return changed(Options(), sim)
+    options = changed(Options(), sim)
+    random = scenario.random
+    drawable = [action for action, _ in random.faults] if random is not None else []
+    check_clocks(options, [*(step.action for step in scenario.steps), *drawable])
+    return options
 
 
 def rules_of(scenario: Scenario) -> tuple[type[Invariant], ...]:

@@ -31,6 +31,11 @@ CLOCK_START_US = 1_000_000_000
 
 CALM_LATENCY_MS = 0.2
 CALM_DISK_US = (50, 200)
+CALM_TIMEOUT_MS = 500
+CALM_TIMEOUTS = 2
+"""Who asks has so much time, or so many election timeouts where that is less than a heartbeat: a
+follower may hear of it with the next one. How impatient clients were before does not matter.
+"""
 POWER_OFF_TIMEOUTS = 2
 """A node that died in a flush comes back after at most so many election timeouts."""
 
@@ -296,7 +301,11 @@ def _settings(options: Options) -> NodeSettings:
 
 
 def _habits(options: Options, number: int, is_calm: bool) -> Habits:
-    """Of client `number`; `is_calm`: it loses nothing any more."""
+    """Of client `number`; `is_calm`: it loses nothing any more, and has time enough."""
+    least_ms = 0
+    if is_calm:
+        is_quick = options.heartbeat_ms <= CALM_TIMEOUT_MS
+        least_ms = CALM_TIMEOUT_MS if is_quick else CALM_TIMEOUTS * options.election_timeout_ms
     gap_us = SECOND * max(options.clients, 1) // options.rate
     reads_only = number <= options.readers * options.clients
     if reads_only:
@@ -309,7 +318,7 @@ def _habits(options: Options, number: int, is_calm: bool) -> Habits:
     return Habits(
         keys=options.keys,
         gap_us=(gap_us // 2, gap_us * 3 // 2),
-        timeout_us=options.timeout_ms * MS,
+        timeout_us=max(options.timeout_ms, least_ms) * MS,
         latency_us=(20, 200),
         loss=0.0 if is_calm else options.client_loss,
         late=options.client_late,

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from node.scenario.actions import Kill, MembersAdd, Restart
 from node.scenario.errors import ScenarioError
 from node.scenario.parsing import TEXT_BYTES_MAX, parse
 from node.scenario.scenario import Expect, Scenario, Workload
@@ -77,4 +78,21 @@ def unheeded(scenario: Scenario) -> str:
         names.append("workload.ops-per-key")
     if expect.converge_within_us is not None:
         names.append("expect.converge-within")
-    return ", ".join(names)
+    if not rules_of(scenario):
+        names.append("invariants (expect names none)")
+    return ", ".join([*names, *_unheeded_options(scenario)])
+
+
+def _unheeded_options(scenario: Scenario) -> list[str]:
+    """Of the lines of its steps."""
+    found: dict[str, None] = {}
+    drawable = [action for action, _ in scenario.random.faults] if scenario.random else []
+    for action in [*(step.action for step in scenario.steps), *drawable]:
+        match action:
+            case MembersAdd(priority=priority) if priority != MembersAdd().priority:
+                found["members add --priority"] = None
+            case Restart(stagger_us=stagger_us) if stagger_us:
+                found["restart --stagger"] = None
+            case Kill() if action.options():
+                found["kill --signal"] = None
+    return list(found)

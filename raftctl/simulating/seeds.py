@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import re
 import signal
 import sys
 import time
@@ -30,12 +31,12 @@ PR_SET_PDEATHSIG = 1
 
 def read_seeds(text: str) -> range:
     """1..200, or one alone. Raises CliError."""
-    first, dots, last = text.partition("..")
-    try:
-        seeds = range(int(first), int(last if dots else first) + 1)
-    except ValueError:
-        raise usage(f"--seeds {text}", "like 1..200") from None
-    if not seeds or seeds.start < 0 or seeds.stop - 1 > SEED_MAX:
+    found = re.fullmatch(r"([0-9]{1,19})(?:\.\.([0-9]{1,19}))?", text)
+    if found is None:
+        raise usage(f"--seeds {text}", "like 1..200")
+    first, last = found[1], found[2] or found[1]
+    seeds = range(int(first), int(last) + 1)
+    if not seeds or seeds.stop - 1 > SEED_MAX:
         raise usage(f"--seeds {text}", "from a lower to a higher one, like 1..200")
     if len(seeds) > SEEDS_MAX:
         raise usage(f"--seeds {text}", f"at most {SEEDS_MAX:,} in one go")

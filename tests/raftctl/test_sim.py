@@ -63,7 +63,9 @@ def test_situation_that_was_never_met_is_inconclusive_if_asked_for(raftctl: Raft
     assert "error[E_VACUOUS]: 1 seeds never met: " in done.stderr
 
 
-@pytest.mark.parametrize("text", ["", "x", "5..1", "-1", "1..2..3", "1..99999999999", "1.5"])
+@pytest.mark.parametrize(
+    "text", ["", "x", "5..1", "-1", "1..2..3", "1..99999999999", "1.5", "1_0", "٣", "+1", " 1"]
+)
 def test_seeds_that_cannot_be_are_a_usage_error(text: str) -> None:
     with pytest.raises(CliError) as caught:
         read_seeds(text)
@@ -152,6 +154,12 @@ def test_plan_that_breaks_off_is_refused(raftctl: Raftctl, tmp_path: Path) -> No
         (CALM.format(line="kill n1") + "[sim]\ndigest = 1\n", Exit.USAGE, "digest has to be"),
         (CALM.format(line="kill n1") + "[sim]\nspeed = 1\n", Exit.USAGE, "no option speed"),
         (CALM.format(line="kill lagging"), Exit.INCONCLUSIVE, "nobody"),
+        (CALM.format(line="resume n1"), Exit.INCONCLUSIVE, "step 1: resume n1: n1 was not paused"),
+        (
+            CALM.format(line="clock n1 --rate 2") + "[sim]\nlease_reads = true\n",
+            Exit.USAGE,
+            "lease_reads needs clocks that do not step and differ in rate by a tenth at most",
+        ),
         (
             CALM.format(line="net --link all:all --drop 100% --only TimeoutNow"),
             Exit.INCONCLUSIVE,
@@ -182,6 +190,20 @@ def test_what_no_simulation_looks_at_is_said(raftctl: Raftctl, tmp_path: Path) -
     done = raftctl.run("sim", "replay", str(path))
     names = "expect.linearizable, workload.ops-per-key, expect.converge-within"
     assert f"not looked at in a simulation: {names}\n" in done.stderr
+
+
+def test_plan_without_invariants_and_options_of_lines_that_do_nothing_are_said(
+    raftctl: Raftctl, tmp_path: Path
+) -> None:
+    path = tmp_path / "plan.toml"
+    lines = ("kill n1 --signal TERM", "restart n1 --stagger 1s", "members add --priority 0")
+    steps = "".join(f'[[step]]\nwhen = "{n}s"\ndo = "{each}"\n' for n, each in enumerate(lines, 1))
+    said = "kill --signal, restart --stagger, members add --priority"
+    for invariants in ('"none"', "[]"):
+        path.write_text(f'duration = "4s"\n{steps}[expect]\ninvariants = {invariants}\n')
+        done = raftctl.run("sim", "replay", str(path))
+        text = f"not looked at in a simulation: invariants (expect names none), {said}\n"
+        assert text in done.stderr
 
 
 def test_what_is_no_plan_at_all_is_told(raftctl: Raftctl, tmp_path: Path) -> None:

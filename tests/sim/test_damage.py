@@ -73,7 +73,7 @@ def test_no_more_than_a_minority_is_damaged() -> None:
     result = run.run()
     assert (result.verdict, result.why) == (
         "inconclusive",
-        "disk n3 --rot: without n3 no quorum has its disks",
+        "step 2: disk n3 --rot: without n3 no quorum has its disks",
     )
 
 

@@ -1,5 +1,7 @@
 """A cluster gets well when its faults end, and half a cut node does not keep it busy."""
 
+from dataclasses import replace
+
 import pytest
 
 from node.raft.events import RoleChanged
@@ -11,7 +13,7 @@ from node.sim.simulation import Simulation, simulate
 SECOND = 1_000_000
 
 
-def scenario(*steps: Step, nodes: int = 3, seconds: int = 20, **sim: int | bool) -> Scenario:
+def scenario(*steps: Step, nodes: int = 3, seconds: int = 20, **sim: float) -> Scenario:
     return Scenario(
         "test",
         nodes=nodes,
@@ -57,6 +59,34 @@ def test_run_that_asks_for_nothing_proves_nothing() -> None:
         "inconclusive",
         "nothing was asked of it, or nothing answered",
     )
+
+
+def test_run_in_which_nothing_was_answered_before_the_faults_ended_proves_nothing() -> None:
+    for options in ({"drop": 1.0}, {"client_loss": 1.0}):
+        result = simulate(scenario(seconds=5, **options))  # type: ignore[arg-type]
+        assert (result.verdict, result.why) == (
+            "inconclusive",
+            "nothing was asked of it, or nothing answered",
+        )
+
+
+@pytest.mark.parametrize(
+    ("election_timeout_ms", "heartbeat_ms"), [(2, 1), (150, 50), (1000, 999), (60_000, 30_000)]
+)
+def test_cluster_gets_well_however_impatient_clients_were(
+    election_timeout_ms: int, heartbeat_ms: int
+) -> None:
+    result = simulate(
+        replace(
+            scenario(
+                seconds=3,
+                election_timeout_ms=election_timeout_ms,
+                heartbeat_ms=heartbeat_ms,
+            ),
+            workload=Workload(clients=2, rate_per_s=20, timeout_us=2_000),
+        )
+    )
+    assert result.verdict != "failed", result.text
 
 
 def test_cluster_that_lost_the_disks_of_a_quorum_has_no_verdict() -> None:

@@ -7,7 +7,7 @@ import pytest
 from node.scenario.lines import parse_action
 from node.scenario.scenario import Scenario, Step, Workload
 from node.scenario.when import At
-from node.sim.options import Options
+from node.sim.options import Options, changed, draw
 from node.sim.progress import PATIENCE_TIMEOUTS, PATIENCE_TIMEOUTS_ROUGH, _groups, _patience
 from node.sim.simulation import Result, Simulation
 
@@ -16,7 +16,7 @@ FAULT_AT_S, STUCK_AT_S = 2, 4
 RULE = "commits_while_a_quorum_is_connected"
 
 
-def run(*lines: str, is_stuck: bool, nodes: int = 3, **sim: bool) -> Result:
+def run(*lines: str, is_stuck: bool, nodes: int = 3, **sim: float) -> Result:
     """Faults for ever from 2 s on; from 4 s on `is_stuck` has every answer to an append get lost
     without a fault, as if the product ate it.
     """
@@ -112,6 +112,14 @@ def test_patience_is_longer_where_elections_may_fail_and_ends_where_they_must() 
     assert _patience(Options(latency_ms=30.0, jitter_ms=0.0)) == PATIENCE_TIMEOUTS_ROUGH
     assert _patience(Options(latency_ms=75.0, jitter_ms=0.0)) == 0
     assert _patience(Options(clients=0)) == 0
+
+
+@pytest.mark.parametrize("name", ["drop", "duplicate", "reorder", "client_loss"])
+def test_nothing_is_expected_beyond_what_seeds_have(name: str) -> None:
+    drawn = max(getattr(draw(seed), name) for seed in range(1, 301))
+    assert _patience(changed(Options(), {name: drawn}))
+    assert _patience(changed(Options(), {name: 1.0})) == 0
+    assert run(is_stuck=True, **{name: 1.0}).invariant != RULE  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("edges", range(0, 1024, 37))

@@ -156,8 +156,11 @@ def test_only_a_whole_table_of_options_may_call_itself_drawn() -> None:
     [
         ("partition leader / rest", ""),
         ("net --link leader:rest --latency 5ms", ""),
-        (BETWEEN_FOLLOWERS, f"{BETWEEN_FOLLOWERS} never took effect"),
-        ("net --link all:all --drop 0.01%", "net --link all:all --drop 0.01% never took effect"),
+        (BETWEEN_FOLLOWERS, f"step 1: {BETWEEN_FOLLOWERS} never took effect"),
+        (
+            "net --link all:all --drop 0.01%",
+            "step 1: net --link all:all --drop 0.01% never took effect",
+        ),
     ],
 )
 def test_fault_that_somebody_wrote_has_to_bite(line: str, why: str) -> None:

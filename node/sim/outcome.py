@@ -1,0 +1,31 @@
+"""What came of a step of a plan: one that changed nothing proves nothing."""
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Outcome:
+    """Of the step with this line, as far as it is known."""
+
+    line: str
+    has_changed: bool = False
+    refusal: str = ""
+    """Why it was not carried out, or only in part."""
+    idle: str = ""
+    """Why nothing changed when it was carried out."""
+
+    def changed(self) -> None:
+        """Something is otherwise than without the step."""
+        self.has_changed = True
+
+    @property
+    def reason(self) -> str:
+        """What is known of why it came to nothing; empty where it may have an effect yet."""
+        return self.refusal or ("" if self.has_changed else self.idle)
+
+    @property
+    def why_not(self) -> str | None:
+        """Why the step came to nothing, now that all is over; None: it did not."""
+        if self.reason:
+            return f"{self.line}: {self.reason}"
+        return None if self.has_changed else f"{self.line} never took effect"
