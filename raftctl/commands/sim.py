@@ -208,6 +208,10 @@ def replay(
     output.show(document, lambda: _replayed(document))
     if result.digest != scenario.sim.get("digest", result.digest):
         output.warn("another run than where the plan was written: other code ran it")
+    return _verdict_of(result, what)
+
+
+def _verdict_of(result: "Result", what: str) -> int:
     if result.verdict == "failed":
         raise CliError(
             "E_INVARIANT",
