@@ -55,6 +55,24 @@ class Habits:
     """How often just anybody is asked first."""
 
 
+class Session:
+    """What clients have in common that are the calls of one, which waits for none of them before it
+    begins the next.
+    """
+
+    def __init__(self, rng: random.Random) -> None:
+        self._random = rng
+        self.sequences = Sequences(rng.getrandbits(64))
+        """Those of new commands."""
+
+    def ended(self, sequences: Sequences, seen: int) -> None:
+        """The cluster knows it no more, as it says at entry `seen`: whoever hears that first begins
+        another one.
+        """
+        if self.sequences is sequences:
+            self.sequences = Sequences(self._random.getrandbits(64), seen)
+
+
 class Client:
     """One client, one operation at a time. `ask(node, client, data)` brings a request to a node."""
 
@@ -62,6 +80,7 @@ class Client:
         self,
         client_id: int,
         seed: int,
+        session: Session | None,
         kernel: Kernel,
         nodes: Collection[int],
         habits: Habits,
@@ -69,6 +88,7 @@ class Client:
         ask: Callable[[int, "Client", bytes], None],
         last_applied: Callable[[int], int | None],
     ) -> None:
+        """`session`: that of the client that it is one with; None: it has its own."""
         self.id = client_id
         self.random = stream(seed, "client", client_id)
         self.is_done = False
@@ -80,7 +100,9 @@ class Client:
         self._observers = observers
         self._ask = ask
         self._last_applied = last_applied
-        self._sequences = self._new_session()
+        self.session = session or Session(self.random)
+        self._sequences = self.session.sequences
+        """Those that the operation under way has its number from."""
         self._operation: Operation | None = None
         self._call: Call | None = None
         self._number = 0
@@ -92,9 +114,6 @@ class Client:
         self.last: Operation | None = None
         """What it asked last."""
         self._seen: dict[str, bytes | None] = {}
-
-    def _new_session(self, born_at: int | None = None) -> Sequences:
-        return Sequences(self.random.getrandbits(64), born_at)
 
     @property
     def is_idle(self) -> bool:
@@ -135,6 +154,7 @@ class Client:
         if kind == "cas":
             expected = self._seen.get(key)
         now = self._kernel.now
+        self._sequences = self.session.sequences
         self._number = 0 if kind == "get" else self._sequences.take()
         operation = Operation(
             self.id, self._number, kind, key, value, expected, mode, now, asked=only
@@ -260,11 +280,13 @@ class Client:
             body = read_result(message.result)
         except SessionExpiredError:
             operation.sessions_lost += 1
-            self._sequences = self._new_session(message.index)
+            self.session.ended(self._sequences, message.index)
             if self._call.is_in_doubt:
                 self._end("unknown", node_id, 0, None)
                 return
             self._call.again(node_id)
+            self._sequences.done(self._number)
+            self._sequences = self.session.sequences
             self._number = operation.sequence = self._sequences.take()
             self._go_on()
         except ApplyError as error:

@@ -26,6 +26,8 @@ MARKS: Final = (
     "snapshot taken",
     "snapshot installed",
     "snapshot sent in parts",
+    "snapshot overtaken",
+    "snapshot found in the log",
     "joint configuration",
     "member added",
     "member removed",
@@ -133,6 +135,10 @@ class Coverage:
     def restored(self, member: Member, index: int, digest: bytes) -> None:
         if not member.is_running:
             self.met("restart from a snapshot")
+
+    def declined(self, member: Member, index: int, commit_index: int) -> None:
+        is_known = index <= commit_index
+        self.met("snapshot overtaken" if is_known else "snapshot found in the log")
 
     def disk_failed(self, member: Member) -> None:
         self.met("disk failed")

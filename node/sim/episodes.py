@@ -23,6 +23,9 @@ GAP_US = (SECOND // 5, 3 * SECOND // 2)
 FROM_LEADER = ("leader:rest",)
 ASKING = ("RequestPreVote", "RequestPreVoteResponse")
 
+LOADS_LONG_TIMEOUTS = 4
+"""To load a snapshot may take so many election timeouts: others can take over meanwhile."""
+
 Episode = Callable[["Stage"], None]
 
 
@@ -63,6 +66,8 @@ def episodes(seed: int, options: Options) -> tuple[list[Step], bool]:
     kinds, others = KINDS, 0.8
     if options.check_quorum and rng.random() < 0.6:
         kinds, others = OF_LEASES if options.lease_reads else OF_PROMISES, 0.4
+    elif options.load_ms_max >= LOADS_LONG_TIMEOUTS * options.election_timeout_ms:
+        kinds, others = OF_LOADING, 0.4
     chosen = [kind for kind in kinds if rng.random() < 0.5] or [rng.choice(kinds)]
     has_others = rng.random() < others
     steps: list[Step] = []
@@ -153,6 +158,32 @@ def _left_behind(stage: Stage) -> None:
         stage.do(actions.Transfer(None))
 
 
+def _overtaken(stage: Stage) -> None:
+    """A leader's last entries are committed and in a snapshot, which it sends to a node that was
+    away, and none of the others, which hear from it late, learns of that. While that node loads it,
+    who leads next has the same entries, sends them, and hears from nobody else.
+    """
+    rng, one, options = stage.rng, stage.one, stage.options
+    name, latency_us = stage.name, round((options.latency_ms + options.jitter_ms) * MS)
+    written_us = options.snapshot_ms_max * MS
+    away_us = stage.timeouts(2, 6) + 500 * MS
+    soon_us = rng.randrange(10 * MS)
+    stage.do(actions.Kill((one,)), away_us + 2 * latency_us + rng.randrange(written_us + 2 * MS))
+    others = (f"leader:not:leader,{one}",)
+    slow_us = min(stage.timeouts(1, 2), away_us)
+    stage.wait(away_us - slow_us)
+    slow = replace(NOTHING, latency_ms=stage.timeouts(0.2, 0.4) / MS)
+    stage.do(actions.Net(others, slow), slow_us)
+    stage.wait(slow_us)
+    silent_us = stage.timeouts(3, 6)
+    stage.do(actions.Partition(one_way=others), silent_us, name)
+    after = LeaderChange(Mark(name), soon_us)
+    stage.steps.append(Step(after, actions.Partition((f"leader,{one}",)), "", stage.timeouts(2, 6)))
+    stage.wait(2 * latency_us + rng.randrange(2 * MS))
+    stage.do(actions.SnapshotTake(("leader",)))
+    stage.wait(silent_us)
+
+
 # -- members ---------------------------------------------------------------------------------------
 def _change_in_doubt(stage: Stage) -> None:
     """Snapshots are taken while a change of the members is not committed."""
@@ -171,3 +202,4 @@ def _change_in_doubt(stage: Stage) -> None:
 KINDS: tuple[Episode, ...] = (_fork, _left_behind, _change_in_doubt)
 OF_PROMISES: tuple[Episode, ...] = (_rival, _doubt)
 OF_LEASES: tuple[Episode, ...] = (*OF_PROMISES, _slow_answers)
+OF_LOADING: tuple[Episode, ...] = (_overtaken,)

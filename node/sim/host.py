@@ -35,6 +35,12 @@ class NodeSettings:
     check_quorum: bool
     append_bytes_max: int
     inflight_max: int
+    inflight_bytes_max: int
+    uncommitted_max: int
+    uncommitted_bytes_max: int
+    reads_max: int
+    priority_min: int
+    lease_percent: int
     snapshot_chunk_bytes: int
     sessions_max: int
     compaction: CompactionPolicy
@@ -75,6 +81,7 @@ class Host:
         self._seed = seed
         self._settings = settings
         self._observers = observers
+        self._priority = stream(seed, "priority", node_id).randint(settings.priority_min, 100)
         self._around = Surroundings(
             kernel,
             clock,
@@ -187,6 +194,12 @@ class Host:
             check_quorum=settings.check_quorum,
             append_bytes_max=settings.append_bytes_max,
             inflight_max=settings.inflight_max,
+            inflight_bytes_max=settings.inflight_bytes_max,
+            uncommitted_max=settings.uncommitted_max,
+            uncommitted_bytes_max=settings.uncommitted_bytes_max,
+            reads_max=settings.reads_max,
+            priority=self._priority,
+            lease_percent=settings.lease_percent,
             snapshot_chunk_bytes=settings.snapshot_chunk_bytes,
             snapshot_window_bytes=4 * settings.snapshot_chunk_bytes,
             entry_size=size_in_frame,
@@ -248,7 +261,7 @@ class Host:
 
     # -- what happens to it ------------------------------------------------------------------------
     def hurry(self) -> None:
-        """The flush under way ends now."""
+        """What its disk is at ends now."""
         if self.is_running:
             self.process.hurry()
 

@@ -18,6 +18,8 @@ FORMAT = 1
 """
 NODES_MAX = 9
 CLIENTS_MAX = 64
+LEASE_PERCENT_MAX = 90
+"""Clocks that go as leases allow differ by the rest."""
 
 
 class OptionError(ValueError):
@@ -56,6 +58,8 @@ class Options:
     snapshot_tail: int = 10
     snapshot_chunk_bytes: int = 4096
     snapshot_ms_max: int = 20
+    load_ms_max: int = 20
+    """To load a snapshot that came in."""
     latency_ms: float = 1.0
     jitter_ms: float = 0.5
     drop: float = 0.0
@@ -74,6 +78,16 @@ class Options:
     disk_ms_max: float = 1.0
     sessions_max: int = SESSIONS_MAX
     """Of clients that a node remembers."""
+    callers: int = 1
+    """So many clients at a time share a session, as do the calls of one that never waits."""
+    uncommitted_max: int = 4096
+    uncommitted_bytes_max: int = 64 << 20
+    """What a leader takes without a majority."""
+    reads_max: int = 65_536
+    inflight_bytes_max: int = 8 << 20
+    priority_min: int = 100
+    """Each node draws its own, from here to 100."""
+    lease_percent: int = 90
     flush_crash: float = 0.0
     """How often a node dies while it writes down a vote, or shortens its log, or just after."""
 
@@ -109,6 +123,7 @@ LIMITS: Mapping[str, tuple[int, int]] = {
     "snapshot_tail": (0, 1_000_000),
     "snapshot_chunk_bytes": (1, 1 << 20),
     "snapshot_ms_max": _DELAY_MS,
+    "load_ms_max": _DELAY_MS,
     "latency_ms": _DELAY_MS,
     "jitter_ms": _DELAY_MS,
     "drop": _CHANCE,
@@ -117,6 +132,13 @@ LIMITS: Mapping[str, tuple[int, int]] = {
     "late": _CHANCE,
     "queue_max": (1, 100_000),
     "sessions_max": (1, 1 << 20),
+    "callers": (1, CLIENTS_MAX),
+    "uncommitted_max": (1, 1 << 20),
+    "uncommitted_bytes_max": (1, 1 << 40),
+    "reads_max": (1, 1 << 20),
+    "inflight_bytes_max": (1, 1 << 40),
+    "priority_min": (0, 100),
+    "lease_percent": (1, LEASE_PERCENT_MAX),
     "client_loss": _CHANCE,
     "client_late": _CHANCE,
     "clock_ppm": (0, 500_000),
@@ -191,7 +213,34 @@ def draw(seed: int) -> Options:
     if lease_reads and rng.random() < 0.6:
         # A rival that was cut off has the newest entry only as long as nobody writes another one.
         options = dataclasses.replace(options, rate=rng.choice([5, 10, 20]), readers=0.75)
-    return (_calmed(options) if rng.random() < 0.12 else options).checked()
+    options = _calmed(options) if rng.random() < 0.12 else options
+    return _bounded(stream(seed, "bounds"), options)
+
+
+def _bounded(rng: random.Random, options: Options) -> Options:
+    """The same with bounds that are reached now and then, and clients that share sessions."""
+    some: dict[str, int] = {}
+    if rng.random() < 0.5:
+        some["callers"] = rng.randint(2, 4)
+    if rng.random() < 0.2:
+        some["uncommitted_max"] = rng.choice([1, 3, 8])
+    if rng.random() < 0.2:
+        some["uncommitted_bytes_max"] = rng.choice([1, 300, 1000])
+    if rng.random() < 0.2:
+        some["reads_max"] = rng.choice([1, 2, 4])
+    if rng.random() < 0.2:
+        some["inflight_bytes_max"] = rng.choice([1, 300, 1000])
+    if rng.random() < 0.3:
+        some["priority_min"] = rng.choice([0, 50])
+    if options.lease_reads and rng.random() < 0.3:
+        some["lease_percent"] = rng.choice([30, 70])
+    some["load_ms_max"] = options.snapshot_ms_max
+    if rng.random() < 0.4:  # so long that the node may get as far without it
+        some["load_ms_max"] = options.election_timeout_ms * rng.choice([6, 12])
+        some["nodes"] = max(options.nodes, 5)
+        some["snapshot_tail"] = rng.choice([0, 5])
+        some["snapshot_chunk_bytes"] = rng.choice([256, 4096])
+    return changed(options, some)
 
 
 def _calmed(options: Options) -> Options:

@@ -64,7 +64,8 @@ class Process:
         self._began_at: int | None = None
         self._is_stalled = False
         self._retry_at: int | None = None
-        self._is_working = False
+        self._job: Job | None = None
+        """What is under way beside the turns."""
         self._job_end: tuple[Job, Snapshot | State | StorageError] | None = None
         """Of the job that has just ended."""
         self._may_prune = False
@@ -190,7 +191,9 @@ class Process:
             around.flushes(delay)
 
     def hurry(self) -> None:
-        """The flush under way ends now, however long it was to take."""
+        """What the disk is at ends now, however long it was to take."""
+        if self._job is not None:
+            self._around.kernel.after(0, "snapshot", self._job_done, self._job)
         if self._writing is not None and self._disk.under_way is not None:
             self._around.kernel.after(0, "disk", self._flushed, self._writing.seq)
 
@@ -260,7 +263,6 @@ class Process:
         """What came of the job under way, and what is to be done next."""
         if self._job_end is not None:
             (done, result), self._job_end = self._job_end, None
-            self._is_working = False
             if not isinstance(result, StorageError):
                 self._job_succeeded(result)
             elif isinstance(done, LoadSnapshot):
@@ -271,15 +273,17 @@ class Process:
         if self._may_prune and not self.replica.snapshots.is_busy:
             self._may_prune = False
             self._disk.snapshots.keep(self.replica.kept_snapshots)
-        if not self._is_working and (job := self.replica.take_job()) is not None:
-            self._is_working = True
-            around = self._around
-            delay = around.disk_random.randint(*around.pace.snapshot_us)
+        if self._job is None and (job := self.replica.take_job()) is not None:
+            self._job = job
+            around, pace = self._around, self._around.pace
+            span_us = pace.load_us if isinstance(job, LoadSnapshot) else pace.snapshot_us
+            delay = around.disk_random.randint(*span_us)
             around.kernel.after(delay, "snapshot", self._job_done, job)
 
     def _job_done(self, job: Job) -> None:
-        if self.is_over:
-            return
+        if self.is_over or job is not self._job:
+            return  # or it was hurried
+        self._job = None
         try:
             self._disk.check_space()
             self._job_end = job, job.run(self._disk.snapshots, _at_once)
@@ -295,8 +299,11 @@ class Process:
         else:
             for look in self._observers.restored:
                 look(self._member, result.index, digest_of(result))
+            known = self.replica.core.commit_index
             if not self.replica.snapshot_loaded(result):
                 self._may_prune = True
+                for look in self._observers.declined:
+                    look(self._member, result.index, known)
             dismantle(result, _at_once)  # what nobody uses any more, which has to be true
         self._commit_index = self.replica.core.commit_index
 

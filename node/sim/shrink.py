@@ -44,6 +44,13 @@ QUIET: Mapping[str, Option] = {
     "inflight_max": 64,
     "append_bytes_max": 1 << 20,
     "snapshot_entries": 0,
+    "callers": 1,
+    "uncommitted_max": 4096,
+    "uncommitted_bytes_max": 64 << 20,
+    "reads_max": 65_536,
+    "inflight_bytes_max": 8 << 20,
+    "priority_min": 100,
+    "lease_percent": 90,
 }
 """The background, as little as there can be of it."""
 FAULT_US_MIN = 10_000

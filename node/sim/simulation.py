@@ -14,6 +14,7 @@ from node.scenario.when import LEADER_CHANGE
 from node.sim.acting import Actor
 from node.sim.answering import EveryRequestIsAnsweredOnce
 from node.sim.coverage import Coverage
+from node.sim.expiring import SessionsLast
 from node.sim.host import Host
 from node.sim.kernel import Kind
 from node.sim.lasting import Fault
@@ -93,7 +94,8 @@ class Simulation:
 
         def watch_with(hosts: dict[int, Host]) -> Observers:
             of_leases = (Promises(options, hosts), Leases(options, hosts))
-            rules = [*invariants(hosts).invariants, *of_leases, EveryRequestIsAnsweredOnce(hosts)]
+            of_clients = (SessionsLast(options), EveryRequestIsAnsweredOnce(hosts))
+            rules = [*invariants(hosts).invariants, *of_leases, *of_clients]
             return Observers([*rules, self.coverage, self.progress, self.terms])
 
         self.world = World(scenario.seed, options, watch_with)

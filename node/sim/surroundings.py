@@ -28,7 +28,9 @@ class Pace:
     disk_us: tuple[int, int]
     """A flush."""
     snapshot_us: tuple[int, int]
-    """To write a snapshot, or to load one."""
+    """To write a snapshot."""
+    load_us: tuple[int, int]
+    """To load one that came in."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from node.raft.configuration import Change, Configuration
 from node.raft.events import Event
 from node.replica import Replica, Ticket
 from node.replica.compaction import CompactionPolicy
-from node.sim.client import Client, Habits
+from node.sim.client import Client, Habits, Session
 from node.sim.clock import PPM, Clock
 from node.sim.disk import DiskFaults
 from node.sim.host import Host, NodeSettings
@@ -71,7 +71,11 @@ class World:
         self._settings = _settings(options)
         for node_id in sorted(self._first.voters):
             self.make_node(node_id, self._first)
-        self.clients = [self.make_client(number) for number in range(1, options.clients + 1)]
+        self.clients: list[Client] = []
+        for number in range(1, options.clients + 1):
+            is_first = (number - 1) % options.callers == 0
+            session = None if is_first else self.clients[-1].session
+            self.clients.append(self.make_client(number, session))
 
     # -- nodes -------------------------------------------------------------------------------------
     def make_node(self, node_id: int, first: Configuration | None = None) -> Host:
@@ -179,10 +183,11 @@ class World:
             listener(node_id, event)
 
     # -- clients and operators ---------------------------------------------------------------------
-    def make_client(self, number: int) -> Client:
+    def make_client(self, number: int, session: Session | None = None) -> Client:
         return Client(
             number,
             self.seed,
+            session,
             self.kernel,
             self.hosts.keys(),
             _habits(self.options, number, self._is_calm),
@@ -253,7 +258,8 @@ class World:
         self.network.set_rules(())
         self.network.set_background(LinkRule(0, 0, 0, latency_ms=CALM_LATENCY_MS))
         self.network.late = 0.0
-        self._settings.pace.disk_us = self._settings.pace.snapshot_us = CALM_DISK_US
+        pace = self._settings.pace
+        pace.disk_us = pace.snapshot_us = pace.load_us = CALM_DISK_US
         for host in self.hosts.values():
             host.disk.faults = DiskFaults()
             host.hurry()
@@ -290,12 +296,19 @@ def _settings(options: Options) -> NodeSettings:
         check_quorum=options.check_quorum,
         append_bytes_max=options.append_bytes_max,
         inflight_max=options.inflight_max,
+        inflight_bytes_max=options.inflight_bytes_max,
+        uncommitted_max=options.uncommitted_max,
+        uncommitted_bytes_max=options.uncommitted_bytes_max,
+        reads_max=options.reads_max,
+        priority_min=options.priority_min,
+        lease_percent=options.lease_percent,
         snapshot_chunk_bytes=options.snapshot_chunk_bytes,
         sessions_max=options.sessions_max,
         compaction=CompactionPolicy(options.snapshot_entries, 1 << 40, options.snapshot_tail),
         pace=Pace(
             (round(options.disk_ms_min * MS), round(options.disk_ms_max * MS)),
             (0, options.snapshot_ms_max * MS),
+            (0, options.load_ms_max * MS),
         ),
     )
 

@@ -130,6 +130,8 @@ HAPPENINGS = (
     #              has run and its session does not hold the result yet
     "captured",  # (member, index, digest) the state after entry `index`, about to be written down
     "restored",  # (member, index, digest) a state was made of a snapshot
+    "declined",  # (member, index, commit_index) it is not taken on: the node holds all entries up
+    #              to `index`, and knew until then that those up to `commit_index` are committed
     "crashed",  # (member) its process is gone
     "booted",  # (member, Stored) it has just come up with this, before any message
     "disk_failed",  # (member) a flush failed: nothing may be promised from here on

@@ -1,8 +1,9 @@
 """Bugs of replication: what a follower takes, keeps and vouches for."""
 
-from node.raft import replication
+from node.raft import proposing, replication
 from node.raft.log import RaftLog
 from node.raft.progress import Progress
+from tests.mutants import needs
 from tests.mutants.planting import mutant, rewrite
 
 
@@ -98,3 +99,24 @@ def stale_write_vouches_for_new_entries() -> None:
     ones meanwhile.
     """
     rewrite(RaftLog.write_done, "self.saved_index", "self.last_index")
+
+
+@mutant("etcd before its MaxUncommittedEntriesSize", "what_waits_is_bounded", shows_in=needs.bounds)
+def uncommitted_unbounded() -> None:
+    """A leader takes entries without end, whether a majority answers or not."""
+    rewrite(
+        proposing._check_room,
+        "open_entries + count > core.config.uncommitted_max",
+        "False",
+    )
+
+
+@mutant(
+    "etcd's reduceUncommittedSize guards it",
+    "what_waits_is_bounded",
+    "gets_well",
+    shows_in=needs.bounds,
+)
+def uncommitted_bytes_never_freed() -> None:
+    """What is committed counts as uncommitted for ever, until nothing more is taken."""
+    rewrite(proposing.committed, "leader.uncommitted_bytes -=", "leader.uncommitted_bytes -= 0 *")

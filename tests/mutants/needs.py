@@ -3,6 +3,7 @@
 from node.replica.sessions import SESSIONS_MAX
 from node.scenario import actions
 from node.scenario.scenario import Scenario
+from node.sim.options import Options
 
 
 def leases(scenario: Scenario) -> bool:
@@ -54,6 +55,13 @@ def half_cuts(scenario: Scenario) -> bool:
 def evictions(scenario: Scenario) -> bool:
     """Of sessions, and snapshots that tell of them."""
     return snapshots(scenario) and int(scenario.sim["sessions_max"]) < SESSIONS_MAX
+
+
+def bounds(scenario: Scenario) -> bool:
+    """On what waits for a majority, that can be reached."""
+    usual = Options()
+    names = ("uncommitted_max", "uncommitted_bytes_max", "reads_max")
+    return any(scenario.sim[name] != getattr(usual, name) for name in names)
 
 
 def transfers(scenario: Scenario) -> bool:

@@ -73,3 +73,13 @@ def lease_counted_from_the_answer() -> None:
         "heard = {member: each.heard_at or 0 for member, each in leader.progress.items()}\n"
         "    return core.configuration.reached({**heard, core.id: 1 << 62})",
     )
+
+
+@mutant(
+    "etcd, whose read index messages wait in a list without end",
+    "what_waits_is_bounded",
+    shows_in=needs.bounds,
+)
+def reads_unbounded() -> None:
+    """A leader takes reads without end, whether a majority answers or not."""
+    rewrite(reading._register, "len(leader.reads) >= core.config.reads_max", "False")

@@ -1,5 +1,6 @@
 """Bugs of exactly-once commands."""
 
+from node.replica import sessions
 from node.replica.sessions import Sessions
 from tests.mutants import needs
 from tests.mutants.planting import mutant, rewrite
@@ -34,6 +35,18 @@ def sessions_restored_in_reverse() -> None:
 
 
 @mutant("copycat", *RESTORED, shows_in=needs.snapshots)
+def acknowledgements_lost_in_a_snapshot() -> None:
+    """A snapshot does not tell which results a client has, so who starts from it takes a late copy
+    of an old command for a new one.
+    """
+    rewrite(
+        sessions._parts,
+        "part.append((client_id, session.last_index, session.acked_below, some))",
+        "part.append((client_id, session.last_index, 0, some))",
+    )
+
+
+@mutant("copycat", *RESTORED, shows_in=needs.snapshots)
 def last_use_lost_in_a_restore() -> None:
     """A restored session does not know when it was used, so its eviction is of no consequence."""
     rewrite(Sessions.restore, "Session(last_index, acked_below)", "Session(0, acked_below)")
@@ -55,3 +68,24 @@ def evicted_session_opened_again() -> None:
 def late_copy_applied_again() -> None:
     """A command that comes again after its client has the result is run again: nobody knows it."""
     rewrite(Sessions.apply, "header.sequence < session.acked_below", "False")
+
+
+@mutant("a classic of at-most-once RPC", "at_most_once", "client_oracle")
+def only_newest_result_kept() -> None:
+    """Of the results that a client may still ask for again only the newest one is kept."""
+    rewrite(
+        Sessions.apply,
+        "session.results[header.sequence] = result",
+        "self._bytes -= session.results_bytes\n"
+        "    session.results_bytes, session.results = 0, {header.sequence: result}",
+    )
+
+
+@mutant("copycat", "sessions_last")
+def lower_sequences_refused() -> None:
+    """Commands of one client that overtake each other are taken for old ones."""
+    rewrite(
+        Sessions.apply,
+        "header.sequence < session.acked_below",
+        "header.sequence < max(session.results, default=session.acked_below)",
+    )

@@ -141,6 +141,21 @@ def stale_snapshot_rolls_back() -> None:
 
 
 @mutant(
+    "the paper, 7, read in haste",
+    "installs_keep_the_tail",
+    "commit_needs_a_durable_quorum",
+    shows_in=needs.snapshots,
+)
+def install_drops_the_tail() -> None:
+    """Who has a snapshot's last entry, and more behind it, drops all of that for the snapshot."""
+    rewrite(
+        installing.install,
+        "core.log.term_at(snapshot.index) == snapshot.id.term",
+        "False",
+    )
+
+
+@mutant(
     "many first drafts",
     "recovery_holds_what_was_promised",
     shows_in=needs.snapshots,

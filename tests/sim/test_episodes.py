@@ -10,7 +10,7 @@ from node.scenario.parsing import parse
 from node.scenario.scenario import Scenario, Step, Workload
 from node.scenario.when import At
 from node.scenario.writing import write
-from node.sim.episodes import KINDS, OF_LEASES, Episode, Stage, episodes
+from node.sim.episodes import KINDS, OF_LEASES, OF_LOADING, Episode, Stage, episodes
 from node.sim.options import Options, draw
 from node.sim.planning import plan
 from node.sim.simulation import simulate
@@ -21,7 +21,7 @@ from tests.mutants.planting import planted
 MS = 1000
 SECOND = 1_000_000
 OPTIONS = Options(nodes=5, lease_reads=True)
-EVERY: tuple[Episode, ...] = (*KINDS, *OF_LEASES)
+EVERY: tuple[Episode, ...] = (*KINDS, *OF_LEASES, *OF_LOADING)
 
 
 @pytest.mark.parametrize("episode", EVERY, ids=lambda each: each.__name__)
@@ -83,6 +83,31 @@ def test_copies_that_are_late_come_and_change_nothing() -> None:
     result = simulate(replace(scenario, sim={**scenario.sim, "client_late": 1.0}))
     assert result.verdict == "ok", result.text
     assert result.coverage["message late"] > 10
+
+
+def test_snapshot_that_takes_long_to_load_is_overtaken_or_found_in_the_log() -> None:
+    options = Options(nodes=5)
+    stage = Stage(stream(1, "test"), options, SECOND)
+    for number in range(6):
+        stage.name = f"episode-{number}"
+        OF_LOADING[0](stage)
+        stage.wait(SECOND)
+    scenario = Scenario(
+        "test",
+        nodes=5,
+        seed=1,
+        duration_us=stage.at,
+        workload=Workload(clients=6, rate_per_s=100),
+        steps=tuple(stage.steps),
+        sim={"load_ms_max": 1500, "snapshot_tail": 0, "snapshot_entries": 0, "latency_ms": 5},
+    )
+    result = simulate(scenario)
+    assert result.verdict == "ok", result.text
+    assert result.coverage["snapshot overtaken"] > 0
+    assert result.coverage["snapshot found in the log"] > 0
+    with planted("install_drops_the_tail"):
+        result = simulate(scenario)
+    assert result.invariant == "installs_keep_the_tail", result.text
 
 
 def test_core_of_a_cluster_is_a_quorum_also_with_learners_that_get_their_vote_last() -> None:

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import pytest
 
+from node.raft.config import CoreConfig
 from node.raft.configuration import Configuration
 from node.raft.events import LeaderElected
 from node.raft.log import EntryId, Placed, RaftLog
@@ -40,6 +41,9 @@ class Core:
     is_leader: bool = False
     snapshot: Snapshot | None = None
     progress: dict[int, Any] = field(default_factory=dict)
+    role: Any = None
+    config: Any = field(default_factory=lambda: CoreConfig(1, frozenset({1, 2, 3})))
+    forwarded_reads: dict[int, Any] = field(default_factory=dict)
 
     @property
     def configuration(self) -> Configuration:

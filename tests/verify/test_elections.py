@@ -42,6 +42,15 @@ def test_an_election_by_votes_that_are_on_no_disk(durable: tuple[int, ...], text
         cluster.leads(1, 1, (1, 2))
 
 
+def test_a_vote_in_whose_stead_a_later_term_was_written_counts() -> None:
+    """A slow disk had it all in one batch: the voter can never vote in the earlier term again."""
+    cluster = Cluster(OneLeaderPerTerm)
+    cluster.enters(1, 1, 1)
+    cluster.enters(2, 5)
+    cluster.nodes[1].core.term = 1
+    cluster.leads(1, 1, (1, 2))
+
+
 def test_an_election_by_half_of_the_voters() -> None:
     cluster = Cluster(OneLeaderPerTerm, first=Configuration(frozenset({1, 2, 3, 4})))
     with caught("one_leader_per_term", "no majority of n1 n2 n3 n4"):

@@ -14,6 +14,7 @@ from node.verify.invariants.committed_is_immutable import CommittedIsImmutable
 from node.verify.invariants.durable_terms_and_votes import DurableTermsAndVotes
 from node.verify.invariants.entries_are_applied_in_order import EntriesAreAppliedInOrder
 from node.verify.invariants.index_order import IndexOrder
+from node.verify.invariants.installs_keep_the_tail import InstallsKeepTheTail
 from node.verify.invariants.leader_append_only import LeaderAppendOnly
 from node.verify.invariants.leader_completeness import LeaderCompleteness
 from node.verify.invariants.leaders_are_voters import LeadersAreVoters
@@ -29,6 +30,7 @@ from node.verify.invariants.recovery_holds_what_was_promised import RecoveryHold
 from node.verify.invariants.same_state_everywhere import SameStateEverywhere
 from node.verify.invariants.snapshots_restore_what_they_hold import SnapshotsRestoreWhatTheyHold
 from node.verify.invariants.transfers_end import TransfersEnd
+from node.verify.invariants.what_waits_is_bounded import WhatWaitsIsBounded
 from node.verify.invariants.wiped_nodes_promise_nothing import WipedNodesPromiseNothing
 from node.verify.observation import Members, Observers
 
@@ -52,6 +54,7 @@ ALL: tuple[type[Invariant], ...] = (
     SameStateEverywhere,
     AtMostOnce,
     SnapshotsRestoreWhatTheyHold,
+    InstallsKeepTheTail,
     MembersAreThoseOfTheLog,
     OneChangeAtATime,
     LeadersAreVoters,
@@ -63,6 +66,7 @@ ALL: tuple[type[Invariant], ...] = (
     IndexOrder,
     TransfersEnd,
     AppendsKeepToTheWindow,
+    WhatWaitsIsBounded,
     LinearizableReadsAreFresh,
     ClientOracle,
 )

@@ -16,9 +16,10 @@ class OneLeaderPerTerm:
     election without it is wrong even if nobody else was elected.
     """
 
-    __slots__ = ("_elections",)
+    __slots__ = ("_elections", "_members")
 
     def __init__(self, members: Members, facts: Facts) -> None:
+        self._members = members
         self._elections: Elections = facts.elections
 
     def elected(self, member: Member, event: LeaderElected) -> None:
@@ -30,17 +31,21 @@ class OneLeaderPerTerm:
         core = member.core
         if core.term != term or not core.is_leader:
             return  # deposed in the same turn: its configuration may be another one by now
-        vote_of = self._elections.vote_of
         configuration = core.configuration
-        if not has_quorum(
-            configuration, lambda v: v in event.votes and vote_of(v, term) == member.id
-        ):
-            durable = [v for v in event.votes if vote_of(v, term) == member.id]
+        durable = [v for v in event.votes if self._is_durable(v, term, member.id)]
+        if not has_quorum(configuration, lambda v: v in durable):
             text = (
                 f"elected in term {term} by the votes of {_names(event.votes)}, of which "
                 f"{_names(durable)} reached a disk: no majority of {named(configuration)}"
             )
             raise Violation("one_leader_per_term", member.id, text)
+
+    def _is_durable(self, voter: int, term: int, candidate: int) -> bool:
+        """Also when a later term was written in its stead: then it votes for nobody else."""
+        vote = self._elections.vote_of(voter, term)
+        if vote is None:
+            return self._members[voter].durable.hard_state.current_term > term
+        return vote == candidate
 
 
 def _names(nodes: tuple[int, ...] | list[int]) -> str:
