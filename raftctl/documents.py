@@ -243,7 +243,7 @@ class Get:
     node: str
     """Who answered."""
     age_ms: int | None = None
-    """For so long at most it may have been overtaken; 0: it was current; null: unknown."""
+    """So long ago it was in touch with the leader; 0: this is current; null: it hears no leader."""
 
 
 @dataclass

@@ -316,7 +316,7 @@ class RaftCore:
         return leases.lease_index(self, now)
 
     def age_us(self, now: int) -> int | None:
-        """For how long, at most, this node may have missed what its leader did; None: unknown."""
+        """How long ago this node was in touch with its leader, or with a majority; see `leases`."""
         return leases.age_us(self, now)
 
     @property

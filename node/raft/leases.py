@@ -62,9 +62,8 @@ def lease_index(core: "RaftCore", now: int) -> int | None:
 
 
 def age_us(core: "RaftCore", now: int) -> int | None:
-    """For how long, at most, this node may have missed what its leader did.
-
-    A leader misses nothing as long as a majority answers it.
+    """How long ago this node was in touch: a follower with its leader, by when its message came; a
+    leader with a majority, by when it asked. None: with nobody.
     """
     if isinstance(core.role, Leader):
         heard_at = _confirmed_at(core, core.role)

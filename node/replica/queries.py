@@ -109,7 +109,7 @@ class Queries:
             self._outbox.fail(query.ticket, "bad_request", text)
             return
         self._answer_bytes += len(result)
-        age_ms = None if age_us is None else age_us // 1000
+        age_ms = None if age_us is None else -(-age_us // 1000)
         answer = Answer(query.ticket.id, self._state.index, result, age_ms)
         if query.lease_term is None:
             self._outbox.reply(query.ticket, answer)

@@ -108,8 +108,10 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`Read` is done, at a state that includes every entry up to `index`. `age_ms`: for so long at
-    most it may have been overtaken; 0 for one that was current when it was read, None: unknown.
+    """`Read` is done, at a state that includes every entry up to `index`. `age_ms`: so long
+    ago the node was in touch, a follower with its leader and a leader with a majority; what was
+    committed since, or was not applied yet, may be missing. 0 for an answer that was current when
+    it was read; None: it hears no leader.
     """
 
     id: int

@@ -128,8 +128,8 @@ def get(
 
 def _age(age_ms: int | None) -> str:
     if age_ms is None:
-        return "which cannot say how old that is: it hears no leader"
-    return f"at most {age_ms} ms old"
+        return "which hears no leader: nobody knows how old that is"
+    return f"in touch with the leader {age_ms} ms ago"
 
 
 def delete(context: typer.Context, key: Key, at: WriteAt = None) -> None:
