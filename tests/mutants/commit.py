@@ -67,6 +67,7 @@ def no_no_op() -> None:
     writes.
     """
     rewrite(election._become_leader, "core.log.append([LogEntry(core.term, None)])", "pass")
+    rewrite(proposing.committed, "leader.first_index) + 1", "leader.first_index - 1) + 1")
 
 
 @mutant("PySyncObj, zaft", "every_request_is_answered_once")

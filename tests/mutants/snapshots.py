@@ -129,7 +129,12 @@ def snapshot_keeps_old_log() -> None:
     rewrite(
         RaftLog.reset,
         "self._entries.clear()",
-        "del self._entries[: max(base.index - self._base_index, 0)]",
+        "del self._entries[: max(base.index - self.base.index, 0)]",
+    )
+    rewrite(
+        RaftLog.reset,
+        "base.index + 1, base.index",
+        "base.index + 1, base.index + len(self._entries)",
     )
 
 
