@@ -84,6 +84,8 @@ def run_node(folder: Path, node_id: int, lock: int | None = None) -> int:
             held.callback(os.close, _own(home, lock))
             spec = load_cluster(folder)  # whoever had the data until now may have changed that
             stores = open_stores(folder, spec, node_id)
+            # Before the lock goes: whoever has that next may remove the files.
+            held.callback(stores.storage.close)
             new_machine = partial(load_machine, spec.machine, spec.machine_path)
             node = assemble(folder, spec, read_token(folder), node_id, stores, new_machine)
             load_faults(folder, node)
@@ -104,8 +106,6 @@ def run_node(folder: Path, node_id: int, lock: int | None = None) -> int:
         finally:
             if node.driver.is_saving:
                 held.pop_all()  # its disk works yet: nobody else has the data while this one lives
-            else:
-                stores.storage.close()
     log("info", "stopped", node=node_name(node_id))
     return 0
 

@@ -69,6 +69,31 @@ def test_database_of_another_node_is_refused(stopped: Path) -> None:
     assert "is not the database of node 1" in done.stderr.splitlines()[-1]
 
 
+def test_a_node_that_cannot_start_closes_its_database_before_it_gives_up_the_folder(
+    stopped: Path,
+) -> None:
+    """Whoever takes the folder then may remove it, as `raftctl up` does."""
+    cluster = stopped / "cluster.json"
+    text = cluster.read_text()
+    cluster.write_text(text.replace('"machine": "kv"', '"machine": "no.such:Machine"'))
+    code = (
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "from node.server import run\n"
+        "folder, close = Path(sys.argv[1]), os.close\n"
+        "def give_up(lock):\n"
+        "    print(*(path.name for path in (folder / 'n1').glob('raft.db-*')), 'at the end')\n"
+        "    close(lock)\n"
+        "run.os.close = give_up\n"
+        "sys.exit(run.run_node(folder, 1))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(stopped)], capture_output=True, text=True, timeout=20
+    )
+    assert (done.returncode, "no.such" in done.stderr) == (1, True), done.stderr
+    assert done.stdout == "at the end\n"
+
+
 def test_of_two_by_hand_at_once_one_runs_and_commands_find_it() -> None:
     with fresh_home() as raftctl:
         raftctl.run("up", "-n", "1")
