@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from textual.app import App
@@ -46,6 +47,8 @@ class ActingApp(App[None]):
         self.line = line
         self.echo: Line = []
         self._undos: list[Undo] = []
+        self._not_undone = ""
+        """The last action as typed, if nothing takes it back."""
         self._failed: tuple[Undo, int] | None = None
         """The undo that failed last, and how often it did."""
         self._under_way: list[Action] = []
@@ -123,11 +126,16 @@ class ActingApp(App[None]):
         elif not self._undos:
             self.notify("there is nothing to take back")
         else:
-            self.consider(take_back(self.live, self._undos[-1]))
+            action = take_back(self.live, self._undos[-1])
+            if self._not_undone:
+                words = f"nothing takes back {self._not_undone}; take back what was before that?"
+                action = replace(action, question=". ".join(filter(None, (words, action.question))))
+            self.consider(action)
 
     def forget_actions(self) -> None:
         """The cluster is another one: there is nothing to take back in it."""
         self._undos = []
+        self._not_undone = ""
         self._gone = {}
 
     def _is_allowed(self) -> bool:
@@ -158,6 +166,8 @@ class ActingApp(App[None]):
             self._perform(action)
 
     def _perform(self, action: Action) -> None:
+        if action.takes_back is not None:
+            self._not_undone = ""
         # From now on, not from when the worker has its turn: the next key may come before that.
         self._under_way.append(action)
         self.run_worker(self._run(action), group="actions")
@@ -173,7 +183,8 @@ class ActingApp(App[None]):
         self._note_gone(action, good)
         self.note_ran(command, outcome)
         sign = (" ✓ ", "good") if good else (f" ✗ exit {outcome.code} ", "bad")
-        words = (printable(outcome.headline), "" if good else "bad")
+        headline = f"wrote {action.into}" if good and action.into else outcome.headline
+        words = (printable(headline), "" if good else "bad")
         self._say([(f" $ {command} ", "bold"), sign, words, (f"  {outcome.seconds:.1f}s", "dim")])
         self._remember_undo(action, outcome)
 
@@ -202,6 +213,8 @@ class ActingApp(App[None]):
             self._undos = [*self._undos, undo][-UNDOS_MAX:]
             line = as_typed(self.line, undo.arguments)
             self.notify(f"u: {line}", title="undo", timeout=4, markup=False)
+        if action.takes_back is None and not action.only_reads:
+            self._not_undone = "" if undo is not None else action.typed(self.line)
 
     def _undo_failed(self, undo: Undo, code: int) -> None:
         times = 1 + (self._failed[1] if self._failed is not None and self._failed[0] is undo else 0)

@@ -24,7 +24,7 @@ from tui.keys import BINDINGS, CHANGING, USUAL, Key, names_of
 from tui.loading import Loading
 from tui.model import ClusterModel
 from tui.nodes import Condition, NodeView
-from tui.palette import DAY, NIGHT, Colours
+from tui.palette import ASCII, DAY, NIGHT, Colours
 from tui.replay import Film
 from tui.replaying import Recorded, ReplayingApp
 from tui.runner import Runner
@@ -175,7 +175,8 @@ class RaftApp(ReplayingApp):
         return self.key_names(binding_id).split(" ")[0]
 
     def key_names(self, binding_id: str) -> str:
-        return names_of(self._keymap_given.get(binding_id, USUAL[binding_id]))
+        names = names_of(self._keymap_given.get(binding_id, USUAL[binding_id]))
+        return names.translate(ASCII) if self._ascii_only else names
 
     def key_words(self, *pairs: tuple[str, str]) -> str:
         """For a frame: the key of each id, as it is bound now, and what it does there."""
@@ -188,6 +189,7 @@ class RaftApp(ReplayingApp):
     def on_mount(self) -> None:
         self.set_keymap(self._keymap_given)
         Panel.ascii_only = self._ascii_only
+        self.set_class(self._ascii_only, "-ascii")
         self._take_colours()
         self.theme_changed_signal.subscribe(self, lambda _: self._repaint())
         if self.film is None:

@@ -46,7 +46,8 @@ def load_keys(path: Path) -> dict[str, str]:
             near = difflib.get_close_matches(name, IDS, n=1, cutoff=0.5)
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(IDS[:6])}, ..."
             raise KeysError(f"{path}: there is no key {name!r}", hint)
-        if not isinstance(keys, str) or not 0 < len(keys) <= KEYS_MAX:
+        is_keys = isinstance(keys, str) and len(keys) <= KEYS_MAX
+        if not is_keys or not all(each.strip() for each in keys.split(",")):
             raise KeysError(f"{path}: {name} has to be a key such as 'ctrl+k', not {keys!r}")
     _refuse_clashes(path, values)
     return values

@@ -14,10 +14,13 @@ from tui.chronicle import Chronicle
 from tui.footage import Chunk, Footage, Mark, chunks_of
 from tui.model import ClusterModel
 from tui.nodes import Reach
+from tui.timeline import Occurrence
 
 SPEEDS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 LANDMARKS = frozenset({"leader", "election", "boot"}) | BREAKING | MENDING
 BOOKMARKS_MAX = 100
+EVENT_NS = 100_000_000
+"""So far from where the clock says it is an event may stand."""
 RECORDED = Reach(is_open=True)
 
 
@@ -110,6 +113,14 @@ class Film:
         """Be at that moment, as far as the recording goes."""
         self.now_ns = min(max(time_ns, self.begin_ns), self.end_ns)
         self._fold_up_to(bisect_right(self._footage.times, self.now_ns))
+
+    def seek_event(self, event: Occurrence) -> None:
+        """Where it stands in the recording: Unix time alone says that to a millisecond or so."""
+        about_ns = self.end_ns - (self.wall_of(self.end_ns) - event.wall_ns)
+        what = event.node, event.kind, event.term
+        same = [mark.time_ns for mark in self.marks if (mark.node, mark.kind, mark.term) == what]
+        nearest = min(same, key=lambda time_ns: abs(time_ns - about_ns), default=about_ns)
+        self.seek(nearest if abs(nearest - about_ns) <= EVENT_NS else about_ns)
 
     def _fold_up_to(self, count: int) -> None:
         at, picture = self._footage.picture_before(count)

@@ -63,7 +63,7 @@ class ReplayingApp(ActingApp):
             self.notify(printable(str(error)), severity="error", markup=False)
             return
         await loading.run(self.paint)  # what is looked for may stand at its end
-        film.seek(film.end_ns - (film.wall_of(film.end_ns) - event.wall_ns))
+        film.seek_event(event)
         self.unfreeze()
         self.film = film
         self.notify("L: back to the cluster as it is now", title="replay", timeout=4)

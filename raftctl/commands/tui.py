@@ -119,6 +119,7 @@ def _command(settings: Settings, read_only: bool) -> list[str]:
 
 
 def _app(settings: Settings, root: Any, replay: str | None, read_only: bool) -> "RaftApp":  # noqa: ANN401
+    from raftctl.cluster.directory import DEFAULT_NAME
     from raftctl.cluster.recordings import find_run
     from raftctl.cluster.viewing import (
         ViewedCluster,
@@ -149,7 +150,8 @@ def _app(settings: Settings, root: Any, replay: str | None, read_only: bool) -> 
         line += ["--home", str(settings.home)]
     if source is not None:
         prefix += ["-c", name]
-        line += ["-c", name] if settings.cluster is not None else []
+        # The only cluster there is may be that no more when the line is pasted.
+        line += ["-c", name] if settings.cluster is not None or name != DEFAULT_NAME else []
     return RaftApp(
         name,
         Subprocesses(prefix),

@@ -40,9 +40,8 @@ def keys_page() -> str:
 
 def _row(key: Key) -> str:
     names = " ".join(f"`{name}`" for name in names_of(key.keys).split())
-    return f"| {names} | {key.about} | `{key.id}` | {', '.join(_lines(key))} |".replace(
-        "|  |", "| |"
-    )
+    about = key.about.replace("|", r"\|")  # in a table it would begin another cell
+    return f"| {names} | {about} | `{key.id}` | {', '.join(_lines(key))} |".replace("|  |", "| |")
 
 
 def _lines(key: Key) -> Iterator[str]:

@@ -1,13 +1,16 @@
 """What `raftctl tui` hands to the viewer: home, cluster, recording and screen."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 import typer
 
+from node.config import Limits, RaftSettings
 from node.wire.codec import encode_frame
 from node.wire.messages import Recording
 from raftctl.cli import app
+from raftctl.cluster.making import Plan, make_cluster
 from raftctl.cluster.recordings import find_run
 from raftctl.cluster.viewing import cluster_of, recorded, words_for
 from raftctl.commands import tui
@@ -52,6 +55,16 @@ def test_the_line_that_is_echoed_can_be_pasted(folder: Path) -> None:
     assert typed == f"raftctl --home '{folder}' -c demo kill n2"
 
 
+def test_the_line_names_a_cluster_that_may_not_stay_the_only_one(folder: Path) -> None:
+    ports = [20_101, 20_102, 20_103]
+    plan = Plan("two", folder / "clusters" / "two", ports, "kv", RaftSettings(), Limits())
+    make_cluster(plan)
+    given = settings(folder)
+    given.cluster = None
+    viewer = tui._app(given, typer.main.get_command(app), None, False)
+    assert as_typed(viewer.line, ("kill", "n2")).endswith(" -c two kill n2")
+
+
 def test_a_browser_gets_the_screen_that_was_asked_for(folder: Path) -> None:
     plain = tui._command(settings(folder), True)
     assert plain[-2:] == ["tui", "--read-only"]
@@ -93,3 +106,11 @@ def test_a_cluster_is_not_begun_when_the_viewer_cannot_open(
         command.main(words, standalone_mode=False)
     assert caught.value.exit_code == code
     assert not (folder / "clusters").exists()
+
+
+def test_a_saved_recording_that_ends_too_early_says_so_on_the_screen(folder: Path) -> None:
+    path = save(folder)
+    path.write_bytes(path.read_bytes()[:-5])
+    film, loading = recorded(settings(folder), "old").load()
+    asyncio.run(loading.run(lambda: None))
+    assert "it ends inside a frame" in film.note

@@ -230,6 +230,21 @@ def test_an_undo_that_fails_makes_way_for_the_one_before(code: int, tries: int) 
     view(test)
 
 
+@pytest.mark.parametrize("keys", [("r",), ("H",), ("M", "plus")])
+def test_what_was_before_an_action_without_undo_is_taken_back_only_when_that_is_meant(
+    keys: tuple[str, ...],
+) -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("1", "K", "2", *keys)
+        done = list(viewer.ran)
+        await viewer.press("u")
+        assert (viewer.dialog, viewer.ran) == ("Ask", done)
+        await viewer.press("n", "u", "y")
+        assert viewer.ran == [*done, "start n1"]
+
+    view(test)
+
+
 # -- members ---------------------------------------------------------------------------------------
 def test_a_change_of_members_asks_by_what_it_leaves() -> None:
     async def test(viewer: Viewer) -> None:

@@ -143,8 +143,13 @@ def test_output_follows_and_can_be_scrolled_back() -> None:
         assert "line 80" in viewer.text("tab")
         await viewer.press("f")
         assert "esc" in viewer.text("tab")
+        await viewer.press(*["pageup"] * 9)
+        lines = viewer.text("tab").splitlines()
+        assert (lines[0].strip(), "" in lines) == ("line 0", False), "a full page, not a line of it"
         await viewer.press("right")
         await until(viewer, "of another")
+        await viewer.press("pageup", "up")
+        assert "of another" in viewer.text("tab")
 
     view(test, in_trouble(), chosen=3)
 

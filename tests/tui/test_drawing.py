@@ -11,6 +11,7 @@ from tests.tui.scenes import in_trouble
 from tui import actions, membership
 from tui.actions import Action, Refusal
 from tui.drawing import diff
+from tui.drawing.applied import applied_lines, shown_of
 from tui.drawing.detail import peer_lines
 from tui.drawing.events import event_line, matches, words_of
 from tui.drawing.loggrid import log_grid
@@ -237,3 +238,17 @@ def test_a_value_that_looks_like_an_option_is_a_value() -> None:
     assert action.arguments == ("put", "--", "-k", "--help")
     assert isinstance(actions.put("", "v"), Refusal)
     assert isinstance(actions.put("k", "-"), Refusal), "it would be read from an empty input"
+
+
+def test_applied_entries_are_timed_by_all_nodes_and_the_chosen_one_is_shown() -> None:
+    model = ClusterModel()
+    for node in range(1, 10):
+        script = Script(node).keyframe(status_of(node)).bulk(1, 1, after_ms=40 - 4 * node)
+        fold(script.frames, model)
+    for chosen, shown, last in ((1, "n1–n3 of 9 nodes", "+24ms"), (9, "n7–n9 of 9 nodes", "✓")):
+        moment = Moment(model=model, now_ns=model.now_ns, name="demo", chosen=chosen)
+        assert shown_of(moment, 78) == shown
+        heading, entry = applied_lines(moment, 78, 2)
+        assert text_of([heading]).split()[-1] == f"n{max(chosen, 3)}"
+        assert text_of([entry]).split()[-1] == last
+    assert shown_of(moment, 200) == ""

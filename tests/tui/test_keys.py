@@ -32,6 +32,8 @@ def test_ids_get_other_keys(tmp_path: Path) -> None:
         ('"node.kil" = "k"', "no key 'node.kil'", "node.kill"),
         ('"node.kill" = 3', "has to be a key", ""),
         ('"node.kill" = ""', "has to be a key", ""),
+        ('"node.kill" = " "', "has to be a key", ""),
+        ('"node.kill" = ","', "has to be a key", ""),
         ("= 3", "keys.toml", ""),
         ("x = " + "[" * 20_000, "nested too deeply", ""),
         ('"node.kill" = "q"', "q is the key of node.kill and of app.quit", "another key"),

@@ -187,3 +187,12 @@ def test_what_was_truncated_is_not_taken_for_what_came_in_its_place() -> None:
     fold(two.frames, model)
     view_of_two = model.nodes[2]
     assert view_of_two.growth.appended_at(11) == two.frames[-1].mono_ns
+
+
+def test_without_an_entry_there_is_none_to_go_to() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("l", "g")
+        assert viewer.dialog == ""
+        assert "no entry to go to" in viewer.told
+
+    view(test, ClusterModel())

@@ -22,6 +22,7 @@ from tui.footage import Chunk, Footage, chunks_of
 from tui.loading import Loading
 from tui.replay import Film, FilmError
 from tui.replaying import Recorded
+from tui.timeline import Occurrence
 
 SECOND = 1_000_000_000
 
@@ -422,3 +423,17 @@ def test_time_before_the_recording_began_is_its_beginning() -> None:
     film = short_film()
     film.seek(0)
     assert film.now_ns == film.begin_ns == START + 1_000_000
+
+
+def test_enter_leads_to_the_event_itself_though_unix_time_is_not_exact() -> None:
+    film = short_film()
+    mark = next(mark for mark in film.marks if mark.kind == "fault")
+    wall_ns = film.wall_of(mark.time_ns)
+    for off_ns in (-900_000, 0, 900_000):
+        event = Occurrence(
+            mark.time_ns, mark.node, 1, 1, wall_ns + off_ns, mark.kind, mark.term, {}
+        )
+        film.seek_event(event)
+        assert film.now_ns == mark.time_ns
+    film.seek_event(event._replace(kind="unheard"))
+    assert film.now_ns == mark.time_ns + off_ns

@@ -11,7 +11,7 @@ SKIPPED = "⋯"
 def applied_lines(moment: Moment, width: int, height: int, end: int | None = None) -> list[Line]:
     """Newest first. `end`: the highest index that is shown; None: the newest there is."""
     ids = moment.model.ids()
-    shown = ids[: max((width - 50) // NODE_CELL, 1)]
+    shown = _window(ids, max((width - 50) // NODE_CELL, 1), moment.chosen)
     command = max(width - 33 - NODE_CELL * len(shown), 10)
     heading = f" {'INDEX':>11} {'TERM':>4} {'KIND':<8}{'SIZE':>6} {'COMMAND':<{command}}"
     heading += "".join(f"{f'n{node_id}':>{NODE_CELL}}" for node_id in shown)
@@ -33,6 +33,20 @@ def applied_lines(moment: Moment, width: int, height: int, end: int | None = Non
     return lines[:height]
 
 
+def _window(ids: list[int], count: int, chosen: int | None) -> list[int]:
+    """The nodes that there is room for, the chosen one among them."""
+    at = ids.index(chosen) if chosen in ids else 0
+    begin = max(at - count + 1, 0)
+    return ids[begin : begin + count]
+
+
+def shown_of(moment: Moment, width: int) -> str:
+    """Which nodes are shown, where that is not all of them: n1–n3 of 9."""
+    ids = moment.model.ids()
+    shown = _window(ids, max((width - 50) // NODE_CELL, 1), moment.chosen)
+    return f"n{shown[0]}–n{shown[-1]} of {len(ids)} nodes" if len(shown) < len(ids) else ""
+
+
 def _entry(entry: Entry, command: int) -> Line:
     return [
         (f" {number(entry.index):>11} ", ""),
@@ -45,10 +59,12 @@ def _entry(entry: Entry, command: int) -> Line:
 
 def _times(moment: Moment, entry: Entry, node_ids: list[int]) -> Line:
     """How long after the first node each one applied it; a sign where only that it did is known."""
-    times = {node_id: moment.model.nodes[node_id].applied_at(entry.index) for node_id in node_ids}
+    nodes = moment.model.nodes
+    times = {node_id: view.applied_at(entry.index) for node_id, view in nodes.items()}
     first = min((time for time in times.values() if time is not None), default=0)
     cells: Line = []
-    for node_id, time in times.items():
+    for node_id in node_ids:
+        time = times[node_id]
         if time is not None:
             after = (time - first) / 1e6
             text = "✓" if after < 1 else f"+{after:.0f}ms" if after < 10_000 else "later"

@@ -136,7 +136,7 @@ class NodePage(Page):
     def action_move(self, by: int) -> None:
         """Another peer; in the output, by so many lines."""
         if self._tab == "stdout":
-            most = max(len(self._output or ()) - 1, 0)
+            most = max(len(self._output or ()) - self.panel("tab").content_size.height, 0)
             self._skip = min(max(self._skip - by, 0), most)
             self.paint()
             return

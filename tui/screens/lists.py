@@ -7,7 +7,7 @@ from textual.binding import BindingType
 from textual.widget import Widget
 
 from tui import membership
-from tui.drawing.applied import applied_lines
+from tui.drawing.applied import applied_lines, shown_of
 from tui.drawing.detail import member_lines
 from tui.drawing.events import event_line, event_lines, gathered, place_of
 from tui.drawing.text import Line, number
@@ -31,7 +31,8 @@ class AppliedPage(Page):
         follow = self.key_words(LIST_KEYS[-1:])
         state = "following" if self._end is None else f"from {number(self._end)}   {follow}"
         signs = "✓ when the first node did   +ms after it   · not yet"
-        panel.name_it(f"applied entries  {state}", signs)
+        some = shown_of(self.moment, self.app.size.width - 2)
+        panel.name_it(f"applied entries  {state}{some and f'   {some}'}", signs)
 
     def _list(self, width: int, height: int) -> list[Line]:
         return applied_lines(self.moment, width, height, self._end)

@@ -201,6 +201,9 @@ class LogPage(Page):
             elif text:
                 self.notify("an index is a number, such as 104,317", severity="warning")
 
+        if not self._span:
+            self.notify("there is no entry to go to", severity="warning")
+            return
         span = f"{number(self._span.start)} to {number(self._span.stop - 1)}"
         self.app.push_screen(Prompt("go to the entry", "", span), go)
 

@@ -50,8 +50,11 @@ class Panel(Widget):
         """What stands in the frame. Setting it paints the whole widget: only when it is new."""
         if (title, subtitle) != self._named:
             self._named = (title, subtitle)
-            self.border_title = escape(printable(title))
-            self.border_subtitle = escape(printable(subtitle))
+            self.border_title = escape(self._signs(printable(title)))
+            self.border_subtitle = escape(self._signs(printable(subtitle)))
+
+    def _signs(self, text: str) -> str:
+        return text.translate(ASCII) if self.ascii_only else text
 
     def take_rows(self, rows: int) -> None:
         """How high it is; setting that lays out the page: only when it is new."""
@@ -85,11 +88,7 @@ class Panel(Widget):
 
     def _strip(self, line: Line, width: int) -> Strip:
         style = self.colours.style
-        segments = [
-            Segment(shown.translate(ASCII) if self.ascii_only else shown, style(name))
-            for text, name in line
-            for shown in (printable(text),)
-        ]
+        segments = [Segment(self._signs(printable(text)), style(name)) for text, name in line]
         return Strip(segments).adjust_cell_length(width).apply_style(self._below)
 
     @property
