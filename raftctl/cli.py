@@ -30,7 +30,7 @@ from raftctl.commands import (
 )
 from raftctl.completion import clusters, outputs
 from raftctl.errors import CliError, from_client_error, from_os_error
-from raftctl.exit_codes import Exit
+from raftctl.exit_codes import INTERRUPTS, Exit
 from raftctl.output import Output
 from raftctl.settings import output_for_errors
 from raftctl.values import usage
@@ -99,7 +99,9 @@ for verbs in VERBS:
 def main() -> NoReturn:
     """Run what the command line says. Ends the process with the exit code."""
     arguments = sys.argv[1:] or ["--help"]
-    signal.signal(signal.SIGTERM, _on_sigterm)
+    signal.signal(signal.SIGTERM, _end)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
+        signal.signal(signal.SIGHUP, _end)
     code = _run(arguments)
     try:
         sys.stdout.flush()
@@ -131,7 +133,7 @@ def _run(arguments: list[str]) -> int:
         return Exit.UNEXPECTED  # whoever read our output has left
     except Exception as error:
         return _fail(output_for_errors(arguments), error)
-    if result in (Exit.INTERRUPTED, Exit.TERMINATED):
+    if result in INTERRUPTS:
         left = "; what was started keeps running: raftctl status" if STARTING & {*arguments} else ""
         output_for_errors(arguments).note(f"interrupted{left}")
     return result if isinstance(result, int) else Exit.OK
@@ -162,5 +164,6 @@ def _fail(output: Output, error: Exception) -> int:
     return failure.exit_code
 
 
-def _on_sigterm(number: int, frame: object) -> None:
-    raise SystemExit(int(Exit.TERMINATED))
+def _end(number: int, frame: object) -> None:
+    """So that whatever is open is closed, such as the viewer's screen, or a cluster half made."""
+    raise SystemExit(128 + number)

@@ -158,7 +158,10 @@ class RaftApp(ReplayingApp):
     def refusal(self) -> str:
         if self.film is not None:
             return "a recording cannot be changed"
-        return "read-only" if self.read_only else ""
+        if self.read_only:
+            return "read-only"
+        is_gone = self._source is not None and not self.model.nodes and not self._source.address
+        return "there is no cluster here" if is_gone else ""
 
     @property
     def may_act(self) -> bool:
@@ -283,7 +286,8 @@ class RaftApp(ReplayingApp):
         """Bring the page on top, and an editor over it, up to date."""
         nodes = self.moment.model.nodes
         if self.chosen not in nodes:
-            self.chosen = min(nodes, default=None)
+            near = self.chosen or 0  # not that node 1 is chosen, which may lead, when one goes
+            self.chosen = min(nodes, key=lambda node: (abs(node - near), node), default=None)
         for screen in reversed(self.screen_stack):
             if isinstance(screen, Page):
                 screen.paint()

@@ -26,7 +26,7 @@ from raftctl.cluster.shutdown import take_down
 from raftctl.cluster.waiting import start_nodes, wait_for
 from raftctl.documents import Status, Up, UpPlan
 from raftctl.errors import CliError
-from raftctl.exit_codes import Exit
+from raftctl.exit_codes import Exit, exit_of
 from raftctl.settings import Settings
 from raftctl.values import check_name, usage
 
@@ -209,9 +209,8 @@ def _rolling_back(
                     cluster.purge()
             settings.output.note("rolled back: what this command started is stopped")
         if isinstance(error, KeyboardInterrupt | SystemExit):
-            code = Exit.INTERRUPTED if isinstance(error, KeyboardInterrupt) else Exit.TERMINATED
             hint = "the same command again" if is_new else f"{cluster.line} up"
-            raise CliError("E_INTERRUPTED", "interrupted", code, hint=hint) from error
+            raise CliError("E_INTERRUPTED", "interrupted", exit_of(error), hint=hint) from error
         raise
 
 
@@ -269,7 +268,6 @@ def _stay(settings: Settings, cluster: Cluster) -> int:
     from raftctl.cluster.logs import follow
 
     settings.output.note("in the foreground; Ctrl-C takes it down")
-    signal.signal(signal.SIGHUP, signal.getsignal(signal.SIGTERM))  # the terminal may be closed
 
     def all_ended() -> bool:
         return not any(process.is_running for process in cluster.processes_now())

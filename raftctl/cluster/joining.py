@@ -27,7 +27,7 @@ from raftctl.cluster.ports import HOST, choose_port, saved_ports
 from raftctl.cluster.processes import NodeProcess
 from raftctl.cluster.waiting import ended_early, start_nodes
 from raftctl.errors import CliError
-from raftctl.exit_codes import Exit
+from raftctl.exit_codes import Exit, exit_of
 from raftctl.output import Output
 from raftctl.settings import Settings
 from raftctl.values import usage
@@ -175,11 +175,6 @@ def _undone_on_error(cluster: Cluster, node_id: int) -> Iterator[_Attempt]:
             hint = f"{cluster.line} members add"
             raise CliError("E_INTERRUPTED", message, exit_of(error), hint=hint) from error
         raise
-
-
-def exit_of(error: BaseException) -> Exit:
-    """The exit code of a command that was interrupted."""
-    return Exit.INTERRUPTED if isinstance(error, KeyboardInterrupt) else Exit.TERMINATED
 
 
 def _in_doubt(cluster: Cluster, name: str, error: BaseException) -> CliError:

@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from node.raft.configuration import Change, Demote, Promote, Remove
 from raftctl.cluster.changing import change_members, wait_for_leader
 from raftctl.cluster.directory import Cluster, changing
-from raftctl.cluster.joining import Newcomer, exit_of, join, mark_of, wait_until
+from raftctl.cluster.joining import Newcomer, join, mark_of, wait_until
 from raftctl.cluster.leaving import arithmetic, hand_over, retire, target_of
 from raftctl.cluster.memberlist import strangers
 from raftctl.cluster.members import View, count, names, view_of
 from raftctl.cluster.observation import status_of, survey
 from raftctl.documents import Status
 from raftctl.errors import CliError
-from raftctl.exit_codes import Exit
+from raftctl.exit_codes import Exit, exit_of
 from raftctl.memberdocs import MemberChange
 from raftctl.output import Output
 from raftctl.selectors import resolve

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from raftctl.cluster.directory import Cluster
 from raftctl.cluster.observation import adopt_strays
 from raftctl.errors import CliError, from_os_error
-from raftctl.exit_codes import Exit
+from raftctl.exit_codes import exit_of
 
 
 def take_down(cluster: Cluster, timeout: float) -> list[str]:
@@ -60,10 +60,8 @@ def as_cli_error(error: CliError | OSError | KeyboardInterrupt | SystemExit) -> 
             return error
         case OSError():
             return from_os_error(error)
-        case KeyboardInterrupt():
-            return CliError("E_INTERRUPTED", "interrupted", Exit.INTERRUPTED)
         case _:
-            return CliError("E_INTERRUPTED", "interrupted", Exit.TERMINATED)
+            return CliError("E_INTERRUPTED", "interrupted", exit_of(error))
 
 
 def _with_state(error: CliError, state: str, start: str) -> CliError:

@@ -30,6 +30,7 @@ SHAPES = [
     (re.compile(r"\b[0-9a-f]{12,}\b"), "hex"),
     (re.compile(r"\b0x[0-9a-f]+\b"), "hex"),
     (re.compile(r"\d+(\.\d+)*"), "0"),
+    (re.compile(r'("\w+_p0_ms": )null'), r"\g<1>0"),  # nothing was measured lately
     (re.compile(r"\b0(h|m|s|ms)(0(m|s|ms))?\b"), "0"),
     (re.compile(r"\b[a-z]+ 0 ago\b"), "lately"),
     (re.compile(r"[·✓✗–~]{2,}"), "links"),

@@ -173,7 +173,10 @@ def test_up_fails_for_a_node_that_ends_though_the_others_lead(home: Raftctl) -> 
     assert home.document("status")["leader"] is not None
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
+)
 def test_interrupted_up_leaves_nothing_behind(
     home: Raftctl, number: signal.Signals, code: int
 ) -> None:

@@ -162,6 +162,7 @@ def test_a_newcomer_that_another_command_removes_is_none_that_could_go_on(
 INTERRUPTS = (
     (KeyboardInterrupt(), Exit.INTERRUPTED),
     (SystemExit(128 + signal.SIGTERM), Exit.TERMINATED),
+    (SystemExit(128 + signal.SIGHUP), Exit.HUNG_UP),
 )
 
 
@@ -173,7 +174,7 @@ def interrupted(verb: Callable[[], None]) -> CliError:
     return error
 
 
-@pytest.mark.parametrize(("signal_error", "code"), INTERRUPTS, ids=["ctrl-c", "sigterm"])
+@pytest.mark.parametrize(("signal_error", "code"), INTERRUPTS, ids=["ctrl-c", "sigterm", "sighup"])
 def test_an_interrupt_says_what_may_have_become_of_the_members(
     request_of: Request, monkeypatch: pytest.MonkeyPatch, signal_error: BaseException, code: Exit
 ) -> None:

@@ -439,3 +439,24 @@ def test_a_bug_ends_it_without_a_traceback(capsys: pytest.CaptureFixture[str]) -
     with pytest.raises(ZeroDivisionError):
         view(test)
     assert "Traceback" not in "".join(capsys.readouterr())
+
+
+def test_a_node_that_goes_leaves_the_choice_to_its_neighbour() -> None:
+    async def test(viewer: Viewer) -> None:
+        viewer.app.model.members((1, 2, 4, 5))
+        await viewer.settle()
+        assert viewer.app.chosen == 2
+
+    view(test, live_cluster(5, leader=1), chosen=3)
+
+
+def test_a_node_that_was_not_reached_yet_degrades_nothing() -> None:
+    async def test(viewer: Viewer) -> None:
+        assert "LIVE  4/5 nodes" in viewer.text("head")
+        viewer.app.model.reach(5, Reach(why="refused"))
+        await viewer.settle()
+        assert "DEGRADED  4/5 nodes" in viewer.text("head")
+
+    model = live_cluster(4)
+    model.members(range(1, 6))
+    view(test, model)

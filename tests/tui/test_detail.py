@@ -118,7 +118,10 @@ def test_numbers_open_the_tabs_and_the_arrows_another_node() -> None:
 @pytest.mark.parametrize("keys", ["enter down enter", "enter 3 down enter"])
 def test_enter_heals_the_chosen_link(keys: str) -> None:
     async def test(viewer: Viewer) -> None:
-        await viewer.press(*keys.split())
+        first, *others = keys.split()
+        await viewer.press(first, "enter")
+        assert "choose a link first" in viewer.told
+        await viewer.press(*others)
         assert viewer.ran == ["heal n3:n1"]
 
     view(test, in_trouble(), chosen=3)

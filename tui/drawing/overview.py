@@ -87,7 +87,8 @@ def health(moment: Moment) -> tuple[str, str]:
         return "CONNECTING", "dim"
     if moment.leader is None:
         return "NO LEADER", "bad"
-    if conditions != {Condition.LIVE} or moment.model.faults(moment.now_ns):
+    known = conditions - {Condition.CONNECTING}
+    if known != {Condition.LIVE} or moment.model.faults(moment.now_ns):
         return "DEGRADED", "warn"
     return "LIVE", "good"
 

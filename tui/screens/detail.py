@@ -153,5 +153,7 @@ class NodePage(Page):
 
     def action_heal_link(self) -> None:
         view = self.viewer.chosen_view
-        if view is not None and self._peer is not None:
+        if self._peer is None:
+            self.notify("choose a link first: ↓")
+        elif view is not None:
             self.viewer.consider(actions.heal(f"{view.name}:n{self._peer}"))
