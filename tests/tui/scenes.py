@@ -1,11 +1,12 @@
 """The screens that are compared and photographed: a cluster in trouble, and a recording."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from tests.tui.frames import SECOND, START, WALL, Script, fold, progress_of, status_of
 from tests.tui.pilot import SMALL, WIDE, Viewer, view
+from tests.tui.stand_in import MadeUp, StandIn, address_of
 from tests.tui.test_replay import short_film
 from tui.model import ClusterModel
 from tui.nodes import Process, Reach
@@ -15,12 +16,15 @@ COMMITTED = {1: 104_317, 2: 104_315, 3: 104_317, 4: 10_118, 5: 75_630}
 
 
 class Scene(NamedTuple):
-    """`keys` lead to it; `replay`: of the recording, not of the cluster."""
+    """`keys` lead to it; `replay`: of the recording, not of the cluster. `logs`: nodes that show
+    entries of theirs, up to this one.
+    """
 
     name: str
     size: tuple[int, int]
     keys: str = ""
     replay: bool = False
+    logs: Mapping[int, int] = {}
 
 
 SCENES = (
@@ -31,6 +35,7 @@ SCENES = (
     Scene("node-small", SMALL, "4 enter"),
     Scene("peers", WIDE, "3 enter 3 down"),
     Scene("config", WIDE, "3 enter 4"),
+    Scene("log", WIDE, "4 l g 1 0 1 1 9 enter d", logs={3: 10_140, 4: 10_120}),
     Scene("members", SMALL, "M"),
     Scene("events", SMALL, "e"),
     Scene("partition", WIDE, "3 p"),
@@ -109,11 +114,45 @@ def _status(node: int) -> dict[str, Any]:
     return status_of(node, 5, None if node == 4 else 3, **ends, **applied, **own)
 
 
+def _log_of(node: int, last: int) -> dict[str, Any]:
+    """As the node answers. From entry 10,119 on n4, which is cut off, has others than the rest."""
+    entries = []
+    for index in range(10_100, last + 1):
+        term = 6 if index <= 10_118 or node == 4 else 7
+        kind, preview = "command", f"put k{index % 17} v-{index - 10_037}"
+        if index == 10_119 and node != 4:
+            kind, preview = "noop", ""
+        size = len(preview) + 27 if preview else 0
+        row = {"index": index, "term": term, "kind": kind, "bytes": size, "preview": preview}
+        entries.append(row)
+    ends = {"last_index": LAST[node], "commit_index": COMMITTED[node]}
+    return {"first_index": 9_001, **ends, "last_applied": COMMITTED[node], "entries": entries}
+
+
+async def _with_logs(viewer: Viewer, scene: Scene) -> None:
+    nodes = [StandIn(node) for node in scene.logs]
+    for node in nodes:
+        node.log = _log_of(node.node_id, scene.logs[node.node_id])
+        await node.start()
+    viewer.app._source = MadeUp(address_of({node.node_id: node.port for node in nodes}))
+    try:
+        await viewer.press(*scene.keys.split())
+        async with asyncio.timeout(10):
+            while "legal" not in viewer.screen_text():
+                await viewer.pilot.pause(0.01)
+    finally:
+        for node in nodes:
+            await node.stop()
+
+
 def show(scene: Scene, take: Callable[[Viewer], None], **options: Any) -> None:
     """Let `take` have the viewer at that scene."""
 
     async def test(viewer: Viewer) -> None:
-        await viewer.press(*scene.keys.split())
+        if scene.logs:
+            await _with_logs(viewer, scene)
+        else:
+            await viewer.press(*scene.keys.split())
         await asyncio.sleep(0)
         take(viewer)
 
