@@ -437,3 +437,17 @@ def test_enter_leads_to_the_event_itself_though_unix_time_is_not_exact() -> None
         assert film.now_ns == mark.time_ns
     film.seek_event(event._replace(kind="unheard"))
     assert film.now_ns == mark.time_ns + off_ns
+
+
+def test_a_node_that_tells_of_itself_later_is_not_connecting() -> None:
+    """Nothing connects in a recording."""
+    late = Script(2, at_ns=START + 5 * SECOND).keyframe(status_of(2, 2))
+    film = Film([*Script(1).keyframe(status_of(1, 2)).frames, *late.frames], "demo")
+
+    async def test(viewer: Viewer) -> None:
+        assert "n2 NOT YET" in viewer.text("nodes")
+        assert "tells of itself later" in viewer.text("nodes")
+        await viewer.press("end")
+        assert "n2 FOLLOWER" in viewer.text("nodes")
+
+    view(test, film=film)

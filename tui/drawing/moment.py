@@ -87,6 +87,8 @@ class Moment:
     def ending(self, view: NodeView) -> str:
         """KILLED, STOPPED and so on, for a node whose process is gone; else its condition."""
         condition = self.condition(view)
+        if self.replay and condition is Condition.CONNECTING:
+            return "NOT YET"  # nothing connects in a recording
         how = view.process.how.split(" ")[0].upper()
         return how[:12] if condition is Condition.EXITED and how else str(condition)
 
@@ -114,7 +116,7 @@ class Moment:
             case Condition.STALE:
                 return f"silent for {ago(age or 0).removesuffix(' ago')}"
             case Condition.CONNECTING:
-                return "connecting"
+                return "tells of itself later" if self.replay else "connecting"
             case _:
                 return ""
 
