@@ -17,10 +17,9 @@ from typing import NamedTuple
 
 from node.server.eventhub import EventHub, Sealed
 from node.server.journal import log
-from node.wire.codec import encode_frame, with_id
-from node.wire.framing import frame
+from node.wire.codec import encode, with_id
 from node.wire.messages import Recording
-from node.wire.recording import FORMAT
+from node.wire.recording import FORMAT, checked_frame
 
 FOLDER = "flight"
 SUFFIX = ".frames"
@@ -109,10 +108,10 @@ class Recorder:
             FORMAT, self._cluster, self._node_id, self._boot, time.time_ns(), time.monotonic_ns()
         )
         self._file_bytes = 0
-        self._give(encode_frame(head), is_new_file=True)
+        self._give(checked_frame(encode(head)), is_new_file=True)
 
     def _put(self, sealed: Sealed) -> None:
-        self._give(frame(with_id(sealed.payload, self._node_id)), is_new_file=False)
+        self._give(checked_frame(with_id(sealed.payload, self._node_id)), is_new_file=False)
 
     def _give(self, data: bytes, is_new_file: bool) -> None:
         self._file_bytes += len(data)

@@ -12,9 +12,9 @@ from node.replica.telling import Telling
 from node.sim.host import Host
 from node.sim.trace import Line
 from node.verify.observation import Observers
-from node.wire.codec import encode_frame
+from node.wire.codec import encode
 from node.wire.messages import Bulk, Changed, Frame, Happened, Keyframe, Recording
-from node.wire.recording import CLUSTER, FORMAT
+from node.wire.recording import CLUSTER, FORMAT, checked_frame
 from node.wire.words import node_name
 
 FOLD_US = 100_000
@@ -79,7 +79,7 @@ class SimRecorder:
         self._write = write
         self._cluster = _Stream(CLUSTER, 1)
         self._lives: dict[int, _Life] = {}
-        write(encode_frame(Recording(FORMAT, name, CLUSTER, 0, 0, 0)))
+        write(checked_frame(encode(Recording(FORMAT, name, CLUSTER, 0, 0, 0))))
 
     def watching(self, invariants: Invariants) -> Invariants:
         """These, and this recorder."""
@@ -125,7 +125,7 @@ class SimRecorder:
         self._put(Keyframe(*life.stream.head(now), status))
 
     def _put(self, frame: Frame) -> None:
-        self._write(encode_frame(frame))
+        self._write(checked_frame(encode(frame)))
 
 
 def _plain(value: object) -> object:

@@ -1,27 +1,30 @@
-"""Recordings: the frames of nodes' streams in a file, as they are on the wire.
+"""Recordings: the frames of nodes' streams in a file, each as on the wire and with a checksum.
 
-First comes a Recording, then frames whose `id` is their node. A node that is killed may leave half
-a frame at the end; what stands in front of damage is good. All of it is read frame by frame, so a
-recording may be larger than memory.
+First comes a Recording, then frames whose `id` is their node. Behind each stands the CRC32 of its
+length and its bytes: disks rot. A node that is killed may leave half a frame at the end; what
+stands in front of damage is good. All of it is read frame by frame, so a recording may be larger
+than memory.
 """
 
 import heapq
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
 from typing import BinaryIO, NamedTuple
 
 from node.wire.cbor import CborError, load_plain
 from node.wire.codec import DEPTH_MAX, WireError, decode, number_of
-from node.wire.framing import HEADER_BYTES
+from node.wire.framing import HEADER_BYTES, frame
 from node.wire.messages import Frame, Recording
 
-FORMAT = 1
+FORMAT = 2
 CLUSTER = 0
 """The `id` of frames about a simulated cluster as a whole, and of a head over several nodes."""
 FRAME_BYTES_MAX = 4 * 1024 * 1024
 """More than any status holds."""
 CLOCK_DIFFERS_NS = 60 * 1_000_000_000
 """By less than that Unix time may be set anew while a machine runs."""
+_CHECKSUM_BYTES = 4
 
 
 class RecordingError(Exception):
@@ -29,36 +32,52 @@ class RecordingError(Exception):
     one of a node that was killed may.
     """
 
-    def __init__(self, reason: str, at_byte: int, is_cut: bool = False) -> None:
-        super().__init__(f"{reason}, at byte {at_byte}")
-        self.reason = reason
+    def __init__(self, text: str, at_byte: int, is_cut: bool = False) -> None:
+        super().__init__(text)
         self.at_byte = at_byte
         self.is_cut = is_cut
+
+
+def checked_frame(payload: bytes) -> bytes:
+    """An encoded message as it stands in a recording."""
+    framed = frame(payload)
+    return framed + zlib.crc32(framed).to_bytes(_CHECKSUM_BYTES, "big")
 
 
 def read_recording(file: BinaryIO) -> Iterator[Recording | Frame]:
     """The head, and then the frames. Raises RecordingError where it cannot be read, OSError."""
     at_byte = 0
-    for payload in _payloads(file):
-        yield _head(payload) if at_byte == 0 else _frame(payload, at_byte)
-        at_byte += HEADER_BYTES + len(payload)
+    while header := file.read(HEADER_BYTES):
+        length = _length(header, at_byte)
+        body = file.read(length + _CHECKSUM_BYTES)
+        payload, checksum = body[:length], body[length:]
+        is_head = at_byte == 0 and len(payload) == length
+        head = _head(payload) if is_head else None  # first: other formats have other checksums
+        if len(checksum) < _CHECKSUM_BYTES:
+            raise _cut(at_byte)
+        if int.from_bytes(checksum, "big") != zlib.crc32(payload, zlib.crc32(header)):
+            raise _damaged(at_byte)
+        yield _frame(payload, at_byte) if head is None else head
+        at_byte += HEADER_BYTES + len(body)
     if at_byte == 0:
         raise RecordingError("it is empty", 0)
 
 
-def _payloads(file: BinaryIO) -> Iterator[bytes]:
-    at_byte = 0
-    while header := file.read(HEADER_BYTES):
-        length = int.from_bytes(header, "big")
-        is_whole = len(header) == HEADER_BYTES
-        if is_whole and not 0 < length <= FRAME_BYTES_MAX:
-            why = f"a frame of {length} bytes" if at_byte else "it is no recording"
-            raise RecordingError(why, at_byte)
-        payload = file.read(length) if is_whole else b""
-        if not is_whole or len(payload) < length:
-            raise RecordingError("it ends inside a frame", at_byte, is_cut=True)
-        yield payload
-        at_byte += HEADER_BYTES + length
+def _length(header: bytes, at_byte: int) -> int:
+    if len(header) < HEADER_BYTES:
+        raise _cut(at_byte)
+    length = int.from_bytes(header, "big")
+    if not 0 < length <= FRAME_BYTES_MAX:
+        raise _damaged(at_byte) if at_byte else RecordingError("it is no recording", 0)
+    return length
+
+
+def _cut(at_byte: int) -> RecordingError:
+    return RecordingError(f"it ends inside a frame, at byte {at_byte}", at_byte, is_cut=True)
+
+
+def _damaged(at_byte: int) -> RecordingError:
+    return RecordingError(f"it is damaged at byte {at_byte}", at_byte)
 
 
 def _head(payload: bytes) -> Recording:
@@ -91,12 +110,13 @@ def _of_format(number: object) -> RecordingError:
 
 def _frame(payload: bytes, at_byte: int) -> Frame:
     try:
-        frame = decode(payload)
+        found = decode(payload)
     except WireError as error:
-        raise RecordingError(str(error), at_byte) from error
-    if not isinstance(frame, Frame):
-        raise RecordingError(f"{type(frame).__name__} has no place in a recording", at_byte)
-    return frame
+        raise RecordingError(f"{error}, at byte {at_byte}", at_byte) from error
+    if not isinstance(found, Frame):
+        what = f"{type(found).__name__} has no place in a recording"
+        raise RecordingError(f"{what}, at byte {at_byte}", at_byte)
+    return found
 
 
 class Part(NamedTuple):
@@ -114,10 +134,10 @@ def merge(parts: Sequence[Part]) -> Iterator[Frame]:
     """
     for era in _eras(parts):
         keyed = [
-            (((frame.mono_ns, frame.id, frame.seq), frame) for frame in part.frames) for part in era
+            (((each.mono_ns, each.id, each.seq), each) for each in part.frames) for part in era
         ]
-        for _, frame in heapq.merge(*keyed, key=itemgetter(0)):
-            yield frame
+        for _, each in heapq.merge(*keyed, key=itemgetter(0)):
+            yield each
 
 
 def _eras(parts: Sequence[Part]) -> list[list[Part]]:

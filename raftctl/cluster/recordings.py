@@ -72,8 +72,10 @@ class Run:
                 self._damaged(path, error)
         if not found:
             why = self.damages[0].text if self.damages else f"{self.path}: nothing is in it yet"
-            is_newer = "it is of format" in why
-            hint = "a newer raftctl reads it" if is_newer else "raftctl runs ls has others"
+            is_other = "it is of format" in why
+            hint = (
+                "the raftctl that wrote it reads it" if is_other else "raftctl runs ls has others"
+            )
             raise CliError("E_RECORDING", why, Exit.CHECK_FAILED, hint=hint)
         return sorted(found, key=lambda each: (each[1].wall_ns, each[1].mono_ns, each[0].name))
 

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from node.wire.codec import encode_frame
+from node.wire.codec import encode
 from node.wire.messages import Changed, Frame, Keyframe, Recording
-from node.wire.recording import CLUSTER, FORMAT
+from node.wire.recording import CLUSTER, FORMAT, checked_frame
 from raftctl.cluster.eventstream import Item
 from raftctl.cluster.recordings import SUFFIX, Run, saved_folder
 from raftctl.errors import CliError
@@ -118,7 +118,7 @@ def save(run: Run, path: Path, first_ns: int, last_ns: int) -> Saved:
     try:
         with os.fdopen(descriptor, "wb") as file:
             for frame in between(run.items(), min(names), first_ns, last_ns):
-                file.write(encode_frame(frame))
+                file.write(checked_frame(encode(frame)))
                 saved.last_ns = frame.wall_ns
                 if isinstance(frame, Recording):
                     saved.first_ns = frame.wall_ns

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from node.wire.codec import encode_frame
+from node.wire.codec import encode
 from node.wire.messages import Bulk, Changed, Frame, Happened, Keyframe, Recording
-from node.wire.recording import read_recording
+from node.wire.recording import FORMAT, RecordingError, checked_frame, read_recording
 from raftctl.cluster.eventstream import Item
 from raftctl.cluster.recordings import Run
 from raftctl.cluster.runsaving import FOREVER_NS, between, save
@@ -44,8 +44,8 @@ def stream(node: int, seconds: Iterable[int], boot: int = 7) -> list[Frame]:
 
 def recording(node: int, frames: list[Frame]) -> bytes:
     first = frames[0]
-    head = Recording(1, "demo", node, first.boot, first.wall_ns, first.mono_ns)
-    return b"".join(map(encode_frame, [head, *frames]))
+    head = Recording(FORMAT, "demo", node, first.boot, first.wall_ns, first.mono_ns)
+    return b"".join(checked_frame(encode(each)) for each in [head, *frames])
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_ls_shows_the_newest_first_and_what_cannot_be_read(home: Raftctl) -> Non
     os.utime(bad, (3, 3))
     rows = document(home, "runs", "runs", "ls")["runs"]
     assert [row["name"] for row in rows] == ["bad", "one2", "one1"]
-    assert rows[0]["damage"].endswith("it is no recording, at byte 0")
+    assert rows[0]["damage"].endswith("it is no recording")
     assert rows[1]["nodes"] == ["n2"]
     assert rows[1]["started"] == "2025-11-24T16:00:00.000Z"
     assert rows[1]["kind"] == "saved"
@@ -108,9 +108,9 @@ def test_show_counts_by_node(home: Raftctl) -> None:
 
 def test_show_obeys_no_name_of_a_cluster(home: Raftctl) -> None:
     frames = stream(1, range(2))
-    head = Recording(1, "de\x1b[2Jmo", 1, 7, frames[0].wall_ns, frames[0].mono_ns)
+    head = Recording(FORMAT, "de\x1b[2Jmo", 1, 7, frames[0].wall_ns, frames[0].mono_ns)
     path = home.home / "runs" / "odd.frames"
-    path.write_bytes(b"".join(map(encode_frame, [head, *frames])))
+    path.write_bytes(b"".join(checked_frame(encode(each)) for each in [head, *frames]))
     shown = home.run("runs", "show", "odd").stdout
     assert "\x1b" not in shown
     assert "cluster de\\x1b[2Jmo" in shown
@@ -222,14 +222,15 @@ def test_export_without_a_file_is_saved_with_the_others(home: Raftctl) -> None:
         (["export", "one1", "x", "--from", "yesterday"], 2, "E_USAGE"),
         (["rm", "one1"], 2, "E_CONFIRM"),
         (["rm", "./file.frames", "-y"], 2, "E_USAGE"),
-        (["show", "newer.frames"], 7, "E_RECORDING"),
+        (["show", "other.frames"], 7, "E_RECORDING"),
     ],
 )
 def test_what_cannot_be_done_says_why(
     home: Raftctl, tmp_path: Path, words: list[str], code: int, error: str
 ) -> None:
     (tmp_path / "file.frames").write_bytes(recording(1, stream(1, range(2))))
-    (tmp_path / "newer.frames").write_bytes(encode_frame(Recording(2, "demo", 1, 7, 1, 1)))
+    other = checked_frame(encode(Recording(FORMAT + 1, "demo", 1, 7, 1, 1)))
+    (tmp_path / "other.frames").write_bytes(other)
     told = document(home, "error", "runs", *words, code=code)
     assert told["code"] == error
     assert told["hint"]
@@ -247,11 +248,15 @@ def test_damage_is_told_and_what_is_in_front_of_it_is_shown(home: Raftctl) -> No
     cut = home.run("events", "--run", "one1")
     assert "ends inside a frame" in cut.stderr
     assert len(cut.stdout.splitlines()) == 10
-    path.write_bytes(whole + b"\xff\xff\xff\xff")
+    place = whole.rindex(b"candidate")  # in the last event, the tenth
+    path.write_bytes(whole[:place] + b"C" + whole[place + 1 :])
     rotten = home.run("events", "--run", "one1", check=False)
     assert rotten.returncode == 8
-    assert f"at byte {len(whole)}; what comes before was read" in rotten.stderr
-    assert len(rotten.stdout.splitlines()) == 10
+    with path.open("rb") as file, pytest.raises(RecordingError) as damage:
+        list(read_recording(file))
+    told = f"is damaged at byte {damage.value.at_byte}; what comes before was read"
+    assert told in rotten.stderr
+    assert len(rotten.stdout.splitlines()) == 9
     shown = document(home, "run-show", "runs", "show", "one1", code=8)
     assert len(shown["damages"]) == 1
 

@@ -7,8 +7,9 @@ import pytest
 import typer
 
 from node.config import Limits, RaftSettings
-from node.wire.codec import encode_frame
+from node.wire.codec import encode
 from node.wire.messages import Recording
+from node.wire.recording import FORMAT, checked_frame
 from raftctl.cli import app
 from raftctl.cluster.making import Plan, make_cluster
 from raftctl.cluster.recordings import find_run
@@ -44,8 +45,8 @@ def save(home: Path, name: str = "old") -> Path:
     path = home / "runs" / f"{name}.frames"
     path.parent.mkdir(parents=True, exist_ok=True)
     frames = stream(1, range(3))
-    head = Recording(1, "demo", 1, frames[0].boot, frames[0].wall_ns, frames[0].mono_ns)
-    path.write_bytes(b"".join(map(encode_frame, [head, *frames])))
+    head = Recording(FORMAT, "demo", 1, frames[0].boot, frames[0].wall_ns, frames[0].mono_ns)
+    path.write_bytes(b"".join(checked_frame(encode(each)) for each in [head, *frames]))
     return path
 
 
@@ -114,3 +115,13 @@ def test_a_saved_recording_that_ends_too_early_says_so_on_the_screen(folder: Pat
     film, loading = recorded(settings(folder), "old").load()
     asyncio.run(loading.run(lambda: None))
     assert "it ends inside a frame" in film.note
+
+
+def test_a_recording_with_a_byte_that_rotted_says_where_on_the_screen(folder: Path) -> None:
+    path = save(folder)
+    whole = path.read_bytes()
+    place = whole.rindex(b"candidate")
+    path.write_bytes(whole[:place] + b"C" + whole[place + 1 :])
+    film, loading = recorded(settings(folder), "old").load()
+    asyncio.run(loading.run(lambda: None))
+    assert "it is damaged at byte " in film.note

@@ -14,7 +14,7 @@ from node.server.eventhub import EventHub
 from node.server.recorder import Recorder
 from node.wire.following import Following
 from node.wire.messages import Changed, Frame, Gap, Happened, Keyframe, Recording
-from node.wire.recording import read_recording
+from node.wire.recording import FORMAT, read_recording
 
 MIB = 1024 * 1024
 
@@ -51,7 +51,7 @@ def test_frames_are_kept_with_the_number_of_their_node(tmp_path: Path, hub: Even
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     head, first, *rest = frames(path)
     assert isinstance(head, Recording)
-    assert (head.format, head.cluster, head.node_id, head.boot) == (1, "demo", 3, 7)
+    assert (head.format, head.cluster, head.node_id, head.boot) == (FORMAT, "demo", 3, 7)
     assert isinstance(first, Keyframe)
     assert first.status == {"term": 3}
     kinds = [type(frame) for frame in rest if not isinstance(frame, Keyframe)]

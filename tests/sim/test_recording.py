@@ -9,7 +9,7 @@ from node.sim.planning import plan
 from node.sim.simulation import simulate
 from node.wire.following import Following
 from node.wire.messages import Bulk, Changed, Frame, Gap, Happened, Keyframe, Recording
-from node.wire.recording import read_recording
+from node.wire.recording import FORMAT, read_recording
 from raftctl.simulating.replaying import replayed
 
 SEED = 7
@@ -25,7 +25,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 @pytest.fixture
 def frames(recorded: bytes) -> list[Frame]:
     head, *frames = read_recording(io.BytesIO(recorded))
-    assert head == Recording(1, f"seed-{SEED}", 0, 0, 0, 0)
+    assert head == Recording(FORMAT, f"seed-{SEED}", 0, 0, 0, 0)
     return [frame for frame in frames if not isinstance(frame, Recording)]
 
 

@@ -15,8 +15,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from node.wire.codec import encode_frame
+from node.wire.codec import encode
 from node.wire.messages import Frame, Recording
+from node.wire.recording import FORMAT, checked_frame
 from tests.raftctl.folders import make
 from tests.tui.frames import START, WALL, Script, progress_of, status_of
 from tests.tui.terminal import Terminal
@@ -55,11 +56,11 @@ def write(folder: Path, node: int, size_bytes: int) -> None:
     flight = folder / f"n{node}" / "flight"
     flight.mkdir(parents=True)
     with (flight / "1-1.frames").open("wb") as file:
-        file.write(encode_frame(Recording(1, "demo", node, 1, WALL, START)))
+        file.write(checked_frame(encode(Recording(FORMAT, "demo", node, 1, WALL, START))))
         seq = 0
         for frame in frames_of(node):
             if frame.seq > seq:
-                file.write(encode_frame(frame))
+                file.write(checked_frame(encode(frame)))
                 seq = frame.seq
             if file.tell() >= size_bytes:
                 return
