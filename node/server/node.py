@@ -85,8 +85,10 @@ class Node:
         after = {rule.fault for rule in rules}
         term = self.driver.replica.core.term
         for fault in sorted(after - before):
-            links = [f"n{rule.src}:n{rule.dst}" for rule in rules if rule.fault == fault]
-            self.hub.publish("fault", term, "warn", fault=f"#{fault}", links=",".join(links))
+            mine = [rule for rule in rules if rule.fault == fault]
+            what = "cut" if any(rule.cut for rule in mine) else "net"
+            links = ",".join(f"n{rule.src}:n{rule.dst}" for rule in mine)
+            self.hub.publish("fault", term, "warn", fault=f"#{fault}", what=what, links=links)
         for fault in sorted(before - after):
             self.hub.publish("heal", term, fault=f"#{fault}")
         self.faults_changed.set()

@@ -60,7 +60,8 @@ def _frames_of(node: int) -> Script:
     script = Script(node)
     script.keyframe(_status(node))
     if node == 1:
-        script.happened("fault", after_ms=20, fault="#1", links="n1:n4,n4:n1")
+        cut = ",".join(f"n{peer}:n4,n4:n{peer}" for peer in (1, 2, 3, 5))
+        script.happened("fault", after_ms=20, fault="#1", what="cut", links=cut)
         script.happened("follow", leader="n3")
     if node == 3:
         script.happened("leader", votes="n1,n2,n3", took_ms=184.0)

@@ -13,7 +13,7 @@ from tui.actions import Action, Refusal
 from tui.drawing import diff
 from tui.drawing.applied import applied_lines, shown_of
 from tui.drawing.detail import peer_lines
-from tui.drawing.events import event_line, matches, words_of
+from tui.drawing.events import Row, event_line, event_lines, matches, words_of
 from tui.drawing.loggrid import log_grid
 from tui.drawing.moment import Moment
 from tui.drawing.overview import cards, head_line, node_rows
@@ -108,10 +108,85 @@ def test_events_in_words_and_by_pattern() -> None:
 
 def test_a_simulated_fault_is_told_in_words() -> None:
     killed = Occurrence(0, CLUSTER, 1, 1, 0, "kill", 0, {"nodes": "n2", "line": "kill leader"})
-    assert "↯   kill       n2  kill leader" in text_of([event_line(killed, 1, 90)])
+    assert "↯   kill       n2  kill leader" in text_of(
+        [event_line(Row(killed, 1, frozenset({CLUSTER})), [1, 2], 90)]
+    )
     assert words_of("heal", {"what": "net --link all:all"}) == "net --link all:all"
     assert words_of("heal", {"fault": "#1", "why": "expired"}) == "#1  expired"
     assert not matches(killed, "n0")
+
+
+def events_of(scripts: list[Script], nodes: int, node: int | None = None) -> list[str]:
+    """The list of events, without the times of the day."""
+    model = live_cluster(nodes)
+    for script in scripts:
+        fold(script.frames, model)
+    lines = event_lines(moment_of(model), 90, 9, node)
+    return [text_of([line])[14:].strip() for line in lines]
+
+
+def partition(src: tuple[int, ...], dst: tuple[int, ...]) -> str:
+    pairs = [(one, other) for one in src for other in dst]
+    return ",".join(f"n{one}:n{other},n{other}:n{one}" for one, other in pairs)
+
+
+def test_what_all_nodes_tell_alike_is_one_line_and_a_partition_has_its_sides() -> None:
+    scripts = [Script(node, 5) for node in range(1, 6)]
+    links = partition((1, 2), (3, 4, 5))
+    voters = {"index": 9, "members": "voters n1,n2,n3,n4,n5"}
+    for script in scripts:
+        script.happened("fault", after_ms=100 + script.node, fault="#1", what="cut", links=links)
+        script.happened("leaderless", after_ms=1)  # comes between those of the others
+        script.happened("heal", after_ms=2_000, fault="#1")
+        script.happened("member", 8, after_ms=900, **voters)
+        script.happened("member", 8, after_ms=1, **voters)
+    told = events_of(scripts, 5)
+    assert told[:2] == [
+        "all member     t8 index 9  voters n1,n2,n3,n4,n5",
+        "all heal       t7 #1",
+    ]
+    assert [line for line in told[2:] if "leaderless" not in line] == [
+        "all fault      t7 #1  cut  1,2|3,4,5"
+    ]
+    assert len(told) == 8
+    assert events_of(scripts, 5, node=2)[-1] == "n2  fault      t7 #1  cut  1,2|3,4,5"
+
+
+def test_the_last_row_has_all_of_its_nodes_though_others_told_something_between() -> None:
+    scripts = [Script(node, 5) for node in (1, 2, 3)]
+    for script in scripts:
+        script.happened("heal", after_ms=100 + script.node, fault="#1")
+        script.happened("follow", after_ms=0.5, leader="n1")
+    model = live_cluster(3)
+    for script in scripts:
+        fold(script.frames, model)
+    (_, last) = event_lines(moment_of(model), 90, 2)
+    assert " all heal" in text_of([last])
+
+
+def test_some_nodes_are_named_and_what_comes_later_or_differs_is_a_line_of_its_own() -> None:
+    scripts = [Script(node, 5) for node in range(1, 6)]
+    for script in scripts[:3]:
+        script.happened("heal", fault="#1")
+    for script in (scripts[0], scripts[4]):
+        script.happened("heal", after_ms=10, fault="#2")
+    scripts[1].happened("heal", after_ms=1_500, fault="#2")
+    assert events_of(scripts, 5) == [
+        "n2  heal       t7 #2",
+        "n1,n5 heal       t7 #2",
+        "n1–n3 heal       t7 #1",
+    ]
+
+
+def test_slow_links_have_no_sides() -> None:
+    one = Script(1, 5).happened("fault", fault="#1", what="net", links=partition((1,), (2, 3)))
+    two = Script(2, 5).happened("fault", fault="#2", what="net", links="n1:n2")
+    odd = Script(3, 5).happened("fault", fault="#3", what="cut", links="?")
+    assert sorted(events_of([one, two, odd], 3)) == [
+        "n1  fault      t7 #1  net  1:2 2:1 1:3 3:1",
+        "n2  fault      t7 #2  net  1:2",
+        "n3  fault      t7 #3  cut",
+    ]
 
 
 def test_what_was_done_to_a_cluster_made_it_worse_or_better() -> None:

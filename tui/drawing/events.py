@@ -1,9 +1,11 @@
 """The links between the nodes, and what happened, in words."""
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
+from node.wire.recording import CLUSTER
 from node.wire.words import REPEATING, effect_of
 from tui.drawing.moment import Moment
 from tui.drawing.overview import LINK_SIGNS, UNKNOWN_LINK
@@ -26,6 +28,11 @@ STYLES = {
     "transfer": "accent",
     "snapshot": "accent",
 }
+SHARED = frozenset({"fault", "heal", "member"})
+"""What each node tells for itself when it comes to all of them."""
+SHARED_NS = 1_000_000_000
+"""What nodes tell alike within that time is one happening."""
+_LINK = re.compile(r"n(\d+):n(\d+)")
 
 
 def link_matrix(moment: Moment, width: int) -> list[Line]:
@@ -63,7 +70,7 @@ def fault_lines(moment: Moment, width: int) -> list[Line]:
     return lines
 
 
-def _sides(ids: list[int], rules: list[Mapping[str, Any]]) -> str:
+def _sides(ids: list[int], rules: Sequence[Mapping[str, Any]]) -> str:
     """1,2,3|4,5 of a partition; of anything else its links, or how many there are."""
     cut = {(rule.get("src"), rule.get("dst")) for rule in rules if rule.get("cut")}
     sides: list[set[int]] = []
@@ -131,54 +138,83 @@ def _sieve(pattern: str) -> Sieve:
     return Sieve(pattern)
 
 
+class Row(NamedTuple):
+    """Events that are one line: the newest of them, how often it repeated itself, and of which
+    nodes they are.
+    """
+
+    event: Occurrence
+    times: int
+    nodes: frozenset[int]
+
+
 def gathered(
     moment: Moment, count: int, node: int | None = None, behind: Occurrence | None = None
-) -> list[tuple[Occurrence, int]]:
-    """The newest events that match, the newest first, with how often each repeated itself.
+) -> list[Row]:
+    """The newest events that match, the newest first: those that repeat themselves, and those that
+    several nodes tell alike, are one row.
 
     `node`: of that one alone. `behind`: all that are newer than that event, and `count` from it on.
     """
-    found: list[tuple[Occurrence, int]] = []
+    found: list[Row] = []
     places: dict[tuple[int, str, int], int] = {}
+    shared: dict[tuple[str, str], int] = {}
     passes = _sieve(moment.pattern) if moment.pattern else None
     for event in moment.model.timeline.newest():
         if node not in (None, event.node) or (passes is not None and not passes(event)):
             continue
         key = (event.node, event.kind, event.term)
         if event.kind in REPEATING and key in places:
-            newest, times = found[places[key]]
-            found[places[key]] = newest, times + 1
+            row = found[places[key]]
+            found[places[key]] = row._replace(times=row.times + 1)
             continue
+        happening = (event.kind, str(event.data)) if _is_shared(event) else None
+        if happening is not None and happening in shared:
+            row = found[shared[happening]]
+            if row.event.mono_ns - event.mono_ns <= SHARED_NS:
+                found[shared[happening]] = row._replace(nodes=row.nodes | {event.node})
+                continue
         if behind is None or event[:4] <= behind[:4]:
             if not count:
-                break
+                if not found or found[-1].event.mono_ns - event.mono_ns > SHARED_NS:
+                    break
+                continue  # other nodes may have told the same as the last row
             count -= 1
         places[key] = len(found)
-        found.append((event, 1))
+        if happening is not None:
+            shared[happening] = len(found)
+        found.append(Row(event, 1, frozenset({event.node})))
     return found
 
 
-def place_of(found: Sequence[tuple[Occurrence, int]], event: Occurrence) -> int:
+def _is_shared(event: Occurrence) -> bool:
+    return event.kind in SHARED and event.node != CLUSTER
+
+
+def place_of(found: Sequence[Row], event: Occurrence) -> int:
     """Where the event is, or the next older one: it may have been folded into a newer one."""
-    older = (at for at, (each, _) in enumerate(found) if each[:4] <= event[:4])
+    older = (at for at, row in enumerate(found) if row.event[:4] <= event[:4])
     return next(older, max(len(found) - 1, 0))
 
 
 def event_lines(moment: Moment, width: int, height: int, node: int | None = None) -> list[Line]:
     """The newest events, the newest first. `node`: of that one alone."""
-    lines = [event_line(event, times, width) for event, times in gathered(moment, height, node)]
+    ids = moment.model.ids()
+    lines = [event_line(row, ids, width) for row in gathered(moment, height, node)]
     if not lines:
         words = "no event matches the filter" if moment.pattern else "nothing happened yet"
         return [fill([(f" {words}", "dim")], width)]
     return lines
 
 
-def event_line(event: Occurrence, times: int, width: int, *, is_chosen: bool = False) -> Line:
+def event_line(row: Row, ids: list[int], width: int, *, is_chosen: bool = False) -> Line:
+    """`ids`: the nodes of the cluster."""
+    event, times, _ = row
     style = STYLES.get(event.kind) or EFFECT_STYLES[effect_of(event.kind, event.data)]
     line: Line = [
         ("▸", "chosen bold") if is_chosen else (" ", ""),
         (f"{clock(event.wall_ns, 3 if width >= 70 else 0)} ", "dim"),
-        (f" {event.who:<4}", "bold"),
+        (f" {_whose(row, ids):<3} ", "bold"),
         (f"{event.kind:<10} ", style),
     ]
     if event.term:
@@ -186,6 +222,28 @@ def event_line(event: Occurrence, times: int, width: int, *, is_chosen: bool = F
     repeated = f" ×{times}" if times > 1 else ""
     late = " late" if event.late else ""
     end: Line = [(repeated, "accent"), (late, "warn")]
-    words = printable(words_of(event.kind, event.data))
+    words = printable(words_of(event.kind, _in_sides(event, ids)))
     room = width - len(repeated) - len(late)
     return [*fill([*line, (words, "")], room), *end]
+
+
+def _whose(row: Row, ids: list[int]) -> str:
+    """n2; all; n1–n3, or n1,n3 where others are between them."""
+    nodes = sorted(row.nodes)
+    if len(nodes) == 1:
+        return row.event.who
+    if row.nodes.issuperset(ids):
+        return "all"
+    if len(nodes) > 2 and nodes[-1] - nodes[0] == len(nodes) - 1:
+        return f"n{nodes[0]}–n{nodes[-1]}"
+    return ",".join(f"n{node}" for node in nodes)
+
+
+def _in_sides(event: Occurrence, ids: list[int]) -> Mapping[str, Any]:
+    """What an event holds, with the sides of a partition instead of its links."""
+    if event.kind != "fault" or "links" not in event.data:
+        return event.data
+    cut = event.data.get("what") == "cut"
+    ends = _LINK.findall(str(event.data["links"]))
+    rules = [{"src": int(src), "dst": int(dst), "cut": cut} for src, dst in ends]
+    return {**event.data, "links": _sides(ids, rules)}

@@ -83,9 +83,10 @@ class EventsPage(Page):
         at = place_of(found, self._chosen)
         self._row = min(self._row, height - 1, at)
         shown = found[at - self._row :][:height]
+        ids = self.moment.model.ids()
         return [
-            event_line(event, times, width, is_chosen=place == self._row)
-            for place, (event, times) in enumerate(shown)
+            event_line(row, ids, width, is_chosen=place == self._row)
+            for place, row in enumerate(shown)
         ]
 
     def action_scroll_by(self, rows: int) -> None:
@@ -94,7 +95,7 @@ class EventsPage(Page):
             return
         before = -1 if self._chosen is None else place_of(found, self._chosen)
         at = min(max(before + rows, 0), len(found) - 1)
-        self._chosen = found[at][0]
+        self._chosen = found[at].event
         height = self.panel("list").content_size.height
         self._row = min(max(self._row + at - max(before, 0), 0), max(height - 1, 0))
         self.paint()
