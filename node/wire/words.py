@@ -9,6 +9,15 @@ from node.raft.events import Event
 
 Level = Literal["info", "warn", "error"]
 
+NODE_KINDS = (
+    "boot", "stop", "prevote", "election", "stepdown", "vote", "leader", "follow", "leaderless",
+    "transfer", "truncate", "reverted", "fault", "heal", "member", "snapshot", "disk",
+)  # fmt: skip
+"""The events of nodes."""
+SIM_KINDS = (
+    "all faults end", "skipped", "given up", "changed", "refused", "VIOLATION", "EXCEPTION",
+)  # fmt: skip
+"""The events of a simulated run beside these, and beside the verbs of its plan."""
 REPEATING = frozenset({"prevote", "stepdown", "leaderless", "follow"})
 """Events that a node which is cut off may tell several times a second, for as long as it lasts."""
 

@@ -1,13 +1,16 @@
 """Frames of a stream as documents, and as lines for people."""
 
+import difflib
 from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 from node.wire.messages import Bulk, Changed, Frame, Gap, Happened, Keyframe
+from node.wire.words import NODE_KINDS, SIM_KINDS
 from raftctl.cluster.eventstream import Item
 from raftctl.eventdocs import Event
 from raftctl.output import escaped
+from raftctl.values import usage
 
 FRAME_KINDS = ("status", "changed", "applied", "gap")
 """Beside the kinds of events."""
@@ -15,6 +18,19 @@ TEXT_MAX = 160
 """Characters of a value in a line."""
 
 Wanted = Callable[[Frame], bool]
+
+
+def check_kinds(kinds: Collection[str]) -> None:
+    """Raises CliError (exit 2) for a kind that nothing has."""
+    from node.scenario.lines import VERBS
+
+    usual = (*NODE_KINDS, *FRAME_KINDS)
+    known = {*usual, *SIM_KINDS, *VERBS}
+    for kind in kinds:
+        if kind not in known:
+            near = difflib.get_close_matches(kind, sorted(known), n=1)
+            meant = f"did you mean {near[0]}? " if near else ""
+            raise usage(f"no event is a {kind!r}", f"{meant}there are {', '.join(usual)}")
 
 
 def wanted(kinds: Collection[str] | None, everything: bool, oldest_ns: int) -> Wanted:

@@ -61,10 +61,11 @@ def events(
     With -f it goes on, through the restart of a node too. What could not be told is a line of its
     own (gap), and what comes after something newer is marked (late).
     """
+    from raftctl.cluster.eventlines import check_kinds, line, plain_line, wanted
     from raftctl.cluster.eventlines import events as documents
-    from raftctl.cluster.eventlines import line, plain_line, wanted
 
     settings: Settings = context.obj
+    check_kinds(kind or ())
     oldest_ns = 0 if since is None else time.time_ns() - int(seconds(since) * 1e9)
     found = None if run is None else _recording(settings, run, follow)
     items = _live(settings, node, follow) if found is None else _recorded(found, node)

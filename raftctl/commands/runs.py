@@ -15,7 +15,7 @@ from raftctl.verbs import group, section
 
 if TYPE_CHECKING:
     from raftctl.cluster.recordings import Run
-    from raftctl.eventdocs import RunExport, RunRow, RunShow
+    from raftctl.eventdocs import RunExport, RunRm, RunRow, RunShow
 
 RunArgument = Annotated[
     str,
@@ -189,15 +189,27 @@ def runs_rm(context: typer.Context, run: RunArgument) -> None:
         message = f"all of {found.name} is being written by running nodes"
         hint = f"raftctl down {found.name}, or runs export and go on"
         raise CliError("E_BUSY", message, Exit.PRECONDITION, hint=hint)
-    confirm(settings, f"remove {len(chosen)} files of the recording {found.name}")
+    confirm(settings, f"remove {_files(len(chosen))} of the recording {found.name}")
     freed = 0
     for path in chosen:
         freed += path.stat().st_size if path.exists() else 0
         path.unlink(missing_ok=True)
     kept = sorted(str(path) for path in writing)
-    text = f"removed {len(chosen)} files of {found.name}, {size_text(freed)}"
-    left = f"; {len(kept)} are being written" if kept else ""
-    settings.output.show(RunRm(found.name, len(chosen), freed, kept), lambda: [f"{text}{left}"])
+    document = RunRm(found.name, len(chosen), freed, kept)
+    settings.output.show(document, lambda: [removed_text(document)])
+
+
+def removed_text(document: "RunRm") -> str:
+    """What went, and what did not."""
+    size = size_text(document.freed_bytes)
+    text = f"removed {_files(document.removed)} of {document.run}, {size}"
+    kept = len(document.kept)
+    left = f"; {kept} {'is' if kept == 1 else 'are'} being written" if kept else ""
+    return escaped(f"{text}{left}")
+
+
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count} files"
 
 
 def _being_written(run: "Run") -> set[Path]:

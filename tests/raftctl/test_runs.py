@@ -15,6 +15,8 @@ from node.wire.recording import FORMAT, RecordingError, checked_frame, read_reco
 from raftctl.cluster.eventstream import Item
 from raftctl.cluster.recordings import Run
 from raftctl.cluster.runsaving import FOREVER_NS, between, save
+from raftctl.commands.runs import removed_text
+from raftctl.eventdocs import RunRm
 from raftctl.schemas import json_schema
 from tests.measure.commands import Raftctl
 from tests.raftctl.folders import make
@@ -241,6 +243,21 @@ def test_events_of_a_recording_cannot_be_followed(home: Raftctl) -> None:
     assert told["code"] == "E_USAGE"
 
 
+@pytest.mark.parametrize(
+    ("kind", "hint"),
+    [
+        ("leaders", "did you mean leader? there are boot, "),
+        ("nonsense", "there are boot, stop, "),
+    ],
+)
+def test_a_kind_that_no_event_is_of_is_refused(home: Raftctl, kind: str, hint: str) -> None:
+    given = ("--run", "one1", "--kind", "vote", "--kind", kind)
+    told = document(home, "error", "events", *given, code=2)
+    assert (told["code"], told["message"]) == ("E_USAGE", f"no event is a {kind!r}")
+    assert told["hint"].startswith(hint)
+    assert told["hint"].endswith(", gap")
+
+
 def test_damage_is_told_and_what_is_in_front_of_it_is_shown(home: Raftctl) -> None:
     path = home.home / "runs" / "one1.frames"
     whole = path.read_bytes()
@@ -266,6 +283,15 @@ def test_rm_removes_a_saved_one(home: Raftctl) -> None:
     assert (told["removed"], told["kept"]) == (1, [])
     assert told["freed_bytes"] > 1000
     assert [row["name"] for row in document(home, "runs", "runs", "ls")["runs"]] == ["one2"]
+
+
+def test_one_file_is_one() -> None:
+    one, two = RunRm("demo", 1, 10, ["a"]), RunRm("demo", 2, 10, ["a", "b"])
+    assert removed_text(one).startswith("removed 1 file of demo, ")
+    assert removed_text(one).endswith("; 1 is being written")
+    assert removed_text(two).startswith("removed 2 files of demo, ")
+    assert removed_text(two).endswith("; 2 are being written")
+    assert "written" not in removed_text(RunRm("demo", 2, 10, []))
 
 
 def test_rm_of_a_name_that_two_recordings_have_is_refused(home: Raftctl, tmp_path: Path) -> None:
