@@ -317,4 +317,4 @@ def test_sim_replay_writes_one_that_runs_reads(home: Raftctl, tmp_path: Path) ->
     assert shown["cluster"] == "seed-7"
     assert {"-", "n1", "n2", "n3"} <= {node["node"] for node in shown["nodes"]}
     leaders = home.run("events", "--run", "seven.frames", "--kind", "leader").stdout
-    assert leaders.startswith("00:00:00.222  n3   leader    term 1  votes n1,n3")
+    assert leaders.startswith("00:00:00.281  n3   leader    term 1  votes n1,n3")
