@@ -1,6 +1,7 @@
 """The viewer in a real terminal, over real nodes: keys break and mend, and the screen shows it."""
 
 import re
+import signal
 from collections.abc import Iterator
 
 import psutil
@@ -30,7 +31,7 @@ def leader_on(screen: str) -> int:
 
 def test_kill_partition_heal_transfer_by_keys(raftctl: Raftctl, terminal: Terminal) -> None:
     terminal.type(f"{RAFTCTL} up -n 5 --tui")
-    screen = terminal.wait_for("● LIVE")
+    screen = terminal.wait_for("● LIVE  5/5 nodes")
     first = leader_on(screen)
     assert screen.count("FOLLOWER") == 4
     assert "lag" in screen
@@ -44,7 +45,7 @@ def test_kill_partition_heal_transfer_by_keys(raftctl: Raftctl, terminal: Termin
     assert second != first
     terminal.press("u")
     terminal.wait_for(f"$ raftctl start n{first}  ✓")
-    terminal.wait_for("● LIVE")
+    terminal.wait_for("● LIVE  5/5 nodes")
 
     terminal.press(str(first), "p")
     terminal.wait_for(f"/ {first} ")
@@ -128,20 +129,19 @@ def test_what_it_cannot_show_is_an_error_and_no_traceback(
     assert "needs a terminal" in terminal.wait_for("code 2")
 
 
-@pytest.mark.parametrize("end", ["C-c", "TERM"])
+@pytest.mark.parametrize(("end", "code"), [("C-c", 0), ("SIGTERM", 143), ("SIGHUP", 129)])
 def test_the_terminal_is_as_before_however_it_ends(
-    raftctl: Raftctl, terminal: Terminal, end: str
+    raftctl: Raftctl, terminal: Terminal, end: str, code: int
 ) -> None:
     raftctl.run("up", "-n", "3")
     terminal.type(f"{RAFTCTL} tui; echo code $?")
     terminal.wait_for("● LIVE")
-    if end == "TERM":
+    if end in signal.Signals.__members__:
         (viewer,) = psutil.Process(int(terminal.tmux("display", "-p", "#{pane_pid}"))).children()
-        viewer.terminate()
-        terminal.wait_for("code 143")
+        viewer.send_signal(signal.Signals[end])
     else:
         terminal.press(end)
-        terminal.wait_for("code 0")
+    terminal.wait_for(f"code {code}")
     terminal.type("stty -a")
     assert "● LIVE" not in terminal.wait_for(" echo ")
 

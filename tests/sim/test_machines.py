@@ -6,19 +6,19 @@ from itertools import count
 import pytest
 
 from node.machines.kv import KvMachine
-from node.sim.simulation import simulate_seed
+from node.sim.simulation import Result, simulate_seed
 from node.wire.cbor import load_plain
 from tests.sim.test_runs import SEEDS
 
-numbers = count()
-
 
 class Moody(KvMachine):
-    """The third one of all says yes to everything."""
+    """The third one of a run says yes to everything."""
+
+    numbers = count()
 
     def __init__(self, changes_max: int) -> None:
         super().__init__(changes_max)
-        self._is_moody = next(numbers) == 2
+        self._is_moody = next(Moody.numbers) == 2
 
     def apply(self, command: bytes, index: int) -> bytes:
         result = super().apply(command, index)
@@ -46,5 +46,10 @@ def test_broken_machine_fails_the_run(
     monkeypatch: pytest.MonkeyPatch, machine: type[KvMachine], invariants: set[str]
 ) -> None:
     monkeypatch.setattr("node.sim.machine.KvMachine", machine)
-    results = map(simulate_seed, SEEDS)
-    assert next(each.invariant for each in results if each.verdict == "failed") in invariants
+
+    def results() -> Iterator[Result]:
+        for seed in SEEDS:
+            Moody.numbers = count()
+            yield simulate_seed(seed)
+
+    assert next(each.invariant for each in results() if each.verdict == "failed") in invariants
