@@ -10,8 +10,7 @@ SKIPPED = "⋯"
 
 def applied_lines(moment: Moment, width: int, height: int, end: int | None = None) -> list[Line]:
     """Newest first. `end`: the highest index that is shown; None: the newest there is."""
-    ids = moment.model.ids()
-    shown = _window(ids, max((width - 50) // NODE_CELL, 1), moment.chosen)
+    shown = _window(moment, width)
     command = max(width - 33 - NODE_CELL * len(shown), 10)
     heading = f" {'INDEX':>11} {'TERM':>4} {'KIND':<8}{'SIZE':>6} {'COMMAND':<{command}}"
     heading += "".join(f"{f'n{node_id}':>{NODE_CELL}}" for node_id in shown)
@@ -33,18 +32,18 @@ def applied_lines(moment: Moment, width: int, height: int, end: int | None = Non
     return lines[:height]
 
 
-def _window(ids: list[int], count: int, chosen: int | None) -> list[int]:
+def _window(moment: Moment, width: int) -> list[int]:
     """The nodes that there is room for, the chosen one among them."""
-    at = ids.index(chosen) if chosen in ids else 0
+    ids, count = moment.model.ids(), max((width - 50) // NODE_CELL, 1)
+    at = ids.index(moment.chosen) if moment.chosen in ids else 0
     begin = max(at - count + 1, 0)
     return ids[begin : begin + count]
 
 
 def shown_of(moment: Moment, width: int) -> str:
     """Which nodes are shown, where that is not all of them: n1–n3 of 9."""
-    ids = moment.model.ids()
-    shown = _window(ids, max((width - 50) // NODE_CELL, 1), moment.chosen)
-    return f"n{shown[0]}–n{shown[-1]} of {len(ids)} nodes" if len(shown) < len(ids) else ""
+    shown, count = _window(moment, width), len(moment.model.ids())
+    return f"n{shown[0]}–n{shown[-1]} of {count} nodes" if len(shown) < count else ""
 
 
 def _entry(entry: Entry, command: int) -> Line:
