@@ -1,16 +1,16 @@
 """What is due when, in a scenario that runs: pure, told the time and what happens.
 
 A step counts as carried out when `due` gives it, and so does the end of a fault. Whoever runs the
-scenario asks `next_at`, waits until then or until something happens, tells that with `happened`,
-and carries out what `due` gives.
+scenario asks `next_at`, waits until then or until something happens, tells that with
+`leader_changed` and `ended`, and carries out what `due` gives.
 """
 
 import heapq
 from dataclasses import dataclass
 
-from node.scenario.actions import Heal, Partition, ending
+from node.scenario.actions import ending
 from node.scenario.scenario import Scenario, Step
-from node.scenario.when import LEADER_CHANGE, After, At, LeaderChange, Mark
+from node.scenario.when import After, At, LeaderChange, Mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,6 @@ class Schedule:
         self._in_force: set[int] = set()
         self._waiting: dict[Mark, list[int]] = {}
         self._awaiting_leader: list[int] = []
-        self._places = {step.name: n for n, step in enumerate(self._steps) if step.name}
         for place, step in enumerate(self._steps):
             match step.when:
                 case At(at_us):
@@ -78,8 +77,7 @@ class Schedule:
     def due(self, now_us: int) -> list[Fire | End]:
         """What has to be done now, in this order. It counts as done.
 
-        What follows a step counts from `now_us`, not from when the step was due. `heal`, and a
-        partition in the place of another, end faults without an End of their own.
+        What follows a step counts from `now_us`, not from when the step was due.
         """
         found: list[Fire | End] = []
         while (at_us := self.next_at) is not None and at_us <= now_us:
@@ -87,27 +85,28 @@ class Schedule:
             step = self._steps[place]
             if kind == _ENDS:
                 found.append(End(place, step))
-                self._end(place, now_us)
+                self.ended(place, now_us)
             else:
                 found.append(Fire(place, step))
                 self._fire(place, step, now_us)
         return found
 
-    def happened(self, what: str, now_us: int) -> None:
-        """`leader-change`: there is a new leader. `NAME.healed`: that fault is over, too early.
+    def leader_changed(self, now_us: int) -> None:
+        """There is a new leader."""
+        for place in self._awaiting_leader:
+            self._plan(place, now_us)
+        self._awaiting_leader.clear()
 
-        A fault that is over already, or has not begun, cannot end again. Raises ValueError for
-        another word, or for a name that no step has.
+    def ended(self, place: int, now_us: int) -> None:
+        """The fault of this step is over before its time: it was healed, a partition took its
+        place, or it could not even begin. Only who carries the steps out knows that. One that is
+        over cannot end again.
         """
-        if what == LEADER_CHANGE:
-            for place in self._awaiting_leader:
-                self._plan(place, now_us)
-            self._awaiting_leader.clear()
+        if place not in self._in_force:
             return
-        name = what.removesuffix(".healed")
-        if name == what or name not in self._places:
-            raise ValueError(f"nothing waits for {what!r}")
-        self._end(self._places[name], now_us)
+        self._in_force.remove(place)
+        if name := self._steps[place].name:
+            self._reach(Mark(name, healed=True), now_us)
 
     def _is_void(self, item: tuple[int, int, int]) -> bool:
         """An end of what has ended early."""
@@ -120,8 +119,6 @@ class Schedule:
 
     def _fire(self, place: int, step: Step, now_us: int) -> None:
         self._fired.add(place)
-        for other in self._ended_by(step):
-            self._end(other, now_us)
         if ending(step.action) is not None:
             self._in_force.add(place)
             if step.lasts_us is not None:
@@ -129,32 +126,9 @@ class Schedule:
         if step.name:
             self._reach(Mark(step.name), now_us)
 
-    def _ended_by(self, step: Step) -> list[int]:
-        match step.action:
-            case Heal("all"):
-                return [n for n in sorted(self._in_force) if _is_healed(self._steps[n])]
-            case Heal(what):
-                return [self._places[what]] if what in self._places else []
-            case Partition():
-                held = sorted(self._in_force)
-                return [n for n in held if isinstance(self._steps[n].action, Partition)]
-            case _:
-                return []
-
-    def _end(self, place: int, now_us: int) -> None:
-        if place not in self._in_force:
-            return
-        self._in_force.remove(place)
-        if name := self._steps[place].name:
-            self._reach(Mark(name, healed=True), now_us)
-
     def _reach(self, mark: Mark, now_us: int) -> None:
         for place in self._waiting.pop(mark, []):
             if isinstance(self._steps[place].when, LeaderChange):
                 self._awaiting_leader.append(place)
             else:
                 self._plan(place, now_us)
-
-
-def _is_healed(step: Step) -> bool:
-    return ending(step.action) == "heal"

@@ -7,10 +7,8 @@ from functools import partial
 from typing import Literal
 
 from node.raft.events import Event, LeaderElected
-from node.scenario.actions import Heal
 from node.scenario.scenario import MIXES, Scenario, Step, WorkloadKind
 from node.scenario.schedule import End, Fire, Schedule
-from node.scenario.when import LEADER_CHANGE
 from node.sim.acting import Actor
 from node.sim.answering import EveryRequestIsAnsweredOnce
 from node.sim.coverage import Coverage
@@ -173,8 +171,7 @@ class Simulation:
                     outcome = self._outcomes[place] = Outcome(str(step.action))
                     key = self._key(step)
                     self._faults[place] = self.actor.do(step.action, step.name, key, outcome)
-                    if isinstance(step.action, Heal):
-                        self._tell_healed()
+                    self._tell_ended()
                 case End(place, step):
                     fault = self._faults.pop(place, None)
                     if fault is not None:
@@ -182,12 +179,14 @@ class Simulation:
             self.progress.done(step.action, self.world, self.actor)
         self._arm()
 
-    def _tell_healed(self) -> None:
-        """Only here it is known which faults a link that was healed belonged to."""
-        for place, step in enumerate(self.scenario.steps):
-            fault = self._faults.get(place)
-            if step.name and fault is not None and not self.actor.lasting.holds(fault):
-                self._schedule.happened(f"{step.name}.healed", self.world.kernel.now)
+    def _tell_ended(self) -> None:
+        """Only here it is known which faults were healed, had another one take their place, or
+        never began.
+        """
+        for place, fault in list(self._faults.items()):
+            if fault is None or not self.actor.lasting.holds(fault):
+                del self._faults[place]
+                self._schedule.ended(place, self.world.kernel.now)
 
     def _key(self, step: Step) -> str:
         """What tells this step from all others, wherever in the plan it stands."""
@@ -199,7 +198,7 @@ class Simulation:
         """A new leader may be what a step waits for; the first one is no change."""
         if isinstance(event, LeaderElected):
             if self._has_led:
-                self._schedule.happened(LEADER_CHANGE, self.world.kernel.now)
+                self._schedule.leader_changed(self.world.kernel.now)
                 self._arm()
             self._has_led = True
 

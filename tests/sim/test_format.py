@@ -9,9 +9,9 @@ from node.sim.simulation import simulate
 
 STORED = Path(__file__).parent / "regressions" / "writes-asked-of-the-node-that-is-cut-off.toml"
 DIGESTS = {
-    2: (
-        "e3820129ad1d922047bd179284022b94",
-        "bc3e9cf9367ff48f6fbdd17262d15cf1",
+    3: (
+        "ad9dd654e7bb6acfb49f4d38933bf31e",
+        "4a837b375982aec949f2bb9eee36ede9",
         "cf670ccbdce0a34bd8d2e2cddbb3e226",
     )
 }

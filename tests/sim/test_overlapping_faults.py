@@ -1,6 +1,6 @@
 """A fault that ends takes back only what no other one keeps up."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pytest
 
@@ -19,9 +19,8 @@ def step(at_s: float, line: str, lasts_s: float | None = None) -> Step:
     return Step(At(round(at_s * SECOND)), parse_action(line), "", lasts_us)
 
 
-def look(steps: list[Step], times: list[float], what: Callable[[Host], object]) -> list[object]:
-    """What node 1 looks like at those seconds."""
-    run = Simulation(
+def simulation(steps: Iterable[Step]) -> Simulation:
+    return Simulation(
         Scenario(
             "test",
             duration_us=10 * SECOND,
@@ -29,6 +28,11 @@ def look(steps: list[Step], times: list[float], what: Callable[[Host], object]) 
             steps=tuple(steps),
         )
     )
+
+
+def look(steps: list[Step], times: list[float], what: Callable[[Host], object]) -> list[object]:
+    """What node 1 looks like at those seconds."""
+    run = simulation(steps)
     seen: list[object] = []
     for at_s in times:
         run.world.kernel.at(
@@ -108,3 +112,34 @@ def test_disk_that_is_full_is_full_for_a_node_that_was_wiped_too() -> None:
     steps = [step(2, "disk n1 --full", 4), step(3, "wipe n1")]
     seen = look(steps, [3.5, 6.5], lambda host: host.disk.faults.is_full)
     assert seen == [True, False]
+
+
+def partitions(*steps: Step, at_s: list[float]) -> list[list[str]]:
+    """Those in force at these seconds."""
+    run = simulation(steps)
+    seen: list[list[str]] = []
+
+    def look() -> None:
+        seen.append([str(fault.action) for fault in run.actor.lasting.faults.values()])
+
+    for each in at_s:
+        run.world.kernel.at(round(each * SECOND), "check", look)
+    run.run()
+    return seen
+
+
+def test_partition_that_came_to_nothing_leaves_the_one_before_and_its_end() -> None:
+    steps = step(2, "partition n1 / rest", 2), step(3, "partition down / rest", 4)
+    held = ["partition n1 / rest"]
+    assert partitions(*steps, at_s=[2.5, 3.5, 4.5]) == [held, held, []]
+
+
+def test_partition_ends_with_the_one_that_took_its_place() -> None:
+    steps = step(2, "partition n1 / rest", 2), step(3, "partition n2 / rest", 2)
+    second = ["partition n2 / rest"]
+    assert partitions(*steps, at_s=[2.5, 3.5, 4.5, 5.5]) == [
+        ["partition n1 / rest"],
+        second,
+        second,
+        [],
+    ]

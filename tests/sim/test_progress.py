@@ -8,7 +8,14 @@ from node.scenario.lines import parse_action
 from node.scenario.scenario import Scenario, Step, Workload
 from node.scenario.when import At
 from node.sim.options import Options, changed, draw
-from node.sim.progress import PATIENCE_TIMEOUTS, PATIENCE_TIMEOUTS_ROUGH, _groups, _patience
+from node.sim.progress import (
+    PATIENCE_ELECTIONS,
+    PATIENCE_TIMEOUTS,
+    PATIENCE_TIMEOUTS_ROUGH,
+    _chance,
+    _groups,
+    _patience,
+)
 from node.sim.simulation import Result, Simulation
 
 SECOND = 1_000_000
@@ -112,6 +119,14 @@ def test_patience_is_longer_where_elections_may_fail_and_ends_where_they_must() 
     assert _patience(Options(latency_ms=30.0, jitter_ms=0.0)) == PATIENCE_TIMEOUTS_ROUGH
     assert _patience(Options(latency_ms=75.0, jitter_ms=0.0)) == 0
     assert _patience(Options(clients=0)) == 0
+
+
+def test_patience_grows_with_the_frames_that_an_election_needs() -> None:
+    """Four of six nodes, of whose frames a quarter is lost, all have to answer, twice."""
+    assert _chance(0.0, 7) == 1.0
+    assert _chance(0.25, 6) == pytest.approx(1 / 31.6, rel=0.01)
+    assert PATIENCE_ELECTIONS / _chance(0.3, 3) > PATIENCE_TIMEOUTS_ROUGH
+    assert PATIENCE_ELECTIONS / _chance(0.02, 5) < 2 * PATIENCE_TIMEOUTS
 
 
 @pytest.mark.parametrize("name", ["drop", "duplicate", "reorder", "client_loss"])
