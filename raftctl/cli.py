@@ -13,6 +13,7 @@ import typer
 
 from raftctl.commands import (
     bench,
+    check,
     cluster,
     data,
     events,
@@ -90,7 +91,7 @@ def main_options(
 
 VERBS = (
     cluster, nodes, faults, data, raft, log, members, snapshot, repair, events, runs, sim,
-    tui, bench, meta,
+    check, tui, bench, meta,
 )  # fmt: skip
 for verbs in VERBS:
     verbs.add_to(app)

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
+from raftctl.checkdocs import Check
 from raftctl.eventdocs import Event, RunExport, RunRm, Runs, RunShow
 from raftctl.logdocs import Log, LogDiff, LogEntry, LogVerify
 from raftctl.measuredocs import Measured
@@ -371,7 +372,7 @@ KINDS: dict[str, type[Any]] = {
         Heal, Put, Get, Del, Cas, Scan, Change, Propose, Transfer, Event, Log, LogEntry, Bench,
         Config, Written, Kinds, Version, Members, MemberChange, Snapshots, SnapshotTake,
         SnapshotInspect, SnapshotAuto, LogDiff, LogVerify, Recover, Restore, SimRun, SimReplay,
-        SimShrink, SimBench, Runs, RunShow, RunExport, RunRm, Error,
+        SimShrink, SimBench, Check, Runs, RunShow, RunExport, RunRm, Error,
     )
 }  # fmt: skip
 

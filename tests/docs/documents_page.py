@@ -38,7 +38,7 @@ PRINTED_BY = {
     "log-entry": "log show -o jsonl", "log-diff": "log diff", "log-verify": "log verify",
     "recover": "recover",
     "restore": "snapshot restore", "sim-run": "sim run", "sim-replay": "sim replay",
-    "sim-shrink": "sim shrink", "sim-bench": "sim bench",
+    "sim-shrink": "sim shrink", "sim-bench": "sim bench", "check": "check",
     "runs": "runs ls", "run-show": "runs show", "run-export": "runs export", "run-rm": "runs rm",
     "kinds": "schema", "version": "version",
     "error": "any verb that fails, on stderr",

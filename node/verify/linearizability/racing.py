@@ -50,7 +50,9 @@ class Race:
 
     def at_once(self) -> Iterator[None]:
         """Decide what can be decided without a search."""
-        for code in range(len(self._by_key)):
+        for code, numbers in enumerate(self._by_key):
+            if not numbers:
+                continue  # whatever was asked of it surely failed
             verdict = self.check_of(code).at_once()
             if verdict is None:
                 self.waiting.append(code)
@@ -86,6 +88,10 @@ class Race:
         self.verdicts[code] = verdict
         if verdict.verdict == "failed" and self.failed is None:
             self.failed = code
+
+    def pause(self) -> None:
+        """Forget how far searches are, and keep what was decided."""
+        self._searching.clear()
 
     def give_up(self, why: str) -> None:
         """Those that wait get no verdict."""
