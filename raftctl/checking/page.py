@@ -21,12 +21,16 @@ OPERATIONS_MAX = 240
 """Of one key."""
 BEFORE = 200
 """Operations of the failed key that are shown before the one that cannot be."""
-STEP = 22
+STEP = 36
 LANE = 26
 LEFT = 90
 TOP = 30
-CHARACTER = 6.6
+CHARACTER = 6.7
 """Widths and heights in pixels."""
+SHOW_CULPRIT = (
+    "document.querySelector('svg .culprit')"
+    "?.scrollIntoView({inline: 'center', block: 'nearest'}); scrollTo(0, 0)"
+)
 
 
 def page_of(history: History, checked: Checked, document: Check) -> str:
@@ -55,7 +59,7 @@ def page_of(history: History, checked: Checked, document: Check) -> str:
             '<b class="unknown">outcome unknown</b> <b class="prefix">part of the violation</b> '
             '<b class="culprit">cannot be</b></p>',
             *parts,
-            "</body></html>\n",
+            f"<script>{SHOW_CULPRIT}</script></body></html>\n",
         ]
     )
 
@@ -108,9 +112,10 @@ def _key_part(
         chosen = sorted({*numbers[at : at + OPERATIONS_MAX], *marked})
     name = "all" if verdict.key is None else f"key {escape(str(verdict.key))}"
     few = "" if len(chosen) == len(numbers) else f", {len(chosen):,} drawn"
+    text = f"; {escape(verdict.text)}" if verdict.text else ""
     summary = (
-        f'{name} <span class="{verdict.verdict}">{verdict.verdict}</span> by {verdict.stage}, '
-        f"{len(numbers):,} operations{few} {escape(verdict.text)}"
+        f'{name} <span class="{verdict.verdict}">{verdict.verdict}</span> ({verdict.stage}): '
+        f"{len(numbers):,} operations{few}{text}"
     )
     drawing = Drawing(history, chosen, marked)
     opened = " open" if is_open else ""
@@ -155,7 +160,7 @@ class Drawing:
     def _ticks(self) -> Iterator[str]:
         for place in range(0, len(self._times), 5):
             time = self._times[place]
-            text = f"{time / 1e9:.4f}s" if self._history.is_timed else f"line {time}"
+            text = f"{time / 1e9:.6f}s" if self._history.is_timed else f"line {time}"
             yield f'<text x="{LEFT + STEP * place}" y="12" class="tick">{text}</text>'
 
     def _marks(self) -> Iterator[str]:

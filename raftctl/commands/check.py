@@ -26,7 +26,7 @@ SHOWN_MAX = 10
 
 
 def add_to(app: typer.Typer) -> None:
-    add = section(app, "Simulator")
+    add = section(app, "Chaos")
     add(
         check, "check history.jsonl", "check latest --html out.html",
         "check history.edn --model cas -o json",

@@ -2,7 +2,6 @@
 last operation could have answered instead.
 """
 
-from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +14,7 @@ STEPS_MAX = 200_000
 """For each prefix that is tried; a violation that takes more is told without one."""
 SHOWN_MAX = 12
 """Operations of the prefix that are shown, the last ones."""
+STATES_TOLD = 5
 
 
 @dataclass
@@ -35,23 +35,26 @@ def explained(
     initial: Any,  # noqa: ANN401
     near: int | None,
 ) -> Explanation | None:
-    """None when it takes too long. `near` is an operation's place at which the search got stuck."""
-    returns = sorted({end for end in operations.returns if end != NEVER})
-    start = len(returns) - 1 if near is None else bisect_left(returns, operations.returns[near])
-    found = _shortest(operations, model, initial, returns, min(start, len(returns) - 1))
-    if found is None:
+    """None when it takes too long. `near` is the place of an operation that has to do with it."""
+    ends = sorted(
+        (place for place, end in enumerate(operations.returns) if end != NEVER),
+        key=operations.returns.__getitem__,
+    )
+    start = len(ends) - 1 if near not in ends else ends.index(near)
+    length = _shortest(operations, model, initial, ends, start)
+    if length is None:
         return None
-    search, prefix = found
-    assert search.blocker is not None, "nobody is stuck who has nothing to put in order"
-    culprit = prefix.numbers[search.blocker]
-    place = operations.numbers.index(culprit)
-    name, value, result = (
-        operations.names[place], operations.values[place], operations.results[place]
-    )  # fmt: skip
+    last = ends[length - 1]
+    prefix = prefix_of(operations, ends[:length])
+    culprit = operations.numbers[last]
+    search = Search(prefix, model, initial, looks_ahead=False, barred=prefix.numbers.index(culprit))
+    search.run(STEPS_MAX)
+    name = operations.names[last]
+    told = model.tell(name, operations.values[last], operations.results[last])
     states = [model.show(each) for each in search.states]
     shown = [number for number in prefix.numbers if number != culprit]
     return Explanation(
-        f"op {culprit + 1} {model.tell(name, value, result)}; {_possible(name, model, states)}",
+        f"op {culprit + 1} {told}; {_possible(name, model, states)}",
         culprit,
         [*shown[-SHOWN_MAX + 1 :], culprit],
         states,
@@ -59,7 +62,7 @@ def explained(
 
 
 def _possible(name: str, model: Model, states: list[str]) -> str:
-    some = " or ".join(states[:5]) + (", or others" if len(states) > 5 else "")
+    some = " or ".join(states[:STATES_TOLD]) + (", or others" * (len(states) > STATES_TOLD))
     if name in READS:
         return f"only {some} {'was' if len(states) == 1 else 'were'} possible"
     return f"the {model.noun} could only be {some}"
@@ -69,47 +72,50 @@ def _shortest(
     operations: Operations,
     model: Model,
     initial: Any,  # noqa: ANN401
-    returns: list[int],
+    ends: list[int],
     start: int,
-) -> tuple[Search, Operations] | None:
-    """By the moment at which the prefix ends: illegal is each that is longer than an illegal one.
-    Where the search got stuck is a good guess, so steps grow from there.
+) -> int | None:
+    """How many have returned in the shortest prefix that no order explains: every longer one is as
+    illegal. It is looked for in growing steps from a place where it may be, and then between what
+    is known.
     """
-    legal, illegal = -1, len(returns)
-    best: tuple[Search, Operations] | None = None
-    at, stride = start, 1
+    legal, illegal = 0, len(ends) + 1
+    found = None
+    at, stride = start + 1, 1
     while illegal - legal > 1:
-        prefix = prefix_of(operations, returns[at])
-        search = Search(prefix, model, initial, looks_ahead=False)
+        search = Search(prefix_of(operations, ends[:at]), model, initial, looks_ahead=False)
         verdict = search.run(STEPS_MAX)
         if verdict is None:
-            return best
+            return found
         if verdict:
             legal = at
         else:
-            illegal, best = at, (search, prefix)
-        if best is None:
+            illegal = found = at
+        if found is None:
             at = min(at + stride, illegal - 1)
-        elif legal < 0:
-            at = max(at - stride, 0)
+        elif not legal:
+            at = max(at - stride, 1)
         else:
             at = (legal + illegal) // 2
         stride *= 2
-    return best
+    return found
 
 
-def prefix_of(operations: Operations, end: int) -> Operations:
-    """What was known at the moment `end`: what has not returned by then has no outcome yet."""
+def prefix_of(operations: Operations, ends: list[int]) -> Operations:
+    """What was known when these had returned, in this order: what else had been called has no
+    outcome yet.
+    """
+    returned = set(ends)
+    last = operations.returns[ends[-1]]
     places = [
         place
         for place, call in enumerate(operations.calls)
-        if call <= end
-        and (operations.returns[place] <= end or operations.names[place] not in READS)
+        if place in returned or (call <= last and operations.names[place] not in READS)
     ]
     prefix = operations.chosen(places)
-    for place, returned in enumerate(prefix.returns):
-        if returned > end:
-            prefix.returns[place] = NEVER
-            prefix.results[place] = UNKNOWN
-            prefix.certain[place] = False
+    for at, place in enumerate(places):
+        if place not in returned:
+            prefix.returns[at] = NEVER
+            prefix.results[at] = UNKNOWN
+            prefix.certain[at] = False
     return prefix

@@ -32,7 +32,8 @@ STATES_MAX = 8
 
 class Search:
     """Of one key. `looks_ahead`: use what later operations saw; else each prefix stands for itself,
-    as the words about a violation want it.
+    as the words about a violation want it. `barred` is the place of one that is never put in order,
+    so that all configurations before it are seen.
 
     `verdict` is None until it is known. Of the configurations that got furthest, `blocker` is the
     operation that could not be put in order, and `states` are those in which it might have been.
@@ -44,9 +45,11 @@ class Search:
         model: Model,
         initial: Any,  # noqa: ANN401
         looks_ahead: bool = True,
+        barred: int | None = None,
     ) -> None:
         self._operations = operations
         self._model = model
+        self._barred = barred
         self._state = initial
         self._count = count = len(operations)
         self._readonly = [
@@ -130,7 +133,7 @@ class Search:
         while node <= count:
             place = node - 1
             after = step(state, names[place], values[place], results[place])
-            if after is not ILLEGAL:
+            if after is not ILLEGAL and place != self._barred:
                 if self._readonly[place]:
                     return [(place, after)]
                 is_idle = not operations.certain[place] and after == state
