@@ -21,9 +21,9 @@ OPERATIONS_MAX = 240
 """Of one key."""
 BEFORE = 200
 """Operations of the failed key that are shown before the one that cannot be."""
-STEP = 36
+STEP = 64
 LANE = 26
-LEFT = 90
+LABELS = 90
 TOP = 30
 CHARACTER = 6.7
 """Widths and heights in pixels."""
@@ -139,29 +139,32 @@ class Drawing:
         self._times = sorted({*calls, *(end for end in ends if end != NEVER)})
         processes = sorted({history.processes[number] for number in numbers})
         self._lanes = {process: lane for lane, process in enumerate(processes)}
-        self._width = LEFT + STEP * (len(self._times) + 1)
+        self._width = STEP * (len(self._times) + 1)
         self._height = TOP + LANE * len(processes)
 
     def lines(self) -> Iterator[str]:
-        yield f'<svg width="{self._width}" height="{self._height + 4}" role="img">'
+        """The names of the lanes stay where they are while the lanes are scrolled."""
+        yield f'<svg class="labels" width="{LABELS}" height="{self._height + 4}">'
+        for process, lane in self._lanes.items():
+            yield f'<text x="4" y="{TOP + LANE * lane + 15}">process {process}</text>'
+        yield f'</svg><svg width="{self._width}" height="{self._height + 4}">'
         yield from self._marks()
         yield from self._ticks()
-        for process, lane in self._lanes.items():
-            y = TOP + LANE * lane
-            yield f'<text x="4" y="{y + 15}" class="lane">process {process}</text>'
-            yield f'<line x1="{LEFT}" x2="{self._width}" y1="{y + 22}" y2="{y + 22}"/>'
+        for lane in self._lanes.values():
+            y = TOP + LANE * lane + 22
+            yield f'<line x1="0" x2="{self._width}" y1="{y}" y2="{y}"/>'
         for number in self._numbers:
             yield self._bar(number)
         yield "</svg>"
 
     def _x(self, time: int) -> int:
-        return LEFT + STEP * bisect_left(self._times, time)
+        return STEP * bisect_left(self._times, time)
 
     def _ticks(self) -> Iterator[str]:
-        for place in range(0, len(self._times), 5):
+        for place in range(0, len(self._times), 3):
             time = self._times[place]
             text = f"{time / 1e9:.6f}s" if self._history.is_timed else f"line {time}"
-            yield f'<text x="{LEFT + STEP * place}" y="12" class="tick">{text}</text>'
+            yield f'<text x="{STEP * place}" y="12" class="tick">{text}</text>'
 
     def _marks(self) -> Iterator[str]:
         """What was done to the cluster while this went on."""

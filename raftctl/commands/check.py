@@ -72,10 +72,9 @@ def check(
     output.note(f"checking {len(what):,} operations, {len(what.keys):,} keys")
     checked = _checked(output, source, what, model, trust_log, seconds, jobs)
     document = document_of(source.history, what, checked, time.monotonic() - began)
-    if html is not None:
-        _draw(html, what, checked, document)
     output.show(document, lambda: _summary(document, output.is_wide))
     if html is not None:
+        _draw(html, what, checked, document)
         output.note(f"drawn: {html}")
     return _verdict(document, history)
 
