@@ -13,6 +13,7 @@ import typer
 
 from raftctl.commands import (
     bench,
+    chaos,
     cluster,
     data,
     events,
@@ -89,7 +90,7 @@ def main_options(
 
 
 VERBS = (
-    cluster, nodes, faults, data, raft, log, members, snapshot, repair, events, runs, sim,
+    cluster, nodes, faults, data, raft, log, members, snapshot, repair, events, runs, chaos, sim,
     tui, bench, meta,
 )  # fmt: skip
 for verbs in VERBS:

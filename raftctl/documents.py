@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
+from raftctl.chaosdocs import ChaosRun, ChaosRuns, ChaosScenario
 from raftctl.eventdocs import Event, RunExport, RunRm, Runs, RunShow
 from raftctl.logdocs import Log, LogDiff, LogEntry, LogVerify
 from raftctl.measuredocs import Measured
@@ -177,6 +178,8 @@ class Target:
     node: str
     ok: bool
     message: str
+    changed: bool
+    """Whether anything was done to it: who was stopped already was not stopped."""
 
 
 @dataclass
@@ -371,7 +374,8 @@ KINDS: dict[str, type[Any]] = {
         Heal, Put, Get, Del, Cas, Scan, Change, Propose, Transfer, Event, Log, LogEntry, Bench,
         Config, Written, Kinds, Version, Members, MemberChange, Snapshots, SnapshotTake,
         SnapshotInspect, SnapshotAuto, LogDiff, LogVerify, Recover, Restore, SimRun, SimReplay,
-        SimShrink, SimBench, Runs, RunShow, RunExport, RunRm, Error,
+        SimShrink, SimBench, ChaosRun, ChaosRuns, ChaosScenario, Runs, RunShow, RunExport, RunRm,
+        Error,
     )
 }  # fmt: skip
 

@@ -125,9 +125,9 @@ def _report(
         name = f"n{node_id}"
         if isinstance(result, CliError):
             failures.append(result)
-            targets.append(Target(name, False, result.message))
+            targets.append(Target(name, False, result.message, changed=False))
         else:
-            targets.append(Target(name, True, result.message))
+            targets.append(Target(name, True, result.message, result.changed))
             changed += [name] if result.changed else []
     undo = f"{cluster.line} {deed.undo} {' '.join(changed)}" if deed.undo and changed else None
     warning = _quorum_warning(cluster, before) if deed.loses and changed else None
