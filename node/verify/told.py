@@ -107,6 +107,9 @@ class Told:
             self._leads(node, term)
         if life.get("voted_for") is not None:
             self._voted(node, term, f"n{life['voted_for']}")
+        elif "voted_for" in life and (node, term) in self._votes:
+            text = f"n{node} voted for {self._votes[node, term]} in term {term}, and forgot it"
+            self._break("durable_terms_and_votes", text)
 
     # -- rules -------------------------------------------------------------------------------------
     def _life(self, node: int, record: Record) -> dict[str, Any]:

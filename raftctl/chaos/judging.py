@@ -94,9 +94,11 @@ class Judgement:
         return longest(found, *self._window(injected))
 
     def _new_leader_ms(self, injected: Injected) -> float | None:
+        """Of a leader that came after this step, and before the next one was done."""
         began_ns, until_ns = self._window(injected)
+        later = [each.began_ns for each in self._ran.steps if each.began_ns > began_ns]
         for at_ns, _, _ in self._ran.leaders:
-            if began_ns <= at_ns <= until_ns:
+            if began_ns <= at_ns <= min([until_ns, *later]):
                 return _ms(at_ns - began_ns)
         return None
 

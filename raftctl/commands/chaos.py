@@ -1,4 +1,4 @@
-"""chaos run, ls, show, random, report: scenarios on real processes, and a verdict."""
+"""chaos run, random, replay, ls, show, report: scenarios on real processes, and a verdict."""
 
 import shlex
 from collections.abc import Iterator
@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from raftctl.errors import CliError
+from raftctl.errors import CliError, from_os_error
 from raftctl.exit_codes import Exit
 from raftctl.output import table
 from raftctl.settings import Settings
+from raftctl.values import seconds, usage
 from raftctl.verbs import group, section
 
 if TYPE_CHECKING:
@@ -30,7 +31,9 @@ def add_to(app: typer.Typer) -> None:
     verbs = group(app, "chaos", "Chaos", "Scenarios of faults on real processes, and a verdict.")
     add = section(verbs, "Chaos")
     add(run, "chaos run leader-in-minority", "chaos run plan.toml --set nodes=3 --junit out.xml")
-    add(ls, "chaos ls", name="ls")
+    add(random, "chaos random --seed 42 --duration 60s --save plan.toml")
+    add(replay, "chaos replay latest", "chaos replay kill-leader-loop")
+    add(ls, "chaos ls")
     add(show, "chaos show leader-in-minority")
     add(report, "chaos report latest", "chaos report latest -o json")
 
@@ -61,6 +64,56 @@ def run(
         write_junit(found, junit)
     settings.output.show(found, lambda: _told(settings, found))
     return _exit_of(found)
+
+
+def random(
+    context: typer.Context,
+    seed: Annotated[int, typer.Option(min=0, help="The same scenario for the same seed.")] = 1,
+    duration: Annotated[str, typer.Option(help="How long it takes.")] = "60s",
+    nodes: Annotated[int, typer.Option("-n", "--nodes", min=3, max=9, help="How many.")] = 5,
+    save: Annotated[Path | None, typer.Option(help="Write it there, else show it.")] = None,
+) -> int:
+    """Draw a scenario from a seed: its faults never cost the quorum."""
+    from node.scenario.drawing import DURATION_US_MIN, draw_scenario
+    from node.scenario.quantities import duration_text
+    from node.scenario.scenario import DURATION_US_MAX
+    from node.scenario.writing import write
+    from raftctl.chaosdocs import ChaosScenario
+
+    settings: Settings = context.obj
+    duration_us = round(seconds(duration) * 1e6)
+    if not DURATION_US_MIN <= duration_us <= DURATION_US_MAX:
+        raise usage(f"--duration {duration}", f"from {duration_text(DURATION_US_MIN)} to 24h")
+    drawn = draw_scenario(seed, duration_us, nodes)
+    text = write(drawn)
+    if save is not None:
+        try:
+            save.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise from_os_error(error) from error
+    document = ChaosScenario(drawn.name, drawn.about, drawn.nodes, text)
+    settings.output.show(document, lambda: [] if save else text.splitlines())
+    settings.output.note(f"{len(drawn.steps)} steps. Next: raftctl chaos run {save or 'FILE'}")
+    return Exit.OK
+
+
+def replay(
+    context: typer.Context,
+    what: Annotated[str, typer.Argument(metavar="RUN", help="A run, or latest.")],
+    junit: Annotated[Path | None, typer.Option(help="Write the checks there, for CI.")] = None,
+) -> int:
+    """Run again what a run did: the same steps on the same nodes, at the same times.
+
+    What the processes make of it is theirs: only simulations are the same again, event by event.
+    """
+    from raftctl.chaos.folders import find_run_folder
+
+    settings: Settings = context.obj
+    plan = find_run_folder(settings, what).plan
+    if not plan.is_file():
+        hint = "raftctl chaos ls has others"
+        raise CliError("E_RUN", f"{what} broke off before it had a plan", Exit.NOT_FOUND, hint=hint)
+    return run(context, str(plan), junit=junit)
 
 
 def _exit_of(found: "ChaosRun") -> int:
