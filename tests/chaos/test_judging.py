@@ -1,4 +1,4 @@
-"""What a run proved: each check holds, does not, or cannot tell, and what that makes of the whole."""
+"""What a run proved: each check holds, does not, or cannot tell; and what that makes of it."""
 
 from dataclasses import replace
 

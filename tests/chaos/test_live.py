@@ -36,7 +36,7 @@ def nodes_below(home: Path) -> list[psutil.Process]:
     return found
 
 
-def wait_until(is_so: Any, seconds: float = 40.0) -> None:  # noqa: ANN401
+def wait_until(is_so: Any, seconds: float = 40.0) -> None:
     deadline = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < deadline, "it took too long"

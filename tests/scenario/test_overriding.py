@@ -21,10 +21,10 @@ def test_tables_that_the_file_lacks_are_made() -> None:
 
 @pytest.mark.parametrize("change", ["nodes", "=3", "workload..rate=1/s", "nodes.more=3"])
 def test_what_changes_nothing_is_refused(change: str) -> None:
-    with pytest.raises(ScenarioError, match="changes nothing|is no table"):
+    with pytest.raises(ScenarioError, match=r"changes nothing|is no table"):
         parse(EXAMPLE, "x", [change])
 
 
 def test_unknown_keys_are_refused_as_in_the_file() -> None:
-    with pytest.raises(ScenarioError, match="unknown|there is no"):
+    with pytest.raises(ScenarioError, match=r"unknown|there is no"):
         parse(EXAMPLE, "x", ["workload.speed=3"])

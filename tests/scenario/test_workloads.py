@@ -51,7 +51,7 @@ class Store:
                     del self.values[key]
                 return Reply(True, new, self.index)
 
-    def do(self, f: str, key: str, value: Any = None) -> Came:  # noqa: ANN401
+    def do(self, f: str, key: str, value: Any = None) -> Came:
         steps = steps_of(Operation(f, key, value))
         reply: Reply | None = None
         while True:
@@ -90,8 +90,8 @@ def test_changes_are_tried_until_nobody_came_between(
     f: str,
     key: str,
     value: int,
-    before: Any,  # noqa: ANN401
-    after: Any,  # noqa: ANN401
+    before: Any,
+    after: Any,
 ) -> None:
     store = Store()
     store.between = (key, before)
@@ -106,7 +106,7 @@ def test_changes_are_tried_until_nobody_came_between(
 )
 def test_what_nobody_wrote_is_read_as_what_it_begins_with(
     key: str,
-    empty: Any,  # noqa: ANN401
+    empty: Any,
 ) -> None:
     assert Store().do("read", key).value == empty
 

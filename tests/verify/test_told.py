@@ -9,11 +9,11 @@ from node.verify.told import RULES, Told
 Record = dict[str, Any]
 
 
-def state(node: int, boot: int = 1, **values: Any) -> Record:  # noqa: ANN401
+def state(node: int, boot: int = 1, **values: Any) -> Record:
     return {"node": node, "boot": boot, "kind": "state", **values}
 
 
-def event(node: int, kind: str, term: int = 1, **data: Any) -> Record:  # noqa: ANN401
+def event(node: int, kind: str, term: int = 1, **data: Any) -> Record:
     return {"node": node, "boot": 1, "kind": kind, "term": term, "data": data}
 
 

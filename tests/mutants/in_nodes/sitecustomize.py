@@ -1,6 +1,6 @@
-"""Python looks here when it starts: a process that is a node has the bug that the environment names.
+"""Python looks here when it starts: a process that is a node has the bug that is named for it.
 
-Only `python -m tests.mutants` sets that, and the path to this folder.
+Only `python -m tests.mutants` names one in the environment, and this folder in the path.
 """
 
 import os
