@@ -9,11 +9,12 @@ and set that is tried until no other client came between.
 
 import json
 import random
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, Literal
 
-from node.scenario.scenario import Workload
+from node.scenario.scenario import Workload, WorkloadKind
 
 ACCOUNTS = 8
 BALANCE = 100
@@ -68,6 +69,8 @@ class Came:
     value: Value
     index: int
     result: bool | None = None
+    found: Value = None
+    """What is there now, as far as a compare and set told."""
 
 
 Steps = Generator[Request, Reply, Came]
@@ -80,10 +83,8 @@ class Operation:
     f: str
     key: str
     value: Value
-
-    @property
-    def is_read(self) -> bool:
-        return self.f == "read"
+    number: int = 0
+    """No two have the same."""
 
 
 @dataclass(slots=True)
@@ -105,6 +106,7 @@ class Chooser:
     rng: random.Random
     _slots: list[_Slot] = field(default_factory=list)
     _written: int = 0
+    _drawn: int = 0
     _held: dict[int, str] = field(default_factory=dict)
     """The lock that a process holds, or may hold."""
 
@@ -113,20 +115,19 @@ class Chooser:
 
     def next(self, process: int) -> Operation:
         """What this client does next."""
+        self._drawn += 1
         mix = self.workload.mix
         (f,) = self.rng.choices(list(mix), list(mix.values()))
         if self.workload.kind == "lock":
             return self._lock(process)
         slot = self._slot()
-        return Operation(f, self._key(slot), self._value(f, slot))
+        return Operation(f, self._key(slot), self._value(f, slot), self._drawn)
 
     def saw(self, operation: Operation, came: Came) -> None:
         """What an operation found or left there."""
         for slot in self._slots:
             if self._key(slot) == operation.key:
-                slot.seen = operation.value if operation.f == "write" else came.value
-                if operation.f == "cas" and came.result is not False:
-                    slot.seen = operation.value[1]
+                slot.seen = came.found if operation.f == "cas" else came.value
 
     def _slot(self) -> _Slot:
         slot = self.rng.choice(self._slots)
@@ -147,7 +148,7 @@ class Chooser:
             case "counter", "add":
                 return self.rng.randint(1, ADDED_MAX)
             case "bank", "transfer":
-                source, target = self.rng.sample(range(ACCOUNTS), 2)
+                source, target = self.rng.sample(list(_INITIAL["bank"]), 2)
                 amount = self.rng.randint(1, MOVED_MAX)
                 return {"from": source, "to": target, "amount": amount}
             case _:
@@ -161,9 +162,9 @@ class Chooser:
         """Nobody takes a second lock, or gives one back that he never had."""
         held = self._held.pop(process, None)
         if held is not None:
-            return Operation("release", held, process)
+            return Operation("release", held, process, self._drawn)
         key = self._key(self._slot())
-        return Operation("acquire", key, process)
+        return Operation("acquire", key, process, self._drawn)
 
     def acquired(self, process: int, key: str) -> None:
         """This process holds it now, and gives it back with its next operation."""
@@ -172,85 +173,110 @@ class Chooser:
 
 def steps_of(operation: Operation) -> Steps:
     """The requests that do it."""
-    key, value = operation.key, operation.value
-    kind = key.partition("-")[0]
+    kind = operation.key.partition("-")[0]
     match operation.f:
+        case "read" if kind in _INITIAL:
+            return _read_stamped(operation, _INITIAL[kind])
         case "read":
-            return _read(key, _INITIAL.get(kind))
+            return _read(operation)
         case "write":
-            return _write(key, value)
+            return _write(operation)
         case "cas":
-            return _cas(key, value)
+            return _cas(operation)
         case "add" if kind == "counter":
-            return _changed(key, value, lambda now: now + value, 0)
-        case "add":
-            return _changed(key, value, lambda now: [*now, value], [])
-        case "append":
-            return _changed(key, value, lambda now: [*now, value], [])
+            return _changed(operation, lambda now: now + operation.value, 0)
+        case "add" | "append":
+            return _changed(operation, lambda now: [*now, operation.value], [])
         case "transfer":
-            return _transfer(key, value)
+            return _changed(operation, lambda now: _moved(now, operation.value), _INITIAL["bank"])
         case "acquire":
-            return _exchanged(key, value, None, value, is_failure=True)
+            return _acquire(operation)
         case "release":
-            return _exchanged(key, value, value, None, is_failure=False)
+            return _release(operation)
         case other:
             raise ValueError(f"no client does {other!r}")
+
+
+def initial(kind: WorkloadKind) -> Value:
+    """What is there where nothing was written."""
+    return _INITIAL.get(kind)
 
 
 _INITIAL: Mapping[str, Value] = {
     "set": [],
     "append": [],
     "counter": 0,
-    "bank": [BALANCE] * ACCOUNTS,
+    "bank": {str(account): BALANCE for account in range(ACCOUNTS)},
 }
-"""What is read where nothing was written."""
+"""Of these kinds two operations may leave the same, so what the store holds has a stamp beside it:
+the operation's number, and which attempt it was.
+"""
 
 
-def _read(key: str, initial: Value) -> Steps:
+def _read(operation: Operation) -> Steps:
+    reply = yield Get(operation.key)
+    return Came("ok", reply.value, reply.index)
+
+
+def _read_stamped(operation: Operation, initial: Value) -> Steps:
+    reply = yield Get(operation.key)
+    return Came("ok", initial if reply.value is None else reply.value[0], reply.index)
+
+
+def _write(operation: Operation) -> Steps:
+    reply = yield Put(operation.key, operation.value)
+    return Came("ok", operation.value, reply.index)
+
+
+def _cas(operation: Operation) -> Steps:
+    old, new = operation.value
+    reply = yield Cas(operation.key, old, new)
+    return Came("ok", [old, new], reply.index, None if reply.done else False, reply.value)
+
+
+def _changed(operation: Operation, change: Callable[[Value], Value], initial: Value) -> Steps:
+    """Read it, and put something else there, until nobody came between. Where nothing else is to be
+    put there, that is an answer too.
+    """
+    key, value = operation.key, operation.value
     reply = yield Get(key)
-    return Came("ok", initial if reply.value is None else reply.value, reply.index)
-
-
-def _write(key: str, value: Value) -> Steps:
-    reply = yield Put(key, value)
-    return Came("ok", value, reply.index)
-
-
-def _cas(key: str, value: Sequence[Value]) -> Steps:
-    old, new = value
-    reply = yield Cas(key, old, new)
-    return Came("ok", [old, new], reply.index, None if reply.done else False)
-
-
-def _changed(key: str, value: Value, change: Any, initial: Value) -> Steps:  # noqa: ANN401
-    """Read it, and put something else there, until nobody came between."""
-    reply = yield Get(key)
-    while True:
+    for attempt in count(1):
         now = reply.value
-        reply = yield Cas(key, now, change(initial if now is None else now))
+        wanted = change(initial if now is None else now[0])
+        if wanted is None:
+            break
+        reply = yield Cas(key, now, [wanted, f"{operation.number}.{attempt}"])
         if reply.done:
             return Came("ok", value, reply.index)
+    return Came("ok", value, reply.index, False)
 
 
-def _transfer(key: str, value: Mapping[str, int]) -> Steps:
+def _moved(balances: Mapping[str, int], wish: Mapping[str, Any]) -> dict[str, int] | None:
+    """None: there is not enough."""
+    source, target, amount = wish["from"], wish["to"], wish["amount"]
+    if balances[source] < amount:
+        return None
+    return {
+        **balances,
+        source: balances[source] - amount,
+        target: balances[target] + amount,
+    }
+
+
+def _acquire(operation: Operation) -> Steps:
+    stamped = [operation.value, f"{operation.number}"]
+    reply = yield Cas(operation.key, None, stamped)
+    return Came("ok" if reply.done else "fail", operation.value, reply.index)
+
+
+def _release(operation: Operation) -> Steps:
+    """Whoever does not find it his own any more says so: that is what must never be."""
+    key, owner = operation.key, operation.value
     reply = yield Get(key)
-    while True:
-        now = reply.value
-        balances = list(_INITIAL["bank"] if now is None else now)
-        if balances[value["from"]] < value["amount"]:
-            return Came("fail", value, reply.index)
-        balances[value["from"]] -= value["amount"]
-        balances[value["to"]] += value["amount"]
-        reply = yield Cas(key, now, balances)
-        if reply.done:
-            return Came("ok", value, reply.index)
-
-
-def _exchanged(key: str, value: Value, old: Value, new: Value, is_failure: bool) -> Steps:
-    reply = yield Cas(key, old, new)
-    if reply.done:
-        return Came("ok", value, reply.index)
-    return Came("fail", value, reply.index) if is_failure else Came("ok", value, reply.index, False)
+    if reply.value is None or reply.value[0] != owner:
+        return Came("ok", owner, reply.index, False)
+    reply = yield Cas(key, reply.value, None)
+    return Came("ok", owner, reply.index, None if reply.done else False)
 
 
 def encoded(value: Value) -> bytes | None:

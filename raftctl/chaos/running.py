@@ -8,11 +8,13 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any
 
 from node.scenario.actions import Heal, Partition, Wipe, ending
 from node.scenario.background import expand
 from node.scenario.scenario import Scenario
 from node.scenario.schedule import End, Fire, Schedule
+from node.scenario.workloads import initial
 from node.verify.told import Told
 from raftctl.chaos.arena import Arena
 from raftctl.chaos.clients import Clients, Seen
@@ -27,7 +29,6 @@ AT_ONCE_MAX = 32
 TICK_SECONDS = 0.25
 CONVERGE_SECONDS = 10.0
 """How long a cluster has to come together where a scenario does not say."""
-HISTORY_SCHEMA = "raftctl.history/v1"
 
 
 @dataclass(slots=True)
@@ -42,8 +43,7 @@ class Ran:
     told: Told
     leaders: list[tuple[int, int, int]]
     """When, who, and in which term."""
-    loaded_ns: int = 0
-    """When clients had stopped."""
+    nodes: int = 0
     converged_ns: int | None = None
     """From the end of all faults until all nodes held the same; None: that took too long."""
     logs: list[str] = field(default_factory=list)
@@ -51,6 +51,18 @@ class Ran:
 
 
 Tell = Callable[[str], None]
+
+
+def history_head(scenario: Scenario, nodes: int) -> dict[str, Any]:
+    """The first line of a history, which says what it is about."""
+    kind = scenario.workload.kind
+    return {
+        "schema": "raftctl.history/v1",
+        "model": kind,
+        "name": scenario.name,
+        "nodes": nodes,
+        **({"initial": initial(kind)} if kind == "bank" else {}),
+    }
 
 
 class LiveRun:
@@ -78,12 +90,7 @@ class LiveRun:
         """Raises CliError, KeyboardInterrupt; whoever closes the arena heals."""
         cluster, scenario = self._arena.cluster, self._scenario
         self._began_ns = time.monotonic_ns()
-        head = {
-            "schema": HISTORY_SCHEMA,
-            "model": scenario.workload.kind,
-            "name": scenario.name,
-            "nodes": len(cluster.spec.nodes),
-        }
+        head = history_head(scenario, len(cluster.spec.nodes))
         history = LineFile(self._folder.history, self._began_ns, head)
         raft = LineFile(self._folder.raft, self._began_ns)
         probed = LineFile(self._folder.probes, self._began_ns)
@@ -221,7 +228,7 @@ class LiveRun:
             probes=self._probes.sent,
             told=self._told,
             leaders=self._watcher.leaders,
-            loaded_ns=time.monotonic_ns() - self._began_ns,
+            nodes=len(self._arena.cluster.spec.nodes),
             converged_ns=None if ready.exit or same.exit else took,
             logs=self._compared(),
         )

@@ -43,6 +43,9 @@ def run(
     what: What,
     seed: Annotated[int | None, typer.Option(min=0, help="Another than the file has.")] = None,
     changes: Change = None,
+    simulated: Annotated[
+        bool, typer.Option("--sim/--live", help="In virtual time, or on real processes.")
+    ] = False,
     junit: Annotated[Path | None, typer.Option(help="Write the checks there, for CI.")] = None,
 ) -> int:
     """Carry a scenario out on a cluster of its own, or on -c NAME, and say what held.
@@ -52,14 +55,20 @@ def run(
     settings: Settings = context.obj
     with settings.output.patience(f"reading {what}"):
         from raftctl.chaos.junit import write_junit
-        from raftctl.chaos.live import run_live
         from raftctl.chaos.presets import find_scenario
 
         changed = [*(changes or []), *([] if seed is None else [f"seed={seed}"])]
         scenario = find_scenario(what, changed)
     words = ["raftctl", "chaos", "run", what, *(each for c in changed for each in ("--set", c))]
-    again = shlex.join(words)
-    found = run_live(settings, scenario, again, settings.cluster)
+    again = shlex.join([*words, *(["--sim"] if simulated else [])])
+    if simulated:
+        from raftctl.chaos.simulated import run_sim
+
+        found = run_sim(settings, scenario, again)
+    else:
+        from raftctl.chaos.live import run_live
+
+        found = run_live(settings, scenario, again, settings.cluster)
     if junit is not None:
         write_junit(found, junit)
     settings.output.show(found, lambda: _told(settings, found))
@@ -107,13 +116,15 @@ def replay(
     What the processes make of it is theirs: only simulations are the same again, event by event.
     """
     from raftctl.chaos.folders import find_run_folder
+    from raftctl.chaos.results import read_result
 
     settings: Settings = context.obj
-    plan = find_run_folder(settings, what).plan
-    if not plan.is_file():
+    folder = find_run_folder(settings, what)
+    if not folder.plan.is_file():
         hint = "raftctl chaos ls has others"
         raise CliError("E_RUN", f"{what} broke off before it had a plan", Exit.NOT_FOUND, hint=hint)
-    return run(context, str(plan), junit=junit)
+    simulated = read_result(folder).mode == "sim"
+    return run(context, str(folder.plan), simulated=simulated, junit=junit)
 
 
 def _exit_of(found: "ChaosRun") -> int:

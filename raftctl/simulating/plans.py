@@ -6,7 +6,7 @@ from node.scenario.actions import Kill, MembersAdd, Restart
 from node.scenario.scenario import Expect, Scenario, Workload
 from node.sim.options import OptionError
 from node.sim.planning import plan
-from node.sim.simulation import options_of, rules_of
+from node.sim.simulation import check_workload, options_of, rules_of
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.scenariofile import read_scenario
@@ -46,6 +46,7 @@ def checked(scenario: Scenario, source: str) -> Scenario:
     not know.
     """
     try:
+        check_workload(scenario)
         options_of(scenario)
         rules_of(scenario)
     except OptionError as error:

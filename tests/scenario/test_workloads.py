@@ -20,6 +20,7 @@ from node.scenario.workloads import (
     Request,
     decoded,
     encoded,
+    initial,
     steps_of,
 )
 
@@ -73,8 +74,8 @@ def test_register() -> None:
 def test_compare_and_set_that_finds_something_else_is_an_answer() -> None:
     store = Store()
     store.do("write", "cas-0-0", 1)
-    assert store.do("cas", "cas-0-0", [1, 2]) == Came("ok", [1, 2], 2)
-    assert store.do("cas", "cas-0-0", [1, 3]) == Came("ok", [1, 3], 3, False)
+    assert store.do("cas", "cas-0-0", [1, 2]) == Came("ok", [1, 2], 2, None, 2)
+    assert store.do("cas", "cas-0-0", [1, 3]) == Came("ok", [1, 3], 3, False, 2)
     assert store.values["cas-0-0"] == 2
 
 
@@ -94,15 +95,15 @@ def test_changes_are_tried_until_nobody_came_between(
     after: Any,
 ) -> None:
     store = Store()
-    store.between = (key, before)
+    store.between = (key, [before, "other"])
     assert store.do(f, key, value) == Came("ok", value, 3)
-    assert store.values[key] == after
+    assert store.values[key] == [after, "0.2"]
     assert store.do("read", key).value == after
 
 
 @pytest.mark.parametrize(
     ("key", "empty"),
-    [("set-0-0", []), ("append-0-0", []), ("counter-0-0", 0), ("bank-0-0", [BALANCE] * ACCOUNTS)],
+    [("set-0-0", []), ("append-0-0", []), ("counter-0-0", 0), ("bank-0-0", initial("bank"))],
 )
 def test_what_nobody_wrote_is_read_as_what_it_begins_with(
     key: str,
@@ -113,11 +114,12 @@ def test_what_nobody_wrote_is_read_as_what_it_begins_with(
 
 def test_bank_moves_money_and_makes_none() -> None:
     store, key = Store(), "bank-0-0"
-    assert store.do("transfer", key, {"from": 0, "to": 1, "amount": 30}).type == "ok"
-    store.between = (key, [5, 195, *[BALANCE] * (ACCOUNTS - 2)])
-    came = store.do("transfer", key, {"from": 0, "to": 2, "amount": 60})
-    assert came.type == "fail"
-    assert store.values[key] == [5, 195, *[BALANCE] * (ACCOUNTS - 2)]
+    assert store.do("transfer", key, {"from": "0", "to": "1", "amount": 30}).result is None
+    poor = {**initial("bank"), "0": 5, "1": 195}
+    store.between = (key, [poor, "other"])
+    came = store.do("transfer", key, {"from": "0", "to": "2", "amount": 60})
+    assert (came.type, came.result) == ("ok", False)
+    assert store.do("read", key).value == poor
 
 
 def test_lock_that_is_held_is_not_taken_and_goes_back_to_nobody_else() -> None:
@@ -125,7 +127,7 @@ def test_lock_that_is_held_is_not_taken_and_goes_back_to_nobody_else() -> None:
     assert store.do("acquire", key, 1).type == "ok"
     assert store.do("acquire", key, 2).type == "fail"
     assert store.do("release", key, 2) == Came("ok", 2, 3, False)
-    assert store.do("release", key, 1) == Came("ok", 1, 4)
+    assert store.do("release", key, 1) == Came("ok", 1, 5)
     assert store.do("acquire", key, 2).type == "ok"
 
 
@@ -151,7 +153,7 @@ def test_operations_are_drawn_as_the_mix_says_with_no_value_twice(kind: Workload
     assert len(set(written)) == len(written)
     assert len(keys) > 3  # fresh ones took the place of those that were used up
     if kind == "bank":
-        assert all(sum(value) == ACCOUNTS * BALANCE for value in store.values.values())
+        assert all(sum(value.values()) == ACCOUNTS * BALANCE for value, _ in store.values.values())
     if kind == "cas":
         assert sum(value == store.values[key] for key, value in store.values.items()) > 0
 
@@ -164,6 +166,15 @@ def test_compare_and_set_expects_what_was_seen_last() -> None:
         came = store.do(operation.f, operation.key, operation.value)
         assert came.result is None
         chooser.saw(operation, came)
+
+
+def test_compare_and_set_that_failed_tells_what_the_next_one_expects() -> None:
+    workload = Workload(kind="cas", keys=1, mix={"cas": 1})
+    chooser, store = Chooser(workload, random.Random(1)), Store()
+    first = chooser.next(0)
+    store.values[first.key] = 77
+    chooser.saw(first, store.do(first.f, first.key, first.value))
+    assert chooser.next(0).value[0] == 77
 
 
 def test_same_seed_asks_the_same() -> None:
