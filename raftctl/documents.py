@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from raftctl.chaosdocs import ChaosRun, ChaosRuns, ChaosScenario
+from raftctl.checkdocs import Check
 from raftctl.eventdocs import Event, RunExport, RunRm, Runs, RunShow
 from raftctl.logdocs import Log, LogDiff, LogEntry, LogVerify
 from raftctl.measuredocs import Measured
@@ -374,8 +375,8 @@ KINDS: dict[str, type[Any]] = {
         Heal, Put, Get, Del, Cas, Scan, Change, Propose, Transfer, Event, Log, LogEntry, Bench,
         Config, Written, Kinds, Version, Members, MemberChange, Snapshots, SnapshotTake,
         SnapshotInspect, SnapshotAuto, LogDiff, LogVerify, Recover, Restore, SimRun, SimReplay,
-        SimShrink, SimBench, ChaosRun, ChaosRuns, ChaosScenario, Runs, RunShow, RunExport, RunRm,
-        Error,
+        SimShrink, SimBench, ChaosRun, ChaosRuns, ChaosScenario, Check, Runs, RunShow, RunExport,
+        RunRm, Error,
     )
 }  # fmt: skip
 

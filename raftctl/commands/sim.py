@@ -54,7 +54,8 @@ def run(
     settings: Settings = context.obj
     output = settings.output
     with output.patience("loading the simulator"):
-        from raftctl.simulating.seeds import default_jobs, read_seeds, run_seeds
+        from raftctl.simulating.seeds import read_seeds, run_seeds
+        from raftctl.workers import default_jobs
 
     chosen = read_seeds(seeds)
     count = min(jobs or default_jobs(), len(chosen))

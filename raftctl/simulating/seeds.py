@@ -1,10 +1,7 @@
 """Many seeds, side by side in processes."""
 
-import ctypes
 import os
 import re
-import signal
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -20,13 +17,12 @@ from raftctl.exit_codes import Exit
 from raftctl.simdocs import SimRun, SimSeed
 from raftctl.simulating.collector import ease_collector
 from raftctl.values import usage
+from raftctl.workers import begin_worker
 
 SEEDS_MAX = 1_000_000
 SEED_MAX = 2**63 - 1
 AHEAD = 4
 """Runs that are handed out to each process."""
-PR_SET_PDEATHSIG = 1
-"""Of prctl(2): which signal comes when the parent is gone."""
 
 
 def read_seeds(text: str) -> range:
@@ -70,21 +66,6 @@ def results_of(seeds: range, jobs: int) -> Iterator[Result]:
         for worker in active_children() if running else ():
             worker.terminate()
         pool.shutdown(cancel_futures=True)
-
-
-def begin_worker(parent: int) -> None:
-    """It ends with Ctrl-C at once, whatever a run is at, and never outlives its parent."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it went before we asked to be told
-        os._exit(Exit.UNEXPECTED)
-
-
-def default_jobs() -> int:
-    """One for each processor that this process may use."""
-    return len(os.sched_getaffinity(0))
 
 
 def run_seeds(

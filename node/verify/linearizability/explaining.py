@@ -1,0 +1,121 @@
+"""A violation in words: the shortest prefix of the history that no order explains, and what its
+last operation could have answered instead.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from node.verify.history import NEVER, READS
+from node.verify.linearizability.operations import Operations
+from node.verify.linearizability.search import Search
+from node.verify.models.base import UNKNOWN, Model
+
+STEPS_MAX = 200_000
+"""For each prefix that is tried; a violation that takes more is told without one."""
+SHOWN_MAX = 12
+"""Operations of the prefix that are shown, the last ones."""
+STATES_TOLD = 5
+
+
+@dataclass
+class Explanation:
+    """`operations` are numbers in the history: the end of the shortest illegal prefix, the culprit
+    last. `possible` are the states in which the culprit might have taken place.
+    """
+
+    text: str
+    culprit: int
+    operations: list[int]
+    possible: list[str]
+
+
+def explained(
+    operations: Operations,
+    model: Model,
+    initial: Any,  # noqa: ANN401
+    near: int | None,
+) -> Explanation | None:
+    """None when it takes too long. `near` is the place of an operation that has to do with it."""
+    ends = sorted(
+        (place for place, end in enumerate(operations.returns) if end != NEVER),
+        key=operations.returns.__getitem__,
+    )
+    start = len(ends) - 1 if near not in ends else ends.index(near)
+    length = _shortest(operations, model, initial, ends, start)
+    if length is None:
+        return None
+    last = ends[length - 1]
+    prefix = prefix_of(operations, ends[:length])
+    culprit = operations.numbers[last]
+    search = Search(prefix, model, initial, looks_ahead=False, barred=prefix.numbers.index(culprit))
+    search.run(STEPS_MAX)
+    name = operations.names[last]
+    told = model.tell(name, operations.values[last], operations.results[last])
+    states = [model.show(each) for each in search.states]
+    shown = [number for number in prefix.numbers if number != culprit]
+    return Explanation(
+        f"op {culprit + 1} {told}; {_possible(name, model, states)}",
+        culprit,
+        [*shown[-SHOWN_MAX + 1 :], culprit],
+        states,
+    )
+
+
+def _possible(name: str, model: Model, states: list[str]) -> str:
+    some = " or ".join(states[:STATES_TOLD]) + (", or others" * (len(states) > STATES_TOLD))
+    if name in READS:
+        return f"only {some} {'was' if len(states) == 1 else 'were'} possible"
+    return f"the {model.noun} could only be {some}"
+
+
+def _shortest(
+    operations: Operations,
+    model: Model,
+    initial: Any,  # noqa: ANN401
+    ends: list[int],
+    start: int,
+) -> int | None:
+    """How many have returned in the shortest prefix that no order explains: every longer one is as
+    illegal. It is looked for in growing steps from a place where it may be, and then between what
+    is known.
+    """
+    legal, illegal = 0, len(ends) + 1
+    found = None
+    at, stride = start + 1, 1
+    while illegal - legal > 1:
+        search = Search(prefix_of(operations, ends[:at]), model, initial, looks_ahead=False)
+        verdict = search.run(STEPS_MAX)
+        if verdict is None:
+            return found
+        if verdict:
+            legal = at
+        else:
+            illegal = found = at
+        if found is None:
+            at = min(at + stride, illegal - 1)
+        elif not legal:
+            at = max(at - stride, 1)
+        else:
+            at = (legal + illegal) // 2
+        stride *= 2
+    return found
+
+
+def prefix_of(operations: Operations, ends: list[int]) -> Operations:
+    """What was known when these had returned, in this order: what else had been called has no
+    outcome yet.
+    """
+    returned = set(ends)
+    last = operations.returns[ends[-1]]
+    places = [
+        place
+        for place, call in enumerate(operations.calls)
+        if place in returned or (call <= last and operations.names[place] not in READS)
+    ]
+    prefix = operations.chosen(places)
+    for at, place in enumerate(places):
+        if place not in returned:
+            prefix.returns[at] = NEVER
+            prefix.results[at] = UNKNOWN
+            prefix.certain[at] = False
+    return prefix

@@ -1,0 +1,70 @@
+"""Accounts with money that only moves between them. The header's `initial` says what they hold at
+first: {"a": 10, "b": 10}. All of it is one object.
+
+| f | value | its ok |
+|---|---|---|
+| transfer | {"from": "a", "to": "b", "amount": 3} | result: false when `from` had too little |
+| read | | value: what each account holds |
+"""
+
+from typing import Any
+
+from node.verify.models.base import ILLEGAL, UNKNOWN, Model, ShapeError, State, shown, verdict
+
+
+class Bank(Model):
+    """Its state is (account, balance) for each, in the order of their names."""
+
+    name = "bank"
+    noun = "accounts"
+    names = ("transfer", "read")
+
+    def init(self, given: Any) -> State:  # noqa: ANN401
+        if given is None:
+            raise ShapeError('a bank needs a header with "initial": what each account holds')
+        return _accounts(given)
+
+    def shape(self, f: str, value: Any, result: Any, process: int) -> tuple[Any, Any]:  # noqa: ANN401
+        if f == "read":
+            return None, result if result is UNKNOWN else _accounts(result)
+        if type(value) is not dict or not {"from", "to", "amount"} <= value.keys():
+            raise ShapeError(f"the value is {shown(value)}, not from, to and amount")
+        amount = value["amount"]
+        if type(amount) is not int or amount < 0:
+            raise ShapeError(f"the amount is {shown(amount)}, not a number of coins")
+        return (str(value["from"]), str(value["to"]), amount), verdict(result)
+
+    def step(self, state: State, f: str, value: Any, result: Any) -> State:  # noqa: ANN401
+        if f == "read":
+            return state if result is UNKNOWN or result == state else ILLEGAL
+        source, target, amount = value
+        balances = dict(state)
+        is_possible = balances.get(source, 0) >= amount and target in balances
+        if result is UNKNOWN and not is_possible:
+            return state
+        if result is not UNKNOWN and is_possible is not result:
+            return ILLEGAL
+        if not is_possible:
+            return state
+        balances[source] -= amount
+        balances[target] += amount
+        return tuple(balances.items())
+
+    def readonly(self, f: str, result: Any) -> bool:  # noqa: ANN401
+        return f == "read" or result is False
+
+    def tell(self, f: str, value: Any, result: Any) -> str:  # noqa: ANN401
+        if f == "read":
+            return f"read {self.show(result)}"
+        source, target, amount = value
+        outcome = {True: "", False: ", refused"}.get(result, ", outcome unknown")
+        return f"transfer {amount} from {shown(source)} to {shown(target)}{outcome}"
+
+    def show(self, state: State) -> str:
+        return ", ".join(f"{name} {balance}" for name, balance in state)
+
+
+def _accounts(value: Any) -> tuple[tuple[str, int], ...]:  # noqa: ANN401
+    if type(value) is not dict or any(type(each) is not int for each in value.values()):
+        raise ShapeError(f"the value is {shown(value)}, not what each account holds")
+    return tuple(sorted((str(name), balance) for name, balance in value.items()))

@@ -1,0 +1,51 @@
+"""A counter.
+
+| f | value | its ok |
+|---|---|---|
+| add | by how much, which may be negative | result: the count after it, where that is told |
+| read | | value: the count |
+"""
+
+from typing import Any
+
+from node.verify.models.base import ILLEGAL, UNKNOWN, Model, ShapeError, State, shown
+
+
+class Counter(Model):
+    name = "counter"
+    noun = "count"
+    names = ("add", "read")
+
+    def init(self, given: Any) -> State:  # noqa: ANN401
+        return 0 if given is None else _whole(given)
+
+    def shape(self, f: str, value: Any, result: Any, process: int) -> tuple[Any, Any]:  # noqa: ANN401
+        if f == "read":
+            return None, result if result is UNKNOWN else _whole(result)
+        if result is not UNKNOWN and result is not None:
+            _whole(result)
+        return _whole(value), result
+
+    def step(self, state: State, f: str, value: Any, result: Any) -> State:  # noqa: ANN401
+        if f == "read":
+            return state if result is UNKNOWN or result == state else ILLEGAL
+        after = state + value
+        return after if result in (None, UNKNOWN, after) else ILLEGAL
+
+    def readonly(self, f: str, result: Any) -> bool:  # noqa: ANN401
+        return f == "read"
+
+    def tell(self, f: str, value: Any, result: Any) -> str:  # noqa: ANN401
+        if f == "read":
+            return f"read {result}"
+        told = "" if result in (None, UNKNOWN) else f", now {result}"
+        return f"add {value}{told}"
+
+    def show(self, state: State) -> str:
+        return str(state)
+
+
+def _whole(value: Any) -> int:  # noqa: ANN401
+    if type(value) is not int:
+        raise ShapeError(f"the value is {shown(value)}, not a whole number")
+    return value

@@ -1,0 +1,104 @@
+"""Where histories lie, and which format each is in."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from node.verify.history import CommandId, History, HistoryError
+from node.verify.reading import history_of, read_history
+from raftctl.errors import CliError, from_os_error
+from raftctl.exit_codes import Exit
+
+LATEST = "latest"
+RUNS_FOLDER = "chaos"
+HISTORY_FILE = "history.jsonl"
+COMMITTED_FILE = "committed.json"
+EDN_SUFFIX = ".edn"
+TOLD_EVERY = 100_000
+"""Lines."""
+
+Progress = Callable[[int], None]
+"""How many lines are read."""
+
+
+@dataclass
+class Source:
+    """A file, alone or in the folder of a run."""
+
+    history: Path
+    committed: Path | None = None
+
+
+def find_source(what: str, home: Path) -> Source:
+    """A file, a folder of a run, its name, or latest. Raises CliError (exit 9)."""
+    path = Path(what)
+    if path.is_file():
+        return Source(path)
+    runs = home / RUNS_FOLDER
+    if what == LATEST:
+        folders = sorted(each for each in runs.glob("*") if (each / HISTORY_FILE).is_file())
+        path = folders[-1] if folders else runs
+    elif not path.exists() and path.name == what:
+        path = runs / what
+    if not (path / HISTORY_FILE).is_file():
+        raise CliError(
+            "E_NO_RUN",
+            f"{what}: no such file, nor a run with a {HISTORY_FILE}",
+            Exit.NOT_FOUND,
+            hint=f"runs lie in {runs}",
+        )
+    committed = path / COMMITTED_FILE
+    return Source(path / HISTORY_FILE, committed if committed.is_file() else None)
+
+
+def load_history(path: Path, progress: Progress | None = None) -> History:
+    """Raises CliError: exit 2, with the line, for what is no history."""
+    try:
+        with path.open(encoding="utf-8", errors="replace", newline="\n") as file:
+            lines = file if progress is None else _counted(file, progress)
+            if path.suffix == EDN_SUFFIX:
+                from raftctl.checking.edn import events_of
+
+                return history_of(events_of(lines))
+            return read_history(lines)
+    except HistoryError as error:
+        raise from_history_error(path, error) from error
+    except OSError as error:
+        raise from_os_error(error) from error
+
+
+def from_history_error(path: Path, error: HistoryError) -> CliError:
+    where = f"{path}:{error.line}" if error.line else str(path)
+    return CliError(
+        "E_HISTORY",
+        f"{where}: {error.message}",
+        Exit.USAGE,
+        hint="the page Check a history says what lines look like",
+        details={"file": str(path), "line": error.line or None},
+    )
+
+
+def _counted(lines: Iterable[str], progress: Progress) -> Iterator[str]:
+    for count, line in enumerate(lines, 1):
+        if not count % TOLD_EVERY:
+            progress(count)
+        yield line
+
+
+def load_committed(path: Path) -> dict[CommandId, int]:
+    """The index of each command that took effect: {"commands": [[client, sequence, index], ...]}.
+    Raises CliError (exit 2).
+    """
+    try:
+        commands = json.loads(path.read_text(encoding="utf-8"))["commands"]
+        return {(int(client), int(sequence)): int(at) for client, sequence, at in commands}
+    except (KeyError, TypeError, ValueError) as error:
+        raise CliError(
+            "E_HISTORY",
+            f"{path}: not the commands of a log",
+            Exit.USAGE,
+            hint="--no-trust-log goes without",
+        ) from error
+    except OSError as error:
+        raise from_os_error(error) from error
