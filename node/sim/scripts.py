@@ -72,7 +72,7 @@ class WorkloadScript:
 
     def _done(self, operation: Operation, came: Came) -> None:
         self._request = None
-        more: dict[str, Any] = {"index": came.index}
+        more: dict[str, Any] = {"index": came.index} if came.index else {}
         if came.result is not None:
             more["result"] = came.result
         self._note(came.type, came.value, **more)

@@ -115,7 +115,9 @@ class Clients:
         except ClientError as error:
             self._ended(head, operation, began, "fail", error)
             return True
-        line = {**head, "type": came.type, "value": came.value, "index": came.index}
+        line = {**head, "type": came.type, "value": came.value}
+        if came.index:
+            line["index"] = came.index
         if came.result is not None:
             line["result"] = came.result
         ended = self._history.write(line)

@@ -9,6 +9,7 @@ from node.scenario.scenario import Scenario, Step
 from node.scenario.when import At
 from node.scenario.writing import write
 from raftctl.chaos.folders import RunFolder
+from raftctl.chaos.histories import check_history
 from raftctl.chaos.judging import Judgement, verdict_of
 from raftctl.chaos.metrics import write_metrics
 from raftctl.chaos.results import versions, write_result
@@ -28,7 +29,7 @@ def concluded(
     elsewhere. Raises OSError.
     """
     judgement, scenario = Judgement(ran), ran.scenario
-    checks = [*judgement.checks(), *more]
+    checks = [check_history(folder, scenario), *judgement.checks(), *more]
     verdict, text = verdict_of(checks)
     run = ChaosRun(
         verdict=verdict,

@@ -56,6 +56,11 @@ class RunFolder:
         return self.path / "metrics.csv"
 
     @property
+    def check(self) -> Path:
+        """Whether the history is linearizable: a `raftctl.check/v1`."""
+        return self.path / "check.json"
+
+    @property
     def report(self) -> Path:
         return self.path / "report.html"
 
@@ -124,13 +129,13 @@ def find_run_folder(settings: Settings, name: str) -> RunFolder:
     """
     runs = all_runs(settings)
     if name == LATEST and runs:
-        return runs[0]
+        return next((run for run in runs if run.history.is_file()), runs[0])
     for run in runs:
         if name in (run.name, run.name.partition("-")[2].rpartition("-")[0]):
             return run
     path = Path(name)
-    if path.is_dir() and (path / "result.json").exists():
+    if path.is_dir() and (path / "history.jsonl").exists():
         return RunFolder(path)
     names = ", ".join(run.name for run in runs[:5])
     hint = f"there are: {names}" if runs else "raftctl chaos run smoke makes one"
-    raise CliError("E_NO_RUN", f"there is no run {name!r}", Exit.NOT_FOUND, hint=hint)
+    raise CliError("E_NO_RUN", f"{name}: no such file, and no run", Exit.NOT_FOUND, hint=hint)

@@ -49,12 +49,12 @@ def test_run_is_found_by_its_scenario_and_as_the_latest(settings: Settings, name
 def test_run_is_found_by_its_path(settings: Settings, tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "elsewhere")
     folder.path.mkdir()
-    write_result(RUN, folder)
+    folder.history.touch()
     assert find_run_folder(settings, str(folder.path)) == folder
 
 
 def test_what_is_no_run_is_said_with_those_that_are(settings: Settings) -> None:
-    with pytest.raises(CliError, match="there is no run 'x'") as caught:
+    with pytest.raises(CliError, match="x: no such file, and no run") as caught:
         find_run_folder(settings, "x")
     assert caught.value.exit_code == 9
     assert "chaos run smoke" in caught.value.hint

@@ -140,6 +140,7 @@ def test_fault_that_touches_nothing_is_no_pass(raftctl: Raftctl, tmp_path: Path)
 
 
 PROOFS = [
+    ("linearizable_read_as_stale", "paused-leader-stale-read", "linearizable", "both the value"),
     ("vote_forgotten_over_a_restart", "restart-storm", "invariants", "forgot it"),
 ]
 
