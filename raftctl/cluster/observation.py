@@ -1,6 +1,7 @@
 """What a cluster looks like now: every node's own view, beside what its process is doing."""
 
 import contextlib
+import re
 import time
 from dataclasses import replace
 from typing import Any, Literal
@@ -10,7 +11,7 @@ from node.client.survey import Survey, status_of_all
 from raftctl.cluster.directory import Cluster
 from raftctl.cluster.faultsfile import read_faults
 from raftctl.cluster.members import View, count, view_of
-from raftctl.cluster.processes import is_paused
+from raftctl.cluster.processes import NodeProcess, is_paused
 from raftctl.documents import Node, Quorum, Status
 from raftctl.errors import CliError
 from raftctl.measuredocs import Measured
@@ -92,7 +93,8 @@ def _faults_in_force(cluster: Cluster, answers: Survey) -> set[int]:
         known = {fault.id for fault in read_faults(cluster).faults}
     for answer in answers.values():
         if isinstance(answer, dict):
-            known |= {rule["fault"] for rule in answer["faults"]}
+            rules = (*answer["faults"], *answer["node_faults"])
+            known |= {rule["fault"] for rule in rules}
     return known
 
 
@@ -130,7 +132,8 @@ def _row(
     row.measured = _measured(answer)
     if answer["disk"]["full"]:
         row.note = "disk full"
-        row.remedy = f"df -h {cluster.folder}"
+        made = [rule["fault"] for rule in answer["node_faults"] if rule["kind"] == "full"]
+        row.remedy = f"{cluster.line} heal {made[0]}" if made else f"df -h {cluster.folder}"
     if not answer["voting"]:
         row.note = "wiped, no vote"
         row.remedy = f"{cluster.line} members replace {row.id}"
@@ -169,8 +172,25 @@ def _why_not(
         return "unreachable", error.message, f"{line} logs {name}"
     ended = cluster.processes[node_id].ended()
     if ended is None:
-        return "exited", "ended by itself", f"{line} logs {name}"
+        remedy = _heals_its_disk(cluster, node_id) or f"{line} logs {name}"
+        return "exited", _last_words(cluster.processes[node_id]), remedy
     return "exited", f"{ended.how} {ago(time.time() - ended.at)}", f"{line} start {name}"
+
+
+def _heals_its_disk(cluster: Cluster, node_id: int) -> str | None:
+    """What to type so that flushes do not fail any more; None: no fault makes them fail."""
+    with contextlib.suppress(CliError):
+        for rule in read_faults(cluster).node_rules:
+            if (rule.node, rule.kind) == (node_id, "fail"):
+                return f"{cluster.line} heal {rule.fault}"
+    return None
+
+
+def _last_words(process: NodeProcess) -> str:
+    """Why a node ended that nobody ended, as far as it said so itself."""
+    last = "".join(process.last_log_lines(1))
+    found = re.search(r" error ((?:stopped|cannot start)\b.*?) node=n\d+ ", last)
+    return found[1] if found else "ended by itself"
 
 
 def members_of(status: Status) -> list[Node]:
