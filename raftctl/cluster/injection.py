@@ -11,7 +11,7 @@ from raftctl.cluster.faultsfile import (
     changing_faults,
     read_faults,
 )
-from raftctl.cluster.observation import survey
+from raftctl.cluster.observation import rules_of, survey
 from raftctl.cluster.partitions import FaultPlan
 from raftctl.documents import Fault, Injected, Status
 from raftctl.errors import CliError
@@ -125,8 +125,7 @@ def fault_documents(cluster: Cluster) -> list[Fault]:
     hits: Counter[int] = Counter()
     for answer in survey(cluster).values():
         if isinstance(answer, dict):
-            rules = (*answer["faults"], *answer["node_faults"])
-            hits.update({rule["fault"]: rule["hits"] for rule in rules})
+            hits.update({rule["fault"]: rule["hits"] for rule in rules_of(answer)})
     now = time.time()
     return [_document(cluster, fault, now, hits[fault.id]) for fault in read_faults(cluster).faults]
 

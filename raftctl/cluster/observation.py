@@ -93,9 +93,13 @@ def _faults_in_force(cluster: Cluster, answers: Survey) -> set[int]:
         known = {fault.id for fault in read_faults(cluster).faults}
     for answer in answers.values():
         if isinstance(answer, dict):
-            rules = (*answer["faults"], *answer["node_faults"])
-            known |= {rule["fault"] for rule in rules}
+            known |= {rule["fault"] for rule in rules_of(answer)}
     return known
+
+
+def rules_of(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rules that a node obeys, of links and of its own; one of an older version has no such."""
+    return [*answer["faults"], *answer.get("node_faults", ())]
 
 
 def _row(
@@ -132,7 +136,7 @@ def _row(
     row.measured = _measured(answer)
     if answer["disk"]["full"]:
         row.note = "disk full"
-        made = [rule["fault"] for rule in answer["node_faults"] if rule["kind"] == "full"]
+        made = [rule["fault"] for rule in rules_of(answer) if rule.get("kind") == "full"]
         row.remedy = f"{cluster.line} heal {made[0]}" if made else f"df -h {cluster.folder}"
     if not answer["voting"]:
         row.note = "wiped, no vote"
