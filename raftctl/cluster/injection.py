@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Collection
 
+from node.nodefaults import NodeRule
 from raftctl.cluster.directory import Cluster
 from raftctl.cluster.faultsfile import (
     FaultSet,
@@ -11,13 +12,16 @@ from raftctl.cluster.faultsfile import (
     changing_faults,
     read_faults,
 )
-from raftctl.cluster.observation import rules_of, survey
+from raftctl.cluster.observation import failed_flush_at, rules_of, survey
 from raftctl.cluster.partitions import FaultPlan
 from raftctl.documents import Fault, Injected, Status
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.selectors import voters_of
 from raftctl.settings import Settings
+
+CLOCK_SECONDS = 0.001
+"""The times in a log are cut to milliseconds."""
 
 
 def inject(
@@ -126,8 +130,19 @@ def fault_documents(cluster: Cluster) -> list[Fault]:
     for answer in survey(cluster).values():
         if isinstance(answer, dict):
             hits.update({rule["fault"]: rule["hits"] for rule in rules_of(answer)})
-    now = time.time()
-    return [_document(cluster, fault, now, hits[fault.id]) for fault in read_faults(cluster).faults]
+    now, current = time.time(), read_faults(cluster)
+    for rule in current.node_rules:
+        if rule.kind == "fail" and _has_ended(cluster, rule, current):
+            hits[rule.fault] += 1
+    return [_document(cluster, fault, now, hits[fault.id]) for fault in current.faults]
+
+
+def _has_ended(cluster: Cluster, rule: NodeRule, current: FaultSet) -> bool:
+    """Whether its flushes, which fail, have ended the node: it cannot count that any more."""
+    process = cluster.processes.get(rule.node)
+    failed_at = None if process is None else failed_flush_at(process)
+    made_at = next((each.created_at for each in current.faults if each.id == rule.fault), 0.0)
+    return failed_at is not None and failed_at >= made_at - CLOCK_SECONDS
 
 
 def _document(cluster: Cluster, fault: SavedFault, now: float, hits: int) -> Fault:

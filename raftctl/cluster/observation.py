@@ -4,6 +4,7 @@ import contextlib
 import re
 import time
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Literal
 
 from node.client.errors import UnreachableError
@@ -195,6 +196,17 @@ def _last_words(process: NodeProcess) -> str:
     last = "".join(process.last_log_lines(1))
     found = re.search(r" error ((?:stopped|cannot start)\b.*?) node=n\d+ ", last)
     return found[1] if found else "ended by itself"
+
+
+def failed_flush_at(process: NodeProcess) -> float | None:
+    """When a flush that failed ended the node, in Unix seconds; None: it runs, or ended for another
+    reason.
+    """
+    if process.find() is not None:
+        return None
+    last = "".join(process.last_log_lines(1))
+    found = re.match(r"(\S+Z) error stopped: the disk failed ", last)
+    return None if found is None else datetime.fromisoformat(found[1]).timestamp()
 
 
 def members_of(status: Status) -> list[Node]:
