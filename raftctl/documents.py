@@ -185,7 +185,9 @@ class Target:
 
 @dataclass
 class Action:
-    """The answer of start, stop, kill, restart, pause, resume and wipe."""
+    """The answer of start, stop, kill, restart, pause, resume and wipe; of disk and clock too, for
+    what is over at once or for good.
+    """
 
     action: str
     targets: list[Target]
@@ -213,7 +215,7 @@ class Faults:
 
 @dataclass
 class Injected:
-    """The answer of partition and net."""
+    """The answer of partition and net, and of what lasts of disk and clock."""
 
     fault: Fault
     effect: str

@@ -293,6 +293,8 @@ class Actor:
             case actions.Disk(kind="rot"):
                 self._rot(host, rng)
                 outcome.changed()
+            case actions.Disk(kind="truncate"):
+                raise ScenarioError("a simulated disk keeps all that was flushed")
             case actions.Disk(kind=kind):
                 self.lasting.set_disk(host)
                 if kind == "full":

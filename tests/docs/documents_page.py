@@ -26,8 +26,9 @@ and this page is made from the same source.
 PRINTED_BY = {
     "status": "status", "up": "up", "up-plan": "up --dry-run", "down": "down", "ls": "ls",
     "wait": "wait", "env": "env", "doctor": "doctor", "prune": "prune",
-    "action": "start, stop, kill, restart, pause, resume, wipe", "line": "logs -o jsonl",
-    "faults": "faults, net show", "injected": "partition, net", "heal": "heal", "put": "put",
+    "action": "start, stop, kill, restart, pause, resume, wipe, disk, clock",
+    "line": "logs -o jsonl", "faults": "faults, net show",
+    "injected": "partition, net, disk, clock", "heal": "heal", "put": "put",
     "get": "get", "del": "del", "cas": "cas", "scan": "scan", "change": "watch -o jsonl",
     "propose": "propose", "transfer": "transfer", "event": "events -o jsonl", "log": "log show",
     "bench": "bench", "config": "config show, config validate", "written": "config init",
