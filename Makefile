@@ -31,7 +31,7 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test lint types unit e2e sim-long mutants docs screenshots format lock \
+.PHONY: help setup demo test lint types unit e2e chaos sim-long mutants docs screenshots format lock \
     clean stale
 
 help: ## list the targets
@@ -57,7 +57,10 @@ types: $(STAMP) ## mypy --strict
 	@$(BIN)/mypy
 
 unit: $(STAMP) ## the tests that start no node processes
-	@$(BIN)/python -m pytest -m "not e2e" $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -m "not e2e and not chaos" $(PYTEST_ARGS)
+
+chaos: $(STAMP) ## scenarios on real node processes, and nodes that lie
+	@$(BIN)/python -m pytest -m chaos $(PYTEST_ARGS)
 
 e2e: $(STAMP) ## the tests with real node processes
 	@$(BIN)/python -m pytest -m e2e $(PYTEST_ARGS)

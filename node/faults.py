@@ -11,7 +11,7 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar
 
 DELAY_MS_MAX = 60_000
 RATE_BYTES_S_MAX = 100_000_000_000
@@ -26,6 +26,74 @@ LinkState = Literal["up", "cut", "slow"]
 
 class FaultError(Exception):
     """A rule that makes no sense; the message names the field."""
+
+
+class Rule(Protocol):
+    """What faults of links and of nodes have in common: a number, and an end in Unix seconds."""
+
+    @property
+    def fault(self) -> int: ...
+
+    @property
+    def expires_at(self) -> float | None: ...
+
+
+AnyRule = TypeVar("AnyRule", bound=Rule)
+
+
+class RulesInForce(Generic[AnyRule]):
+    """The rules in force, and how often each fault took effect."""
+
+    def __init__(self) -> None:
+        self._rules: tuple[AnyRule, ...] = ()
+        self.hits: Counter[int] = Counter()
+
+    @property
+    def rules(self) -> tuple[AnyRule, ...]:
+        return self._rules
+
+    def replace(self, rules: Iterable[AnyRule]) -> None:
+        """These and no others. Faults that stay keep their count."""
+        self._rules = tuple(rules)
+        kept = {rule.fault for rule in self._rules}
+        self.hits = Counter({fault: n for fault, n in self.hits.items() if fault in kept})
+
+    def expire(self, wall: float) -> list[int]:
+        """Drop the rules whose time (Unix seconds) is over, and give their faults' numbers."""
+        over = {rule.fault for rule in self._rules if is_over(rule, wall)}
+        if over:
+            self.replace([rule for rule in self._rules if not is_over(rule, wall)])
+        return sorted(over - {rule.fault for rule in self._rules})
+
+    @property
+    def next_expiry(self) -> float | None:
+        """When `expire` has something to do next, in Unix seconds."""
+        return min((r.expires_at for r in self._rules if r.expires_at is not None), default=None)
+
+
+def is_over(rule: Rule, wall: float) -> bool:
+    return rule.expires_at is not None and rule.expires_at <= wall
+
+
+def check_number(name: str, value: float, most: float, least: float = 0) -> None:
+    """Whether a field is a number within its limits. Raises FaultError."""
+    if type(value) not in (int, float) or not least <= value <= most:
+        raise FaultError(f"{name} has to be a number from {least} to {most}, not {value!r}")
+
+
+def check_whole_number(name: str, value: object) -> None:
+    """Raises FaultError."""
+    if type(value) is not int or value < 0:
+        raise FaultError(f"{name} has to be a whole number, not {value!r}")
+
+
+def check_fields(kind: Any, values: Mapping[str, Any]) -> None:  # noqa: ANN401 - a dataclass
+    """Whether `values`, from outside, is a map of fields that `kind` has. Raises FaultError."""
+    if not isinstance(values, Mapping):
+        raise FaultError(f"a rule has to be a map, not {values!r}")
+    known = {field.name for field in dataclasses.fields(kind)}
+    if unknown := set(values) - known:
+        raise FaultError(f"unknown fields: {', '.join(sorted(unknown))}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +128,7 @@ class LinkRule:
     @classmethod
     def from_map(cls, values: Mapping[str, Any]) -> "LinkRule":
         """The inverse of `to_map`, for values from outside. Raises FaultError."""
-        if not isinstance(values, Mapping):
-            raise FaultError(f"a rule has to be a map, not {values!r}")
-        known = {field.name for field in dataclasses.fields(cls)}
-        if unknown := set(values) - known:
-            raise FaultError(f"unknown fields: {', '.join(sorted(unknown))}")
+        check_fields(cls, values)
         only = values.get("only", [])
         if not isinstance(only, list | tuple):
             raise FaultError(f"only has to be a list of message types, not {only!r}")
@@ -78,17 +142,15 @@ class LinkRule:
     def check(self) -> None:
         """Whether a node takes these values. Raises FaultError."""
         for name in ("fault", "src", "dst", "rate_bytes_s"):
-            value = getattr(self, name)
-            if type(value) is not int or value < 0:
-                raise FaultError(f"{name} has to be a whole number, not {value!r}")
+            check_whole_number(name, getattr(self, name))
         if self.rate_bytes_s > RATE_BYTES_S_MAX:
             raise FaultError(f"rate_bytes_s is at most {RATE_BYTES_S_MAX}, not {self.rate_bytes_s}")
         for name in ("drop", "duplicate", "reorder", "corrupt"):
-            _check_number(name, getattr(self, name), 1)
+            check_number(name, getattr(self, name), 1)
         for name in ("latency_ms", "jitter_ms"):
-            _check_number(name, getattr(self, name), DELAY_MS_MAX)
+            check_number(name, getattr(self, name), DELAY_MS_MAX)
         if self.expires_at is not None:
-            _check_number("expires_at", self.expires_at, 1e12)
+            check_number("expires_at", self.expires_at, 1e12)
         values: dict[str, Any] = {"cut": self.cut, "name": self.name, "only": self.only}
         if type(values["cut"]) is not bool or type(values["name"]) is not str:
             raise FaultError("cut has to be true or false, and name a text")
@@ -105,11 +167,6 @@ class LinkRule:
         return self.src == src and self.dst == dst and (not self.only or kind in self.only)
 
 
-def _check_number(name: str, value: float, most: float) -> None:
-    if type(value) not in (int, float) or not 0 <= value <= most:
-        raise FaultError(f"{name} has to be a number from 0 to {most}, not {value!r}")
-
-
 class Verdict(NamedTuple):
     """`delays_us`: one delivery after each; none: the message is lost. `corrupt`: damage it."""
 
@@ -121,38 +178,18 @@ DELIVER = Verdict((0,))
 LOSE = Verdict(())
 
 
-class LinkPolicy:
-    """The rules in force, and how often each fault took effect."""
+class LinkPolicy(RulesInForce[LinkRule]):
+    """The rules of links, and the verdict that they come to for each message."""
 
     def __init__(self, rng: random.Random) -> None:
+        super().__init__()
         self._rng = rng
-        self._rules: tuple[LinkRule, ...] = ()
         self._busy_until_us: dict[LinkRule, float] = {}
-        self.hits: Counter[int] = Counter()
-
-    @property
-    def rules(self) -> tuple[LinkRule, ...]:
-        return self._rules
 
     def replace(self, rules: Iterable[LinkRule]) -> None:
-        """These and no others. Faults that stay keep their count."""
-        self._rules = tuple(rules)
-        kept = {rule.fault for rule in self._rules}
-        self.hits = Counter({fault: n for fault, n in self.hits.items() if fault in kept})
+        super().replace(rules)
         busy = self._busy_until_us
         self._busy_until_us = {rule: busy[rule] for rule in self._rules if rule in busy}
-
-    def expire(self, wall: float) -> list[int]:
-        """Drop the rules whose time (Unix seconds) is over, and give their faults' numbers."""
-        over = {rule.fault for rule in self._rules if _is_over(rule, wall)}
-        if over:
-            self.replace(rule for rule in self._rules if not _is_over(rule, wall))
-        return sorted(over - {rule.fault for rule in self._rules})
-
-    @property
-    def next_expiry(self) -> float | None:
-        """When `expire` has something to do next, in Unix seconds."""
-        return min((r.expires_at for r in self._rules if r.expires_at is not None), default=None)
 
     def on_send(
         self, src: int, dst: int, kind: str, size: int, now_us: int, wall: float
@@ -162,7 +199,7 @@ class LinkPolicy:
             return DELIVER
         delay_us, copies, corrupt = 0.0, 1, False
         for rule in self._rules:
-            if not rule.applies(src, dst, kind) or _is_over(rule, wall):
+            if not rule.applies(src, dst, kind) or is_over(rule, wall):
                 continue
             if rule.cut or (rule.drop > 0 and self._happens(rule.drop)):
                 self.hits[rule.fault] += 1
@@ -198,7 +235,7 @@ class LinkPolicy:
     def on_receive(self, src: int, dst: int, kind: str, wall: float) -> bool:
         """Whether a message that arrived may be taken: cuts hold at this end too."""
         for rule in self._rules:
-            if rule.cut and rule.applies(src, dst, kind) and not _is_over(rule, wall):
+            if rule.cut and rule.applies(src, dst, kind) and not is_over(rule, wall):
                 self.hits[rule.fault] += 1
                 return False
         return True
@@ -212,7 +249,3 @@ class LinkPolicy:
                     return "cut"
                 state = "slow"
         return state
-
-
-def _is_over(rule: LinkRule, wall: float) -> bool:
-    return rule.expires_at is not None and rule.expires_at <= wall

@@ -13,6 +13,7 @@ import typer
 
 from raftctl.commands import (
     bench,
+    chaos,
     check,
     cluster,
     data,
@@ -90,8 +91,8 @@ def main_options(
 
 
 VERBS = (
-    cluster, nodes, faults, data, raft, log, members, snapshot, repair, events, runs, sim,
-    check, tui, bench, meta,
+    cluster, nodes, faults, data, raft, log, members, snapshot, repair, events, runs, chaos, check,
+    sim, tui, bench, meta,
 )  # fmt: skip
 for verbs in VERBS:
     verbs.add_to(app)

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
+from raftctl.chaosdocs import ChaosRun, ChaosRuns, ChaosScenario
 from raftctl.checkdocs import Check
 from raftctl.eventdocs import Event, RunExport, RunRm, Runs, RunShow
 from raftctl.logdocs import Log, LogDiff, LogEntry, LogVerify
@@ -178,11 +179,15 @@ class Target:
     node: str
     ok: bool
     message: str
+    changed: bool
+    """Whether anything was done to it: who was stopped already was not stopped."""
 
 
 @dataclass
 class Action:
-    """The answer of start, stop, kill, restart, pause, resume and wipe."""
+    """The answer of start, stop, kill, restart, pause, resume and wipe; of disk and clock too, for
+    what is over at once or for good.
+    """
 
     action: str
     targets: list[Target]
@@ -210,7 +215,7 @@ class Faults:
 
 @dataclass
 class Injected:
-    """The answer of partition and net."""
+    """The answer of partition and net, and of what lasts of disk and clock."""
 
     fault: Fault
     effect: str
@@ -372,7 +377,8 @@ KINDS: dict[str, type[Any]] = {
         Heal, Put, Get, Del, Cas, Scan, Change, Propose, Transfer, Event, Log, LogEntry, Bench,
         Config, Written, Kinds, Version, Members, MemberChange, Snapshots, SnapshotTake,
         SnapshotInspect, SnapshotAuto, LogDiff, LogVerify, Recover, Restore, SimRun, SimReplay,
-        SimShrink, SimBench, Check, Runs, RunShow, RunExport, RunRm, Error,
+        SimShrink, SimBench, ChaosRun, ChaosRuns, ChaosScenario, Check, Runs, RunShow, RunExport,
+        RunRm, Error,
     )
 }  # fmt: skip
 

@@ -20,6 +20,7 @@ LAYERS = {
     "node.config": 1,
     "node.faults": 1,
     "node.machines": 1,
+    "node.nodefaults": 1,
     "node.storage": 1,
     "node.wire": 1,
     "node.replica": 2,
@@ -28,6 +29,7 @@ LAYERS = {
     "node.client": 3,
     "node.server": 3,
     "node.sim": 3,
+    "node.storage.damage": 3,
     "node.storage.inspection": 3,
     "node.storage.renewal": 3,
     "node.storage.snapshots": 3,
@@ -92,6 +94,7 @@ class Ban:
 
 
 STORAGE_ON_DISK = (
+    "node.storage.damage",
     "node.storage.inspection",
     "node.storage.renewal",
     "node.storage.snapshots",

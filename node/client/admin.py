@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from node.client.address import ClusterAddress
 from node.client.errors import ClientError
@@ -11,6 +11,7 @@ from node.raft.configuration import Change
 from node.wire.changes import change_to_map
 from node.wire.messages import (
     ChangeMembers,
+    Disturb,
     Document,
     Failure,
     Frame,
@@ -93,13 +94,24 @@ class Admin:
         request_id = self._link.new_id()
         return self._ask(SetCompaction(request_id, entries, bytes_max, tail), request_id)
 
-    def set_faults(self, rules: list[dict[str, Any]]) -> None:
-        """Replace the node's link rules by these, as `LinkRule.to_map` gives them.
+    def set_faults(
+        self, rules: list[dict[str, Any]], node_rules: Sequence[dict[str, Any]] = ()
+    ) -> None:
+        """Replace the node's rules by these: for links as `LinkRule.to_map` gives them, for nodes
+        as `NodeRule.to_map` does. It keeps its own of the latter.
 
         Raises ClientError (`bad_request`: a rule makes no sense), UnreachableError.
         """
         request_id = self._link.new_id()
-        self._ask(SetFaults(request_id, rules), request_id)
+        self._ask(SetFaults(request_id, rules, list(node_rules)), request_id)
+
+    def disturb(self, kind: Literal["stall", "jump"], delay_us: int) -> None:
+        """Once: let the next flush take that much longer, or the clock jump ahead (microseconds).
+
+        Raises ClientError, UnreachableError.
+        """
+        request_id = self._link.new_id()
+        self._ask(Disturb(request_id, kind, delay_us), request_id)
 
     def read_log(self, first: int, last: int, limit: int) -> dict[str, Any]:
         """Entries `first` to `last` of the node's own log, committed or not; `last` 0: to its end.

@@ -13,7 +13,7 @@ from node.faults import LinkRule
 from node.scenario.effects import NOTHING, option_words
 from node.scenario.quantities import duration_text, number_text
 
-DiskKind = Literal["stall", "slow", "full", "fail", "rot"]
+DiskKind = Literal["stall", "slow", "full", "fail", "rot", "truncate"]
 Ending = Literal["start", "resume", "heal"]
 
 
@@ -90,7 +90,8 @@ class Disk(OnNodes):
 
     stall: whatever is asked of it next takes `delay_us` longer, once. slow: each sync takes
     `delay_us` longer. full: it takes no more. fail: each sync fails. rot: something that it holds
-    changes, an entry or a snapshot, which shows when that is read.
+    changes, an entry or a snapshot, which shows when that is read. truncate: the end of what was
+    written last is gone, though it was synced.
     """
 
     kind: DiskKind = "full"
@@ -246,7 +247,7 @@ def ending(action: Action) -> Ending | None:
         case Partition() | Net():
             return "heal"
         case Disk():
-            return None if action.kind in ("stall", "rot") else "heal"
+            return None if action.kind in ("stall", "rot", "truncate") else "heal"
         case Clock():
             return None if action.jump_us else "heal"
         case _:

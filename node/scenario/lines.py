@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from node.config import NODE_ID_MAX
+from node.nodefaults import CLOCK_RATE_MAX, DELAY_US_MAX
 from node.scenario import actions
 from node.scenario.actions import Action, DiskKind, ending
 from node.scenario.effects import link_effects
@@ -17,8 +18,6 @@ from node.scenario.options import Given, Kind, read_options, verb_of
 from node.scenario.quantities import microseconds, number
 
 LINE_LENGTH_MAX = 4096
-CLOCK_RATE_MAX = 100.0
-DELAY_US_MAX = 3_600_000_000
 
 # The numbers are those that all systems share; BUS is not the same everywhere.
 SIGNALS = {
@@ -58,9 +57,12 @@ def parse_line(text: str) -> Line:
         near = difflib.get_close_matches(verb, VERBS, n=1, cutoff=0.6)
         hint = f"did you mean {near[0]}?" if near else f"one of: {', '.join(VERBS)}"
         raise ScenarioError(f"{verb} is nothing that a scenario does", hint)
-    grammar = VERBS[verb]
-    given = read_options(rest, grammar.options)
-    action = grammar.read(given)
+    return read_line(verb, read_options(rest, VERBS[verb].options))
+
+
+def read_line(verb: str, given: Given) -> Line:
+    """What these words and options of a verb do. Raises ScenarioError, as `parse_line` does."""
+    action = VERBS[verb].read(given)
     name = given.text("--as", "")
     if given.has("--as"):
         check_fault_name(name)
@@ -135,9 +137,11 @@ def _delay_above_0(given: Given, option: str) -> int:
 
 _DISK: Mapping[str, Kind] = {
     "--stall": "value", "--slow": "value", "--full": "flag", "--fail": "flag", "--rot": "flag",
+    "--truncate": "flag",
 }  # fmt: skip
 _DISK_KINDS: Mapping[str, DiskKind] = {
     "--stall": "stall", "--slow": "slow", "--full": "full", "--fail": "fail", "--rot": "rot",
+    "--truncate": "truncate",
 }  # fmt: skip
 
 
@@ -145,7 +149,7 @@ def _disk(given: Given) -> Action:
     nodes = _selectors(given)
     chosen = [option for option in _DISK if given.has(option)]
     if len(chosen) != 1:
-        hint = "one of: --stall 300ms, --slow 20ms, --full, --fail, --rot"
+        hint = "one of: --stall 300ms, --slow 20ms, --full, --fail, --rot, --truncate"
         raise ScenarioError("what is wrong with the disk?", hint)
     (option,) = chosen
     delay_us = _delay_above_0(given, option) if _DISK[option] == "value" else 0

@@ -10,6 +10,7 @@ from node.scenario.actions import Action
 from node.scenario.errors import ScenarioError
 from node.scenario.lines import check_lasts, parse_action, parse_line
 from node.scenario.names import check_fault_name
+from node.scenario.overriding import overridden
 from node.scenario.possible import check_possible
 from node.scenario.quantities import duration_text, microseconds
 from node.scenario.reading import Table
@@ -53,8 +54,9 @@ _DEFAULT = Scenario("default")
 _BEGIN: When = At(0)
 
 
-def parse(text: str, source: str = "scenario") -> Scenario:
-    """The scenario that a TOML text describes; `source` names the text in errors.
+def parse(text: str, source: str = "scenario", changes: Sequence[str] = ()) -> Scenario:
+    """The scenario that a TOML text describes; `source` names the text in errors. `changes` to it
+    are like `workload.rate=200/s`.
 
     It is called what it says itself, else as `source` without folder and suffix. Raises
     ScenarioError, with `where` as `source:line`, for a text that is no TOML or too long, unknown
@@ -70,7 +72,7 @@ def parse(text: str, source: str = "scenario") -> Scenario:
         raise ScenarioError(f"it is no TOML: {error}", where=source) from error
     stem = source.replace("\\", "/").rpartition("/")[2].removesuffix(".toml")
     try:
-        scenario = _scenario(Table(values), stem)
+        scenario = _scenario(Table(overridden(values, changes)), stem)
         check_possible(scenario)
     except ScenarioError as error:
         line = _line_of(text, error.key)

@@ -1,6 +1,8 @@
 """Whom an action means in one moment: its nodes, or its links."""
 
 import random
+from collections.abc import Iterable
+from dataclasses import replace
 
 from node.scenario.actions import (
     Action,
@@ -53,3 +55,45 @@ def plan_of(action: Partition | Net, scene: Scene, rng: random.Random | None = N
             )
         case Net():
             return plan_links(scene, action.links, action.effects, rng)
+
+
+def fixed(action: Action, scene: Scene, rng: random.Random | None = None) -> Action:
+    """The same action with names of nodes in the place of selectors: it means them ever after.
+
+    Raises ScenarioError, as `nodes_of` does.
+    """
+    match action:
+        case Partition(ring=True):
+            plan_of(action, scene, rng)
+            return action
+        case Partition(bridge=str(selector)):
+            plan_of(action, scene, rng)
+            return Partition(bridge=_name_of(resolve([selector], scene, rng)[0]))
+        case Partition():
+            plan = plan_of(action, scene, rng)
+            if plan.groups:
+                return Partition(groups=tuple(" / ".join(map(_names, plan.groups)).split()))
+            return Partition(one_way=tuple(_link(*link) for link in plan.links))
+        case Net():
+            plan = plan_of(action, scene, rng)
+            return replace(action, links=tuple(_link(*link) for link in plan.links))
+        case Transfer(target=str()):
+            return Transfer(_name_of(nodes_of(action, scene, rng)[0]))
+        case MembersReplace():
+            return replace(action, old=_name_of(nodes_of(action, scene, rng)[0]))
+        case OnNodes():
+            return replace(action, nodes=tuple(map(_name_of, nodes_of(action, scene, rng))))
+        case _:
+            return action
+
+
+def _name_of(node_id: int) -> str:
+    return f"n{node_id}"
+
+
+def _names(ids: Iterable[int]) -> str:
+    return ",".join(map(_name_of, ids))
+
+
+def _link(src: int, dst: int) -> str:
+    return f"n{src}:n{dst}"

@@ -22,26 +22,34 @@ CLOSE_SECONDS_MAX = 1.0
 
 class Outcome(NamedTuple):
     """What became of a batch, and how long it took. `snapshot_error`: a part of a snapshot that
-    came in could not be kept, which the rest of the batch does not depend on.
+    came in could not be kept, which the rest of the batch does not depend on. `stall_us`: so long a
+    fault held it up.
     """
 
     error: StorageError | None
     seconds: float
     snapshot_error: StorageError | None = None
+    stall_us: int = 0
 
 
 class Disk:
     """Saves Readys to a storage, and the parts of a snapshot beside it.
 
-    Made and used by one Trio task; `wake` is called in it.
+    Made and used by one Trio task; `wake` is called in it. `delay` is called in the thread before
+    each save: it takes what the save takes longer, and gives the stall in it, in microseconds.
     """
 
     def __init__(
-        self, storage: Storage, snapshots: SnapshotStore, wake: Callable[[], None]
+        self,
+        storage: Storage,
+        snapshots: SnapshotStore,
+        wake: Callable[[], None],
+        delay: Callable[[], int],
     ) -> None:
         self._storage = storage
         self._snapshots = snapshots
         self._wake = wake
+        self._delay = delay
         self._jobs: queue.SimpleQueue[Ready | None] = queue.SimpleQueue()
         self._outcomes: queue.SimpleQueue[Outcome | Exception] = queue.SimpleQueue()
         self._token = trio.lowlevel.current_trio_token()
@@ -87,6 +95,7 @@ class Disk:
     def _save(self, ready: Ready) -> Outcome | Exception:
         began = time.monotonic()
         error = snapshot_error = None
+        stall_us = self._delay()
         try:
             for chunk in ready.received:
                 self._snapshots.put(chunk)
@@ -98,4 +107,4 @@ class Disk:
             error = failure
         except Exception as bug:  # not ours to judge in this thread: the driver raises it
             return bug
-        return Outcome(error, time.monotonic() - began, snapshot_error)
+        return Outcome(error, time.monotonic() - began, snapshot_error, stall_us)

@@ -31,6 +31,7 @@ from node.replica.state import State
 from node.server.disk import Disk, Outcome
 from node.server.eventhub import EventHub
 from node.server.measuring import Commits, DiskStats, RoundTrips
+from node.server.nodefaults import NodeFaults
 from node.server.snapshotter import Snapshotter
 from node.storage.base import DiskFullError, SnapshotStore, Storage, StorageError
 from node.wire.messages import WireMessage
@@ -41,11 +42,6 @@ STOP_SECONDS_MAX = 1.0
 
 MESSAGES_MAX = 4096
 REQUESTS_MAX = 16_384
-
-
-def now_us() -> int:
-    """Microseconds on the monotonic clock, the core's time."""
-    return time.monotonic_ns() // 1000
 
 
 class Link(Protocol):
@@ -76,10 +72,13 @@ class Driver:
         snapshots: SnapshotStore,
         links: Mapping[int, Link],
         hub: EventHub,
+        faults: NodeFaults | None = None,
         messages_max: int = MESSAGES_MAX,
         requests_max: int = REQUESTS_MAX,
     ) -> None:
         self.replica = replica
+        self.faults = faults or NodeFaults(seeded_rng())
+        self.clock = self.faults.clock
         self.disk = DiskStats()
         self.commits = Commits(replica.core)
         self.round_trips = RoundTrips(replica.core)
@@ -122,7 +121,7 @@ class Driver:
 
     def _refuse(self, work: Sequence[Work]) -> None:
         self.replica.is_overloaded = True
-        now = now_us()
+        now = self.clock.now()
         for request in work:
             request(now)
         self.replica.is_overloaded = False
@@ -136,6 +135,10 @@ class Driver:
         """Call `callback` for each thing that the core reports."""
         self._on_event.append(callback)
 
+    def wake(self) -> None:
+        """Look again what there is to do: the disk is done, or the clock runs at another rate."""
+        self._wake.set()
+
     def stop(self) -> None:
         """Answer what waits, and return from `run`."""
         self._is_stopping = True
@@ -145,9 +148,9 @@ class Driver:
     async def run(self) -> None:
         """Returns after `stop`. Raises StorageError when the disk failed."""
         replica = self.replica
-        with self._open_disk() as disk, Snapshotter(self._snapshots, self._wake_up) as snapshotter:
+        with self._open_disk() as disk, Snapshotter(self._snapshots, self.wake) as snapshotter:
             while not self._is_stopping:
-                self._take_in(now_us())
+                self._take_in(self.clock.now())
                 self._look_at(disk)
                 self._look_at_snapshots(snapshotter)
                 if self._writing is None and (ready := replica.ready()) is not None:
@@ -164,7 +167,7 @@ class Driver:
                 self._send_replies()
                 await self._sleep(disk)
             await self._finish_saving(disk)
-        self._take_in(now_us())  # what came with the order to stop gets an answer too
+        self._take_in(self.clock.now())  # what came with the order to stop gets an answer too
         while self._work:  # and what was put off in this turn
             put_off, self._work = self._work, []
             self._refuse(put_off)
@@ -173,7 +176,7 @@ class Driver:
 
     @contextmanager
     def _open_disk(self) -> Iterator[Disk]:
-        with Disk(self._storage, self._snapshots, self._wake_up) as disk:
+        with Disk(self._storage, self._snapshots, self.wake, self.faults.delay) as disk:
             try:
                 yield disk
             finally:
@@ -187,9 +190,6 @@ class Driver:
                 self._look_at(disk)
                 if disk.began_at is not None:
                     await self._wake.wait()
-
-    def _wake_up(self) -> None:
-        self._wake.set()
 
     def _take_in(self, now: int) -> None:
         messages, self._messages = self._messages, []
@@ -220,12 +220,12 @@ class Driver:
             self._finish(ready)
 
     def _applied(self) -> None:
-        self.commits.took_effect(now_us())
+        self.commits.took_effect(self.clock.now())
         for callback in self._after_apply:
             callback()
 
     def _finish(self, ready: Ready) -> None:
-        self.replica.synced(ready, now_us())
+        self.replica.synced(ready, self.clock.now())
         self._send(ready.messages_after_sync)
         if ready.snapshot is not None:
             self._may_prune = True
@@ -245,12 +245,15 @@ class Driver:
             self._stalls()
 
     def _saved(self, ready: Ready, outcome: Outcome) -> None:
+        if outcome.stall_us:
+            ms = outcome.stall_us / 1000
+            self._hub.publish("disk", self._term, "warn", state="held up", ms=ms)
         if isinstance(outcome.error, DiskFullError):
             self._disk_is_full(outcome.error)
         elif outcome.error is not None:
             raise outcome.error
         else:
-            self.disk.saved(outcome.seconds, now_us())
+            self.disk.saved(outcome.seconds, self.clock.now())
             if self.replica.is_disk_full:
                 self._hub.publish("disk", self.replica.core.term, state="has space again")
             self._writing = None
@@ -262,7 +265,7 @@ class Driver:
         """Nothing was written: refuse writes, and try the same again."""
         if not self.replica.is_disk_full:
             self._hub.publish("disk", self.replica.core.term, "error", state="full", why=str(error))
-            self.replica.disk_full(now_us())
+            self.replica.disk_full(self.clock.now())
         self._retry_at = time.monotonic() + DISK_FULL_RETRY_SECONDS
 
     def _stalls_at(self, disk: Disk) -> float:
@@ -275,7 +278,7 @@ class Driver:
         """A leader that cannot write is in the way of one that can."""
         self.disk.is_stalled = True
         self._hub.publish("disk", self.replica.core.term, "warn", state="stalls")
-        self.replica.disk_stalls(now_us())
+        self.replica.disk_stalls(self.clock.now())
 
     # -- snapshots ---------------------------------------------------------------------------------
     def _look_at_snapshots(self, snapshotter: Snapshotter) -> None:
@@ -358,15 +361,15 @@ class Driver:
             link = self._links.get(to)
             if link is not None:  # else a member whose address is not known here yet
                 link.send_nowait(message)
-        self.round_trips.left(envelopes, now_us())
+        self.round_trips.left(envelopes, self.clock.now())
 
     def _send_replies(self) -> None:
-        for source, message in self.replica.take_replies(now_us()):
+        for source, message in self.replica.take_replies(self.clock.now()):
             cast(Source, source).reply_nowait(message)  # tickets of this process hold connections
 
     async def _sleep(self, disk: Disk) -> None:
         """Until something arrives, or there is something to do."""
-        seconds = (self.replica.next_deadline - now_us()) / 1e6
+        seconds = self.clock.seconds_until(self.replica.next_deadline)
         until = self._stalls_at(disk) if self._retry_at is None else self._retry_at
         seconds = min(seconds, until - time.monotonic())
         if seconds <= 0:

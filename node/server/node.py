@@ -1,15 +1,17 @@
 """What the parts of one node share: who it is, its driver, its faults, its events, its status."""
 
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import trio
 
 from node.config import ClusterSpec
 from node.faults import FaultError, LinkPolicy, LinkRule
+from node.nodefaults import DELAY_US_MAX, NodeRule
 from node.server.addresses import Links
 from node.server.driver import Driver
 from node.server.eventhub import EventHub
@@ -62,16 +64,30 @@ class Node:
             return True
         return self.policy.on_receive(peer_id, self.identity.node_id, kind, time.time())
 
-    def set_faults(self, maps: list[dict[str, Any]]) -> None:
-        """Put these rules in force, and no others. Raises ValueError for a bad one."""
-        if len(maps) > RULES_MAX:
-            raise ValueError(f"{len(maps)} rules; the limit is {RULES_MAX}")
+    def set_faults(
+        self, maps: Sequence[dict[str, Any]], node_maps: Sequence[dict[str, Any]] = ()
+    ) -> None:
+        """Put these rules in force, and no others; of those for nodes its own are kept. Raises
+        ValueError for a bad one.
+        """
+        count = len(maps) + len(node_maps)
+        if count > RULES_MAX:
+            raise ValueError(f"{count} rules; the limit is {RULES_MAX}")
         try:
             rules = [LinkRule.from_map(values) for values in maps]
+            node_rules = [NodeRule.from_map(values) for values in node_maps]
         except FaultError as error:
             raise ValueError(str(error)) from error
+        self._check_shown(rules, node_rules)
+        self._set_link_rules(rules)
+        self._set_node_rules([r for r in node_rules if r.node == self.identity.node_id])
+        self.faults_changed.set()
+
+    def _check_shown(self, rules: list[LinkRule], node_rules: list[NodeRule]) -> None:
+        """Whether a status can show them. Raises ValueError."""
         try:
-            shown = encode(SetFaults(0, [rule.to_map() for rule in rules]))
+            maps = [rule.to_map() for rule in rules], [rule.to_map() for rule in node_rules]
+            shown = encode(SetFaults(0, *maps))
             decode(shown)
         except WireError as error:
             raise ValueError(f"rules that no frame can carry: {error}") from error
@@ -79,6 +95,8 @@ class Node:
         bytes_max = min(RULES_BYTES_MAX, self.spec.limits.frame_bytes_max // 2)
         if size > bytes_max:
             raise ValueError(f"rules of {size} bytes; the limit is {bytes_max}")
+
+    def _set_link_rules(self, rules: list[LinkRule]) -> None:
         before = {rule.fault for rule in self.policy.rules}
         with self._links_told():
             self.policy.replace(rules)
@@ -89,9 +107,34 @@ class Node:
             what = "cut" if any(rule.cut for rule in mine) else "net"
             links = ",".join(f"n{rule.src}:n{rule.dst}" for rule in mine)
             self.hub.publish("fault", term, "warn", fault=f"#{fault}", what=what, links=links)
-        for fault in sorted(before - after):
-            self.hub.publish("heal", term, fault=f"#{fault}")
-        self.faults_changed.set()
+        self._tell_healed(before - after)
+
+    def _set_node_rules(self, rules: list[NodeRule]) -> None:
+        before = {rule.fault for rule in self.driver.faults.rules}
+        self.driver.faults.replace(rules)
+        term = self.driver.replica.core.term
+        for rule in rules:
+            if rule.fault not in before:
+                what = str(rule)
+                self.hub.publish("fault", term, "warn", fault=f"#{rule.fault}", what=what)
+        self._tell_healed(before - {rule.fault for rule in rules})
+
+    def _tell_healed(self, faults: Iterable[int], **why: Any) -> None:  # noqa: ANN401
+        for fault in sorted(faults):
+            self.hub.publish("heal", self.driver.replica.core.term, fault=f"#{fault}", **why)
+
+    def disturb(self, kind: Literal["stall", "jump"], delay_us: int) -> None:
+        """Once: the next flush takes so much longer, or the clock shows a later time. Raises
+        ValueError.
+        """
+        if delay_us > DELAY_US_MAX:
+            raise ValueError(f"a delay of {delay_us} us; the limit is {DELAY_US_MAX}")
+        if kind == "stall":
+            self.driver.faults.stall(delay_us)
+        else:
+            self.driver.clock.jump(delay_us)
+            term, ms = self.driver.replica.core.term, delay_us / 1000
+            self.hub.publish("clock", term, "warn", state="jumped", ms=ms)
 
     @contextmanager
     def _links_told(self) -> Iterator[None]:
@@ -111,11 +154,13 @@ class Node:
         while True:
             with self._links_told():
                 over = self.policy.expire(time.time())
-            for fault in over:
-                term = self.driver.replica.core.term
-                self.hub.publish("heal", term, fault=f"#{fault}", why="expired")
+            own = self.driver.faults.expire()
+            if own:
+                self.driver.wake()  # its clock may run at another rate, so that it slept too long
+            self._tell_healed([*over, *own], why="expired")
             self.faults_changed = trio.Event()
-            expiry = self.policy.next_expiry
-            seconds = float("inf") if expiry is None else max(expiry - time.time(), 0) + 0.001
+            expiries = [self.policy.next_expiry, self.driver.faults.next_expiry]
+            expiry = min((each for each in expiries if each is not None), default=math.inf)
+            seconds = max(expiry - time.time(), 0) + 0.001
             with trio.move_on_after(seconds):
                 await self.faults_changed.wait()

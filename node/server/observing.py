@@ -9,7 +9,7 @@ import trio
 from node.raft.events import Event
 from node.replica import Replica
 from node.replica.telling import Telling
-from node.server.driver import now_us
+from node.server.clock import Clock
 from node.server.eventhub import EventHub
 from node.server.status import Status
 
@@ -22,8 +22,9 @@ QUIET_SECONDS = 1.0
 class Observing:
     """Publishes what changes in the status, and which entries take effect."""
 
-    def __init__(self, replica: Replica, status: Status, hub: EventHub) -> None:
+    def __init__(self, replica: Replica, status: Status, hub: EventHub, clock: Clock) -> None:
         self._replica = replica
+        self._clock = clock
         self._status = status
         self._hub = hub
         self._telling = Telling(replica)
@@ -71,7 +72,7 @@ class Observing:
             return None
         began_at, _ = timer
         waits = core.leader_id is not None
-        is_late = now_us() - began_at > HEARTBEATS_MISSED * core.config.heartbeat_us
+        is_late = self._clock.now() - began_at > HEARTBEATS_MISSED * core.config.heartbeat_us
         return None if waits and not is_late else began_at
 
     def _tell(self, now: float) -> None:

@@ -5,7 +5,6 @@ promised anything, so it follows without voting or acknowledging, and says what 
 """
 
 import gc
-import json
 import os
 import resource
 import signal
@@ -30,13 +29,15 @@ from node.replica import Replica
 from node.replica.compaction import CompactionPolicy
 from node.replica.state import NewMachine, at_boot
 from node.server.addresses import AddressBook, Links
-from node.server.driver import Driver, now_us, seeded_rng
+from node.server.driver import Driver, seeded_rng
 from node.server.eventhub import EventHub
 from node.server.journal import Folded, log
 from node.server.node import Node
+from node.server.nodefaults import NodeFaults
 from node.server.observing import Observing
 from node.server.ownership import OwnedError, PidFile, write_pid
 from node.server.recorder import Recorder
+from node.server.savedfaults import load_faults
 from node.server.sessions import Session
 from node.server.status import Status
 from node.server.watches import Watches
@@ -54,7 +55,6 @@ from node.wire.messages import Hello
 from node.wire.words import node_name
 
 HAND_OVER_SECONDS_MAX = 0.5
-ERROR_TEXT_MAX = 500
 FILES_MIN = 2048
 """All connections that the listener admits, those to peers, and the database."""
 FREEZE_ENTRIES = 20_000
@@ -158,23 +158,26 @@ def _first(error: BaseException) -> BaseException:
 
 
 class Stores(NamedTuple):
-    """What a node keeps, and whether that was lost."""
+    """What a node keeps, and whether that was lost. `faults`: of its disk, among others."""
 
     storage: Storage
     snapshots: SnapshotStore
     is_wiped: bool
+    faults: NodeFaults
 
 
 def open_stores(folder: Path, spec: ClusterSpec, node_id: int) -> Stores:
     """Raises StartError, StorageError."""
     home = _home(folder, spec, node_id)
     adopt(home, spec.cluster_id)  # what a command that was killed had prepared for this life
+    faults = NodeFaults(seeded_rng())
     try:
-        storage = SqliteStorage(home / "raft.db", spec.cluster_id, node_id)
+        storage = SqliteStorage(home / "raft.db", spec.cluster_id, node_id, faults.commit)
     except FileNotFoundError:
         first = first_configuration(spec.nodes)
-        return Stores(MemoryStorage(first), MemorySnapshots(spec.cluster_id), is_wiped=True)
-    return Stores(storage, SnapshotFiles(home / "snapshots", spec.cluster_id), is_wiped=False)
+        return Stores(MemoryStorage(first), MemorySnapshots(spec.cluster_id), True, faults)
+    snapshots = SnapshotFiles(home / "snapshots", spec.cluster_id, faults.touch)
+    return Stores(storage, snapshots, False, faults)
 
 
 def assemble(
@@ -199,7 +202,7 @@ def assemble(
         state,
         new_machine,
         seeded_rng(),
-        now_us(),
+        stores.faults.clock.now(),
         voting=not stores.is_wiped,
         policy=CompactionPolicy(*astuple(spec.snapshots)),
     )
@@ -210,7 +213,7 @@ def assemble(
     policy = LinkPolicy(seeded_rng())
     links = Links(book, lambda address: PeerLink(address, identity, policy, seeded_rng()))
     hub = EventHub(boot)
-    driver = Driver(replica, stores.storage, stores.snapshots, links, hub)
+    driver = Driver(replica, stores.storage, stores.snapshots, links, hub, stores.faults)
 
     def follow(event: Event) -> None:
         if isinstance(event, ConfigurationChanged):
@@ -220,7 +223,7 @@ def assemble(
     home = folder / spec.address_of(node_id).name
     status = Status(driver, links, policy, hub, boot, spec, home)
     hub.describe = status.document
-    observing = Observing(replica, status, hub)
+    observing = Observing(replica, status, hub, driver.clock)
     driver.on_event(observing.look)
     return Node(
         spec, identity, driver, links, policy, hub, status, observing, trio.Event(), Folded()
@@ -255,22 +258,6 @@ def _recording(home: Path, node: Node) -> AbstractContextManager[None]:
         home, node.spec.name, identity.node_id, identity.incarnation, node.hub, bytes_max
     )
     return recorder.recording()
-
-
-def load_faults(folder: Path, node: Node) -> None:
-    """Faults outlive the processes: read them before the first connection."""
-    path = folder / "faults.json"
-    try:
-        rules = json.loads(path.read_text(encoding="utf-8"))["rules"]
-        if type(rules) is not list:
-            raise ValueError("its rules are no list")
-        node.set_faults(rules)
-    except FileNotFoundError:
-        return
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        # A fault is a test; a node that does not start for the lack of one is a real failure.
-        why = f"{path} is damaged: {type(error).__name__}: {error}"[:ERROR_TEXT_MAX]
-        log("error", "starts without faults", node=node_name(node.identity.node_id), why=why)
 
 
 async def _serve(node: Node, is_wiped: bool) -> None:

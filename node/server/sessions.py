@@ -23,7 +23,7 @@ from node.raft.messages import Message, sender_of
 from node.replica import Ticket
 from node.replica.compaction import CompactionPolicy
 from node.replica.describing import log_document
-from node.server.driver import Source, Work, now_us
+from node.server.driver import Source, Work
 from node.server.eventhub import Sealed
 from node.server.node import Node
 from node.server.watches import Watches
@@ -35,6 +35,7 @@ from node.wire.messages import (
     Applied,
     Cancel,
     ChangeMembers,
+    Disturb,
     Document,
     Failure,
     GetStatus,
@@ -73,7 +74,7 @@ HALF_CLOSE_SECONDS_MAX = 10.0
 
 _CLIENT = frozenset({Propose, Read, Watch, Cancel})
 _ADMIN = _CLIENT | {GetStatus, TransferLeadership, SetFaults, ReadLog}
-_ADMIN |= {ChangeMembers, TakeSnapshot, SetCompaction}
+_ADMIN |= {ChangeMembers, TakeSnapshot, SetCompaction, Disturb}
 ALLOWED: dict[Role, frozenset[type[Any]]] = {
     "peer": frozenset(),  # peers speak Raft alone
     "client": _CLIENT,
@@ -116,6 +117,7 @@ class Session:
             ChangeMembers: self._change_members,
             TakeSnapshot: self._take_snapshot,
             SetCompaction: self._set_compaction,
+            Disturb: self._disturb,
         }
         self._misbehaviour: RemoteProtocolError | None = None
         self._reading = trio.CancelScope()
@@ -265,7 +267,7 @@ class Session:
         """Answer a request, unless nobody waits for it or this turn took long already."""
         if self._is_gone or not self._channel.is_open:
             return
-        if now_us() - now > TURN_US_MAX:
+        if self._node.driver.clock.elapsed_us(now) > TURN_US_MAX:
             self._node.driver.submit([partial(self._carry_out, handler, message)])
             return
         handler(message, now)
@@ -287,7 +289,8 @@ class Session:
         self._node.driver.replica.read(ticket, message.query, message.mode, message.here, now)
         if message.mode == "stale":
             # Its answer may be large: into the bounded buffer with it, before the next one is made.
-            for source, answer in self._node.driver.replica.take_replies(now_us()):
+            driver = self._node.driver
+            for source, answer in driver.replica.take_replies(driver.clock.now()):
                 cast(Source, source).reply_nowait(answer)
 
     def _is_long(self, request_id: int, query: bytes) -> bool:
@@ -342,12 +345,19 @@ class Session:
         self.reply_nowait(Document(message.id, asdict(snapshots.policy)))
 
     def _set_faults(self, message: SetFaults, now: int) -> None:
+        change = partial(self._node.set_faults, message.rules, message.node_rules)
+        self._try(message.id, change, {"rules": len(message.rules) + len(message.node_rules)})
+
+    def _disturb(self, message: Disturb, now: int) -> None:
+        self._try(message.id, partial(self._node.disturb, message.kind, message.delay_us), {})
+
+    def _try(self, request_id: int, change: Callable[[], None], done: dict[str, Any]) -> None:
         try:
-            self._node.set_faults(message.rules)
+            change()
         except ValueError as error:
-            self._fail(message.id, "bad_request", str(error))
+            self._fail(request_id, "bad_request", str(error))
         else:
-            self.reply_nowait(Document(message.id, {"rules": len(message.rules)}))
+            self.reply_nowait(Document(request_id, done))
 
     def _read_log(self, message: ReadLog, now: int) -> None:
         limit = min(message.limit, LOG_ENTRIES_MAX)

@@ -11,7 +11,8 @@ from typing import Any
 from node.config import ClusterSpec
 from node.faults import LinkPolicy
 from node.replica.describing import replica_document
-from node.server.driver import Driver, now_us
+from node.server.clock import now_us
+from node.server.driver import Driver
 from node.server.eventhub import EventHub
 from node.server.usage import Usage
 from node.transport.peers import PeerLink
@@ -46,8 +47,8 @@ class Status:
 
     def document(self) -> dict[str, Any]:
         """One snapshot; times in milliseconds, nodes as integers."""
-        last, now = self._hub.last, now_us()
-        self._usage.look(now)
+        last, now = self._hub.last, self._driver.clock.now()
+        self._usage.look(now_us())
         replica = replica_document(self._replica, now)
         return {
             **replica,
@@ -64,6 +65,7 @@ class Status:
                 {**rule.to_map(), "hits": self._policy.hits[rule.fault]}
                 for rule in self._policy.rules
             ],
+            "node_faults": self._driver.faults.document(),
             "peers": {str(peer): self._peer(peer, now) for peer in self._links},
             "commits": self._driver.commits.durations.quantiles(now),
             "disk": self._disk(now),

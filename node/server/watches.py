@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from node.machines.base import HistoryLostError, Watchable
-from node.server.driver import Driver, now_us
+from node.server.driver import Driver
 from node.wire.messages import Changes, Failure, Watch, WireMessage
 
 WATCHES_MAX = 1024
@@ -71,14 +71,14 @@ class Watches:
         """The machine has changed."""
         self._behind.update(dict.fromkeys(self._following))
         if not self._goes_on:
-            self._tell(now_us())
+            self._tell(self._driver.clock.now())
 
     def _tell(self, now: int) -> None:
         """Tell those that are behind, as many as the time of one turn allows."""
         self._goes_on = False
         found: _Found = {}  # most watchers want the same, from the same index on
         while self._behind:
-            if now_us() - now > TURN_US_MAX:
+            if self._driver.clock.elapsed_us(now) > TURN_US_MAX:
                 self._goes_on = True
                 self._driver.submit([self._tell])
                 return

@@ -9,7 +9,7 @@ from node.scenario.actions import Action, ending
 from node.scenario.errors import ScenarioError
 from node.scenario.links import FaultPlan
 from node.scenario.names import link_of
-from node.scenario.resolving import nodes_of, plan_of
+from node.scenario.resolving import fixed, nodes_of, plan_of
 from node.scenario.selectors import Scene
 from node.sim.coverage import Coverage
 from node.sim.host import Host
@@ -84,6 +84,8 @@ class Actor:
         """
         rng = stream(self._world.seed, "selectors", key)
         try:
+            again = stream(self._world.seed, "selectors", key)
+            outcome.resolved = str(fixed(action, self.scene, again))
             fault = self._do(action, name, rng, outcome)
         except ScenarioError as error:
             fault, outcome.refusal = None, str(error)
@@ -291,6 +293,8 @@ class Actor:
             case actions.Disk(kind="rot"):
                 self._rot(host, rng)
                 outcome.changed()
+            case actions.Disk(kind="truncate"):
+                raise ScenarioError("a simulated disk keeps all that was flushed")
             case actions.Disk(kind=kind):
                 self.lasting.set_disk(host)
                 if kind == "full":

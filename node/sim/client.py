@@ -16,7 +16,9 @@ from node.client.errors import (
 )
 from node.client.session import Call, Pause, Sequences
 from node.machines import kv
+from node.scenario.workloads import Cas, Get, Put, Request, encoded
 from node.sim.kernel import Kernel
+from node.sim.scripts import Script
 from node.sim.streams import stream
 from node.verify.observation import Kind, Observers, Operation, Violation
 from node.wire.codec import decode, encode
@@ -114,6 +116,8 @@ class Client:
         self.last: Operation | None = None
         """What it asked last."""
         self._seen: dict[str, bytes | None] = {}
+        self.script: Script | None = None
+        """What it asks, instead of what it chooses itself."""
 
     @property
     def is_idle(self) -> bool:
@@ -133,6 +137,11 @@ class Client:
         """Choose what to do, and start."""
         if self.is_done or self._operation is not None:
             return
+        if self.script is not None:
+            request = self.script.next()
+            if request is not None:
+                self._request(request)
+            return
         rng, habits = self.random, self._habits
         kind = _weighted(rng, habits.weights)
         mode = _weighted(rng, habits.modes)
@@ -141,6 +150,15 @@ class Client:
         if rng.random() < habits.elsewhere:
             only = self._anybody()
         self.invoke(kind, key, mode, only)
+
+    def _request(self, request: Request) -> None:
+        match request:
+            case Get(key):
+                self._invoke("get", key, "linearizable", None, None, None)
+            case Put(key, value):
+                self._invoke("put", key, "linearizable", None, encoded(value), None)
+            case Cas(key, old, new):
+                self._invoke("cas", key, "linearizable", None, encoded(new), encoded(old))
 
     def _anybody(self) -> int:
         return sorted(self._nodes)[self.random.randrange(len(self._nodes))]
@@ -153,6 +171,17 @@ class Client:
             value = f"c{self.id}.{self._written}".encode()
         if kind == "cas":
             expected = self._seen.get(key)
+        return self._invoke(kind, key, mode, only, value, expected)
+
+    def _invoke(
+        self,
+        kind: Kind,
+        key: str,
+        mode: ReadMode,
+        only: int | None,
+        value: bytes | None,
+        expected: bytes | None,
+    ) -> Operation:
         now = self._kernel.now
         self._sequences = self.session.sequences
         self._number = 0 if kind == "get" else self._sequences.take()
@@ -316,7 +345,9 @@ class Client:
             self._seen[operation.key] = value_seen(operation)
         for look in self._observers.answered:
             look(operation)
-        if not self.is_done:
+        if self.script is not None and self.script.took(operation):
+            self.begin()
+        elif not self.is_done:
             self.begin_later()
 
 

@@ -13,6 +13,11 @@ class Outcome:
     """Why it was not carried out, or only in part."""
     idle: str = ""
     """Why nothing changed when it was carried out."""
+    resolved: str = ""
+    """The line with names of nodes in the place of selectors; empty: it meant nobody."""
+    began_us: int = 0
+    ended_us: int | None = None
+    """When its fault was over."""
 
     def changed(self) -> None:
         """Something is otherwise than without the step."""

@@ -65,6 +65,7 @@ def simulate(
     """Run it. `trace` gets a line for each thing that happens; `invariants` None are those that the
     scenario expects. Raises OptionError, and what `trace` raises.
     """
+    check_workload(scenario)
     return Simulation(scenario, trace, invariants).run()
 
 
@@ -104,7 +105,7 @@ class Simulation:
         self.actor = Actor(self.world, self.trace, self.coverage)
         self._schedule = Schedule(expanded(scenario))
         self._faults: dict[int, Fault | None] = {}
-        self._outcomes: dict[int, Outcome] = {}
+        self.outcomes: dict[int, Outcome] = {}
         """Of the steps that were carried out, by place."""
         self._keys: Counter[str] = Counter()
         self._armed_at: int | None = None
@@ -168,7 +169,9 @@ class Simulation:
         for due in self._schedule.due(self.world.kernel.now):
             match due:
                 case Fire(place, step):
-                    outcome = self._outcomes[place] = Outcome(str(step.action))
+                    began_us = self.world.kernel.now
+                    outcome = Outcome(str(step.action), began_us=began_us)
+                    self.outcomes[place] = outcome
                     key = self._key(step)
                     self._faults[place] = self.actor.do(step.action, step.name, key, outcome)
                     self._tell_ended()
@@ -176,6 +179,7 @@ class Simulation:
                     fault = self._faults.pop(place, None)
                     if fault is not None:
                         self.actor.end(fault)
+                        self.outcomes[place].ended_us = self.world.kernel.now
             self.progress.done(step.action, self.world, self.actor)
         self._arm()
 
@@ -186,6 +190,7 @@ class Simulation:
         for place, fault in list(self._faults.items()):
             if fault is None or not self.actor.lasting.holds(fault):
                 del self._faults[place]
+                self.outcomes[place].ended_us = self.world.kernel.now
                 self._schedule.ended(place, self.world.kernel.now)
 
     def _key(self, step: Step) -> str:
@@ -211,7 +216,7 @@ class Simulation:
             return "nothing was asked of it, or nothing answered"
         if self.scenario.sim.get("drawn"):
             return None
-        outcomes = sorted(self._outcomes.items())
+        outcomes = sorted(self.outcomes.items())
         own = [(place, each) for place, each in outcomes if place < len(self.scenario.steps)]
         for place, outcome in own:
             if why := outcome.why_not:
@@ -264,9 +269,6 @@ def options_of(scenario: Scenario) -> Options:
     if type(made_in) is not int or made_in != FORMAT:
         raise OptionError(f"format {made_in} is another version's: this one replays {FORMAT}")
     workload = scenario.workload
-    if workload.kind != WORKLOAD or dict(workload.mix) != MIXES[WORKLOAD]:
-        text = f"simulated clients do what is usual for {WORKLOAD}, not {workload.kind}"
-        raise OptionError(f"workload: {text} with {dict(workload.mix)}")
     own = {
         "nodes": scenario.nodes,
         "clients": workload.clients,
@@ -285,6 +287,14 @@ def options_of(scenario: Scenario) -> Options:
     drawable = [action for action, _ in random.faults] if random is not None else []
     check_clocks(options, [*(step.action for step in scenario.steps), *drawable])
     return options
+
+
+def check_workload(scenario: Scenario) -> None:
+    """Whether clients that choose for themselves do what it asks for. Raises OptionError."""
+    workload = scenario.workload
+    if workload.kind != WORKLOAD or dict(workload.mix) != MIXES[WORKLOAD]:
+        text = f"simulated clients do what is usual for {WORKLOAD}, not {workload.kind}"
+        raise OptionError(f"workload: {text} with {dict(workload.mix)}")
 
 
 def rules_of(scenario: Scenario) -> tuple[type[Invariant], ...]:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from node.raft.configuration import Configuration
 from node.raft.snapshot import ReceivedChunk, Snapshot, SnapshotId
@@ -29,17 +30,26 @@ _SUFFIX = ".snap"
 _ASIDE = ".tmp"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
+Access = Literal["write", "flush"]
+Touch = Callable[[Access], None]
+"""Called before a file is written or flushed. An OSError that it raises is taken for the disk's."""
+
+
+def _freely(access: Access) -> None:
+    """Nothing is in the way."""
+
 
 class SnapshotFiles:
     """`SnapshotStore` in a folder of its own."""
 
-    def __init__(self, folder: Path, cluster_id: str) -> None:
+    def __init__(self, folder: Path, cluster_id: str, touch: Touch = _freely) -> None:
         """Make the folder where there is none, and remove what a crash left in it.
 
         Raises DiskFullError, StorageError.
         """
         self._folder = folder
         self._cluster_id = cluster_id
+        self._touch = touch
         self._sending: dict[SnapshotId, int] = {}
         self._sending_lock = threading.Lock()
         self._incoming: _Incoming | None = None
@@ -62,7 +72,7 @@ class SnapshotFiles:
         aside = path.with_suffix(_ASIDE)
         header = Header(self._cluster_id, index, term, configuration)
         with _removed_on_error(aside):
-            tally = _write_flushed(aside, encode(header, parts))
+            tally = _write_flushed(aside, encode(header, parts), self._touch)
             self._publish(aside, path)
         return Snapshot(SnapshotId(index, term, tally.size, tally.digest), configuration)
 
@@ -125,7 +135,7 @@ class SnapshotFiles:
             try:
                 if chunk.offset == 0:
                     self._drop_incoming()
-                    self._incoming = _Incoming(chunk.snapshot, _GrowingFile(path))
+                    self._incoming = _Incoming(chunk.snapshot, _GrowingFile(path, self._touch))
                 incoming = self._incoming
                 if incoming is None or incoming.snapshot != chunk.snapshot:
                     raise CorruptionError(f"{path}: its beginning did not come in")
@@ -185,7 +195,8 @@ class SnapshotFiles:
 class _GrowingFile:
     """A new file, of its owner only, that is flushed as it grows. Raises OSError."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, touch: Touch) -> None:
+        self._touch = touch
         flags = os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC
         self._descriptor = os.open(path, flags, 0o600)
         self.size = 0
@@ -195,16 +206,19 @@ class _GrowingFile:
         """Bytes that are there already may be put again."""
         assert offset <= self.size, "a file has no holes"
         view = memoryview(data)
+        self._touch("write")
         while view:
             written = os.pwrite(self._descriptor, view[:FLUSHED_BYTES_MAX], offset)
             view = view[written:]
             offset += written
             self.size = max(self.size, offset)
             if self.size - self._flushed >= FLUSHED_BYTES_MAX:
+                self._touch("flush")
                 os.fdatasync(self._descriptor)
                 self._flushed = self.size
 
     def flush(self) -> None:
+        self._touch("flush")
         os.fsync(self._descriptor)
 
     def close(self) -> None:
@@ -289,11 +303,11 @@ def _opened_raw(path: Path) -> Iterator[Callable[[int], bytes]]:
         yield read
 
 
-def _write_flushed(path: Path, pieces: Iterator[bytes]) -> Tally:
+def _write_flushed(path: Path, pieces: Iterator[bytes], touch: Touch) -> Tally:
     """Make a file, durable but for its name. Raises StorageError; what `pieces` raises."""
     tally = Tally()
     with _disk_errors(path):
-        file = _GrowingFile(path)
+        file = _GrowingFile(path, touch)
     with closing(file):
         for block in _blocks(pieces):
             with _disk_errors(path):

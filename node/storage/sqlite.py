@@ -17,6 +17,7 @@ before it writes anything.
 import errno
 import os
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from itertools import count
 from pathlib import Path
@@ -52,11 +53,19 @@ DISK_ERRORS = (sqlite3.Error, OSError, UnicodeDecodeError, OverflowError)
 _ADVICE = "wipe this node: it then has no vote, and the others go on without it"
 
 
+Commit = Callable[[sqlite3.Connection], None]
+
+
+def _commit(db: sqlite3.Connection) -> None:
+    db.execute("COMMIT")
+
+
 class SqliteStorage:
     """`Storage` in one file. One call at a time, from any thread."""
 
-    def __init__(self, path: Path, cluster_id: str, node_id: int) -> None:
-        """Open what `create` made.
+    def __init__(self, path: Path, cluster_id: str, node_id: int, commit: Commit = _commit) -> None:
+        """Open what `create` made. `commit` ends each transaction; what it raises, an error of
+        sqlite3, is taken for SQLite's own.
 
         Raises FileNotFoundError, CorruptionError (also for the database of another node or
         cluster), FormatVersionError, StorageError.
@@ -64,6 +73,7 @@ class SqliteStorage:
         if not path.exists():
             raise FileNotFoundError(errno.ENOENT, "no database", str(path))
         self._path = path
+        self._commit = commit
         self._error: StorageError | None = None
         self._is_swept = False
         """Nothing is left at or below the base."""
@@ -164,7 +174,7 @@ class SqliteStorage:
             db.execute("DELETE FROM snapshot WHERE idx < ?", (state.base.index,))
             self._is_swept = False
         is_swept = self._is_swept or (self._may_sweep and self._sweep(state.base, batch.entries))
-        db.execute("COMMIT")
+        self._commit(db)
         self._is_swept = is_swept
 
     def _sweep(self, base: EntryId, written: list[LogEntry]) -> bool:

@@ -65,6 +65,30 @@ def find_damage(log: BinaryIO) -> int | None:
     return None
 
 
+def transactions(log: BinaryIO) -> list[int]:
+    """The offsets at which transactions end, up to the first frame that is not sound. `log` is at
+    its start.
+    """
+    header = log.read(_HEADER.size)
+    if len(header) < _HEADER.size:
+        return []
+    magic, _, page_bytes, _, *rest = _HEADER.unpack(header)
+    salts, in_front = (rest[0], rest[1]), (rest[2], rest[3])
+    order = _WORD_ORDERS.get(magic)
+    if order is None or _checksum(order, header[:24], (0, 0)) != in_front:
+        return []
+    ends = []
+    frame_bytes = FRAME_HEADER_BYTES + page_bytes
+    while len(frame := log.read(frame_bytes)) == frame_bytes:
+        _, pages, salt_1, salt_2, *words = _FRAME.unpack_from(frame)
+        in_front = _frame_checksum(order, frame, in_front)
+        if (salt_1, salt_2) != salts or in_front != (words[0], words[1]):
+            break
+        if pages:
+            ends.append(log.tell())
+    return ends
+
+
 def _frame_checksum(order: str, frame: bytes, start: Checksum) -> Checksum:
     return _checksum(order, frame[:8] + frame[FRAME_HEADER_BYTES:], start)
 

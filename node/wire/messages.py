@@ -188,10 +188,24 @@ class SetCompaction:
 
 @dataclass(frozen=True, slots=True)
 class SetFaults:
-    """Replace this node's link rules by `rules` (faults.LinkRule.to_map each)."""
+    """Replace this node's rules: those of links by `rules` (faults.LinkRule.to_map each), those of
+    nodes by `node_rules` (nodefaults.NodeRule.to_map), of which it keeps its own.
+    """
 
     id: int
     rules: list[dict[str, Any]]
+    node_rules: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Disturb:
+    """Once: the next flush of this node's disk takes `delay_us` longer (stall), or its clock shows
+    a time that is so much later (jump).
+    """
+
+    id: int
+    kind: Literal["stall", "jump"]
+    delay_us: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,4 +357,5 @@ WireMessage = (
     | Bulk
     | Gap
     | Recording
+    | Disturb
 )

@@ -12,6 +12,7 @@ Level = Literal["info", "warn", "error"]
 NODE_KINDS = (
     "boot", "stop", "prevote", "election", "stepdown", "vote", "leader", "follow", "leaderless",
     "transfer", "truncate", "reverted", "fault", "heal", "member", "snapshot", "disk",
+    "clock",
 )  # fmt: skip
 """The events of nodes."""
 SIM_KINDS = (

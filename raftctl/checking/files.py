@@ -7,12 +7,11 @@ from pathlib import Path
 
 from node.verify.history import CommandId, History, HistoryError
 from node.verify.reading import history_of, read_history
+from raftctl.chaos.folders import find_run_folder
 from raftctl.errors import CliError, from_os_error
 from raftctl.exit_codes import Exit
+from raftctl.settings import Settings
 
-LATEST = "latest"
-RUNS_FOLDER = "chaos"
-HISTORY_FILE = "history.jsonl"
 COMMITTED_FILE = "committed.json"
 EDN_SUFFIX = ".edn"
 TOLD_EVERY = 100_000
@@ -30,26 +29,21 @@ class Source:
     committed: Path | None = None
 
 
-def find_source(what: str, home: Path) -> Source:
+def find_source(what: str, settings: Settings) -> Source:
     """A file, a folder of a run, its name, or latest. Raises CliError (exit 9)."""
     path = Path(what)
     if path.is_file():
         return Source(path)
-    runs = home / RUNS_FOLDER
-    if what == LATEST:
-        folders = sorted(each for each in runs.glob("*") if (each / HISTORY_FILE).is_file())
-        path = folders[-1] if folders else runs
-    elif not path.exists() and path.name == what:
-        path = runs / what
-    if not (path / HISTORY_FILE).is_file():
+    folder = find_run_folder(settings, what)
+    if not folder.history.is_file():
         raise CliError(
             "E_NO_RUN",
-            f"{what}: no such file, nor a run with a {HISTORY_FILE}",
+            f"{what}: it has no {folder.history.name}",
             Exit.NOT_FOUND,
-            hint=f"runs lie in {runs}",
+            hint="raftctl chaos ls has others",
         )
-    committed = path / COMMITTED_FILE
-    return Source(path / HISTORY_FILE, committed if committed.is_file() else None)
+    committed = folder.path / COMMITTED_FILE
+    return Source(folder.history, committed if committed.is_file() else None)
 
 
 def load_history(path: Path, progress: Progress | None = None) -> History:

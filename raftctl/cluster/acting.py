@@ -29,7 +29,8 @@ class Done(NamedTuple):
 class Deed:
     """Something to do to each node that was selected.
 
-    `undo`: the verb that takes it back. `loses`: it may cost the quorum. `question`: what to ask
+    `undo`: the verb that takes it back. `loses`: it may cost the quorum. `check`: raises CliError
+    for a node to which it cannot be done, and nothing is done to any then. `question`: what to ask
     before it. `comes_up`: the nodes are to answer afterwards.
     """
 
@@ -37,6 +38,7 @@ class Deed:
     act: Callable[[Cluster, NodeProcess], Done]
     undo: str = ""
     loses: bool = False
+    check: Callable[[Cluster, NodeProcess], None] | None = None
     question: str = ""
     comes_up: bool = False
 
@@ -47,14 +49,10 @@ def act_on_each(settings: Settings, selectors: Sequence[str], deed: Deed) -> int
     cluster = find_cluster(settings)
     with output.patience("asking the nodes"):
         before = observe(cluster)
-        chosen = resolve(selectors, before)
-    if not chosen:
-        raise CliError(
-            "E_NO_NODE",
-            f"{' '.join(selectors)}: there is no such node now",
-            Exit.NOT_FOUND,
-            hint=f"{cluster.line} status",
-        )
+        chosen = choose(cluster, selectors, before)
+    if deed.check is not None:
+        for node_id in chosen:
+            deed.check(cluster, cluster.processes[node_id])
     if deed.question:
         confirm(settings, deed.question)
     with output.patience(f"{deed.name} {' '.join(selectors)}: under way"):
@@ -66,6 +64,25 @@ def act_on_each(settings: Settings, selectors: Sequence[str], deed: Deed) -> int
             started = [n for n, done in results.items() if isinstance(done, Done) and done.changed]
             results.update(wait_until_up(cluster, started, settings.timeout or STOP_SECONDS))
     return _report(settings, cluster, deed, results, before)
+
+
+def choose(cluster: Cluster, selectors: Sequence[str], status: Status) -> list[int]:
+    """Whom the selectors mean, at least one. Raises CliError."""
+    chosen = resolve(selectors, status)
+    if not chosen:
+        raise CliError(
+            "E_NO_NODE",
+            f"{' '.join(selectors)}: there is no such node now",
+            Exit.NOT_FOUND,
+            hint=f"{cluster.line} status",
+        )
+    return chosen
+
+
+def not_running(cluster: Cluster, process: NodeProcess) -> CliError:
+    """The error for a node that has to run for what is to be done to it."""
+    hint = f"{cluster.line} start {process.name}"
+    return CliError("E_NOT_RUNNING", f"{process.name} does not run", Exit.NOT_RUNNING, hint=hint)
 
 
 Result = Done | CliError
@@ -125,9 +142,9 @@ def _report(
         name = f"n{node_id}"
         if isinstance(result, CliError):
             failures.append(result)
-            targets.append(Target(name, False, result.message))
+            targets.append(Target(name, False, result.message, changed=False))
         else:
-            targets.append(Target(name, True, result.message))
+            targets.append(Target(name, True, result.message, result.changed))
             changed += [name] if result.changed else []
     undo = f"{cluster.line} {deed.undo} {' '.join(changed)}" if deed.undo and changed else None
     warning = _quorum_warning(cluster, before) if deed.loses and changed else None

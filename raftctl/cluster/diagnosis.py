@@ -3,7 +3,7 @@
 Pure: it looks at a `Scene` and at nothing else.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from node.raft.quorum import majority
@@ -75,7 +75,8 @@ def _no_leader(scene: Scene, report: _Report) -> Finding:
     if not configuration.has_quorum(set(able) - set(unwell)):
         text = f"no leader, the disks of {names(unwell)} do not keep up: "
         text += arithmetic(configuration, set(able) - set(unwell))
-        return report.add("no_disk", "error", text, f"df -h {scene.folder}", check="leader")
+        hint = _healing(scene, unwell) or f"df -h {scene.folder}"
+        return report.add("no_disk", "error", text, hint, check="leader")
     reached = {n: scene.reached_by(n) for n in able}
     best = max(able, key=lambda n: (len(reached[n]), -n))
     if not any(configuration.has_quorum(each) for each in reached.values()):
@@ -244,25 +245,36 @@ def _disk_trouble(scene: Scene, node_id: int) -> str:
     return "stalled" if disk.get("stalled") else ""
 
 
+def _healing(scene: Scene, nodes: Iterable[int]) -> str | None:
+    """What to type where a fault makes one of these disks full or slow; None: nobody knows why."""
+    for node_id in nodes:
+        for rule in scene.answers[node_id].get("node_faults", ()):
+            if rule["kind"] in ("full", "slow"):
+                return f"{scene.line} heal {rule['fault']}"
+    return None
+
+
 def _flush_ms(scene: Scene, node_id: int) -> float:
     return float(scene.answers[node_id]["disk"]["last_ms"])
 
 
 def _disk(scene: Scene, report: _Report, node_id: int) -> Iterator[Finding]:
     trouble, timeout = _disk_trouble(scene, node_id), scene.election_timeout_ms
+    healing = _healing(scene, [node_id])
     if trouble == "full":
         text = "its disk is full: it takes no writes, and goes on when there is room"
-        yield report.add("disk_full", "error", text, f"df -h {scene.folder}", node_id)
+        hint = healing or f"df -h {scene.folder}"
+        yield report.add("disk_full", "error", text, hint, node_id)
     elif trouble == "stalled":
         text = "its disk hangs: a write has taken many election timeouts, and has not ended"
-        hint = "what does the system say? dmesg | tail, iostat -x 1"
+        hint = healing or "what does the system say? dmesg | tail, iostat -x 1"
         yield report.add("disk_stalled", "error", text, hint, node_id)
     elif _flush_ms(scene, node_id) * FLUSHES_PER_TIMEOUT_MIN > timeout:
         text = (
             f"its last flush took {_flush_ms(scene, node_id):.0f} ms, against an election timeout "
             f"of {timeout} ms"
         )
-        hint = "another disk, or a longer raft.election_timeout_ms in cluster.json"
+        hint = healing or "another disk, or a longer raft.election_timeout_ms in cluster.json"
         yield report.add("disk_slow", "warning", text, hint, node_id)
 
 

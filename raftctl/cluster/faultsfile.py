@@ -14,6 +14,7 @@ from typing import Any
 
 from node.config import write_private
 from node.faults import FaultError, LinkRule
+from node.nodefaults import NodeRule
 from raftctl.cluster.directory import Cluster
 from raftctl.cluster.processes import is_paused
 from raftctl.errors import CliError
@@ -39,6 +40,7 @@ class FaultSet:
     next_id: int
     faults: list[SavedFault]
     rules: list[LinkRule]
+    node_rules: list[NodeRule] = field(default_factory=list)
     told: dict[int, str | None] = field(default_factory=dict)
     """Who got the rules when they changed: each running node's error, or None."""
     later: list[int] = field(default_factory=list)
@@ -49,6 +51,7 @@ class FaultSet:
     def remove(self, ids: set[int]) -> None:
         self.faults = [fault for fault in self.faults if fault.id not in ids]
         self.rules = [rule for rule in self.rules if rule.fault not in ids]
+        self.node_rules = [rule for rule in self.node_rules if rule.fault not in ids]
 
 
 def read_faults(cluster: Cluster) -> FaultSet:
@@ -58,7 +61,8 @@ def read_faults(cluster: Cluster) -> FaultSet:
         saved = json.loads(path.read_text(encoding="utf-8"))
         faults = [SavedFault(**each) for each in saved["faults"]]
         rules = [LinkRule.from_map(each) for each in saved["rules"]]
-        found = FaultSet(int(saved["next_id"]), faults, rules)
+        node_rules = [NodeRule.from_map(each) for each in saved.get("node_rules", [])]
+        found = FaultSet(int(saved["next_id"]), faults, rules, node_rules)
     except FileNotFoundError:
         return FaultSet(1, [], [])
     except (OSError, ValueError, KeyError, TypeError, FaultError) as error:
@@ -95,6 +99,7 @@ def changing_faults(cluster: Cluster, discard_damage: bool = False) -> Iterator[
             "next_id": faults.next_id,
             "faults": [asdict(fault) for fault in faults.faults],
             "rules": [rule.to_map() for rule in faults.rules],
+            "node_rules": [rule.to_map() for rule in faults.node_rules],
         }
         write_private(cluster.folder / "faults.json", json.dumps(document, indent=2) + "\n")
         _tell(cluster, faults)
@@ -112,6 +117,7 @@ def _tell(cluster: Cluster, faults: FaultSet) -> None:
     from node.client.errors import ClientError
 
     maps = [rule.to_map() for rule in faults.rules]
+    node_maps = [rule.to_map() for rule in faults.node_rules]
     for node_id, process in cluster.processes.items():
         pid = process.find()
         if pid is None:
@@ -121,7 +127,7 @@ def _tell(cluster: Cluster, faults: FaultSet) -> None:
             continue
         try:
             with Admin(cluster.address, node_id, SEND_SECONDS_MAX) as admin:
-                admin.set_faults(maps)
+                admin.set_faults(maps, node_maps)
             faults.told[node_id] = None
         except ClientError as error:
             faults.told[node_id] = error.message

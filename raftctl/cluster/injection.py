@@ -2,7 +2,9 @@
 
 import time
 from collections import Counter
+from collections.abc import Collection
 
+from node.nodefaults import NodeRule
 from raftctl.cluster.directory import Cluster
 from raftctl.cluster.faultsfile import (
     FaultSet,
@@ -10,13 +12,16 @@ from raftctl.cluster.faultsfile import (
     changing_faults,
     read_faults,
 )
-from raftctl.cluster.observation import survey
+from raftctl.cluster.observation import failed_flush_at, rules_of, survey
 from raftctl.cluster.partitions import FaultPlan
 from raftctl.documents import Fault, Injected, Status
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.selectors import voters_of
 from raftctl.settings import Settings
+
+CLOCK_SECONDS = 0.001
+"""The times in a log are cut to milliseconds."""
 
 
 def inject(
@@ -28,23 +33,47 @@ def inject(
     before: Status,
 ) -> int:
     """Save the fault, send it to the nodes, say what it does. Returns the exit code."""
-    now = time.time()
-    expires_at = None if lifetime is None else now + lifetime
     with changing_faults(cluster) as current:
         if plan.kind == "partition":
             current.remove({f.id for f in current.faults if f.kind == "partition"})
-        number = current.next_id
-        current.next_id += 1
-        saved = SavedFault(number, name, plan.kind, plan.spec, now, expires_at)
-        current.faults.append(saved)
-        current.rules += plan.rules(number, name, expires_at)
+        saved = add_fault(current, plan.kind, plan.spec, name, lifetime)
+        current.rules += plan.rules(saved.id, name, saved.expires_at)
+    return report_injected(settings, cluster, current, saved, _effect(plan, before))
+
+
+def add_fault(
+    current: FaultSet, kind: str, spec: str, name: str, lifetime: float | None
+) -> SavedFault:
+    """The next fault, without rules yet. `lifetime` in seconds; None: until it is healed."""
+    now = time.time()
+    expires_at = None if lifetime is None else now + lifetime
+    saved = SavedFault(current.next_id, name, kind, spec, now, expires_at)
+    current.next_id += 1
+    current.faults.append(saved)
+    return saved
+
+
+def report_injected(
+    settings: Settings,
+    cluster: Cluster,
+    current: FaultSet,
+    saved: SavedFault,
+    effect: str,
+    nodes: Collection[int] | None = None,
+) -> int:
+    """Say what the fault does. `nodes`: whom it is about; None: all. Returns the exit code."""
     unreached = report_unreached(settings, current)
-    reached = [f"n{node_id}" for node_id, error in current.told.items() if error is None]
-    effect = _effect(plan, before)
-    document = Injected(_document(cluster, saved, now, 0), effect, reached)
-    heals = "stays until healed" if lifetime is None else f"heals in {lifetime:g}s"
-    settings.output.show(document, lambda: [f"fault #{number}  {plan.spec}   {heals}", effect])
-    settings.output.note(f"undo now: {cluster.line} heal {number}")
+    reached = [
+        f"n{node_id}"
+        for node_id, error in current.told.items()
+        if error is None and (nodes is None or node_id in nodes)
+    ]
+    document = Injected(_document(cluster, saved, saved.created_at, 0), effect, reached)
+    left = document.fault.expires_in_ms
+    heals = "stays until healed" if left is None else f"heals in {left / 1000:g}s"
+    says = f"fault #{saved.id}  {saved.spec}   {heals}"
+    settings.output.show(document, lambda: [says, effect])
+    settings.output.note(f"undo now: {cluster.line} heal {saved.id}")
     return Exit.PARTIAL if unreached else Exit.OK
 
 
@@ -100,9 +129,20 @@ def fault_documents(cluster: Cluster) -> list[Fault]:
     hits: Counter[int] = Counter()
     for answer in survey(cluster).values():
         if isinstance(answer, dict):
-            hits.update({rule["fault"]: rule["hits"] for rule in answer["faults"]})
-    now = time.time()
-    return [_document(cluster, fault, now, hits[fault.id]) for fault in read_faults(cluster).faults]
+            hits.update({rule["fault"]: rule["hits"] for rule in rules_of(answer)})
+    now, current = time.time(), read_faults(cluster)
+    for rule in current.node_rules:
+        if rule.kind == "fail" and _has_ended(cluster, rule, current):
+            hits[rule.fault] += 1
+    return [_document(cluster, fault, now, hits[fault.id]) for fault in current.faults]
+
+
+def _has_ended(cluster: Cluster, rule: NodeRule, current: FaultSet) -> bool:
+    """Whether its flushes, which fail, have ended the node: it cannot count that any more."""
+    process = cluster.processes.get(rule.node)
+    failed_at = None if process is None else failed_flush_at(process)
+    made_at = next((each.created_at for each in current.faults if each.id == rule.fault), 0.0)
+    return failed_at is not None and failed_at >= made_at - CLOCK_SECONDS
 
 
 def _document(cluster: Cluster, fault: SavedFault, now: float, hits: int) -> Fault:

@@ -1,8 +1,10 @@
 """What a cluster looks like now: every node's own view, beside what its process is doing."""
 
 import contextlib
+import re
 import time
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Literal
 
 from node.client.errors import UnreachableError
@@ -10,7 +12,7 @@ from node.client.survey import Survey, status_of_all
 from raftctl.cluster.directory import Cluster
 from raftctl.cluster.faultsfile import read_faults
 from raftctl.cluster.members import View, count, view_of
-from raftctl.cluster.processes import is_paused
+from raftctl.cluster.processes import NodeProcess, is_paused
 from raftctl.documents import Node, Quorum, Status
 from raftctl.errors import CliError
 from raftctl.measuredocs import Measured
@@ -92,8 +94,13 @@ def _faults_in_force(cluster: Cluster, answers: Survey) -> set[int]:
         known = {fault.id for fault in read_faults(cluster).faults}
     for answer in answers.values():
         if isinstance(answer, dict):
-            known |= {rule["fault"] for rule in answer["faults"]}
+            known |= {rule["fault"] for rule in rules_of(answer)}
     return known
+
+
+def rules_of(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rules that a node obeys, of links and of its own; one of an older version has no such."""
+    return [*answer["faults"], *answer.get("node_faults", ())]
 
 
 def _row(
@@ -130,7 +137,8 @@ def _row(
     row.measured = _measured(answer)
     if answer["disk"]["full"]:
         row.note = "disk full"
-        row.remedy = f"df -h {cluster.folder}"
+        made = [rule["fault"] for rule in rules_of(answer) if rule.get("kind") == "full"]
+        row.remedy = f"{cluster.line} heal {made[0]}" if made else f"df -h {cluster.folder}"
     if not answer["voting"]:
         row.note = "wiped, no vote"
         row.remedy = f"{cluster.line} members replace {row.id}"
@@ -169,8 +177,36 @@ def _why_not(
         return "unreachable", error.message, f"{line} logs {name}"
     ended = cluster.processes[node_id].ended()
     if ended is None:
-        return "exited", "ended by itself", f"{line} logs {name}"
+        remedy = _heals_its_disk(cluster, node_id) or f"{line} logs {name}"
+        return "exited", _last_words(cluster.processes[node_id]), remedy
     return "exited", f"{ended.how} {ago(time.time() - ended.at)}", f"{line} start {name}"
+
+
+def _heals_its_disk(cluster: Cluster, node_id: int) -> str | None:
+    """What to type so that flushes do not fail any more; None: no fault makes them fail."""
+    with contextlib.suppress(CliError):
+        for rule in read_faults(cluster).node_rules:
+            if (rule.node, rule.kind) == (node_id, "fail"):
+                return f"{cluster.line} heal {rule.fault}"
+    return None
+
+
+def _last_words(process: NodeProcess) -> str:
+    """Why a node ended that nobody ended, as far as it said so itself."""
+    last = "".join(process.last_log_lines(1))
+    found = re.search(r" error ((?:stopped|cannot start)\b.*?) node=n\d+ ", last)
+    return found[1] if found else "ended by itself"
+
+
+def failed_flush_at(process: NodeProcess) -> float | None:
+    """When a flush that failed ended the node, in Unix seconds; None: it runs, or ended for another
+    reason.
+    """
+    if process.find() is not None:
+        return None
+    last = "".join(process.last_log_lines(1))
+    found = re.match(r"(\S+Z) error stopped: the disk failed ", last)
+    return None if found is None else datetime.fromisoformat(found[1]).timestamp()
 
 
 def members_of(status: Status) -> list[Node]:

@@ -1,10 +1,11 @@
-"""partition, net, heal, faults: break links between nodes, and mend them."""
+"""partition, net, heal, faults: break links between nodes, and mend what is broken."""
 
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from raftctl import completion
+from raftctl.commands.nodefaults import clock, disk
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.settings import Settings
@@ -22,6 +23,8 @@ def add_to(app: typer.Typer) -> None:
     add = section(app, "Faults")
     add(partition, "partition leader --for 10s", "partition 1,2 / rest", "partition --one-way 1:2")
     add(net, "net --link n1:n2 --latency 100ms+-20ms --drop 10%", "net show")
+    add(disk, "disk n2 --slow 20ms --for 30s", "disk leader --full", "disk n3 --rot")
+    add(clock, "clock n2 --rate 1.5 --for 10s", "clock leader --jump 300ms")
     add(heal, "heal", "heal 1", "heal n1:n2")
     add(faults, "faults -o json")
 

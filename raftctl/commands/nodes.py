@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from raftctl.cluster.acting import Done
     from raftctl.cluster.directory import Cluster
     from raftctl.cluster.processes import NodeProcess
-    from raftctl.errors import CliError
 
 Selectors = Annotated[list[str], selection("n1, leader, followers, all", "SEL...")]
 
@@ -129,11 +128,11 @@ def pause(context: typer.Context, selectors: Selectors) -> int:
 
     They keep their connections and answer nothing.
     """
-    from raftctl.cluster.acting import Deed, Done, act_on_each
+    from raftctl.cluster.acting import Deed, Done, act_on_each, not_running
 
     def act(cluster: "Cluster", process: "NodeProcess") -> "Done":
         if not process.signal(signal.SIGSTOP):
-            raise _not_running(cluster, process)
+            raise not_running(cluster, process)
         return Done("paused")
 
     return act_on_each(context.obj, selectors, Deed("pause", act, undo="resume", loses=True))
@@ -141,7 +140,7 @@ def pause(context: typer.Context, selectors: Selectors) -> int:
 
 def resume(context: typer.Context, selectors: Selectors) -> int:
     """Let paused nodes go on (SIGCONT)."""
-    from raftctl.cluster.acting import Deed, Done, act_on_each
+    from raftctl.cluster.acting import Deed, Done, act_on_each, not_running
     from raftctl.cluster.directory import find_cluster
     from raftctl.cluster.faultsfile import tell_again
     from raftctl.cluster.processes import is_paused
@@ -150,7 +149,7 @@ def resume(context: typer.Context, selectors: Selectors) -> int:
     def act(cluster: "Cluster", process: "NodeProcess") -> "Done":
         was_paused = is_paused(process.find())
         if not process.signal(signal.SIGCONT):
-            raise _not_running(cluster, process)
+            raise not_running(cluster, process)
         return Done("resumed") if was_paused else Done("was not paused", changed=False)
 
     settings: Settings = context.obj
@@ -160,13 +159,6 @@ def resume(context: typer.Context, selectors: Selectors) -> int:
     except CliError as error:
         settings.output.warn(f"the nodes were not told which faults hold: {error.message}")
     return code
-
-
-def _not_running(cluster: "Cluster", process: "NodeProcess") -> "CliError":
-    from raftctl.errors import CliError
-
-    hint = f"{cluster.line} start {process.name}"
-    return CliError("E_NOT_RUNNING", f"{process.name} does not run", Exit.NOT_RUNNING, hint=hint)
 
 
 def wipe(context: typer.Context, selectors: Selectors) -> int:

@@ -3,14 +3,13 @@
 from pathlib import Path
 
 from node.scenario.actions import Kill, MembersAdd, Restart
-from node.scenario.errors import ScenarioError
-from node.scenario.parsing import TEXT_BYTES_MAX, parse
 from node.scenario.scenario import Expect, Scenario, Workload
 from node.sim.options import OptionError
 from node.sim.planning import plan
-from node.sim.simulation import options_of, rules_of
-from raftctl.errors import CliError, from_os_error
+from node.sim.simulation import check_workload, options_of, rules_of
+from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
+from raftctl.scenariofile import read_scenario
 from raftctl.simulating.seeds import SEED_MAX
 
 SEED_DIGITS_MAX = len(str(SEED_MAX))
@@ -28,20 +27,7 @@ def read_plan(text: str) -> Scenario:
         hint = "raftctl sim replay 7, or a plan that sim shrink wrote"
         message = f"{_shown(text)} is neither a seed nor a file"
         raise CliError("E_NO_FILE", message, Exit.NOT_FOUND, hint=hint)
-    try:
-        with path.open("rb") as file:
-            data = file.read(TEXT_BYTES_MAX + 1)
-        if not data.strip():
-            message = f"{path} is empty"
-            raise CliError("E_CONFIG", message, Exit.USAGE, hint="a plan has something in it")
-        return checked(parse(data.decode(), str(path)), text)
-    except OSError as error:
-        raise from_os_error(error) from error
-    except UnicodeDecodeError as error:
-        message = f"{path} is no text: {error.reason} at byte {error.start}"
-        raise CliError("E_CONFIG", message, Exit.USAGE, hint="a plan is TOML") from error
-    except ScenarioError as error:
-        raise CliError("E_CONFIG", str(error), Exit.USAGE, hint=error.hint) from error
+    return checked(read_scenario(path), text)
 
 
 def _is_file(path: Path) -> bool:
@@ -60,6 +46,7 @@ def checked(scenario: Scenario, source: str) -> Scenario:
     not know.
     """
     try:
+        check_workload(scenario)
         options_of(scenario)
         rules_of(scenario)
     except OptionError as error:

@@ -19,6 +19,7 @@ import trio
 from node.config import ClusterSpec, NodeAddress, save_cluster
 from node.faults import LinkRule
 from node.machines import kv
+from node.nodefaults import NodeRule
 from node.wire.codec import KINDS
 from node.wire.messages import Document, GetStatus, Propose, ReadLog, SetFaults
 from tests.client.protocol_example import example_lines
@@ -91,7 +92,7 @@ def test_every_field_of_the_documents_and_of_a_rule_is_named() -> None:
         async with stage() as at:
             visitor = await at.visit("admin")
             await visitor.send(
-                SetFaults(1, [LinkRule(1, 1, 2).to_map()]),
+                SetFaults(1, [LinkRule(1, 1, 2).to_map()], [NodeRule(2, 1, "slow").to_map()]),
                 GetStatus(2),
                 Propose(3, at.command(kv.put("a", b""))),
                 ReadLog(4, 1, 0, 9),

@@ -1,6 +1,11 @@
-"""python -m tests.mutants NAME ARGUMENT...: raftctl with a bug in it. Without a name: a list."""
+"""python -m tests.mutants NAME ARGUMENT...: raftctl with a bug in it. Without a name: a list.
 
+The bug is in this process, which simulates, and in the processes of nodes that it starts.
+"""
+
+import os
 import sys
+from pathlib import Path
 
 from raftctl.__main__ import main
 from tests.mutants.catalogue import MUTANTS
@@ -17,6 +22,8 @@ def run(arguments: list[str]) -> int:
         print(f"there is no mutant {name}; python -m tests.mutants lists them", file=sys.stderr)
         return 2
     MUTANTS[name].plant()
+    os.environ["RAFTCTL_MUTANT"] = name
+    os.environ["PYTHONPATH"] = str(Path(__file__).parent / "in_nodes")
     sys.argv = ["raftctl", *rest]
     main()
 

@@ -20,6 +20,12 @@ def read_without_confirmation() -> None:
     )
 
 
+@mutant("Consul's stale mode, on without being asked for", *FRESH)
+def linearizable_read_as_stale() -> None:
+    """Whoever is asked answers from what it has, leader or not."""
+    rewrite(Queries.read, 'if mode == "stale":', 'if mode in ("stale", "linearizable"):')
+
+
 @mutant("etcd #7331, redisraft #22, tikv #6340", *FRESH)
 def read_before_current_term_commit() -> None:
     """A new leader answers reads at the commit index that it knows, which may be an old one."""

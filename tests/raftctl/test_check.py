@@ -14,6 +14,7 @@ from raftctl.checking.edn import events_of
 from raftctl.checking.files import find_source
 from raftctl.exit_codes import Exit
 from raftctl.schemas import json_schema
+from raftctl.settings import make_settings
 from tests.measure.commands import Raftctl
 from tests.raftctl.schema import violations
 
@@ -122,14 +123,18 @@ def hard(keys: int, jobs: int, seconds: float, last_is_wrong: bool = False) -> C
 
 # -- where histories lie ---------------------------------------------------------------------------
 def test_a_run_is_found_by_its_folder_its_name_and_as_the_latest(tmp_path: Path) -> None:
-    runs = tmp_path / "chaos"
-    old = made(runs / "20260101T000000Z-a-1" / "history.jsonl", RIGHT)
-    new = made(runs / "20260102T000000Z-b-2" / "history.jsonl", RIGHT)
-    (runs / "20260103T000000Z-broken-3").mkdir()
-    assert find_source(str(old.parent), tmp_path).history == old
-    assert find_source(str(old), tmp_path).history == old
-    assert find_source(old.parent.name, tmp_path).history == old
-    assert find_source("latest", tmp_path).history == new
+    runs = tmp_path / "runs"
+    old = made(runs / "20260101T000000-a-1" / "history.jsonl", RIGHT)
+    new = made(runs / "20260102T000000-b-2" / "history.jsonl", RIGHT)
+    (runs / "20260103T000000-broken-3").mkdir()
+    settings = make_settings(
+        None, None, None, tmp_path, quiet=True, verbose=False, no_color=True, ascii_only=False,
+        yes=False,
+    )  # fmt: skip
+    assert find_source(str(old.parent), settings).history == old
+    assert find_source(str(old), settings).history == old
+    assert find_source(old.parent.name, settings).history == old
+    assert find_source("latest", settings).history == new
 
 
 def test_what_is_not_there_ends_with_9(raftctl: Raftctl) -> None:

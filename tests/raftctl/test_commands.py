@@ -33,6 +33,8 @@ JSON_COMMANDS = [
     "logs n1 -n 1",
     "config show local5", "config path", "schema", "version",
     "partition n3 --for 30s", "faults", "heal", "net --link 1:2 --latency 5ms --for 30s",
+    "disk n3 --slow 1ms", "disk n3 --stall 1ms", "clock n3 --rate 1.1", "clock n3 --jump 1ms",
+    "faults",
     "heal all", "pause n3", "resume n3", "kill n3", "start n3", "restart n3", "stop n3", "start n3",
     "wait ready", "transfer any-follower", "bench put --ops 200 --inflight 16",
     "bench get --ops 200 --inflight 16", "members ls", "members promote n1", "snapshot take",

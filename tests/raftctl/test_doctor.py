@@ -122,6 +122,9 @@ def test_disks_that_do_not_keep_up_are_named() -> None:
     full = found(scene({1: answer(1, **disk(full=True)), 2: answer(2)}))
     assert "the disks of n1 do not keep up" in full["no_disk"].message
     assert full["disk_full n1"].hint == "df -h /f"
+    made: dict[str, Any] = {"node_faults": [{"fault": 4, "node": 1, "kind": "full"}]}
+    made_full = found(scene({1: answer(1, **disk(full=True), **made), 2: answer(2)}))
+    assert made_full["disk_full n1"].hint == made_full["no_disk"].hint == "raftctl heal 4"
     stalled = found(scene({1: answer(1, **disk(stalled=True)), 2: answer(2)}))
     assert "no_disk" in stalled
     assert stalled["disk_stalled n1"].severity == "error"

@@ -1,5 +1,6 @@
 """A line of raftctl as an action, and the action as its line."""
 
+import shlex
 from typing import Any
 
 import pytest
@@ -14,6 +15,9 @@ from node.scenario.actions import (
     Heal,
     Kill,
     MembersAdd,
+    MembersDemote,
+    MembersPromote,
+    MembersRemove,
     MembersReplace,
     Net,
     Partition,
@@ -22,6 +26,7 @@ from node.scenario.actions import (
     Resume,
     SnapshotTake,
     Start,
+    Stop,
     Transfer,
     Wipe,
     ending,
@@ -39,9 +44,10 @@ def test_an_action_is_read_back_from_its_line(action: Action) -> None:
     assert parse_action(str(action)) == action
 
 
-@pytest.mark.parametrize(
-    ("line", "action"),
-    [
+TYPED: list[tuple[str, Action]] = [
+        ("start n1", Start(("n1",))),
+        ("stop n1", Stop(("n1",))),
+        ("pause any", Pause(("any",))),
         ("kill leader", Kill(("leader",))),
         ("raftctl kill 'n1, n2' --signal 15", Kill(("n1,", "n2"), "TERM")),
         ("kill n1 --signal=sigabrt", Kill(("n1",), "ABRT")),
@@ -63,15 +69,24 @@ def test_an_action_is_read_back_from_its_line(action: Action) -> None:
         ("members add", MembersAdd()),
         ("members add n7 --learner --priority 50", MembersAdd(7, True, 50)),
         ("members -y replace n3 4", MembersReplace("n3", 4)),
+        ("members promote n4", MembersPromote(("n4",))),
+        ("members demote n4", MembersDemote(("n4",))),
+        ("members remove n4", MembersRemove(("n4",))),
         ("snapshot take", SnapshotTake()),
         ("snapshot take followers", SnapshotTake(("followers",))),
         ("disk leader --stall 300ms", Disk(("leader",), "stall", 300_000)),
         ("disk n2 --rot", Disk(("n2",), "rot")),
+        ("disk n2 --truncate", Disk(("n2",), "truncate")),
+        ("disk n2 --slow 20ms", Disk(("n2",), "slow", 20_000)),
+        ("disk n2 --fail", Disk(("n2",), "fail")),
         ("disk n1 n2 --full", Disk(("n1", "n2"), "full")),
         ("clock n1 --rate 1.05", Clock(("n1",), rate=1.05)),
         ("clock n1 --jump 2s", Clock(("n1",), jump_us=2_000_000)),
-    ],
-)  # fmt: skip
+    ]  # fmt: skip
+"""One of each verb at least, in all the ways to write it."""
+
+
+@pytest.mark.parametrize(("line", "action"), TYPED)
 def test_lines_as_people_type_them(line: str, action: Action) -> None:
     assert parse_action(line) == action
 
@@ -129,6 +144,8 @@ def test_name_and_duration_of_a_line_stand_beside_its_action() -> None:
         ("disk n1 --stall 0s", "--stall 0s: has to be more than 0"),
         ("disk n1 --stall 1s --for 2s", "has no end"),
         ("disk n1 --rot --for 2s", "has no end"),
+        ("disk n1 --truncate --for 2s", "has no end"),
+        ("disk n1 --slow 2h", "--slow 2h is too long"),
         ("clock n1", "what is wrong with the clock"),
         ("clock n1 --rate 1 --jump 1s", "what is wrong with the clock"),
         ("clock n1 --rate 0", "--rate 0 is no clock"),
@@ -154,6 +171,7 @@ def test_lines_that_say_nothing_are_refused(line: str, says: str) -> None:
         ("disk leader --full", "heal", Heal("f1")),
         ("disk leader --stall 1s", None, None),
         ("disk leader --rot", None, None),
+        ("disk leader --truncate", None, None),
         ("clock leader --rate 1.1", "heal", Heal("f1")),
         ("clock leader --jump 1s", None, None),
         ("wipe leader", None, None),
@@ -172,7 +190,6 @@ def test_undo_is_for_the_nodes_that_were_meant() -> None:
 
 
 # -- the same grammar as the command line ----------------------------------------------------------
-NOT_YET = {"disk", "clock"}
 NOT_HERE = {"-h", "--help", "--version", "--show-completion", "--install-completion"}
 
 
@@ -190,10 +207,51 @@ def _options(command: Any) -> set[str]:
     return {name for each in own for name in (*each.opts, *each.secondary_opts)} - NOT_HERE
 
 
-@pytest.mark.parametrize("verb", sorted(VERBS.keys() - NOT_YET))
+@pytest.mark.parametrize("verb", sorted(VERBS))
 def test_options_are_those_of_the_command_line(verb: str) -> None:
     assert set(VERBS[verb].options) == _options(_command(verb))
 
 
 def test_options_of_every_verb_are_those_of_the_command_line() -> None:
     assert set(OF_EVERY_VERB) == _options(_command(""))
+
+
+def _parsed(line: str) -> Any:
+    """What the command line makes of it, without doing it. Raises for what it does not take."""
+    words = shlex.split(line)
+    if words[:1] == ["raftctl"]:
+        del words[0]
+    command = _command("")
+    context = command.make_context("raftctl", words)
+    while (rest := [*context._protected_args, *context.args]) and hasattr(command, "commands"):
+        name, command, rest = command.resolve_command(context, rest)
+        context = command.make_context(name, rest, parent=context)
+    return context
+
+
+ENDED = ["disk n1 --full", "clock n1 --rate 1.5", "partition leader", "net --link 1:2 --drop 5%"]
+
+
+@pytest.mark.parametrize(
+    "line", [*(line for line, _ in TYPED), *(f"{line} --for 3s --as x" for line in ENDED)]
+)
+def test_command_line_takes_what_a_scenario_does(line: str) -> None:
+    verb = _parsed(line).command_path.removeprefix("raftctl ")
+    assert str(parse_line(line).action).startswith(verb)
+
+
+def test_every_verb_of_a_scenario_is_among_the_examples() -> None:
+    assert {_parsed(line).command_path.removeprefix("raftctl ") for line, _ in TYPED} == set(VERBS)
+
+
+@pytest.mark.parametrize(
+    ("line", "action"), [each for each in TYPED if isinstance(each[1], Disk | Clock)]
+)
+def test_disk_and_clock_mean_the_same_on_the_command_line(line: str, action: Action) -> None:
+    from raftctl.cluster.nodefaults import line_of
+
+    values = dict(_parsed(f"{line} --as x").params)
+    verb, nodes = line.split()[0], values.pop("selectors")
+    options = {f"--{name}": values[name] for name in values if f"--{name}" in VERBS[verb].options}
+    read = line_of(verb, nodes, {**options, "--as": values["name"]}, values["duration"])
+    assert (read.action, read.name) == (action, "x")

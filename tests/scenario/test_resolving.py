@@ -7,7 +7,7 @@ import pytest
 from node.scenario.actions import Net, Partition
 from node.scenario.errors import LeaderlessError, NoSuchNodeError, ScenarioError, SelectorError
 from node.scenario.lines import parse_action
-from node.scenario.resolving import nodes_of, plan_of
+from node.scenario.resolving import fixed, nodes_of, plan_of
 from node.scenario.selectors import Scene, resolve, resolve_group
 
 SCENE = Scene((1, 2, 3, 4, 5), 2, running=(1, 2, 3, 4), voters=(1, 2, 3, 4, 5), lagging=(4,))
@@ -82,3 +82,28 @@ def test_any_of_a_group_is_none_of_the_groups_before() -> None:
     assert plan_of(slow, leading).links == ((1, 2),)
     assert plan_of(Partition(("leader", "/", "any")), leading).groups == ((1,), (2,), (3,))
     assert resolve_group("any", leading, [1, 2, 3]) == [1]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("kill leader", "kill n2"),
+        ("pause followers", "pause n1 n3 n4 n5"),
+        ("partition leader, any-follower / rest", "partition n1,n2 / n3,n4,n5"),
+        ("partition --halves", "partition n1,n2,n3 / n4,n5"),
+        ("partition --ring", "partition --ring"),
+        ("partition --bridge leader", "partition --bridge n2"),
+        ("partition --one-way leader:n1", "partition --one-way n2:n1"),
+        ("net --link leader:n1 --drop 5%", "net --link n2:n1 --drop 5%"),
+        ("transfer any-follower", "transfer n1"),
+        ("transfer", "transfer"),
+        ("members replace leader", "members replace n2"),
+        ("restart all --stagger 200ms", "restart n1 n2 n3 n4 n5 --stagger 200ms"),
+        ("heal cut", "heal cut"),
+    ],
+)
+def test_fixed_means_the_same_nodes_by_their_names(line: str, expected: str) -> None:
+    scene = Scene(tuple(range(1, 6)), 2, {1, 2, 3, 4, 5}, {1, 2, 3, 4, 5})
+    action = fixed(parse_action(line), scene)
+    assert str(action) == expected
+    assert fixed(action, scene) == action

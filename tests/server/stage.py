@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from random import Random
 
 import trio
 
@@ -10,6 +11,7 @@ from node.config import ClusterSpec, Limits, NodeAddress, RaftSettings, first_co
 from node.machines.base import StateMachine
 from node.machines.kv import KvMachine
 from node.raft.messages import Message
+from node.server.nodefaults import NodeFaults
 from node.server.run import Stores, assemble
 from node.server.sessions import Session
 from node.server.watches import Watches
@@ -70,7 +72,10 @@ class Stage:
         nodes = tuple(NodeAddress(number, "127.0.0.1", number) for number in range(1, size + 1))
         spec = ClusterSpec("stage", "stage", nodes, raft=raft, limits=limits)
         stores = Stores(
-            MemoryStorage(first_configuration(nodes)), MemorySnapshots("stage"), is_wiped=False
+            MemoryStorage(first_configuration(nodes)),
+            MemorySnapshots("stage"),
+            False,
+            NodeFaults(Random(1)),
         )
         self.node = assemble(Path("stage"), spec, b"t" * 32, 1, stores, lambda: machine)
         self.watches = Watches(self.node.driver, limits.frame_bytes_max)

@@ -21,7 +21,8 @@ from node.raft.snapshot import Snapshot, SnapshotId
 from node.replica import Replica, Ticket
 from node.replica.sessions import Sessions
 from node.replica.state import capture, empty
-from node.server.driver import Driver, now_us, seeded_rng
+from node.server.clock import now_us
+from node.server.driver import Driver, seeded_rng
 from node.server.eventhub import EventHub
 from node.storage.base import DiskFullError, StorageError
 from node.storage.memory import MemorySnapshots, MemoryStorage

@@ -1,5 +1,7 @@
 """Every kind of fault between real processes: it bites, it is counted, and operators see it."""
 
+import json
+import re
 import time
 
 import pytest
@@ -96,3 +98,73 @@ def test_faults_end_by_themselves_in_the_nodes(cluster: Raftctl) -> None:
     for node in cluster.document("status")["nodes"]:
         assert "cut" not in node["links"].values()
     assert cluster.run("events", "--kind", "heal", "-o", "jsonl").stdout.count("expired") >= 3
+
+
+# -- disks and clocks ------------------------------------------------------------------------------
+def row_of(cluster: Raftctl, name: str) -> dict[str, object]:
+    found: dict[str, object] = next(
+        node for node in cluster.document("status")["nodes"] if node["id"] == name
+    )
+    return found
+
+
+def follower(cluster: Raftctl) -> str:
+    cluster.run("wait", "ready")
+    status = cluster.document("status")
+    return next(str(node["id"]) for node in status["nodes"] if node["id"] != status["leader"])
+
+
+def test_full_disks_refuse_a_write_and_take_it_when_they_are_healed(cluster: Raftctl) -> None:
+    made = cluster.document("disk", "all", "--full", "--as", "nospace", "--for", "60s")
+    assert made["applied_to"] == ["n1", "n2", "n3"]
+    assert "no quorum can write: 0 can, 2 are needed" in made["effect"]
+    assert cluster.run("put", "full", "1", "--timeout", "400ms", check=False).returncode in (4, 5)
+    full = [node for node in cluster.document("status")["nodes"] if node["note"] == "disk full"]
+    assert full
+    assert full[0]["remedy"] == made["fault"]["undo"]
+    assert hits(cluster) > 0
+    cluster.run("heal", "nospace")
+    cluster.run("put", "full", "2", "--timeout", "10s")
+    assert cluster.document("get", "full")["value"] == "2"
+
+
+def test_slow_disks_slow_a_put_down(cluster: Raftctl) -> None:
+    cluster.run("disk", "all", "--slow", "60ms", "--for", "20s")
+    assert put(cluster) >= 0.06
+    assert hits(cluster) > 0
+    cluster.run("heal")
+
+
+def test_follower_whose_clock_jumps_ahead_stands_for_election(cluster: Raftctl) -> None:
+    name = follower(cluster)
+    deadline = time.monotonic() + 10
+    kinds: list[str] = []
+    while "prevote" not in kinds:  # a heartbeat may come in the very moment of the jump
+        assert time.monotonic() < deadline
+        (target,) = cluster.document("clock", name, "--jump", "1m")["targets"]
+        assert target["message"] == "its clock jumped ahead by 1m"
+        lines = cluster.run("events", "--node", name, "-o", "jsonl").stdout.splitlines()
+        kinds = [json.loads(line)["kind"] for line in lines]
+        kinds = kinds[kinds.index("clock") :]
+
+
+def test_failing_flush_ends_a_node_and_a_bit_that_flips_keeps_it_down(cluster: Raftctl) -> None:
+    """The last test here: the node is lost."""
+    name = follower(cluster)
+    running = cluster.run("disk", name, "--rot", check=False)
+    assert (running.returncode, f"raftctl stop {name}" in running.stderr) == (6, True)
+    made = cluster.document("disk", name, "--fail")
+    assert made["fault"]["spec"] == f"{name} fail"
+    cluster.run("put", "failing", "1", "--timeout", "10s")
+    deadline = time.monotonic() + 10
+    while (row := row_of(cluster, name))["proc"] == "running":
+        assert time.monotonic() < deadline, "its flush failed"
+    assert row["note"] == "stopped: the disk failed"
+    assert row["remedy"] == made["fault"]["undo"]
+    assert hits(cluster) == 1, "though nobody is there to count it"
+    cluster.run("heal")
+    cluster.run("disk", name, "--rot", "-y")
+    done = cluster.run("start", name, check=False)
+    assert done.returncode == 1
+    assert re.search(r"entry \d+ is damaged \(checksum\)", done.stderr)
+    assert row_of(cluster, name)["note"] == "cannot start"

@@ -12,7 +12,8 @@ from node.raft.messages import Message
 from node.replica import Replica, Ticket
 from node.replica.compaction import CompactionPolicy
 from node.replica.state import empty
-from node.server.driver import Driver, now_us, seeded_rng
+from node.server.clock import now_us
+from node.server.driver import Driver, seeded_rng
 from node.server.eventhub import EventHub
 from node.storage.memory import MemorySnapshots, MemoryStorage
 from node.wire.messages import Applied, Document, WireMessage

@@ -228,7 +228,8 @@ def test_observing_stands_on_its_own() -> None:
 
     async def scene(at: Stage, following: Following) -> None:
         await put(at, 3)
-        late = Observing(at.node.driver.replica, at.node.status, at.node.hub)
+        driver = at.node.driver
+        late = Observing(driver.replica, at.node.status, at.node.hub, driver.clock)
         assert late._telling.take_applied() is None
 
     run(scene)

@@ -11,7 +11,7 @@ from node.config import Limits
 from node.machines import kv
 from node.machines.kv import KvMachine
 from node.server import sessions
-from node.server.driver import now_us
+from node.server.clock import now_us
 from node.server.sessions import HALF_CLOSE_SECONDS_MAX, REQUESTS_MAX, SUBMIT_MAX
 from node.wire.framing import frame
 from node.wire.messages import (
@@ -379,7 +379,8 @@ def test_rules_that_the_status_could_not_show_are_refused() -> None:
     async def scenario(at: Stage) -> None:
         visitor = await at.visit("admin")
         rule = {"fault": 1, "src": 1, "dst": 2, "name": "x" * 64}
-        await visitor.send(SetFaults(1, [rule] * 500), SetFaults(2, [rule] * 9), GetStatus(3))
+        many, few = SetFaults(1, [rule] * 500, []), SetFaults(2, [rule] * 9, [])
+        await visitor.send(many, few, GetStatus(3))
         refusal = await visitor.receive()
         assert isinstance(refusal, Failure)
         assert "the limit is" in refusal.message

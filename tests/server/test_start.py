@@ -3,6 +3,7 @@
 import gc
 import json
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -26,15 +27,16 @@ from node.raft.ready import HardState, Ready
 from node.replica.sessions import Sessions
 from node.replica.state import capture
 from node.server.node import COMMAND_OVERHEAD_MAX, Node
+from node.server.nodefaults import NodeFaults
 from node.server.run import (
     FILES_MIN,
     FREEZE_ENTRIES,
     Stores,
     assemble,
     freezing,
-    load_faults,
     run_node,
 )
+from node.server.savedfaults import load_faults
 from node.storage.memory import MemorySnapshots, MemoryStorage
 from node.storage.snapshots import SnapshotFiles
 from node.transport import listener as listeners
@@ -48,9 +50,8 @@ def spec(limits: Limits | None = None) -> ClusterSpec:
 
 def node(limits: Limits | None = None) -> Node:
     made = spec(limits)
-    stores = Stores(
-        MemoryStorage(first_configuration(made.nodes)), MemorySnapshots("c1"), is_wiped=False
-    )
+    storage = MemoryStorage(first_configuration(made.nodes))
+    stores = Stores(storage, MemorySnapshots("c1"), False, NodeFaults(Random(1)))
     return assemble(Path("nowhere"), made, b"t" * 32, 1, stores, KvMachine)
 
 
@@ -63,7 +64,7 @@ def test_b35_snapshot_that_a_crash_left_without_a_record_goes_when_the_node_star
     kept = snapshots.write(1, 1, first, capture(KvMachine(), Sessions()))
     storage.save(Ready(0, HardState(1, None), kept, first_index=1, entries=[LogEntry(1, None)] * 2))
     snapshots.write(2, 1, first, capture(KvMachine(), Sessions()))
-    stores = Stores(storage, snapshots, is_wiped=False)
+    stores = Stores(storage, snapshots, False, NodeFaults(Random(1)))
     started = assemble(Path("nowhere"), made, b"t" * 32, 1, stores, KvMachine)
     assert started.driver.replica.core.snapshot == kept
     assert [path.name for path in tmp_path.iterdir()] == ["0000000000000001-1.snap"]

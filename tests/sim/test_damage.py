@@ -77,6 +77,14 @@ def test_no_more_than_a_minority_is_damaged() -> None:
     )
 
 
+def test_simulated_disk_loses_nothing_that_was_flushed_and_says_so() -> None:
+    result = run_of((5, Disk(("n2",), "truncate"), None)).run()
+    assert (result.verdict, result.why) == (
+        "inconclusive",
+        "step 1: disk n2 --truncate: a simulated disk keeps all that was flushed",
+    )
+
+
 def test_bit_that_flips_in_a_snapshot_is_found_wherever_it_is() -> None:
     for number in range(50):
         snapshots = SimSnapshots("sim")

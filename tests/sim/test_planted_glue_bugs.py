@@ -91,7 +91,7 @@ async def leaves_it_open(self: PeerLink, channel: Channel) -> None:
     ("where", "name", "bug", "words"),
     [
         (Driver, "_begin", promises_at_once, "persist_before_reply"),
-        (Driver, "_wake_up", wakes_nobody, "leaves a"),
+        (Driver, "wake", wakes_nobody, "leaves a"),
         (Driver, "deliver", delivers_without_a_word, "leaves"),
         (Driver, "_sleep", never_sleeps, "nothing comes of it"),
         (Driver, "_send_replies", answers_later, "keeps answers back"),

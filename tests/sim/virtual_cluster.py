@@ -136,7 +136,7 @@ class Cluster:
         client = VirtualClient(world, 5000, timeout=GETS_WELL_SECONDS)
         for host in world.hosts.values():
             answer = await command(
-                world, host.id, lambda request_id: SetFaults(request_id, []), bytes(16)
+                world, host.id, lambda request_id: SetFaults(request_id, [], []), bytes(16)
             )
             assert isinstance(answer, Document), f"n{host.id} does not take an order: {answer}"
         try:

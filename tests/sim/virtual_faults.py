@@ -173,7 +173,7 @@ class Hostile(Cluster):
                 {"fault": number, "src": src, "dst": dst, "expires_at": expiry} | effect
                 for dst in dsts
             ]
-            self._command(nursery, src, lambda request_id, r=rules: SetFaults(request_id, r))
+            self._command(nursery, src, lambda request_id, r=rules: SetFaults(request_id, r, []))
 
     def _command(self, nursery: trio.Nursery, node_id: int, request_of: Any) -> None:
         nursery.start_soon(command, self.world, node_id, request_of, self.random.randbytes(16))

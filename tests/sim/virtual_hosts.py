@@ -19,6 +19,7 @@ from node.replica import Replica
 from node.replica.state import State
 from node.server import run
 from node.server.node import Node
+from node.server.nodefaults import NodeFaults
 from node.sim.disk import DiskFaults, SimDisk
 from node.sim.machine import ObservedMachine, digest_of
 from node.sim.streams import stream
@@ -208,7 +209,8 @@ class Host:
         world = self.world
         try:
             async with trio.open_nursery() as self._life:
-                stores = run.Stores(self.disk.storage, self.disk.snapshots, is_wiped=False)
+                faults = NodeFaults(random.Random(1))
+                stores = run.Stores(self.disk.storage, self.disk.snapshots, False, faults)
                 stored = self.disk.load()
                 node = run.assemble(
                     Path("nowhere"), self.spec, TOKEN, self.id, stores, self.new_machine

@@ -67,7 +67,9 @@ class VirtualTime:
 class VirtualDisk:
     """In place of `node.server.disk.Disk`: no thread, and a flush takes virtual time."""
 
-    def __init__(self, storage: object, snapshots: object, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, storage: object, snapshots: object, wake: Callable[[], None], delay: object
+    ) -> None:
         self._host = here()
         self._wake = wake
         self._outcome: Outcome | None = None
@@ -328,7 +330,10 @@ def surroundings(seed: int) -> Iterator[pytest.MonkeyPatch]:
     """Virtual ones in place of the real ones, for whatever node runs meanwhile."""
     with pytest.MonkeyPatch.context() as patch:
         virtual_time = VirtualTime()
-        for module in ("driver", "eventhub", "journal", "node", "run", "sessions", "status"):
+        for module in (
+            *("clock", "driver", "eventhub", "journal", "node", "nodefaults", "run", "sessions"),
+            "status",
+        ):
             patch.setattr(f"node.server.{module}.time", virtual_time)
         patch.setattr("node.transport.peers.time", virtual_time)
         patch.setattr("node.transport.opening.os", SimpleNamespace(urandom=_urandom))

@@ -32,6 +32,7 @@ NUMBERS = {
     **{13: "ForwardProposal", 14: "ProposalRefused"},
     **{51: "ChangeMembers", 52: "TakeSnapshot", 53: "SetCompaction"},
     **{54: "Keyframe", 55: "Changed", 56: "Bulk", 57: "Gap", 58: "Recording"},
+    **{59: "Disturb"},
 }
 
 INTEGERS = st.integers(0, INTEGER_MAX)
@@ -369,7 +370,7 @@ def test_a_huge_length_inside_a_small_frame_is_refused(major: int, length: int) 
         (_row([44], 1), "not an array with a kind"),
         (_row(0, 1), "unknown kind 0"),
         (_row(-1), "unknown kind -1"),
-        (_row(59, 1), "unknown kind 59"),
+        (_row(60, 1), "unknown kind 60"),
         (_row(44), "GetStatus with 0 fields"),
         (_row(44, 1, 1), "GetStatus with 2 fields"),
     ],

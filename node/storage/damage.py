@@ -1,0 +1,91 @@
+"""Damage to the data of a node that does not run, as disks do it: to see what it makes of that.
+
+A bit that flips is found by the checksum of its entry or its snapshot. An end that is lost goes
+unnoticed where SQLite takes it for a write that was cut off, see `wal`: the node comes up and has
+forgotten what it had promised, as after a disk that lied about its flushes.
+"""
+
+import os
+import random
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from node.storage.base import StorageError
+from node.storage.renewal import DATABASE, snapshots_folder
+from node.storage.sqlite import DISK_ERRORS, check_write_ahead_log, translate
+from node.storage.wal import transactions
+
+_PAGE_BYTES = 4096
+
+
+def rot(data: Path, rng: random.Random) -> str:
+    """Flip a bit, in an entry or in the newest snapshot of the data in this folder. Says in which.
+
+    Raises FileNotFoundError; StorageError for what is damaged already, or holds neither.
+    """
+    database = data / DATABASE
+    database.stat()
+    snapshots = sorted(snapshots_folder(data).glob("*.snap"))
+    if snapshots and rng.random() < 0.5:
+        return _rot_file(snapshots[-1], rng)
+    check_write_ahead_log(database)
+    try:
+        with closing(sqlite3.connect(database, isolation_level=None)) as db:
+            index = _rot_entry(db, rng)
+    except DISK_ERRORS as error:
+        raise translate(error, database) from error
+    if index is not None:
+        return f"a bit of entry {index} flipped"
+    if snapshots:
+        return _rot_file(snapshots[-1], rng)
+    raise StorageError(f"{database}: it holds nothing that could rot")
+
+
+def _rot_entry(db: sqlite3.Connection, rng: random.Random) -> int | None:
+    """The index; None: there is no entry."""
+    (base,) = db.execute("SELECT base_index FROM hard_state").fetchone()
+    found = db.execute("SELECT idx FROM log WHERE idx > ?", (base,)).fetchall()
+    if not found:
+        return None
+    (index,) = rng.choice(found)
+    entry, crc = db.execute("SELECT entry, crc FROM log WHERE idx = ?", (index,)).fetchone()
+    if entry:
+        values = _flipped(entry, rng), crc
+    else:  # a no-op has nothing but its checksum
+        values = entry, crc ^ 1 << rng.randrange(32)
+    db.execute("UPDATE log SET entry = ?, crc = ? WHERE idx = ?", (*values, index))
+    return int(index)
+
+
+def _rot_file(path: Path, rng: random.Random) -> str:
+    path.write_bytes(_flipped(path.read_bytes(), rng))
+    return f"a bit of {path.name} flipped"
+
+
+def _flipped(data: bytes, rng: random.Random) -> bytes:
+    changed = bytearray(data)
+    changed[rng.randrange(len(changed))] ^= 1 << rng.randrange(8)
+    return bytes(changed)
+
+
+def truncate(data: Path, rng: random.Random) -> str:
+    """Cut off the newer half of the write-ahead log, within a transaction; where there is none, as
+    after a clean stop, the newer half of the database. Says what is gone.
+
+    Raises FileNotFoundError, StorageError.
+    """
+    database = data / DATABASE
+    size = database.stat().st_size
+    log_path = database.with_name(f"{DATABASE}-wal")
+    ends = []
+    if log_path.exists():
+        with log_path.open("rb") as log:
+            ends = transactions(log)
+    if len(ends) > 1:
+        kept = len(ends) // 2
+        os.truncate(log_path, rng.randrange(ends[kept - 1], ends[kept]))
+        return f"its last {len(ends) - kept} flushes are gone"
+    log_path.unlink(missing_ok=True)
+    os.truncate(database, max(size // 2 // _PAGE_BYTES, 1) * _PAGE_BYTES)
+    return f"the second half of {DATABASE} is gone"

@@ -1,0 +1,153 @@
+"""Raft's rules over what nodes tell of themselves: roles, terms, votes and how far they are.
+
+Each record is a map with `node`, `boot` (which life of it), `kind`, and what that kind has: the
+`raft.jsonl` of a run. A node tells what it knows when it tells it, and of one that is killed the
+last words may be missing, so only what holds between any two things that were told is a rule here.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+Record = Mapping[str, Any]
+
+
+class Broken(NamedTuple):
+    """A rule that did not hold."""
+
+    rule: str
+    text: str
+
+
+class Told:
+    """What was told so far. `take` gives what a record breaks."""
+
+    def __init__(self) -> None:
+        self.broken: list[Broken] = []
+        self.records = 0
+        self._leaders: dict[int, int] = {}
+        """By term (paper 5.2)."""
+        self._terms: dict[int, int] = {}
+        self._votes: dict[tuple[int, int], Any] = {}
+        """By node and term."""
+        self._lives: dict[int, dict[str, Any]] = {}
+        """The status of each node in its present life, as far as it was told."""
+        self._wiped: set[int] = set()
+
+    @property
+    def terms(self) -> int:
+        """How many terms had a leader."""
+        return len(self._leaders)
+
+    @property
+    def committed(self) -> int:
+        """How far the log is committed, as far as was told."""
+        return max((life.get("commit_index", 0) for life in self._lives.values()), default=0)
+
+    def wiped(self, node: int) -> None:
+        """What this node told before says nothing about what it tells from now on."""
+        self._wiped.add(node)
+
+    def take(self, record: Record) -> None:
+        """Look at one more record, in the order in which they were told."""
+        self.records += 1
+        node, kind = record["node"], record["kind"]
+        if node in self._wiped:
+            self._forget(node)
+        take = self._takers.get(kind)
+        if take is not None:
+            take(self, node, record)
+
+    def _forget(self, node: int) -> None:
+        self._wiped.remove(node)
+        self._terms.pop(node, None)
+        self._lives.pop(node, None)
+        self._votes = {key: vote for key, vote in self._votes.items() if key[0] != node}
+
+    def _break(self, rule: str, text: str) -> None:
+        self.broken.append(Broken(rule, text))
+
+    # -- kinds -------------------------------------------------------------------------------------
+    def _leader(self, node: int, record: Record) -> None:
+        self._leads(node, record["term"])
+        self._term(node, record["term"])
+
+    def _vote(self, node: int, record: Record) -> None:
+        self._term(node, record["term"])
+        self._voted(node, record["term"], record["data"].get("candidate"))
+
+    def _truncate(self, node: int, record: Record) -> None:
+        life = self._life(node, record)
+        first, commit_index = record["data"]["first"], life.get("commit_index", 0)
+        if first <= commit_index:
+            text = f"n{node} dropped entries from {first} on, and {commit_index} were committed"
+            self._break("committed_is_immutable", text)
+
+    def _reverted(self, node: int, record: Record) -> None:
+        data = record["data"]
+        text = (
+            f"{data['peer']} had acknowledged entries up to {data['acknowledged']}, "
+            f"and told n{node} that it lacks {data['holds']}"
+        )
+        self._break("persist_before_reply", text)
+
+    def _state(self, node: int, record: Record) -> None:
+        life = self._life(node, record)
+        for name in ("commit_index", "last_applied"):
+            if name in record and record[name] < life.get(name, 0):
+                text = f"n{node}'s {name} fell from {life[name]} to {record[name]}"
+                self._break("index_order", text)
+        life.update((name, value) for name, value in record.items() if name in _FOLLOWED)
+        applied, commit_index = life.get("last_applied", 0), life.get("commit_index", 0)
+        if applied > commit_index:
+            text = f"n{node} applied entry {applied}, and {commit_index} were committed"
+            self._break("only_committed_entries_are_applied", text)
+        term = life.get("term", 0)
+        self._term(node, term)
+        if life.get("role") == "leader":
+            self._leads(node, term)
+        if life.get("voted_for") is not None:
+            self._voted(node, term, f"n{life['voted_for']}")
+        elif "voted_for" in life and (node, term) in self._votes:
+            text = f"n{node} voted for {self._votes[node, term]} in term {term}, and forgot it"
+            self._break("durable_terms_and_votes", text)
+
+    # -- rules -------------------------------------------------------------------------------------
+    def _life(self, node: int, record: Record) -> dict[str, Any]:
+        life = self._lives.get(node)
+        if life is None or life["boot"] != record["boot"]:
+            life = self._lives[node] = {"boot": record["boot"]}
+        return life
+
+    def _leads(self, node: int, term: int) -> None:
+        other = self._leaders.setdefault(term, node)
+        if other != node:
+            self._break("one_leader_per_term", f"n{other} and n{node} both led term {term}")
+
+    def _term(self, node: int, term: int) -> None:
+        before = self._terms.get(node, 0)
+        if term < before:
+            text = f"n{node} was in term {before}, and then in term {term}"
+            self._break("durable_terms_and_votes", text)
+        self._terms[node] = max(term, before)
+
+    def _voted(self, node: int, term: int, candidate: str | None) -> None:
+        other = self._votes.setdefault((node, term), candidate)
+        if other != candidate:
+            text = f"n{node} voted for {other} and for {candidate} in term {term}"
+            self._break("durable_terms_and_votes", text)
+
+    _takers: Mapping[str, Callable[["Told", int, Record], None]] = {
+        "leader": _leader,
+        "vote": _vote,
+        "truncate": _truncate,
+        "reverted": _reverted,
+        "state": _state,
+    }
+
+
+_FOLLOWED = frozenset({"role", "term", "voted_for", "commit_index", "last_applied"})
+RULES = (
+    "one_leader_per_term", "durable_terms_and_votes", "committed_is_immutable",
+    "persist_before_reply", "index_order", "only_committed_entries_are_applied",
+)  # fmt: skip
+"""Those that can be seen from outside; the simulator looks at all of them."""

@@ -1,0 +1,81 @@
+"""The cluster that a run is about: one of its own, gone when it ends, or one that was lent."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+from raftctl.chaos.folders import RunFolder
+from raftctl.chaos.lines import Ended, Lines
+from raftctl.cluster.directory import Cluster, find_cluster
+from raftctl.errors import CliError
+from raftctl.exit_codes import Exit
+from raftctl.settings import Settings
+
+OWN_NAME = "chaos"
+UP_SECONDS = 60.0
+
+
+class Arena:
+    """Use it in a `with` block: behind it nothing of a run's own cluster runs any more."""
+
+    def __init__(self, settings: Settings, folder: RunFolder, nodes: int, lent: str | None) -> None:
+        """`lent`: the name of a cluster to use, which has its own number of nodes."""
+        self._folder = folder
+        self._nodes = nodes
+        self.is_own = lent is None
+        name = OWN_NAME if lent is None else lent
+        home = folder.home if lent is None else settings.home
+        self.settings = replace(settings, home=home, cluster=name, is_home_flag=True)
+        options = ["--home", str(home), "-c", name, "-y"]
+        last = [["down"]] if self.is_own else [["heal"], ["resume", "all"]]
+        self.lines = Lines(options, last)
+        self._cluster: Cluster | None = None
+
+    def __enter__(self) -> "Arena":
+        try:
+            if self.is_own:
+                self.check(self.lines.do(["up", "-n", str(self._nodes), "--any-port"], UP_SECONDS))
+            self.check(self.lines.do(["wait", "ready", "--timeout", "30s"]))
+            self._cluster = find_cluster(self.settings)
+        except BaseException:
+            self.lines.close()
+            raise
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.lines.close()
+
+    @property
+    def cluster(self) -> Cluster:
+        assert self._cluster is not None, "it is up"
+        return self._cluster
+
+    def check(self, ended: Ended) -> Ended:
+        """Itself. Raises CliError for a line that failed."""
+        if ended.exit:
+            raise CliError(
+                str(ended.error.get("code", "E_CHAOS")),
+                f"{' '.join(ended.line)}: {ended.message}",
+                Exit(ended.exit) if ended.exit in set(Exit) else Exit.UNEXPECTED,
+                hint=str(ended.error.get("hint") or "raftctl status"),
+            )
+        return ended
+
+    def keep_logs(self) -> None:
+        """Put what the nodes wrote and recorded beside the other files of the run."""
+        for folder in sorted(self.cluster.folder.glob("n*")):
+            for path in [folder / "node.log", *folder.glob("flight/*.frames")]:
+                if path.is_file():
+                    target = self._folder.path / "nodes" / folder.name / path.name
+                    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                    shutil.copyfile(path, target)
+
+    def forget_data(self) -> None:
+        """Remove the data of a cluster of one's own. Only behind the `with` block."""
+        if self.is_own:
+            shutil.rmtree(self._folder.home, ignore_errors=True)
+
+    @property
+    def data(self) -> Path:
+        """Where the data of the nodes lies."""
+        return self.cluster.folder

@@ -1,0 +1,137 @@
+"""A step of a scenario on real nodes: whom it means now, the line that does it, whether that did
+anything, and the line that ends it.
+"""
+
+import random
+import shlex
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from node.scenario import actions
+from node.scenario.actions import Action, OnNodes, ending, undo
+from node.scenario.errors import ScenarioError
+from node.scenario.quantities import duration_text
+from node.scenario.resolving import fixed, nodes_of
+from node.scenario.scenario import Step
+from raftctl.chaos.lines import Lines
+from raftctl.cluster.directory import Cluster
+from raftctl.cluster.injection import fault_documents
+from raftctl.cluster.observation import observe
+from raftctl.selectors import scene_of
+
+RAIL_SECONDS = 30
+"""A fault that the nodes hold ends by itself so long after its time, if this process is gone."""
+OBSERVE_SECONDS = 0.3
+LINKS = (actions.Partition, actions.Net)
+
+
+@dataclass(slots=True)
+class Injected:
+    """A step, and what came of it so far. Times in nanoseconds since the run began."""
+
+    place: int
+    step: Step
+    action: Action | None = None
+    """With names of nodes; None: it meant nobody."""
+    nodes: list[int] = field(default_factory=list)
+    number: int | None = None
+    """Of a fault that the nodes hold."""
+    began_ns: int = 0
+    ended_ns: int | None = None
+    why_not: str = ""
+    """Why it did nothing, or not what it was to do."""
+    hits: int = 0
+
+    @property
+    def is_in_force(self) -> bool:
+        return self.action is not None and not self.why_not and self.ended_ns is None
+
+
+class Injector:
+    """Carries steps out, several at a time."""
+
+    def __init__(
+        self, lines: Lines, cluster: Cluster, seed: int, began_ns: int, left_us: Callable[[], int]
+    ) -> None:
+        """`left_us`: how long the run goes on, in microseconds."""
+        self._lines = lines
+        self._cluster = cluster
+        self._seed = seed
+        self._began_ns = began_ns
+        self._left_us = left_us
+
+    def begin(self, injected: Injected) -> None:
+        """Do it. What keeps it from being done stands in `why_not`."""
+        step = injected.step
+        try:
+            scene = scene_of(observe(self._cluster, OBSERVE_SECONDS))
+            rng = random.Random(f"{self._seed} selectors {injected.place}")
+            action = fixed(step.action, scene, rng)
+            injected.nodes = nodes_of(action, scene)
+            if isinstance(action, OnNodes) and not injected.nodes:
+                raise ScenarioError("it means nobody now")
+        except ScenarioError as error:
+            injected.why_not = str(error)
+            injected.began_ns = self._now()
+            return
+        injected.action = action
+        asked_at = self._now()
+        ended = self._lines.do(self._words(action, step))
+        injected.began_ns = self._now() if isinstance(action, LINKS) else asked_at
+        if ending(action) is None:
+            injected.ended_ns = self._now()
+        injected.why_not = ended.message or _nothing_done(ended.document)
+        fault = ended.document.get("fault")
+        injected.number = fault["id"] if isinstance(fault, dict) else None
+
+    def end(self, injected: Injected) -> None:
+        """Undo it, having looked whether it took effect."""
+        if not injected.is_in_force or injected.action is None:
+            return
+        self.look(injected)
+        fault = injected.step.name or str(injected.number)
+        line = undo(injected.action, injected.nodes, fault)
+        assert line is not None, "it lasts"
+        ended = self._lines.do(shlex.split(str(line)))
+        injected.ended_ns = self._now()
+        if ended.message and injected.number is None:
+            injected.why_not = f"{line}: {ended.message}"
+
+    def look(self, injected: Injected) -> None:
+        """Whether a fault of links took effect: how many messages it touched."""
+        if injected.number is None:
+            return
+        for each in fault_documents(self._cluster):
+            if each.id == injected.number:
+                injected.hits = max(injected.hits, each.hits or 0)
+
+    def judge(self, injected: Injected) -> None:
+        """A fault that is over, and never touched anything, proves nothing."""
+        if injected.number is not None and not injected.hits and not injected.why_not:
+            injected.why_not = "it touched no message"
+
+    def numbers_in_force(self) -> set[int]:
+        """Of the faults that the nodes hold."""
+        return {each.id for each in fault_documents(self._cluster)}
+
+    def _words(self, action: Action, step: Step) -> list[str]:
+        words = shlex.split(str(action))
+        if ending(action) == "heal":
+            lasts_us = step.lasts_us or self._left_us()
+            words += ["--for", duration_text(lasts_us + RAIL_SECONDS * 1_000_000)]
+            words += ["--as", step.name] if step.name else []
+        if words[:2] == ["members", "replace"] or words[0] in ("wipe", "members"):
+            words += ["--timeout", "60s"]
+        return words
+
+    def _now(self) -> int:
+        return time.monotonic_ns() - self._began_ns
+
+
+def _nothing_done(document: dict[str, Any]) -> str:
+    """What nodes said to which nothing was done; empty: something was done to each."""
+    targets = document.get("targets") or []
+    idle = [each for each in targets if not each.get("changed", True)]
+    return "; ".join(f"{each['node']} {each['message']}" for each in idle)

@@ -1,0 +1,253 @@
+"""A scenario carried out on real processes: clients ask, steps are done when they are due, and all
+that happens is written down.
+"""
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from node.scenario.actions import Heal, Partition, Wipe, ending
+from node.scenario.background import expand
+from node.scenario.scenario import Scenario
+from node.scenario.schedule import End, Fire, Schedule
+from node.scenario.workloads import initial
+from node.verify.told import Told
+from raftctl.chaos.arena import Arena
+from raftctl.chaos.clients import Clients, Seen
+from raftctl.chaos.folders import RunFolder
+from raftctl.chaos.injecting import Injected, Injector
+from raftctl.chaos.probes import Probe, Probes
+from raftctl.chaos.watcher import Watcher
+from raftctl.chaos.writing import LineFile
+
+AT_ONCE_MAX = 32
+"""Steps that are under way at the same time."""
+TICK_SECONDS = 0.25
+CONVERGE_SECONDS = 10.0
+"""How long a cluster has to come together where a scenario does not say."""
+
+
+@dataclass(slots=True)
+class Ran:
+    """What happened. Times in nanoseconds since the run began."""
+
+    scenario: Scenario
+    """With its background faults as steps."""
+    steps: list[Injected]
+    seen: Seen
+    probes: list[Probe]
+    told: Told
+    leaders: list[tuple[int, int, int]]
+    """When, who, and in which term."""
+    nodes: int = 0
+    converged_ns: int | None = None
+    """From the end of all faults until all nodes held the same; None: that took too long."""
+    logs: list[str] = field(default_factory=list)
+    """What is wrong with the nodes' logs, compared at the end."""
+
+
+Tell = Callable[[str], None]
+
+
+def history_head(scenario: Scenario, nodes: int) -> dict[str, Any]:
+    """The first line of a history, which says what it is about."""
+    kind = scenario.workload.kind
+    return {
+        "schema": "raftctl.history/v1",
+        "model": kind,
+        "name": scenario.name,
+        "nodes": nodes,
+        **({"initial": initial(kind)} if kind == "bank" else {}),
+    }
+
+
+class LiveRun:
+    """One run. `told` gets a line for each thing that was done, `tick` is called now and then."""
+
+    def __init__(
+        self, scenario: Scenario, arena: Arena, folder: RunFolder, tell: Tell, tick: Tell
+    ) -> None:
+        self._scenario = expand(scenario, random.Random(f"{scenario.seed} background"))
+        self._arena = arena
+        self._folder = folder
+        self._tell = tell
+        self._tick = tick
+        self._schedule = Schedule(self._scenario)
+        self._steps: dict[int, Injected] = {}
+        self._begun: dict[int, Future[None]] = {}
+        self._pool = ThreadPoolExecutor(AT_ONCE_MAX, "step")
+        self._news = threading.Condition()
+        self._over: set[int] = set()
+        """Steps whose faults ended, which the schedule has not been told yet."""
+        self._has_new_leader = False
+        self._began_ns = 0
+
+    def run(self) -> Ran:
+        """Raises CliError, KeyboardInterrupt; whoever closes the arena heals."""
+        cluster, scenario = self._arena.cluster, self._scenario
+        self._began_ns = time.monotonic_ns()
+        head = history_head(scenario, len(cluster.spec.nodes))
+        history = LineFile(self._folder.history, self._began_ns, head)
+        raft = LineFile(self._folder.raft, self._began_ns)
+        probed = LineFile(self._folder.probes, self._began_ns)
+        self._told = Told()
+        self._clients = Clients(cluster.address, scenario.workload, scenario.seed, history)
+        self._probes = Probes(cluster.address, probed, self._began_ns)
+        self._watcher = Watcher(cluster, raft, self._told, self._began_ns, self._led)
+        self._injector = Injector(
+            self._arena.lines, cluster, scenario.seed, self._began_ns, self._left_us
+        )
+        self._watcher.start()
+        self._clients.start()
+        self._probes.start()
+        try:
+            self._carry_out()
+            self._mend()
+            ran = self._wind_up()
+        finally:
+            self._clients.stop()
+            self._probes.stop()
+            self._watcher.stop()
+            self._pool.shutdown()
+            for file in (history, raft, probed):
+                file.close()
+        return ran
+
+    # -- time --------------------------------------------------------------------------------------
+    def _now_us(self) -> int:
+        return (time.monotonic_ns() - self._began_ns) // 1000
+
+    def _left_us(self) -> int:
+        return max(self._scenario.duration_us - self._now_us(), 1_000_000)
+
+    # -- steps -------------------------------------------------------------------------------------
+    def _carry_out(self) -> None:
+        duration_us = self._scenario.duration_us
+        while (now_us := self._now_us()) < duration_us:
+            with self._news:
+                self._tell_schedule(now_us)
+            for due in self._schedule.due(now_us):
+                match due:
+                    case Fire(place, step):
+                        self._steps[place] = Injected(place, step)
+                        self._begun[place] = self._pool.submit(self._begin, self._steps[place])
+                    case End(place, _):
+                        self._pool.submit(self._end, self._steps[place])
+            next_us = min(self._schedule.next_at or duration_us, duration_us)
+            with self._news:
+                if not self._over and not self._has_new_leader:
+                    self._news.wait(min(max(next_us - self._now_us(), 0) / 1e6, TICK_SECONDS))
+            self._tick(self._progress())
+
+    def _tell_schedule(self, now_us: int) -> None:
+        if self._has_new_leader:
+            self._has_new_leader = False
+            self._schedule.leader_changed(now_us)
+        for place in sorted(self._over):
+            self._schedule.ended(place, now_us)
+        self._over.clear()
+
+    def _led(self, node_id: int, term: int) -> None:
+        with self._news:
+            self._has_new_leader = True
+            self._news.notify()
+        self._say(f"leader n{node_id} term {term}")
+
+    def _begin(self, injected: Injected) -> None:
+        self._injector.begin(injected)
+        if isinstance(injected.action, Wipe):
+            for node_id in injected.nodes:
+                self._told.wiped(node_id)
+        what = injected.action or injected.step.action
+        named = f" as {injected.step.name}" if injected.step.name else ""
+        self._say(f"{what}{named}" + (f": {injected.why_not}" if injected.why_not else ""))
+        over = {injected.place} if injected.why_not and ending(injected.step.action) else set()
+        if isinstance(injected.action, Heal | Partition) and not injected.why_not:
+            over |= self._ended_by(injected)
+        self._ended(over)
+
+    def _end(self, injected: Injected) -> None:
+        self._begun[injected.place].result()
+        self._injector.end(injected)
+        self._say(f"end of {injected.action or injected.step.action}")
+
+    def _ended_by(self, healer: Injected) -> set[int]:
+        """The steps whose faults the nodes do not hold any more."""
+        held = self._injector.numbers_in_force()
+        gone = [
+            each
+            for each in list(self._steps.values())
+            if each.is_in_force and each.number is not None and each.number not in held
+        ]
+        for each in gone:
+            each.ended_ns = healer.began_ns
+        return {each.place for each in gone}
+
+    def _ended(self, places: set[int]) -> None:
+        if places:
+            with self._news:
+                self._over |= places
+                self._news.notify()
+
+    # -- the end -----------------------------------------------------------------------------------
+    def _mend(self) -> None:
+        """End every fault, and start what was stopped."""
+        for future in list(self._begun.values()):
+            future.result()
+        for injected in self._steps.values():
+            if injected.is_in_force:
+                self._injector.end(injected)
+        lines = self._arena.lines
+        for line in (["heal"], ["resume", "all"], ["start", "all"]):
+            lines.do(line)
+        self._say("all faults end")
+
+    def _wind_up(self) -> Ran:
+        """Clients go on until the cluster has come together, and only then rest."""
+        within_us = self._scenario.expect.converge_within_us
+        seconds = CONVERGE_SECONDS if within_us is None else within_us / 1e6
+        began = time.monotonic_ns()
+        lines = self._arena.lines
+        ready = lines.do(["wait", "ready", "--timeout", f"{seconds:g}s"], seconds + 30)
+        self._clients.stop()
+        self._probes.stop()
+        left = max(seconds - (time.monotonic_ns() - began) / 1e9, 1)
+        same = lines.do(["wait", "converged", "--timeout", f"{left:g}s"], left + 30)
+        took = time.monotonic_ns() - began
+        self._say("converged" if not same.exit else f"not converged: {same.message}")
+        for injected in self._steps.values():
+            self._injector.judge(injected)
+        return Ran(
+            scenario=self._scenario,
+            steps=[self._steps[place] for place in sorted(self._steps)],
+            seen=self._clients.seen,
+            probes=self._probes.sent,
+            told=self._told,
+            leaders=self._watcher.leaders,
+            nodes=len(self._arena.cluster.spec.nodes),
+            converged_ns=None if ready.exit or same.exit else took,
+            logs=self._compared(),
+        )
+
+    def _compared(self) -> list[str]:
+        """What is wrong with what the nodes have on their disks."""
+        ended = self._arena.lines.do(["log", "verify"])
+        return [] if not ended.exit else [ended.message]
+
+    # -- telling -----------------------------------------------------------------------------------
+    def _say(self, text: str) -> None:
+        self._tell(f"{self._now_us() / 1e6:7.2f}  {text}")
+
+    def _progress(self) -> str:
+        counts = self._clients.seen.counts
+        broken = len(self._told.broken)
+        return (
+            f"{self._now_us() / 1e6:.0f} of {self._scenario.duration_us / 1e6:.0f}s  "
+            f"{counts['ok']:,} ok  {counts['fail']:,} failed  {counts['info']:,} unknown  "
+            f"{self._told.terms} terms  {self._told.committed:,} committed  "
+            + (f"{broken} RULES BROKEN" if broken else "rules hold")
+        )

@@ -1,0 +1,179 @@
+"""A scenario in virtual time: the simulator's nodes, the same clients, probes, files and checks."""
+
+import json
+import random
+import shlex
+from datetime import UTC, datetime
+from typing import Any
+
+from node.raft.events import Event, LeaderElected
+from node.scenario.errors import ScenarioError
+from node.scenario.lines import parse_action
+from node.scenario.scenario import Scenario
+from node.scenario.workloads import Chooser, Get, Put, Request
+from node.sim.client import Client
+from node.sim.options import OptionError
+from node.sim.planning import expanded
+from node.sim.scripts import ProbeScript, WorkloadScript
+from node.sim.simulation import Result, Simulation
+from node.verify.observation import Operation
+from node.verify.told import Told
+from raftctl.chaos.clients import Seen
+from raftctl.chaos.concluding import concluded
+from raftctl.chaos.folders import RunFolder, make_run_folder
+from raftctl.chaos.injecting import Injected
+from raftctl.chaos.probes import KEY, KINDS, LANES, PROBES_PER_S, Kind, Probe
+from raftctl.chaos.running import Ran, history_head
+from raftctl.chaosdocs import ChaosCheck, ChaosRun
+from raftctl.errors import CliError
+from raftctl.exit_codes import Exit
+from raftctl.settings import Settings
+
+PROBE_CLIENT = 1_000
+"""Numbers of clients from here on are those of probes."""
+TURN_US = 1_000_000 // PROBES_PER_S
+
+
+def run_sim(settings: Settings, scenario: Scenario, again: str) -> ChaosRun:
+    """Run it, and write its folder. Raises CliError for what a simulation cannot do, OSError."""
+    began = datetime.now(UTC)
+    settings.output.note(f"{scenario.name}: simulated, seed {scenario.seed}")
+    try:
+        run = _SimRun(scenario)
+    except OptionError as error:
+        raise CliError("E_CONFIG", str(error), Exit.USAGE, hint="run it --live") from error
+    folder = make_run_folder(settings, scenario.name, scenario.seed)
+    settings.output.note(f"files: {folder.path}")
+    result = run.run()
+    run.write_files(folder)
+    return concluded(run.ran(result), folder, "sim", again, began, [_simulated(result)])
+
+
+def _simulated(result: Result) -> ChaosCheck:
+    """What the simulator itself says, which looks at everything at each event."""
+    if result.verdict == "failed":
+        return ChaosCheck("simulation", "failed", result.text)
+    if result.verdict == "inconclusive":
+        return ChaosCheck("simulation", "inconclusive", result.why)
+    text = f"{result.events:,} events, and all invariants held at each"
+    return ChaosCheck("simulation", "ok", text)
+
+
+class _SimRun:
+    """One run, and what is seen of it."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        """Raises OptionError."""
+        self._scenario = expanded(scenario)
+        self._simulation = Simulation(scenario)
+        self._kernel = self._simulation.world.kernel
+        self._lines: list[str] = []
+        self._probes: list[Probe] = []
+        self._leaders: list[tuple[int, int, int]] = []
+        self._told = Told()
+        self._under_way: dict[int, tuple[int, str]] = {}
+        self._seen = Seen()
+        world = self._simulation.world
+        workload = scenario.workload
+        chooser = Chooser(workload, random.Random(f"{scenario.seed} operations"))
+        for number, client in enumerate(world.clients):
+            client.script = WorkloadScript(number, workload.clients, chooser, self._write)
+        world.listeners.append(self._hear)
+        for place, kind in enumerate(KINDS):
+            for lane in range(LANES):
+                client = world.make_client(PROBE_CLIENT + place * LANES + lane)
+                client.is_done = True  # it asks when it is told to
+                at = lane * TURN_US + place * TURN_US // 2
+                self._kernel.at(at + 1, "client", self._probe, client, kind, lane)
+
+    def run(self) -> Result:
+        return self._simulation.run()
+
+    # -- what is seen ------------------------------------------------------------------------------
+    def _write(self, line: dict[str, Any]) -> None:
+        now = self._kernel.now * 1000
+        line["time"] = now
+        self._lines.append(json.dumps(line, separators=(",", ":")))
+        process, how = line["process"], line["type"]
+        if how == "invoke":
+            self._under_way[process] = (now, line["f"])
+            return
+        began, f = self._under_way.pop(process)
+        self._seen.counts[how] += 1
+        self._seen.done.append((now, now - began, f, how))
+
+    def _hear(self, node_id: int, event: Event) -> None:
+        if isinstance(event, LeaderElected):
+            at_ns = self._kernel.now * 1000
+            self._leaders.append((at_ns, node_id, event.term))
+            record = {"node": node_id, "boot": 0, "at": at_ns, "kind": "leader"}
+            self._told.take({**record, "term": event.term, "data": {}})
+
+    def _probe(self, client: Client, kind: Kind, lane: int) -> None:
+        """One probe, and the next one of this lane."""
+        if self._kernel.now >= self._scenario.duration_us:
+            return
+        if client.is_idle:
+            request: Request = (
+                Get(KEY)
+                if kind == "read"
+                else Put(f"{KEY}-{lane}", f"probe {len(self._probes)} {lane}")
+            )
+            client.script = ProbeScript(request, lambda asked: self._answered(kind, asked))
+            client.is_done = False
+            client.begin()
+            client.is_done = True
+        self._kernel.after(LANES * TURN_US, "client", self._probe, client, kind, lane)
+
+    def _answered(self, kind: Kind, asked: Operation) -> None:
+        ended = asked.ended_at or self._kernel.now
+        ok = asked.outcome == "ok"
+        self._probes.append(Probe(kind, asked.invoked_at * 1000, ended * 1000, ok))
+
+    # -- what came of it ---------------------------------------------------------------------------
+    def write_files(self, folder: RunFolder) -> None:
+        """The history, and the probes. Raises OSError."""
+        head = history_head(self._scenario, self._scenario.nodes)
+        lines = [json.dumps(head, separators=(",", ":")), *self._lines]
+        folder.history.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        probes = [
+            {"probe": each.kind, "sent": each.sent, "ok": each.ok, "time": each.ended}
+            for each in self._probes
+        ]
+        text = "".join(json.dumps(each, separators=(",", ":")) + "\n" for each in probes)
+        folder.probes.write_text(text, encoding="utf-8")
+
+    def ran(self, result: Result) -> Ran:
+        self._told.records = max(self._told.records, 1)
+        return Ran(
+            scenario=self._scenario,
+            steps=[self._injected(place) for place in sorted(self._simulation.outcomes)],
+            seen=self._seen,
+            probes=self._probes,
+            told=self._told,
+            leaders=self._leaders,
+            nodes=self._scenario.nodes,
+            converged_ns=max(result.at_us - self._scenario.duration_us, 0) * 1000,
+        )
+
+    def _injected(self, place: int) -> Injected:
+        outcome, step = self._simulation.outcomes[place], self._scenario.steps[place]
+        try:
+            action = parse_action(outcome.resolved) if outcome.resolved else None
+        except ScenarioError:  # it meant nobody
+            action = None
+        ended_us = outcome.ended_us
+        return Injected(
+            place,
+            step,
+            action=action,
+            nodes=_named(outcome.resolved),
+            began_ns=outcome.began_us * 1000,
+            ended_ns=None if ended_us is None else ended_us * 1000,
+            why_not=outcome.why_not or "",
+        )
+
+
+def _named(line: str) -> list[int]:
+    words = shlex.split(line)
+    return [int(word[1:]) for word in words if word[:1] == "n" and word[1:].isdigit()]

@@ -1,0 +1,120 @@
+"""The documents of chaos runs, which also lie in their folders as result.json."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Verdict = Literal["ok", "failed", "inconclusive"]
+
+
+@dataclass
+class ChaosCheck:
+    """One thing that a run was to prove."""
+
+    name: str
+    """linearizable, invariants, converged, faults, cut: the name of a step with a budget."""
+    verdict: Verdict
+    text: str
+    """What was found, in words."""
+
+
+@dataclass
+class ChaosFault:
+    """A step as it was carried out. Times in milliseconds since the run began."""
+
+    step: int
+    """Its place in the scenario, from 1; steps that were drawn come after all others."""
+    name: str
+    line: str
+    """As the scenario has it."""
+    resolved: str | None
+    """With names of nodes; null: it meant nobody."""
+    nodes: list[str]
+    began_ms: float
+    """When it was in force."""
+    ended_ms: float | None
+    """When it was over; null for what is over at once, or for good."""
+    why_not: str
+    """Why it proves nothing; empty: it did what it was to do."""
+    new_leader_ms: float | None
+    """From its begin to the election of the next leader."""
+    write_gap_ms: float | None
+    """The longest time without a successful write, in which it plays a part."""
+    read_gap_ms: float | None
+    ok: int
+    """Operations that succeeded while it held."""
+    write_budget_ms: float | None
+    read_budget_ms: float | None
+
+
+@dataclass
+class ChaosLatency:
+    """Of the operations that succeeded."""
+
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+    max_ms: float | None
+
+
+@dataclass
+class ChaosRun:
+    """The answer of chaos run and chaos report."""
+
+    verdict: Verdict
+    text: str
+    """Why."""
+    name: str
+    seed: int
+    mode: Literal["live", "sim"]
+    run: str
+    """The name of its folder."""
+    folder: str
+    nodes: int
+    began: str
+    duration_s: float
+    again: str
+    """The line that runs it again."""
+    versions: dict[str, str]
+    checks: list[ChaosCheck]
+    faults: list[ChaosFault]
+    operations: dict[str, int]
+    """How many came to ok, fail and info; missed: not begun, since all clients waited."""
+    latency: ChaosLatency
+    write_share: float | None
+    """Which part of the time it could be written to, from 0 to 1."""
+    read_share: float | None
+    leaders: list[dict[str, float]] = field(default_factory=list)
+    """Elections that were won: at_ms, node, term."""
+
+
+@dataclass
+class ChaosRow:
+    """A run, in the list of them."""
+
+    run: str
+    name: str
+    seed: int
+    mode: str
+    verdict: Verdict | None
+    """Null: it broke off."""
+    text: str
+    began: str
+
+
+@dataclass
+class ChaosRuns:
+    """The answer of chaos ls."""
+
+    runs: list[ChaosRow]
+    presets: list[str]
+
+
+@dataclass
+class ChaosScenario:
+    """The answer of chaos show."""
+
+    name: str
+    about: str
+    nodes: int
+    text: str
+    """As TOML."""

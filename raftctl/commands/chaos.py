@@ -1,0 +1,246 @@
+"""chaos run, random, replay, ls, show, report: scenarios on real processes, and a verdict."""
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from raftctl.errors import CliError, from_os_error
+from raftctl.exit_codes import Exit
+from raftctl.output import table
+from raftctl.settings import Settings
+from raftctl.values import seconds, usage
+from raftctl.verbs import group, section
+
+if TYPE_CHECKING:
+    from raftctl.chaos.folders import RunFolder
+    from raftctl.chaosdocs import ChaosFault, ChaosRow, ChaosRun
+
+What = Annotated[
+    str, typer.Argument(metavar="FILE|PRESET", help="A scenario; chaos ls has those that ship.")
+]
+Change = Annotated[
+    list[str] | None, typer.Option("--set", help="workload.rate=200/s; may be repeated.")
+]
+SIGNS = {"ok": ("✓", "ok"), "failed": ("✗", "FAILED"), "inconclusive": ("?", "unclear")}
+
+
+def add_to(app: typer.Typer) -> None:
+    verbs = group(app, "chaos", "Chaos", "Scenarios of faults on real processes, and a verdict.")
+    add = section(verbs, "Chaos")
+    add(run, "chaos run leader-in-minority", "chaos run plan.toml --set nodes=3 --junit out.xml")
+    add(random, "chaos random --seed 42 --duration 60s --save plan.toml")
+    add(replay, "chaos replay latest", "chaos replay kill-leader-loop")
+    add(ls, "chaos ls")
+    add(show, "chaos show leader-in-minority")
+    add(report, "chaos report latest", "chaos report latest -o json")
+
+
+def run(
+    context: typer.Context,
+    what: What,
+    seed: Annotated[int | None, typer.Option(min=0, help="Another than the file has.")] = None,
+    changes: Change = None,
+    simulated: Annotated[
+        bool, typer.Option("--sim/--live", help="In virtual time, or on real processes.")
+    ] = False,
+    junit: Annotated[Path | None, typer.Option(help="Write the checks there, for CI.")] = None,
+) -> int:
+    """Carry a scenario out on a cluster of its own, or on -c NAME, and say what held.
+
+    Exit 7 when something was found to be wrong, 10 when it cannot be told.
+    """
+    settings: Settings = context.obj
+    with settings.output.patience(f"reading {what}"):
+        from raftctl.chaos.junit import write_junit
+        from raftctl.chaos.presets import find_scenario
+
+        changed = [*(changes or []), *([] if seed is None else [f"seed={seed}"])]
+        scenario = find_scenario(what, changed)
+    words = ["raftctl", "chaos", "run", what, *(each for c in changed for each in ("--set", c))]
+    again = shlex.join([*words, *(["--sim"] if simulated else [])])
+    if simulated:
+        from raftctl.chaos.simulated import run_sim
+
+        found = run_sim(settings, scenario, again)
+    else:
+        from raftctl.chaos.live import run_live
+
+        found = run_live(settings, scenario, again, settings.cluster)
+    if junit is not None:
+        write_junit(found, junit)
+    settings.output.show(found, lambda: _told(settings, found))
+    return _exit_of(found)
+
+
+def random(
+    context: typer.Context,
+    seed: Annotated[int, typer.Option(min=0, help="The same scenario for the same seed.")] = 1,
+    duration: Annotated[str, typer.Option(help="How long it takes.")] = "60s",
+    nodes: Annotated[int, typer.Option("-n", "--nodes", min=3, max=9, help="How many.")] = 5,
+    save: Annotated[Path | None, typer.Option(help="Write it there, else show it.")] = None,
+) -> int:
+    """Draw a scenario from a seed: its faults never cost the quorum."""
+    from node.scenario.drawing import DURATION_US_MIN, draw_scenario
+    from node.scenario.quantities import duration_text
+    from node.scenario.scenario import DURATION_US_MAX
+    from node.scenario.writing import write
+    from raftctl.chaosdocs import ChaosScenario
+
+    settings: Settings = context.obj
+    duration_us = round(seconds(duration) * 1e6)
+    if not DURATION_US_MIN <= duration_us <= DURATION_US_MAX:
+        raise usage(f"--duration {duration}", f"from {duration_text(DURATION_US_MIN)} to 24h")
+    drawn = draw_scenario(seed, duration_us, nodes)
+    text = write(drawn)
+    if save is not None:
+        try:
+            save.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise from_os_error(error) from error
+    document = ChaosScenario(drawn.name, drawn.about, drawn.nodes, text)
+    settings.output.show(document, lambda: [] if save else text.splitlines())
+    settings.output.note(f"{len(drawn.steps)} steps. Next: raftctl chaos run {save or 'FILE'}")
+    return Exit.OK
+
+
+def replay(
+    context: typer.Context,
+    what: Annotated[str, typer.Argument(metavar="RUN", help="A run, or latest.")],
+    junit: Annotated[Path | None, typer.Option(help="Write the checks there, for CI.")] = None,
+) -> int:
+    """Run again what a run did: the same steps on the same nodes, at the same times.
+
+    What the processes make of it is theirs: only simulations are the same again, event by event.
+    """
+    from raftctl.chaos.folders import find_run_folder
+    from raftctl.chaos.results import read_result
+
+    settings: Settings = context.obj
+    folder = find_run_folder(settings, what)
+    if not folder.plan.is_file():
+        hint = "raftctl chaos ls has others"
+        raise CliError("E_RUN", f"{what} broke off before it had a plan", Exit.NOT_FOUND, hint=hint)
+    simulated = read_result(folder).mode == "sim"
+    return run(context, str(folder.plan), simulated=simulated, junit=junit)
+
+
+def _exit_of(found: "ChaosRun") -> int:
+    if found.verdict == "failed":
+        hint = f"raftctl chaos report {found.run}"
+        raise CliError("E_CHAOS", found.text, Exit.CHECK_FAILED, hint=hint)
+    if found.verdict == "inconclusive":
+        raise CliError("E_VACUOUS", found.text, Exit.INCONCLUSIVE, hint=found.again)
+    return Exit.OK
+
+
+def _told(settings: Settings, found: "ChaosRun") -> Iterator[str]:
+    rows = [_row_of(fault) for fault in found.faults]
+    if rows:
+        header = ("STEP", "WHAT", "FROM", "TO", "LEADER", "NO WRITE", "NO READ", "OK")
+        yield from table(header, rows)
+        yield ""
+    for check in found.checks:
+        sign = settings.output.sign(*SIGNS[check.verdict])
+        yield f"{sign} {check.name:16} {check.text}"
+    yield ""
+    latency = found.latency
+    counted = "  ".join(f"{count:,} {name}" for name, count in found.operations.items())
+    yield f"operations  {counted}"
+    if latency.p50_ms is not None:
+        yield (
+            f"latency     p50 {latency.p50_ms} ms  p95 {latency.p95_ms} ms  "
+            f"p99 {latency.p99_ms} ms  max {latency.max_ms} ms"
+        )
+    if found.write_share is not None and found.read_share is not None:
+        yield f"available   writes {found.write_share:.1%}  reads {found.read_share:.1%}"
+    yield f"verdict     {found.verdict}: {found.text}"
+    yield f"again       {found.again}"
+
+
+def _row_of(fault: "ChaosFault") -> tuple[object, ...]:
+    what = fault.resolved or fault.line
+    name = f"{fault.name}: " if fault.name else ""
+    return (
+        fault.step,
+        f"{name}{what}",
+        _seconds(fault.began_ms),
+        _seconds(fault.ended_ms),
+        _milliseconds(fault.new_leader_ms),
+        _milliseconds(fault.write_gap_ms),
+        _milliseconds(fault.read_gap_ms),
+        fault.ok,
+    )
+
+
+def _seconds(milliseconds: float | None) -> str | None:
+    return None if milliseconds is None else f"{milliseconds / 1000:.1f}s"
+
+
+def _milliseconds(milliseconds: float | None) -> str | None:
+    return None if milliseconds is None else f"{milliseconds:.0f}ms"
+
+
+def ls(context: typer.Context) -> int:
+    """The scenarios that ship, and the runs that there were, the newest first."""
+    from raftctl.chaos.folders import all_runs
+    from raftctl.chaos.presets import preset_names
+    from raftctl.chaosdocs import ChaosRuns
+
+    settings: Settings = context.obj
+    document = ChaosRuns([_run_row(run) for run in all_runs(settings)], preset_names())
+    settings.output.show(document, lambda: _listed(document.presets, document.runs))
+    return Exit.OK
+
+
+def _run_row(folder: "RunFolder") -> "ChaosRow":
+    from raftctl.chaosdocs import ChaosRow
+
+    try:
+        found = folder.document()
+    except CliError as error:
+        return ChaosRow(folder.name, "", 0, "", None, error.message, "")
+    keys = ("name", "seed", "mode", "verdict", "text", "began")
+    return ChaosRow(folder.name, *(found.get(key, "") for key in keys))
+
+
+def _listed(presets: list[str], runs: "list[ChaosRow]") -> Iterator[str]:
+    from raftctl.chaos.presets import preset_about
+
+    yield from table(("SCENARIO", "WHAT"), [(name, preset_about(name)) for name in presets])
+    if runs:
+        yield ""
+        yield from table(
+            ("RUN", "VERDICT", "WHY"), [(run.run, run.verdict or "-", run.text) for run in runs]
+        )
+
+
+def show(context: typer.Context, what: What) -> int:
+    """Print the scenario's text."""
+    from raftctl.chaos.presets import find_scenario, scenario_text
+    from raftctl.chaosdocs import ChaosScenario
+
+    settings: Settings = context.obj
+    scenario = find_scenario(what)
+    text = scenario_text(what)
+    document = ChaosScenario(scenario.name, scenario.about, scenario.nodes, text)
+    settings.output.show(document, text.splitlines)
+    return Exit.OK
+
+
+def report(
+    context: typer.Context,
+    what: Annotated[str, typer.Argument(metavar="RUN", help="A run, or latest.")] = "latest",
+) -> int:
+    """What a run came to, again, and where its report is."""
+    from raftctl.chaos.folders import find_run_folder
+    from raftctl.chaos.results import read_result
+
+    settings: Settings = context.obj
+    folder = find_run_folder(settings, what)
+    found = read_result(folder)
+    settings.output.show(found, lambda: _told(settings, found))
+    settings.output.note(f"report: {folder.report}")
+    return _exit_of(found)

@@ -1,0 +1,126 @@
+"""What a run proved: each check holds, does not, or cannot tell; and what that makes of it."""
+
+from dataclasses import replace
+
+import pytest
+
+from raftctl.chaos.judging import Judgement, verdict_of
+from raftctl.chaos.running import Ran
+from raftctl.chaosdocs import ChaosCheck
+from tests.chaos.runs import SCENARIO, S, done, injected, ran
+
+
+def checks(of: Ran) -> dict[str, ChaosCheck]:
+    return {check.name: check for check in Judgement(of).checks()}
+
+
+def verdict(of: Ran) -> tuple[str, str]:
+    return verdict_of(list(Judgement(of).checks()))
+
+
+def test_run_in_which_all_went_well_is_ok() -> None:
+    assert verdict(ran()) == ("ok", "6 checks hold")
+
+
+def test_budget_is_the_longest_time_without_a_success() -> None:
+    assert verdict(ran((5.1, 5.9)))[0] == "ok"
+    found, text = verdict(ran((5.1, 6.3)))
+    assert found == "failed"
+    assert (
+        text
+        == "budget cut: longest without a success: write 1,250 of 1,000 ms, read 1,250 of 1,000 ms"
+    )
+
+
+def test_what_a_fault_costs_after_it_is_over_counts_too() -> None:
+    assert verdict(ran((10, 11.5)))[0] == "failed"
+    assert verdict(ran((11.5, 13.5)))[0] == "ok"
+
+
+def test_step_in_which_too_little_succeeded_proves_nothing() -> None:
+    run = ran()
+    run.seen.done = done(1, 2, 6, 15)
+    assert checks(run)["budget cut"].verdict == "inconclusive"
+
+
+def test_run_without_a_success_proves_nothing() -> None:
+    run = ran()
+    run.seen.counts["ok"] = 0
+    assert checks(run)["load"].verdict == "inconclusive"
+
+
+def test_fault_that_did_nothing_leaves_no_verdict() -> None:
+    run = ran()
+    run.steps[0].why_not = "it touched no message"
+    found, text = verdict(run)
+    assert found == "inconclusive"
+    assert "fault ineffective: step 1, partition leader / rest: it touched no message" in text
+
+
+def test_step_that_was_never_due_leaves_no_verdict() -> None:
+    text = SCENARIO.replace("[expect]", '[[step]]\nwhen = "leader-change"\ndo = "heal"\n[expect]')
+    run = ran(text=text)
+    run.steps = run.steps[:1]
+    found, why = verdict(run)
+    assert found == "inconclusive"
+    assert "step 2, heal (when leader-change), was never carried out" in why
+
+
+def test_what_is_wrong_decides_however_little_else_was_proven() -> None:
+    run = ran()
+    run.steps[0].why_not = "it touched no message"
+    run.told.take({"node": 2, "boot": 1, "kind": "leader", "term": 1, "data": {}})
+    found, why = verdict(run)
+    assert (found, why) == ("failed", "invariants: one_leader_per_term: n1 and n2 both led term 1")
+
+
+@pytest.mark.parametrize("asked", ['"none"', '["index_order"]'])
+def test_rules_that_nobody_asked_for_are_not_looked_at(asked: str) -> None:
+    run = ran(text=SCENARIO.replace("[expect]", f"[expect]\ninvariants = {asked}"))
+    run.told.take({"node": 2, "boot": 1, "kind": "leader", "term": 1, "data": {}})
+    assert checks(run)["invariants"].verdict == "ok"
+
+
+def test_nodes_that_told_nothing_prove_nothing() -> None:
+    run = ran()
+    run.told.records = 0
+    assert checks(run)["invariants"].verdict == "inconclusive"
+
+
+def test_damaged_log_is_wrong() -> None:
+    run = ran()
+    run.logs = ["n2: entry 7 does not have its checksum"]
+    assert verdict(run) == ("failed", "logs: n2: entry 7 does not have its checksum")
+
+
+def test_cluster_that_does_not_come_together_is_wrong_where_a_scenario_asks_for_it() -> None:
+    run = ran()
+    run.converged_ns = None
+    assert checks(run)["converged"].verdict == "failed"
+    run = ran(text=SCENARIO.replace('converge-within = "5s"', ""))
+    run.converged_ns = None
+    assert checks(run)["converged"].verdict == "inconclusive"
+
+
+def test_new_leader_belongs_to_the_step_that_it_followed_on() -> None:
+    (step,) = ran().scenario.steps
+    first, second = injected(step, 0, 5, 9), injected(replace(step, name=""), 1, 7, 9)
+    run = ran(steps=[first, second], leaders=[(round(7.4 * S), 2, 2), (round(8 * S), 3, 3)])
+    assert [each.new_leader_ms for each in Judgement(run).faults()] == [None, 400.0]
+
+
+def test_fault_that_meant_nobody_has_no_gap_and_no_line() -> None:
+    (step,) = ran().scenario.steps
+    nobody = injected(step)
+    nobody.action, nobody.why_not = None, "the cluster has no leader"
+    (fault,) = Judgement(ran(steps=[nobody])).faults()
+    assert (fault.resolved, fault.write_gap_ms, fault.why_not) == (
+        None,
+        None,
+        "the cluster has no leader",
+    )
+
+
+def test_share_of_the_time_in_which_it_could_be_used() -> None:
+    assert Judgement(ran()).share("write") == 1.0
+    assert Judgement(ran((5, 7))).share("read") == pytest.approx(0.9, abs=0.01)

@@ -1,0 +1,164 @@
+"""Chaos on real processes: the verdict, what is left behind, and that it can be another one."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from raftctl.schemas import json_schema
+from tests.measure.commands import PROJECT, RAFTCTL, Raftctl, fresh_home
+from tests.raftctl.schema import violations
+
+pytestmark = pytest.mark.chaos
+
+
+@pytest.fixture
+def raftctl() -> Iterator[Raftctl]:
+    with fresh_home() as found:
+        yield found
+
+
+def nodes_below(home: Path) -> list[psutil.Process]:
+    """The node processes that run with data in this home."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        if "node.server" in words and any(word.startswith(str(home)) for word in words):
+            found.append(process)
+    return found
+
+
+def wait_until(is_so: Any, seconds: float = 40.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, "it took too long"
+        time.sleep(0.05)
+
+
+def ran(raftctl: Raftctl, *words: str) -> dict[str, Any]:
+    done = raftctl.run("chaos", "run", *words, "-o", "json", check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_smoke_run_has_a_verdict_and_files_and_leaves_no_process(raftctl: Raftctl) -> None:
+    junit = raftctl.home / "out.xml"
+    found = ran(raftctl, "smoke", "--junit", str(junit))
+    assert violations(found, json_schema("chaos-run")) == []
+    assert found["verdict"] == "ok"
+    assert found["operations"]["ok"] > 100
+    assert [fault["resolved"].split()[0] for fault in found["faults"]] == [
+        "kill",
+        "transfer",
+        "pause",
+    ]
+    folder = Path(found["folder"])
+    names = {"result.json", "plan.resolved.toml", "history.jsonl", "raft.jsonl", "metrics.csv"}
+    assert names <= {each.name for each in folder.iterdir()}
+    assert not (folder / "home").exists()
+    assert (folder / "nodes" / "n1" / "node.log").stat().st_size
+    assert junit.read_text().count("<testcase") == len(found["checks"])
+    assert nodes_below(raftctl.home) == []
+    again = raftctl.document("chaos", "report", "latest")
+    assert again == found
+    assert raftctl.document("chaos", "ls")["runs"][0]["verdict"] == "ok"
+
+
+@pytest.mark.parametrize(
+    "name", ["kill-leader-loop", "leader-in-minority", "paused-leader-stale-read"]
+)
+def test_scenario_that_ships_is_ok(raftctl: Raftctl, name: str) -> None:
+    found = ran(raftctl, name)
+    assert found["verdict"] == "ok"
+    assert all(not fault["why_not"] for fault in found["faults"])
+    assert sum(fault["new_leader_ms"] is not None for fault in found["faults"]) >= 2
+
+
+def test_run_that_is_killed_leaves_no_orphan(raftctl: Raftctl) -> None:
+    process = subprocess.Popen(
+        [str(RAFTCTL), "chaos", "run", "smoke"],
+        env=raftctl.env,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    wait_until(lambda: any(raftctl.home.glob("runs/*/raft.jsonl")))
+    assert nodes_below(raftctl.home)
+    process.kill()
+    process.wait()
+    wait_until(lambda: nodes_below(raftctl.home) == [])
+
+
+def test_interrupted_run_ends_with_nothing_running(raftctl: Raftctl) -> None:
+    process = subprocess.Popen(
+        [str(RAFTCTL), "chaos", "run", "smoke"],
+        env=raftctl.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_until(lambda: any(raftctl.home.glob("runs/*/raft.jsonl")))
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "Traceback" not in said
+    assert nodes_below(raftctl.home) == []
+
+
+def test_cluster_that_was_lent_is_there_and_whole_afterwards(
+    raftctl: Raftctl, tmp_path: Path
+) -> None:
+    raftctl.run("up", "-n", "3", "--any-port")
+    plan = tmp_path / "cut.toml"
+    plan.write_text(
+        'duration = "4s"\n[workload]\nkind = "register"\n'
+        '[[step]]\nwhen = "1s"\ndo = "partition leader / rest"\nas = "cut"\n'
+    )
+    found = ran(raftctl, str(plan), "-c", "demo")
+    assert found["verdict"] == "ok"
+    status = raftctl.document("status")
+    assert (status["health"], status["faults"]) == ("ok", 0)
+
+
+def test_fault_that_touches_nothing_is_no_pass(raftctl: Raftctl, tmp_path: Path) -> None:
+    plan = tmp_path / "idle.toml"
+    plan.write_text(
+        'duration = "3s"\n[[step]]\nwhen = "1s"\ndo = "kill n2"\n'
+        '[[step]]\nwhen = "2s"\ndo = "kill n2"\n'
+    )
+    done = raftctl.run("chaos", "run", str(plan), check=False)
+    assert done.returncode == 10, done.stderr
+    assert "n2 does not run" in done.stderr
+
+
+PROOFS = [
+    ("linearizable_read_as_stale", "paused-leader-stale-read", "linearizable", "both the value"),
+    ("vote_forgotten_over_a_restart", "restart-storm", "invariants", "forgot it"),
+]
+
+
+@pytest.mark.parametrize(("mutant", "scenario", "check", "finding"), PROOFS)
+def test_nodes_that_lie_are_found_out(
+    raftctl: Raftctl, mutant: str, scenario: str, check: str, finding: str
+) -> None:
+    words = [mutant, "chaos", "run", scenario, "-o", "json"]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.mutants", *words],
+        cwd=PROJECT,
+        env=raftctl.env | {"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        timeout=110,
+    )
+    assert done.returncode == 7, done.stdout + done.stderr
+    checks = {each["name"]: each for each in json.loads(done.stdout)["checks"]}
+    assert checks[check]["verdict"] == "failed"
+    assert finding in checks[check]["text"]

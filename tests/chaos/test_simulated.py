@@ -1,0 +1,77 @@
+"""The scenarios that ship, in virtual time: all hold, twice the same, and not with a bug inside."""
+
+from pathlib import Path
+
+import pytest
+
+from raftctl.chaos.folders import RunFolder
+from raftctl.chaos.presets import find_scenario, preset_names
+from raftctl.chaos.simulated import run_sim
+from raftctl.chaosdocs import ChaosRun
+from raftctl.errors import CliError
+from raftctl.settings import Settings, make_settings
+from tests.mutants.catalogue import MUTANTS
+from tests.mutants.planting import planted
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return make_settings(
+        None, None, None, tmp_path, quiet=True, verbose=False, no_color=True, ascii_only=False,
+        yes=False,
+    )  # fmt: skip
+
+
+def simulated(settings: Settings, name: str, *changes: str) -> ChaosRun:
+    return run_sim(settings, find_scenario(name, changes), "again")
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_scenario_that_ships_holds(settings: Settings, name: str) -> None:
+    run = simulated(settings, name)
+    assert (run.verdict, run.mode) == ("ok", "sim")
+    assert all(not fault.why_not and fault.resolved for fault in run.faults)
+    assert run.operations["ok"] > 300
+    folder = RunFolder(Path(run.folder))
+    assert folder.history.read_text().count('"type":"invoke"') >= run.operations["ok"]
+    assert folder.metrics.is_file()
+
+
+def test_same_seed_is_the_same_history_and_another_seed_another(settings: Settings) -> None:
+    texts = [
+        RunFolder(Path(simulated(settings, "smoke", f"seed={seed}").folder)).history.read_text()
+        for seed in (3, 3, 4)
+    ]
+    assert texts[0] == texts[1] != texts[2]
+
+
+def test_history_tells_all_that_became_of_each_process(settings: Settings) -> None:
+    folder = RunFolder(Path(simulated(settings, "power-cut").folder))
+    under_way: set[str] = set()
+    for line in folder.history.read_text().splitlines()[1:]:
+        process = line.partition(",")[0]
+        if '"type":"invoke"' in line:
+            assert process not in under_way
+            under_way.add(process)
+        else:
+            under_way.remove(process)
+
+
+def test_bug_in_the_nodes_is_found(settings: Settings) -> None:
+    assert "linearizable_read_as_stale" in MUTANTS
+    with planted("linearizable_read_as_stale"):
+        run = simulated(settings, "leader-in-minority")
+    assert run.verdict == "failed"
+    assert "linearizable_reads_are_fresh" in run.text
+
+
+def test_step_that_changes_nothing_leaves_no_verdict(settings: Settings) -> None:
+    run = simulated(settings, "smoke", "expect={}", 'step=[{when="1s", do="resume n1"}]')
+    assert run.verdict == "inconclusive"
+
+
+def test_world_that_cannot_be_simulated_is_refused(settings: Settings) -> None:
+    with pytest.raises(CliError, match="lease_reads") as caught:
+        simulated(settings, "smoke", "expect={}", 'step=[{when="1s", do="clock n1 --rate 3"}]',
+                  "sim={lease_reads=true}")  # fmt: skip
+    assert caught.value.exit_code == 2
