@@ -13,17 +13,23 @@ What keeps it small:
   is known by its result alone.
 - Where a state is a value that is written (`Model.is_tracked`), nobody writes over it while
   somebody has yet to see it and no other write can bring it back.
+- A write of unknown outcome that nobody saw can do one thing: make a compare-and-set fail that
+  would have fitted. So it is tried where one waits for that, and one such write is as good as
+  another.
 
 The next to be tried is the one with the lowest log index, where all have one, else the one that
 returned first. It is a stepper: `run` does so many steps, and can be called again.
 """
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 from node.verify.history import NEVER
+from node.verify.linearizability.narrowing import unseen_of
 from node.verify.linearizability.operations import Operations
-from node.verify.models.base import ILLEGAL, NOTHING, Model
+from node.verify.linearizability.spares import Spares
+from node.verify.models.base import ILLEGAL, NOTHING, UNKNOWN, Model
 
 HEAD = 0
 STATES_MAX = 8
@@ -58,6 +64,8 @@ class Search:
         ]
         self._left = sum(operations.certain)
         self._order = _order_of(operations)
+        self._tracks = looks_ahead and model.is_tracked(set(operations.names))
+        self._spares = Spares(operations, unseen_of(operations, model) if self._tracks else [])
         self._link_all(count)
         self._slots = _slots_of(operations)
         self._frontier = 0
@@ -65,7 +73,6 @@ class Search:
         self._endless = 0
         self._seen: set[tuple[int, int, int, Any]] = set()
         self._stack: list[tuple[int, Any, int, int, int, list[tuple[int, Any]]]] = []
-        self._tracks = looks_ahead and model.is_tracked(set(operations.names))
         if self._tracks:
             self._track()
         self.steps = 0
@@ -98,13 +105,17 @@ class Search:
             end = NEVER if place is None else operations.returns[place]
             while call < count and operations.calls[call] <= end:
                 call += 1
-                self._next[last], self._previous[call] = call, last
-                last = call
+                if call - 1 not in self._spares:
+                    self._next[last], self._previous[call] = call, last
+                    last = call
             node = self._tail if place is None else count + 1 + place
             self._next[last], self._previous[node] = node, last
             last = node
 
     def _lift(self, place: int) -> None:
+        if place in self._spares:
+            self._spares.take(place)
+            return
         following, previous = self._next, self._previous
         node = place + 1
         after, before = following[node], previous[node]
@@ -115,6 +126,9 @@ class Search:
             following[before], previous[after] = after, before
 
     def _unlift(self, place: int) -> None:
+        if place in self._spares:
+            self._spares.put_back(place)
+            return
         following, previous = self._next, self._previous
         node = place + 1
         if self._operations.returns[place] != NEVER:
@@ -129,8 +143,10 @@ class Search:
         names, values, results = operations.names, operations.values, operations.results
         count, following = self._count, self._next
         found: list[tuple[int, Any]] = []
+        is_waiting = False
         node = following[HEAD]
         while node <= count:
+            self.steps += 1
             place = node - 1
             after = step(state, names[place], values[place], results[place])
             if after is not ILLEGAL and place != self._barred:
@@ -139,13 +155,29 @@ class Search:
                 is_idle = not operations.certain[place] and after == state
                 if not is_idle and not (self._tracks and self._loses(place, after)):
                     found.append((place, after))
+            elif self._tracks and self._readonly[place] and self._observes[place] is NOTHING:
+                is_waiting = True
             node = following[node]
+        end = NEVER
         if node != self._tail:
             self._note(node - count - 1)
+            end = operations.returns[node - count - 1]
+        if is_waiting:
+            found += self._spared(end)
         if len(found) > 1:
             order = self._order
             found.sort(key=lambda each: order[each[0]], reverse=True)
         return found
+
+    def _spared(self, end: int) -> Iterator[tuple[int, Any]]:
+        """What nobody saw, and had been called by then; the state after each."""
+        operations, state = self._operations, self._state
+        for place in self._spares.choice(state, end):
+            after = self._model.step(
+                state, operations.names[place], operations.values[place], UNKNOWN
+            )
+            if after != state and not self._loses(place, after):
+                yield place, after
 
     def _note(self, blocker: int) -> None:
         """How far this configuration got: all that returned before the blocker is in order."""
@@ -182,7 +214,7 @@ class Search:
 
     # -- going on, and back ------------------------------------------------------------------------
     def run(self, steps: int) -> bool | None:
-        """At most so many steps; the verdict, if there is one by then."""
+        """About so many steps, each an operation that is tried; the verdict, if there is one."""
         last = self.steps + steps
         while self.verdict is None and self.steps < last:
             self.steps += 1
