@@ -133,6 +133,9 @@ class PrefixText(Kv):
         self._longest = longest = max([initial, *reads], key=len)
         self._are_prefixes = all(longest.startswith(each) for each in (initial, *reads))
 
+    def is_tracked(self, names: Iterable[str]) -> bool:
+        return False
+
     def step(self, state: int, f: str, value: Any, result: Any) -> Any:  # noqa: ANN401
         if not self._are_prefixes:
             return ILLEGAL
