@@ -83,6 +83,30 @@ def test_verdicts_are_those_of_trying_every_order(model: str) -> None:
 
 
 @pytest.mark.parametrize("model", ASKED)
+def test_outcomes_that_the_log_knows_are_decided_as_certain_ones(model: str) -> None:
+    resolved = 0
+    for seed in range(300):
+        rng = random.Random(f"{model} {seed}")
+        made = random_history(rng, model, 7)
+        if not len(made):
+            continue
+        operations = only_key(made)
+        unknown = [place for place, certain in enumerate(operations.certain) if not certain]
+        made.commands = {place: (place, 1) for place in unknown}
+        done = {place for place in unknown if rng.random() < 0.5}
+        kept = [place for place in range(len(made)) if place in done or place not in unknown]
+        expected = operations.chosen(kept)
+        expected.certain = [True] * len(kept)
+        initial = MODELS[model].init(made.initial)
+        is_right = is_linearizable(expected, MODELS[model], initial)
+        verdict = checked(made, {(place, 1): len(made) + place for place in done})
+        assert verdict.verdict == ("ok" if is_right else "failed"), (seed, verdict)
+        assert verdict.resolved == len(unknown)
+        resolved += len(unknown)
+    assert resolved > 50
+
+
+@pytest.mark.parametrize("model", ASKED)
 def test_the_explanation_is_the_shortest_prefix_that_no_order_explains(model: str) -> None:
     found = 0
     for seed in range(300):
