@@ -51,10 +51,10 @@ def test_run_without_a_success_proves_nothing() -> None:
 
 def test_fault_that_did_nothing_leaves_no_verdict() -> None:
     run = ran()
-    run.steps[0].why_not = "it touched no message"
+    run.steps[0].why_not = "it never took effect"
     found, text = verdict(run)
     assert found == "inconclusive"
-    assert "fault ineffective: step 1, partition leader / rest: it touched no message" in text
+    assert "fault ineffective: step 1, partition leader / rest: it never took effect" in text
 
 
 def test_step_that_was_never_due_leaves_no_verdict() -> None:
@@ -68,7 +68,7 @@ def test_step_that_was_never_due_leaves_no_verdict() -> None:
 
 def test_what_is_wrong_decides_however_little_else_was_proven() -> None:
     run = ran()
-    run.steps[0].why_not = "it touched no message"
+    run.steps[0].why_not = "it never took effect"
     run.told.take({"node": 2, "boot": 1, "kind": "leader", "term": 1, "data": {}})
     found, why = verdict(run)
     assert (found, why) == ("failed", "invariants: one_leader_per_term: n1 and n2 both led term 1")
