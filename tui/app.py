@@ -36,6 +36,8 @@ from tui.widgets.panel import Panel
 if TYPE_CHECKING:
     from textual.command import Provider
 
+ROW_CLASSES = [(0, "-low"), (24, "-high")]
+"""What screens are called from so many rows on: the style sheet leaves none empty in low ones."""
 PAINT_SECONDS = 0.1
 AGES_NS = 1_000_000_000
 """So often it is painted although nothing changed: ages grow."""
@@ -57,6 +59,7 @@ class RaftApp(ReplayingApp):
     TITLE = "raftctl"
     BINDINGS: ClassVar[list[BindingType]] = [*BINDINGS]
     COMMANDS = App.COMMANDS | {_verbs}
+    VERTICAL_BREAKPOINTS = ROW_CLASSES
 
     def __init__(
         self,
