@@ -1,10 +1,15 @@
 """The smallest terminal, 60x14: what matters of dialogs and pages is seen there, or scrolled to."""
 
+import asyncio
+
 import pytest
 
 from tests.tui.frames import live_cluster
 from tests.tui.pilot import Viewer, view
 from tests.tui.scenes import in_trouble
+from tests.tui.stand_in import MadeUp
+from tui.nodes import Reach
+from tui.screens.detail import NodePage
 
 TINY = (60, 14)
 LONG = "raftctl --home /srv/data/somebody/with/a/name/clusters/of/last/week -c staging"
@@ -73,3 +78,76 @@ def test_a_question_shows_its_arithmetic_and_its_line() -> None:
         assert "y yes   n no" in shown
 
     view(test, in_trouble(), size=TINY, chosen=2)
+
+
+@pytest.mark.parametrize("size", [TINY, (80, 24)])
+def test_the_page_of_a_node_cuts_nothing_and_is_scrolled(size: tuple[int, int]) -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("enter")
+        shown = ""
+        for _ in range(20):
+            shown += viewer.text("state")
+            await viewer.press("pagedown" if size != TINY else "down")
+        assert "…" not in shown
+        for label in ("vote", "elections", "disk      wal 3.4MB  database 12.6MB", "0 missed"):
+            assert label in shown
+        await viewer.press("4")
+        assert ("↓" in viewer.text("tab")) == (size == TINY)
+        await viewer.press("pagedown")
+        assert "3 are a quorum" in viewer.text("tab")
+
+    view(test, in_trouble(), size=size, chosen=3)
+
+
+def test_the_chosen_link_stays_in_view_with_why_it_is_down() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("enter", "3", *["down"] * 8)
+        shown = viewer.text("tab")
+        assert "PEER" in shown
+        assert "▸ n9" in shown
+        assert "n9 is unreachable" in shown
+        assert "enter heal this link" in viewer.screen_text()
+
+    model = live_cluster(9)
+    for node in range(2, 10):
+        model.reach(node, Reach(False, "n is gone"))
+    view(test, model, size=TINY, chosen=6)
+
+
+def test_long_lines_of_the_output_go_on_below() -> None:
+    async def until(viewer: Viewer, text: str) -> None:
+        async with asyncio.timeout(20):
+            while text not in viewer.text("tab"):
+                await viewer.pilot.pause()
+
+    async def test(viewer: Viewer) -> None:
+        source = MadeUp(None)
+        source.written = {3: [f"line {at} {'x' * 80} end of {at}" for at in range(20)]}
+        viewer.app._source = source
+        await viewer.press("enter", "5")
+        await until(viewer, "end of 19")
+        await viewer.press("pageup")
+        before = viewer.text("tab")
+        assert "end of 14" not in before
+        source.written[3].append("one more")
+        page = viewer.page
+        assert isinstance(page, NodePage)
+        page._wanted.set()
+        async with asyncio.timeout(20):
+            while "one more" not in (page._output or ()):
+                await viewer.pilot.pause()
+        assert viewer.text("tab") == before, "whoever reads is not moved on"
+
+    view(test, in_trouble(), size=TINY, chosen=3)
+
+
+def test_a_table_shows_links_and_ends_of_nodes() -> None:
+    async def test(viewer: Viewer) -> None:
+        shown = viewer.text("nodes")
+        assert "…" not in shown
+        assert "✓~·✗–" in shown
+        assert "40s ago" in shown
+        await viewer.press("M")
+        assert "SIGKILL by cli 40s ago" in viewer.text("list")
+
+    view(test, in_trouble(), size=TINY, chosen=3)

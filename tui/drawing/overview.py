@@ -28,6 +28,9 @@ from tui.nodes import Condition, NodeView
 CARD_WIDTH_MIN = 20
 CARD_WIDTH_MAX = 52
 CARD_HEIGHT = 7
+ROWS_COLUMNS = 76
+"""With so many columns a row has room for all that is known."""
+SEEN_WIDTH = 6
 UNBROKEN = "\N{NO-BREAK SPACE}"
 LINK_SIGNS = {"up": ("✓", "good"), "slow": ("~", "warn"), "cut": ("✗", "bad"), "down": ("–", "dim")}
 UNKNOWN_LINK = ("?", "dim")
@@ -261,11 +264,18 @@ def _dead_rows(moment: Moment, view: NodeView, width: int) -> list[Line]:
 
 # -- rows ------------------------------------------------------------------------------------------
 def node_rows(moment: Moment, width: int) -> list[Line]:
-    """A line for each node, under a line of headings."""
+    """A line for each node, under a line of headings. What was applied is the commit less the lag:
+    it goes first where it is narrow.
+    """
+    is_wide = width >= ROWS_COLUMNS
     names = "".join(str(node_id % 10) for node_id in moment.model.ids())
     links = max(len(names), 5)
-    heading = f"  {'NODE':<5} {'ROLE':<12} {'TERM':>5} {'COMMIT':>10} {'APPLIED':>10} {'LAG':>9}"
-    lines: list[Line] = [fill([(f"{heading}  {names:<{links}}  SEEN", "dim")], width)]
+    heading = f"  {'NODE':<5} {'ROLE':<12} {'TERM':>5} {'COMMIT':>10} "
+    heading += f"{'APPLIED':>10} " if is_wide else ""
+    heading += f"{'LAG':>9}  {names:<{links}}"
+    has_ages = width >= len(heading) + SEEN_WIDTH
+    heading += "  SEEN" if has_ages else ""
+    lines: list[Line] = [fill([(heading, "dim")], width)]
     for node_id in moment.model.ids():
         view = moment.model.nodes[node_id]
         is_live = moment.is_live(view)
@@ -277,13 +287,16 @@ def node_rows(moment: Moment, width: int) -> list[Line]:
         line += fill(moment.title(view), 13)
         line.append((f"{number(view.number('term')):>5} ", style))
         line.append((f"{number(view.number('commit_index')):>10} ", style))
-        line.append((f"{number(view.applied_index):>10} ", style))
+        if is_wide:
+            line.append((f"{number(view.applied_index):>10} ", style))
         line.append((f"{number(lag) if lag else '–':>9}  ", "warn" if lag > 100 else style))
         if is_live:
             line += fill(link_signs(moment, view), links + 2)
-            line.append((duration(view.age_s(moment.now_ns)), "dim"))
-        else:
+            line.append((duration(view.age_s(moment.now_ns)) if has_ages else "", "dim"))
+        elif is_wide or moment.condition(view) is not Condition.EXITED:
             line.append((moment.cause(view).removesuffix(" ago"), style))
+        else:
+            line.append((ago(moment.age_s(view) or 0), style))
         lines.append(fill(line, width))
     return lines
 
