@@ -20,7 +20,8 @@ from textual.theme import Theme
 from node.client.address import ClusterAddress
 from tui.actions import Verb
 from tui.drawing.moment import Moment
-from tui.keys import BINDINGS, CHANGING, USUAL, Key, names_of
+from tui.keynames import names_of
+from tui.keys import BINDINGS, CHANGING, USUAL, Key
 from tui.loading import Loading
 from tui.model import ClusterModel
 from tui.nodes import Condition, NodeView
