@@ -52,6 +52,7 @@ class LogPage(Page):
 
     def on_mount(self) -> None:
         self.run_worker(self._keep_reading(), group="log", exclusive=True)
+        self._look_beside()
 
     # -- which logs --------------------------------------------------------------------------------
     @property
@@ -271,7 +272,16 @@ class LogPage(Page):
     # -- two logs ----------------------------------------------------------------------------------
     def action_toggle_diff(self) -> None:
         self._diff = not self._diff
+        self._look_beside()
         self.choose_anew()
+
+    def _look_beside(self) -> None:
+        """Say so when there is no other log to show."""
+        if self._diff and self._other is None:
+            self._diff = False
+            is_alone = len(self.moment.model.ids()) < 2
+            why = "there is no other node" if is_alone else "no other node answers"
+            self.notify(f"{why}: no log to put beside this one", severity="warning")
 
     def action_other(self) -> None:
         """The next node's log beside it."""
@@ -279,8 +289,10 @@ class LogPage(Page):
         ids = [each for each in self.moment.model.ids() if view and each != view.node_id]
         if ids:
             at = ids.index(other.node_id) + 1 if other is not None else 0
-            self._diff, self._beside = True, ids[at % len(ids)]
-            self.choose_anew()
+            self._beside = ids[at % len(ids)]
+        self._diff = True
+        self._look_beside()
+        self.choose_anew()
 
     # -- taking it away ----------------------------------------------------------------------------
     def action_copy_entry(self) -> None:
