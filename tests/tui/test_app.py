@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tui.frames import SECOND, Script, live_cluster, progress_of, status_of
+from tests.tui.frames import SECOND, Script, fold, live_cluster, progress_of, status_of
 from tests.tui.pilot import SMALL, Viewer, view
 from tui.app import RaftApp
 from tui.keys import KEYS
@@ -95,6 +95,18 @@ def test_what_loses_the_quorum_asks_first_and_no_is_the_default(key: str) -> Non
         assert len(viewer.ran) == 1
 
     view(test, with_dead(live_cluster(), 1, 2))
+
+
+def test_who_is_in_touch_is_another_number_than_the_quorum() -> None:
+    async def test(viewer: Viewer) -> None:
+        assert "in touch 3/5" in viewer.text("nodes")
+        assert "quorum" not in viewer.screen_text()
+        await viewer.press("p")
+        assert "quorum 4/5" in viewer.screen_text(), "n5 runs, and is cut off from its leader"
+
+    model = live_cluster()
+    fold(Script(3, 9, model.now_ns).changed(in_touch=[1, 2, 3]).frames, model)
+    view(test, model, chosen=4)
 
 
 def test_a_partition_without_a_majority_asks_first() -> None:

@@ -154,7 +154,7 @@ def _pair(label: str, value: str, width: int, style: str = "", gone: bool = Fals
 
 def _live_rows(moment: Moment, view: NodeView, width: int) -> list[Line]:
     leads = moment.leader is view
-    term, end = str(view.number("term")), _quorum(view) if leads else _vote(view)
+    term, end = str(view.number("term")), _in_touch(view) if leads else _vote(view)
     label = "term " if len(term) + width_of(end) + 6 <= width else "t"
     rows: list[Line] = [
         both_ends([(label, "dim"), (term, "")], end, width),
@@ -180,14 +180,14 @@ def _vote(view: NodeView) -> Line:
     return [("vote ", "dim"), (vote_of(view), "")]
 
 
-def _quorum(view: NodeView) -> Line:
+def _in_touch(view: NodeView) -> Line:
     """How many of the voters are in touch with their leader."""
-    quorum = view.quorum
-    if quorum is None:
-        return [("quorum ", "dim"), ("–", "")]
-    style = "warn" if quorum.have == quorum.need < quorum.voters else ""
-    style = "bad" if quorum.have < quorum.need else style
-    return [("quorum ", "dim"), (f"{quorum.have}/{quorum.voters}", style)]
+    count = view.in_touch
+    if count is None:
+        return [("in touch ", "dim"), ("–", "")]
+    style = "warn" if count.have == count.need < count.voters else ""
+    style = "bad" if count.have < count.need else style
+    return [("in touch ", "dim"), (f"{count.have}/{count.voters}", style)]
 
 
 def _lag_row(moment: Moment, view: NodeView, width: int) -> Line:
