@@ -8,8 +8,6 @@ as one, and none is lost. Where nothing happens, what shows ages is drawn once a
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App, SystemCommand
@@ -27,7 +25,7 @@ from tui.model import ClusterModel
 from tui.nodes import Condition, NodeView
 from tui.palette import ASCII, DAY, NIGHT, Colours
 from tui.replay import Film
-from tui.replaying import Recorded, ReplayingApp
+from tui.replaying import Called, Recorded, ReplayingApp
 from tui.runner import Runner
 from tui.screens.overview import Overview
 from tui.screens.page import Page, Painted
@@ -72,6 +70,7 @@ class RaftApp(ReplayingApp):
         loading: Loading | None = None,
         recording: Recorded | None = None,
         line: str = "raftctl",
+        called: Callable[[str], Called] | None = None,
         verbs: Iterable[Verb] = (),
         keymap: Mapping[str, str] | None = None,
         read_only: bool = False,
@@ -79,8 +78,9 @@ class RaftApp(ReplayingApp):
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         """`loading`: what reads the rest of the film. `recording`: what the film is of, or would
-        be. `line`: how a command line about the cluster begins. `keymap`: other keys, by binding
-        id. `clock`: the nodes' monotonic clock, in nanoseconds.
+        be. `line`: how a command line about the cluster begins. `called`: how one speaks of a
+        cluster whose name is known only when it comes up. `keymap`: other keys, by binding id.
+        `clock`: the nodes' monotonic clock, in nanoseconds.
         """
         self._themes: dict[str, Theme | None] = {}
         super().__init__(runner, line, film, recording)
@@ -95,6 +95,7 @@ class RaftApp(ReplayingApp):
         self.pattern = ""
         self.read_only = read_only
         self._source = source
+        self._called = called
         self._loading = loading
         self._keymap_given = dict(keymap or {})
         self._ascii_only = ascii_only
@@ -152,6 +153,11 @@ class RaftApp(ReplayingApp):
     @property
     def address(self) -> ClusterAddress | None:
         return None if self._source is None else self._source.address
+
+    @property
+    def unclear(self) -> str:
+        """Why none of several clusters is shown."""
+        return "" if self._source is None else self._source.unclear
 
     async def output_of(self, node_id: int) -> list[str]:
         """The last lines that the node's process wrote; none of a recorded one."""
@@ -213,8 +219,16 @@ class RaftApp(ReplayingApp):
         """Keep the live model up to date, from now on."""
         if self._source is not None and not self._is_fed:
             self._is_fed = True
-            feed = LiveFeed(self._source, self.model, self.forget_actions)
+            feed = LiveFeed(self._source, self.model, self._meet_cluster)
             self.run_worker(feed.run(), group="feed")
+
+    def _meet_cluster(self) -> None:
+        """It is another one than before; where any would do, it has a name only now."""
+        self.forget_actions()
+        assert self._source is not None, "it was found there"
+        if self._called is not None and self.cluster_name != self._source.name:
+            self.cluster_name = self._source.name
+            self.line, self.runner, self.recording = self._called(self.cluster_name)
 
     def show_live(self) -> str:
         if self._source is None or self._source.address is None:
@@ -355,17 +369,6 @@ class RaftApp(ReplayingApp):
         from tui.screens.dialogs import Help
 
         self.push_screen(Help(self))
-
-    def action_screenshot_svg(self) -> None:
-        if not self.may_write_files("take a picture of its window, or save it"):
-            return
-        name = f"raftctl-{self.cluster_name}-{datetime.now():%H%M%S}.svg"
-        try:
-            path = Path(self.save_screenshot(filename=name, path="."))
-        except OSError as error:
-            self.notify(f"cannot write {name}: {error.strerror}", severity="error")
-        else:
-            self.notify(f"saved {path.name}")
 
     def action_leave(self) -> None:
         self.exit()

@@ -27,6 +27,16 @@ class Recorded(NamedTuple):
     load: Callable[[], tuple[Film, Loading]]
 
 
+class Called(NamedTuple):
+    """How one speaks of a cluster: how a command line about it begins, what runs such a line, and
+    its recording.
+    """
+
+    line: str
+    runner: Runner
+    recording: Recorded | None
+
+
 class ReplayingApp(ActingApp):
     """`film` is what is played back, None: the cluster is shown as it is now."""
 

@@ -1,15 +1,18 @@
 """The app under a pilot: what each key runs, what it asks first, and what the pages show."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from tests.tui.frames import SECOND, Script, fold, live_cluster, progress_of, status_of
-from tests.tui.pilot import SMALL, Viewer, view
+from tests.tui.pilot import SMALL, RecordingRunner, Viewer, view
+from tests.tui.stand_in import MadeUp, address_of
 from tui.app import RaftApp
 from tui.keys import KEYS
 from tui.model import ClusterModel
 from tui.nodes import Process, Reach
+from tui.replaying import Called, Recorded
 from tui.runner import Outcome
 
 
@@ -266,9 +269,38 @@ def test_a_terminal_that_is_too_small_is_told() -> None:
 
 def test_without_a_cluster_it_says_what_to_type() -> None:
     async def test(viewer: Viewer) -> None:
+        assert "There is no cluster demo here" in viewer.text("nodes")
         assert "raftctl up -n 5" in viewer.text("nodes")
+        viewer.app.cluster_name = ""
+        await viewer.settle()
+        assert "no cluster ● WAITING" in viewer.text("head")
+        assert "whatever its name" in viewer.text("nodes")
 
-    view(test, ClusterModel())
+    view(test, ClusterModel(), size=(60, 14))
+
+
+def test_the_cluster_that_comes_up_has_its_name_in_the_lines_that_are_run() -> None:
+    async def test(viewer: Viewer) -> None:
+        viewer.app.cluster_name = source.name
+        source.name, source.address = "lab", address_of({1: 1})
+        async with asyncio.timeout(20):
+            while viewer.app.cluster_name != "lab":
+                await viewer.pilot.pause()
+        await viewer.press("H")
+        assert viewer.app.recording is recorded
+        assert "$ raftctl -c lab heal" in viewer.text("echo")
+        assert viewer.ran == []
+        assert lab.ran == [("heal",)]
+
+    source, lab = MadeUp(None), RecordingRunner()
+    source.name = ""
+    recorded = Recorded("lab", pytest.fail)
+    view(
+        test,
+        ClusterModel(),
+        source=source,
+        called=lambda name: Called(f"raftctl -c {name}", lab, recorded),
+    )
 
 
 @pytest.mark.parametrize("nodes", [1, 9, 25])

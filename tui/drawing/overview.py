@@ -54,7 +54,7 @@ def _head_pieces(moment: Moment) -> list[tuple[int, Line]]:
     word, style = health(moment)
     live, count = sum(moment.is_live(view) for view in model.nodes.values()), len(model.nodes)
     pieces: list[tuple[int, Line]] = [
-        (10, [(f" {moment.name} ", "bold"), (f"● {word}", style)]),
+        (10, [(f" {moment.name or 'no cluster'} ", "bold"), (f"● {word}", style)]),
         (6 if live < count else 3, [(f"  {live}/{count} nodes", "warn" if live < count else "")]),
     ]
     if leader is None:
@@ -84,6 +84,8 @@ def health(moment: Moment) -> tuple[str, str]:
         return "REPLAY", "accent bold"
     conditions = {moment.condition(view) for view in views}
     ended = {Condition.EXITED, Condition.STOPPED}
+    if not moment.name:
+        return "WAITING", "dim"
     if not views or conditions <= ended:
         return "DOWN", "bad"
     if conditions <= {Condition.CONNECTING, *ended}:

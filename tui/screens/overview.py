@@ -90,8 +90,25 @@ class Overview(Page):
     def _node_lines(self, width: int, height: int) -> list[Line]:
         moment = self.moment
         if not moment.model.nodes:
-            return _welcome(moment.line)
+            return self._welcome()
         return cards(moment, width) if self._has_cards else node_rows(moment, width)
+
+    def _welcome(self) -> list[Line]:
+        viewer, quit_key = self.viewer, self.viewer.key_name("app.quit")
+        leave: Line = [(" To leave: ", "dim"), (quit_key, "accent bold")]
+        if viewer.unclear:
+            return [[], [(f"  {viewer.unclear}", "bold")], [], [(" ", ""), *leave]]
+        name = viewer.cluster_name
+        none = f"There is no cluster {name} here." if name else "There is no cluster here yet."
+        appears = "and it appears here." if name else "and it appears here, whatever its name."
+        return [
+            [],
+            [(f"  {none} ", "bold"), ("In another terminal, type", "")],
+            [],
+            [(f"      {viewer.line} up -n 5", "accent bold")],
+            [],
+            [(f"  {appears}", "dim"), *leave],
+        ]
 
     def _grid(self, width: int, height: int) -> list[Line]:
         return log_grid(self.moment, width)
@@ -138,14 +155,3 @@ class Overview(Page):
             self.viewer.seek_to(self._lanes.moment_of(event.x))
         if place is not None and 0 <= place < len(ids):
             self.viewer.action_choose_node(ids[place])
-
-
-def _welcome(line: str) -> list[Line]:
-    return [
-        [],
-        [("  There is no cluster here yet. ", "bold"), ("In another terminal, type", "")],
-        [],
-        [(f"      {line} up -n 5", "accent bold")],
-        [],
-        [("  and it appears on this screen. To leave: ", "dim"), ("q", "accent bold")],
-    ]

@@ -122,7 +122,8 @@ class Page(Screen[None]):
     def _tiny(self, width: int, height: int) -> list[Line]:
         size = self.app.size
         words = f" {size.width}x{size.height} is too small: {COLUMNS_MIN}x{ROWS_MIN} at least"
-        return [[(words, "warn")], [(" raftctl status needs less room; q leaves", "dim")]]
+        leave = self.viewer.key_name("app.quit")
+        return [[(words, "warn")], [(f" raftctl status needs less room; {leave} leaves", "dim")]]
 
     def _echo(self, width: int, height: int) -> list[Line]:
         """The command, and what came of it: where there is no room, a half of the line each."""
