@@ -244,8 +244,7 @@ class RaftApp(ReplayingApp):
         """Read what is not read yet; then say what is wrong with it, if anything."""
         if self._loading is not None:
             await self._loading.run(self.paint)
-        if film.note:
-            self.notify(film.note, severity="warning", timeout=10)
+        self.tell_note(film)
 
     def get_theme(self, theme_name: str) -> Theme | None:
         """As Textual's own, which merges all themes anew for every line that it paints."""

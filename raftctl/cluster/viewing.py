@@ -127,13 +127,7 @@ def film_of(run: "Run") -> "tuple[Film, Loading]":
         why = run.problem or f"{run.path}: nothing is in it yet"
         raise CliError("E_RECORDING", why, Exit.CHECK_FAILED, hint="raftctl runs ls has others")
     film.extend(first)
-    return film, Loading(film, chunks, lambda: run.read_share, lambda: _note_of(run))
-
-
-def _note_of(run: "Run") -> str:
-    """What is wrong with it: of a saved one also that it ends too early, as nobody writes it."""
-    cut = "" if run.cluster is not None or not run.damages else run.damages[0].text
-    return run.problem or cut
+    return film, Loading(film, chunks, lambda: run.read_share, lambda: run.problem)
 
 
 def recorded(settings: Settings, run: str) -> "Recorded":

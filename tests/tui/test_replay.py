@@ -233,7 +233,8 @@ def test_a_film_that_is_being_read_is_shown_from_its_beginning_and_gets_longer(
                 await asyncio.sleep(0.005)
         await viewer.press("end")
         assert shown(film.model) == shown(whole.model)
-        assert "reading" not in str(viewer.page.panel("film").border_title)
+        title = str(viewer.page.panel("film").border_title)
+        assert ("reading" in title, "not whole" in title) == (False, True)
         notes = [note.message for note in viewer.app._notifications]
         assert notes == ["n1.frames: a frame of 0 bytes"]
 
@@ -283,6 +284,7 @@ def test_keys_move_through_a_film_and_change_nothing() -> None:
 
 def test_the_recording_of_a_running_cluster_opens_at_an_event_and_leads_back() -> None:
     film = short_film()
+    film.note = "n2.frames: it ends inside a frame"
     model = fold([each for each in short_frames() if each.mono_ns < START + 7 * SECOND])
 
     async def test(viewer: Viewer) -> None:
@@ -292,6 +294,7 @@ def test_the_recording_of_a_running_cluster_opens_at_an_event_and_leads_back() -
         )
         await viewer.settle()
         assert "REPLAY" in viewer.text("head")
+        assert film.note in viewer.told
         fault = next(each for each in short_frames() if getattr(each, "kind", "") == "fault")
         assert film.now_ns == fault.mono_ns
         await viewer.press("2", "K")
