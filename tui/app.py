@@ -210,8 +210,9 @@ class RaftApp(ReplayingApp):
         if self.is_web and self.may_act:
             words = "whoever has the address of this page can run any verb of raftctl here"
             self.notify(words, severity="warning", timeout=10)
-        if self.film is not None:
-            self.run_worker(self._load(self.film), group="film")
+        if (film := self.film) is not None:
+            # Not sooner: it would take time from the first picture.
+            self.call_after_refresh(lambda: self.run_worker(self._load(film), group="film"))
         self._ticked_ns = self._clock()
         self._keep_painting()
 

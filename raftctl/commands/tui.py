@@ -70,7 +70,8 @@ def view(
     """Show the viewer until it is left; `root` is the command line, whose verbs it offers."""
     if not settings.output.may_color:
         os.environ["NO_COLOR"] = "1"  # where Textual looks
-    app = _app(settings, root, replay, read_only)
+    with settings.output.patience("opening the viewer" if replay is None else f"opening {replay}"):
+        app = _app(settings, root, replay, read_only)
     app.run()
     if app.failure is not None:
         raise app.failure

@@ -114,6 +114,7 @@ def test_a_recording_is_played_back(raftctl: Raftctl, terminal: Terminal) -> Non
     terminal.press("K")
     terminal.wait_for("a recording cannot be changed")
     terminal.press("q")
+    terminal.wait_for("opening latest")
 
 
 def test_what_it_cannot_show_is_an_error_and_no_traceback(

@@ -194,10 +194,10 @@ def test_a_film_is_small_however_often_it_is_told_the_same() -> None:
     for _ in range(200):
         script.keyframe(status_of(1, 5), after_ms=100).bulk(1, 20, after_ms=1)
     recorded = sum(len(encode_frame(frame)) for frame in script.frames)
-    (chunk,) = chunks_of(script.frames)
-    assert chunk.size_bytes < recorded / 10
     footage = Footage()
-    footage.add(chunk)
+    for chunk in chunks_of(script.frames):
+        footage.add(chunk)
+    assert footage.size_bytes < recorded / 10
     assert list(footage.frames(3, 399)) == script.frames[3:399]
 
 
@@ -319,6 +319,20 @@ def test_a_recording_that_cannot_be_opened_is_told() -> None:
         assert viewer.app.film is None
 
     view(test, recording=Recorded("demo", load))
+
+
+def test_the_first_picture_needs_the_first_frames_alone() -> None:
+    taken: list[Frame] = []
+
+    def frames() -> Iterator[Frame]:
+        script = Script(1).keyframe(status_of(1))
+        while True:
+            taken.append(script.changed(1).frames[-1])
+            yield taken[-1]
+
+    chunks = chunks_of(frames())
+    assert len(next(chunks).times) == len(taken) == footage.FIRST_FRAMES
+    assert len(next(chunks).times) == footage.CHUNK_FRAMES
 
 
 def test_enter_on_an_event_moves_the_cursor_there() -> None:
@@ -449,7 +463,7 @@ def test_a_node_that_tells_of_itself_later_is_not_connecting() -> None:
 
     async def test(viewer: Viewer) -> None:
         assert "n2 NOT YET" in viewer.text("nodes")
-        assert "tells of itself later" in viewer.text("nodes")
+        assert "told of later" in viewer.text("nodes")
         await viewer.press("end")
         assert "n2 FOLLOWER" in viewer.text("nodes")
 
