@@ -132,6 +132,23 @@ def test_removing_a_member_always_asks() -> None:
     view(test)
 
 
+def test_removing_the_leader_says_that_it_leads() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("3", "M", "minus")
+        assert "remove n3, which leads, for good?" in viewer.screen_text()
+
+    view(test)
+
+
+def test_what_came_of_a_line_goes_before_how_long_it_took() -> None:
+    async def test(viewer: Viewer) -> None:
+        viewer.runner.outcome = Outcome(0, "n3 leads term 8, after 70 ms, and much more", "", 1.3)
+        await viewer.press("1", "t")
+        assert viewer.text("echo").endswith("after 70 ms, and…")
+
+    view(test, size=(60, 14))
+
+
 def test_what_was_done_can_be_taken_back() -> None:
     async def test(viewer: Viewer) -> None:
         await viewer.press("2", "K", "u")
@@ -222,6 +239,26 @@ def test_dead_nodes_keep_their_last_values_and_say_why() -> None:
     model = with_dead(live_cluster(), 2)
     model.process(4, Process("paused", 7))
     view(test, model)
+
+
+@pytest.mark.parametrize("size", [(60, 14), (104, 40)])
+def test_of_a_node_that_told_nothing_nothing_is_made_up(size: tuple[int, int]) -> None:
+    async def test(viewer: Viewer) -> None:
+        rows = viewer.text("nodes")
+        (gone, away) = ["KILLED" in rows, "Connection refused" in rows]
+        assert (gone, away, "127.0.0.1" in rows) == (True, size[0] > 60, False)
+        if size[0] > 60:
+            assert rows.count("nothing known") == 2
+            assert "7m05s ago" in rows
+        else:
+            assert rows.splitlines()[2].split()[2:5] == ["–", "–", "–"]
+
+    model = live_cluster(1, leader=1)
+    model.members((1, 2, 3))
+    model.process(2, Process("exited", None, "killed -9", model.now_ns / 1e9 - 425))
+    model.reach(3, Reach(False, "n3 (127.0.0.1:8103): Connection refused"))
+    model.wall_offset_ns = 0
+    view(test, model, size=size)
 
 
 def test_the_ends_of_the_logs_with_what_is_behind_and_what_diverges() -> None:

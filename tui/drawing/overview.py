@@ -1,5 +1,6 @@
 """The head line and the nodes of the overview: as cards, and where there is no room as rows."""
 
+import re
 from collections.abc import Mapping
 from textwrap import wrap
 from typing import Any
@@ -31,6 +32,8 @@ CARD_HEIGHT = 7
 ROWS_COLUMNS = 76
 """With so many columns a row has room for all that is known."""
 SEEN_WIDTH = 6
+WHERE = re.compile(r"^n\d+ \([^)]*\):? ")
+"""What the name and the address of a node add to why it is not reached."""
 UNBROKEN = "\N{NO-BREAK SPACE}"
 LINK_SIGNS = {"up": ("✓", "good"), "slow": ("~", "warn"), "cut": ("✗", "bad"), "down": ("–", "dim")}
 UNKNOWN_LINK = ("?", "dim")
@@ -248,18 +251,21 @@ def _dead_rows(moment: Moment, view: NodeView, width: int) -> list[Line]:
     """What was known last, dimmed, with its age and the reason."""
     age = moment.age_s(view)
     is_gone = moment.condition(view) is Condition.EXITED
-    if age is None:
-        rows: list[Line] = [[("nothing known yet", "dim")], [], []]
+    words = "" if age is None else ago(age) if is_gone else f"{duration(age)} old"
+    if not view.status:
+        rows: list[Line] = [[("nothing known", "dim")], [(words, "dim")], []]
     else:
-        words = ago(age) if is_gone else f"{duration(age)} old"
+        term = str(view.number("term"))
+        label = "term " if len(term) + len(words) + 6 <= width else "t"
         rows = [
-            both_ends([(f"term {view.number('term')}", "dim")], [(words, "dim")], width),
+            both_ends([(f"{label}{term}", "dim")], [(words, "dim")], width),
             _pair("commit", number(view.number("commit_index")), width, gone=True),
             _pair("applied", number(view.applied_index), width, gone=True),
         ]
-    if is_gone and age is not None:
+    if is_gone and view.status:
         return [*rows, _lag_row(moment, view, width), [(view.process.ending, "")]]
-    cause = moment.cause(view).replace(" ago", f"{UNBROKEN}ago")
+    cause = view.process.ending if is_gone else WHERE.sub("", moment.cause(view))
+    cause = cause.replace(" ago", f"{UNBROKEN}ago")
     lines = [*wrap(cause, width, max_lines=2, placeholder="…"), "", ""]
     return [*rows, *([(lines[place].replace(UNBROKEN, " "), "")] for place in (0, 1))]
 
@@ -287,16 +293,19 @@ def node_rows(moment: Moment, width: int) -> list[Line]:
         lag = moment.lag(view)
         line: Line = [mark, (f"{view.name:<5} ", "bold" if is_live else "dim")]
         line += fill(moment.title(view), 13)
-        line.append((f"{number(view.number('term')):>5} ", style))
-        line.append((f"{number(view.number('commit_index')):>10} ", style))
+        known = view.status.get
+        applied = view.applied_index if view.status else None
+        line.append((f"{known('term', '–'):>5} ", style))
+        line.append((f"{number(known('commit_index')):>10} ", style))
         if is_wide:
-            line.append((f"{number(view.applied_index):>10} ", style))
-        line.append((f"{number(lag) if lag else '–':>9}  ", "warn" if lag > 100 else style))
+            line.append((f"{number(applied):>10} ", style))
+        is_behind = bool(lag and view.status)
+        line.append((f"{number(lag) if is_behind else '–':>9}  ", "warn" if lag > 100 else style))
         if is_live:
             line += fill(link_signs(moment, view), links + 2)
             line.append((duration(view.age_s(moment.now_ns)) if has_ages else "", "dim"))
         elif is_wide or moment.condition(view) is not Condition.EXITED:
-            line.append((moment.cause(view).removesuffix(" ago"), style))
+            line.append((WHERE.sub("", moment.cause(view)).removesuffix(" ago"), style))
         else:
             line.append((ago(moment.age_s(view) or 0), style))
         lines.append(fill(line, width))

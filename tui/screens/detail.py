@@ -180,6 +180,9 @@ class NodePage(Page):
             self._top = max(self._top + by, 0)
             self.paint()
 
+    def turn_wheel(self, rows: int) -> None:
+        self.action_move(rows)
+
     def _move_peer(self, by: int, is_far: bool) -> None:
         view = self.viewer.chosen_view
         peers = [peer for peer in self.moment.model.ids() if view and peer != view.node_id]

@@ -189,6 +189,9 @@ class LogPage(Page):
         self._at = index
         self.choose_anew()
 
+    def turn_wheel(self, rows: int) -> None:
+        self.action_scroll_by(rows)
+
     def action_follow(self) -> None:
         self.workers.cancel_group(self, "find")
         self._at, self._pattern = None, ""
