@@ -4,11 +4,12 @@ import asyncio
 
 import pytest
 
-from tests.tui.frames import live_cluster
+from tests.tui.frames import Script, live_cluster, status_of
 from tests.tui.pilot import Viewer, view
 from tests.tui.scenes import in_trouble
 from tests.tui.stand_in import MadeUp
 from tui.nodes import Reach
+from tui.replay import Film
 from tui.screens.detail import NodePage
 
 TINY = (60, 14)
@@ -98,6 +99,14 @@ def test_the_page_of_a_node_cuts_nothing_and_is_scrolled(size: tuple[int, int]) 
     view(test, in_trouble(), size=size, chosen=3)
 
 
+def test_the_way_to_a_link_is_told_where_no_link_is_shown() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("enter", "enter")
+        assert viewer.told == "choose a link first: 3, then ↓"
+
+    view(test, size=TINY, chosen=1)
+
+
 def test_the_chosen_link_stays_in_view_with_why_it_is_down() -> None:
     async def test(viewer: Viewer) -> None:
         await viewer.press("enter", "3", *["down"] * 8)
@@ -138,6 +147,38 @@ def test_long_lines_of_the_output_go_on_below() -> None:
         assert viewer.text("tab") == before, "whoever reads is not moved on"
 
     view(test, in_trouble(), size=TINY, chosen=3)
+
+
+@pytest.mark.parametrize("nodes", [1, 6, 9])
+def test_a_replay_shows_who_led_and_where_one_is(nodes: int) -> None:
+    async def test(viewer: Viewer) -> None:
+        shown = viewer.screen_text().splitlines()
+        (begin,) = [at for at, line in enumerate(shown) if "PAUSED" in line]
+        assert "leader" in shown[begin + 1]
+        (end,) = [at for at, line in enumerate(shown) if "space play" in line]
+        assert "▲" in shown[end - 1]
+        assert "▸ n1" in viewer.text("nodes")
+        assert not [line for line in shown if "events" in line] or nodes == 1
+
+    scripts = [
+        Script(node).keyframe(status_of(node, nodes, 1)).changed(900)
+        for node in range(1, nodes + 1)
+    ]
+    film = Film([frame for script in scripts for frame in script.frames], "demo")
+    view(test, film=film, size=TINY, chosen=1)
+
+
+def test_the_chosen_one_of_many_nodes_is_in_view() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("9", "right", "right")
+        rows = viewer.text("nodes").splitlines()
+        assert rows[0].startswith("  NODE")
+        (at,) = [at for at, row in enumerate(rows) if row.startswith("▸ n11")]
+        assert (rows[1][-1], rows[-1][-1]) == ("↑", "↓")
+        await viewer.pilot.click("#nodes", offset=(5, at + 2))
+        assert viewer.app.chosen == 13
+
+    view(test, live_cluster(25), size=TINY)
 
 
 def test_a_table_shows_links_and_ends_of_nodes() -> None:

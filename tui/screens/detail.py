@@ -198,6 +198,9 @@ class NodePage(Page):
     def action_heal_link(self) -> None:
         view = self.viewer.chosen_view
         if self._peer is None:
-            self.notify("choose a link first: ↓")
+            way = [self.viewer.key_name("peers.next")]
+            if self._tab != "peers" and not self.panel("peers").display:
+                way.insert(0, self.viewer.key_name("tab.peers"))
+            self.notify(f"choose a link first: {', then '.join(way)}")
         elif view is not None:
             self.viewer.consider(actions.heal(f"{view.name}:n{self._peer}"))
