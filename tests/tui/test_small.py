@@ -8,6 +8,7 @@ from tests.tui.frames import Script, live_cluster, status_of
 from tests.tui.pilot import Viewer, view
 from tests.tui.scenes import in_trouble
 from tests.tui.stand_in import MadeUp
+from tests.tui.test_replay import short_film
 from tui.nodes import Reach
 from tui.replay import Film
 from tui.screens.detail import NodePage
@@ -179,6 +180,18 @@ def test_the_chosen_one_of_many_nodes_is_in_view() -> None:
         assert viewer.app.chosen == 13
 
     view(test, live_cluster(25), size=TINY)
+
+
+def test_two_logs_show_what_their_entries_say() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("end", "l", "o")
+        assert "put k" in viewer.text("list")
+        rows = [row for row in viewer.text("list").splitlines() if "applied" in row]
+        assert rows
+        assert all(row.rindex("│") < 45 for row in rows)
+        assert "SIZE" not in viewer.text("list")
+
+    view(test, film=short_film(), size=TINY, chosen=1)
 
 
 def test_a_table_shows_links_and_ends_of_nodes() -> None:

@@ -95,7 +95,7 @@ class LogPage(Page):
     def _note(self, view: NodeView, other: NodeView | None) -> str:
         """Where what is shown is not a node's own answer."""
         if self.viewer.film is not None:
-            return "as far as the recording tells: entries that took effect"
+            return "what the recording tells: entries that took effect"
         for each in (view, other):
             if each is not None and each.node_id in self._failures:
                 return f"{each.name} does not answer: what it told before"
