@@ -506,8 +506,11 @@ def test_a_page_that_is_just_opened_may_be_painted_at_once() -> None:
         for name in ("applied", "events", "members", "log", "diff", "node"):
             viewer.app.action_show(name)
             viewer.app.paint()
+        viewer.app.action_partition()
+        viewer.app.paint()
         await viewer.settle()
         assert "demo ●" in viewer.text("head")
+        assert viewer.dialog == "PartitionEditor"
 
     view(test)
 

@@ -161,7 +161,7 @@ def test_a_recording_shows_as_much_of_a_log_as_it_holds() -> None:
     async def test(viewer: Viewer) -> None:
         film.seek(film.end_ns)
         await viewer.press("1", "l")
-        assert "as far as the recording tells" in viewer.screen_text()
+        assert "what the recording tells" in viewer.screen_text()
         assert 'put k11 "v-0"' in viewer.text("list")
         await viewer.press("x", *"out.jsonl", "enter")
         assert viewer.ran == ["events --run demo --kind applied -o jsonl > out.jsonl"]

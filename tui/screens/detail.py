@@ -66,7 +66,7 @@ class NodePage(Page):
         upper, events, tab = self._upper, self.panel("events"), self.panel("tab")
         upper.display, tab.display = is_state, not is_state
         events.display = is_state and self.app.size.height >= STATE_ROWS + EVENT_ROWS_MIN
-        self.panel("peers").display = self.app.size.width >= PEERS_COLUMNS_MIN
+        self.panel("peers").display = self._has_peers
         upper.set_class(events.display, "-short")
         sign = "[{}]{}" if self.app.size.width >= NARROW_COLUMNS else "{}{}"
         key_name = self.viewer.key_name
@@ -80,6 +80,11 @@ class NodePage(Page):
         if len(below) > self.app.size.width - FRAME_COLUMNS:
             title, below = f"{title}   {self.key_words(keys[-1:])}", tabs
         tab.name_it(title, below.rstrip())
+
+    @property
+    def _has_peers(self) -> bool:
+        """Whether there is room for them beside the state."""
+        return self._tab == TABS[0] and self.app.size.width >= PEERS_COLUMNS_MIN
 
     def _state(self, width: int, height: int) -> list[Line]:
         view = self.viewer.chosen_view
@@ -174,7 +179,7 @@ class NodePage(Page):
         is_far = abs(by) > 1
         if self._tab == "stdout":
             self._scroll_output(by)
-        elif self._tab == "peers" or (self.panel("peers").display and not is_far):
+        elif self._tab == "peers" or (self._has_peers and not is_far):
             self._move_peer(by, is_far)
         else:
             self._top = max(self._top + by, 0)
@@ -199,7 +204,7 @@ class NodePage(Page):
         view = self.viewer.chosen_view
         if self._peer is None:
             way = [self.viewer.key_name("peers.next")]
-            if self._tab != "peers" and not self.panel("peers").display:
+            if self._tab != "peers" and not self._has_peers:
                 way.insert(0, self.viewer.key_name("tab.peers"))
             self.notify(f"choose a link first: {', then '.join(way)}")
         elif view is not None:

@@ -41,6 +41,7 @@ class PartitionEditor(ModalScreen[Action | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
+            self._dialog = dialog
             dialog.border_title = "partition"
             dialog.border_subtitle = key_words(self, *EDITOR_KEYS)
             yield Panel(self._draw)
@@ -52,11 +53,10 @@ class PartitionEditor(ModalScreen[Action | None]):
         self.paint()
 
     def paint(self) -> None:
-        dialog = self.query_one(".dialog", Vertical)
         for panel in self.query(Panel):
             width = panel.content_size.width
             rows = len(self._ids) + 2 + len(self._told(width)) if width else 1
-            panel.take_rows(min(rows, self.app.size.height - dialog.gutter.height))
+            panel.take_rows(min(rows, self.app.size.height - self._dialog.gutter.height))
             panel.paint()
 
     @property
