@@ -194,6 +194,17 @@ def test_two_logs_show_what_their_entries_say() -> None:
     view(test, film=short_film(), size=TINY, chosen=1)
 
 
+@pytest.mark.parametrize("width", [60, 80])
+def test_of_a_reason_without_room_its_age_stays(width: int) -> None:
+    async def test(viewer: Viewer) -> None:
+        (row,) = [row for row in viewer.text("nodes").splitlines() if "STOPPED" in row]
+        assert row.endswith("  0.0s ago")
+
+    model = live_cluster(3)
+    model.nodes[2].has_stopped = True
+    view(test, model, size=(width, 14))
+
+
 def test_a_table_shows_links_and_ends_of_nodes() -> None:
     async def test(viewer: Viewer) -> None:
         shown = viewer.text("nodes")

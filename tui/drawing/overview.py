@@ -304,12 +304,18 @@ def node_rows(moment: Moment, width: int) -> list[Line]:
         if is_live:
             line += fill(link_signs(moment, view), links + 2)
             line.append((duration(view.age_s(moment.now_ns)) if has_ages else "", "dim"))
-        elif is_wide or moment.condition(view) is not Condition.EXITED:
-            line.append((WHERE.sub("", moment.cause(view)).removesuffix(" ago"), style))
         else:
-            line.append((ago(moment.age_s(view) or 0), style))
+            line.append((_reason(moment, view, width - width_of(line)), style))
         lines.append(fill(line, width))
     return lines
+
+
+def _reason(moment: Moment, view: NodeView, room: int) -> str:
+    """Why it does not live; where there is no room for that, since when: its condition stands in
+    front of that.
+    """
+    words, age = WHERE.sub("", moment.cause(view)).removesuffix(" ago"), moment.age_s(view)
+    return words if age is None or len(words) <= room else ago(age)
 
 
 def snapshot_text(snapshot: Mapping[str, Any] | None) -> str:
