@@ -166,13 +166,14 @@ def test_a_browser_shows_it(raftctl: Raftctl, tmp_path: Path) -> None:
         )  # fmt: skip
         try:
             port = debugging_port(tmp_path / "DevToolsActivePort")
-            picture = asyncio.run(photograph(port))
+            picture, has_keys = asyncio.run(photograph(port))
         finally:
             browser.terminate()
             browser.wait(10)
     ARTEFACT.parent.mkdir(parents=True, exist_ok=True)
     ARTEFACT.write_bytes(picture)
     assert len(picture) > 40_000, f"{ARTEFACT} shows too little"
+    assert has_keys, "what is typed goes to the viewer without a click"
 
 
 def debugging_port(path: Path) -> int:
@@ -184,8 +185,10 @@ def debugging_port(path: Path) -> int:
     raise AssertionError("the browser did not start")
 
 
-async def photograph(port: int) -> bytes:
-    """The page, once the cover of the terminal has gone and its picture stays the same size."""
+async def photograph(port: int) -> tuple[bytes, bool]:
+    """The page, once the cover of the terminal has gone and its picture stays the same size, and
+    whether its keys go to the terminal.
+    """
     async with aiohttp.ClientSession() as session:
         async with session.get(f"http://127.0.0.1:{port}/json") as reply:
             pages = await reply.json()
@@ -198,4 +201,9 @@ async def photograph(port: int) -> bytes:
                 answer: dict[str, Any] = await socket.receive_json()
                 picture = base64.b64decode(answer.get("result", {}).get("data", ""))
                 await asyncio.sleep(0.2)
-            return picture
+            focus = "document.activeElement.className"
+            await socket.send_json(
+                {"id": 2, "method": "Runtime.evaluate", "params": {"expression": focus}}
+            )
+            answer = await socket.receive_json()
+            return picture, answer["result"]["result"]["value"] == "xterm-helper-textarea"
