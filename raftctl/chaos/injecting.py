@@ -102,7 +102,7 @@ class Injector:
             injected.why_not = f"{line}: {ended.message}"
 
     def look(self, *in_force: Injected) -> None:
-        """How often these took effect, as far as the nodes know: one that starts again counts anew."""
+        """How often these took effect; what a node has counted is gone when it starts again."""
         if not any(each.number for each in in_force):
             return
         hits = {each.id: each.hits or 0 for each in fault_documents(self._cluster)}
