@@ -24,6 +24,7 @@ What = Annotated[
 Change = Annotated[
     list[str] | None, typer.Option("--set", help="workload.rate=200/s; may be repeated.")
 ]
+WHAT_LENGTH_MAX = 60
 SIGNS = {"ok": ("✓", "ok"), "failed": ("✗", "FAILED"), "inconclusive": ("?", "unclear")}
 
 
@@ -59,7 +60,9 @@ def run(
 
         changed = [*(changes or []), *([] if seed is None else [f"seed={seed}"])]
         scenario = find_scenario(what, changed)
-    words = ["raftctl", "chaos", "run", what, *(each for c in changed for each in ("--set", c))]
+    words = ["raftctl", "chaos", "run", what]
+    words += [] if seed is None else ["--seed", str(seed)]
+    words += [word for change in changes or [] for word in ("--set", change)]
     again = shlex.join([*words, *(["--sim"] if simulated else [])])
     if simulated:
         from raftctl.chaos.simulated import run_sim
@@ -162,6 +165,8 @@ def _told(settings: Settings, found: "ChaosRun") -> Iterator[str]:
 
 def _row_of(fault: "ChaosFault") -> tuple[object, ...]:
     what = fault.resolved or fault.line
+    if len(what) > WHAT_LENGTH_MAX:  # many links
+        what = fault.line
     name = f"{fault.name}: " if fault.name else ""
     return (
         fault.step,
