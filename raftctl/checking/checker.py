@@ -119,7 +119,8 @@ def _summed_up(race: Race, wall_s: float) -> Checked:
     undecided = [each for each in keys if each.verdict == "inconclusive"]
     text = "linearizable"
     if failed is not None:
-        verdict, text = "failed", failed.text
+        found = failed.explanation
+        verdict, text = "failed", failed.text if found is None else found.text
     elif len(history) == unknown:
         verdict = "inconclusive"
         text = "nothing was answered" if unknown else "there are no operations"

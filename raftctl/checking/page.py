@@ -66,7 +66,7 @@ def page_of(history: History, checked: Checked, document: Check) -> str:
 
 def _about(document: Check) -> str:
     return (
-        f"{document.operations:,} operations on {len(document.keys):,} keys, "
+        f"{document.operations:,} operations, keys: {len(document.keys):,}, "
         f"{document.unknown:,} of unknown outcome; model {document.model}"
     )
 

@@ -69,7 +69,7 @@ def check(
         what = load_history(
             source.history, lambda count: output.progress(f"reading, {count:,} lines")
         )
-    output.note(f"checking {len(what):,} operations, {len(what.keys):,} keys")
+    output.note(f"checking {len(what):,} operations")
     checked = _checked(output, source, what, model, trust_log, seconds, jobs)
     document = document_of(source.history, what, checked, time.monotonic() - began)
     output.show(document, lambda: _summary(document, output.is_wide))

@@ -8,4 +8,5 @@ python -m tests.measure durability  kill -9 of all nodes at once under load, ret
 python -m tests.measure throughput  durable puts per second by requests in flight
 python -m tests.measure pauses      how long a node with a million keys is held up by a snapshot
 python -m tests.measure simulator   events per second, and memory over seed after seed
+python -m tests.measure checker     histories of up to a million operations, from file to verdict
 """

@@ -10,6 +10,7 @@ import psutil
 
 from node.client.admin import Admin
 from tests.measure.chaos import chaos
+from tests.measure.checking import checker
 from tests.measure.commands import Raftctl, fresh_home
 from tests.measure.durability import durability
 from tests.measure.failover import failover
@@ -130,6 +131,7 @@ def main() -> int:
     simulated = what.add_parser("simulator")
     simulated.add_argument("--rounds", type=int, default=5)
     simulated.add_argument("--seconds", type=int, default=600)
+    what.add_parser("checker")
     what.add_parser("membership").add_argument("--ops", type=int, default=120_000)
     sending = what.add_parser("transfer")
     sending.add_argument("--size-mib", type=int, default=200)
@@ -148,6 +150,8 @@ def main() -> int:
             return durability(options.rounds)
         case "simulator":
             return simulator(options.rounds, options.seconds)
+        case "checker":
+            return checker()
         case "throughput":
             throughput(options.seconds)
         case "space":

@@ -60,7 +60,7 @@ def test_a_violation_is_told_with_its_lines_and_ends_with_7(raftctl: Raftctl, st
     assert done.returncode == Exit.CHECK_FAILED
     assert "op 3 read 1; only 2 was possible" in done.stdout
     assert " 3  7-8" in done.stdout
-    assert "error[E_NOT_LINEARIZABLE]: key k: op 2 write 2 while the value had" in done.stderr
+    assert "error[E_NOT_LINEARIZABLE]: key k: op 3 read 1; only 2 was possible" in done.stderr
 
     found = document(raftctl.run("check", str(stale), "-o", "json", check=False).stdout)
     assert (found["verdict"], found["model"], found["operations"]) == ("failed", "register", 3)

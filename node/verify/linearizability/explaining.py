@@ -10,8 +10,8 @@ from node.verify.linearizability.operations import Operations
 from node.verify.linearizability.search import Search
 from node.verify.models.base import UNKNOWN, Model
 
-STEPS_MAX = 200_000
-"""For each prefix that is tried; a violation that takes more is told without one."""
+STEPS_MAX = 6_000_000
+"""For all prefixes that are tried: some seconds. What takes more is told with a longer one."""
 SHOWN_MAX = 12
 """Operations of the prefix that are shown, the last ones."""
 STATES_TOLD = 5
@@ -48,7 +48,7 @@ def explained(
     prefix = prefix_of(operations, ends[:length])
     culprit = operations.numbers[last]
     search = Search(prefix, model, initial, looks_ahead=False, barred=prefix.numbers.index(culprit))
-    search.run(STEPS_MAX)
+    search.run(STEPS_MAX // 10)
     name = operations.names[last]
     told = model.tell(name, operations.values[last], operations.results[last])
     states = [model.show(each) for each in search.states]
@@ -81,10 +81,12 @@ def _shortest(
     """
     legal, illegal = 0, len(ends) + 1
     found = None
+    left = STEPS_MAX
     at, stride = start + 1, 1
     while illegal - legal > 1:
         search = Search(prefix_of(operations, ends[:at]), model, initial, looks_ahead=False)
-        verdict = search.run(STEPS_MAX)
+        verdict = search.run(left)
+        left -= search.steps
         if verdict is None:
             return found
         if verdict:

@@ -18,7 +18,7 @@ from node.verify.models.sets import Set
 
 def narrowed(operations: Operations, model: Model, initial: Any) -> tuple[Operations, Model, Any]:  # noqa: ANN401
     """What to search instead: operations, their model, its state at first."""
-    operations = without_unseen(operations, model)
+    operations = without_unseen(with_forced(operations, model, initial), model)
     if isinstance(model, Append):
         return operations, PrefixAppend(operations, initial), len(initial)
     if isinstance(model, Set):
@@ -29,8 +29,48 @@ def narrowed(operations: Operations, model: Model, initial: Any) -> tuple[Operat
     return operations, model, initial
 
 
+def with_forced(operations: Operations, model: Model, initial: Any) -> Operations:  # noqa: ANN401
+    """With certain outcomes where answers leave no other: whoever is the only one that can have
+    written what somebody saw has done it, and if it is a compare-and-set, it saw what it expected.
+    """
+    if not model.is_tracked({*operations.names}) or all(operations.certain):
+        return operations
+    triples = list(zip(operations.names, operations.values, operations.results, strict=True))
+    writers: dict[Any, int | None] = {initial: None}
+    """The only one, or None."""
+    for place, triple in enumerate(triples):
+        written = model.writes(*triple)
+        writers[written] = None if written in writers else place
+    forced = operations.chosen(range(len(operations)))
+    seen = [model.observes(*triple) for triple in triples]
+    while seen:
+        value = seen.pop()
+        writer = None if value is NOTHING else writers.get(value)
+        if writer is None or forced.results[writer] is not UNKNOWN:
+            continue
+        name = forced.names[writer]
+        result = True if name == "cas" else None
+        forced.certain[writer], forced.results[writer] = True, result
+        seen.append(model.observes(name, forced.values[writer], result))
+    return forced
+
+
 def without_unseen(operations: Operations, model: Model) -> Operations:
-    """Without what has no certain outcome and was never seen."""
+    """Without what has no certain outcome and was never seen, unless one that was refused can have
+    needed it.
+    """
+    unseen = set(unseen_of(operations, model))
+    if not unseen or any(
+        name == "cas" and result is False
+        for name, result in zip(operations.names, operations.results, strict=True)
+    ):
+        return operations
+    return operations.chosen(place for place in range(len(operations)) if place not in unseen)
+
+
+def unseen_of(operations: Operations, model: Model) -> list[int]:
+    """The places of what has no certain outcome, and of which no answer speaks."""
+    seen: set[Any]
     if isinstance(model, Append | Set):
         seen = {
             element
@@ -42,22 +82,20 @@ def without_unseen(operations: Operations, model: Model) -> Operations:
     elif model.is_tracked(set(operations.names)):
         triples = list(zip(operations.names, operations.values, operations.results, strict=True))
         seen = {model.observes(*each) for each in triples}
-        seen |= {value[0] for name, value, result in triples if name == "cas"}
+        seen |= {value[0] for name, value, _ in triples if name == "cas"}
         written = [model.writes(*each) for each in triples]
-        # Whether one of these was refused, or did nothing, hangs on what it found.
         if any(
-            name == "cas" and (result is False or (result is UNKNOWN and is_certain))
+            result is UNKNOWN and is_certain and name == "cas"
             for (name, _, result), is_certain in zip(triples, operations.certain, strict=True)
         ):
-            return operations
+            return []  # what that came to hangs on what it found
     else:
-        return operations
-    kept = [
+        return []
+    return [
         place
         for place, is_certain in enumerate(operations.certain)
-        if is_certain or written[place] in seen
+        if not is_certain and written[place] not in seen
     ]
-    return operations if len(kept) == len(operations) else operations.chosen(kept)
 
 
 def _pairs(operations: Operations) -> Iterable[tuple[str, Any]]:
@@ -94,6 +132,9 @@ class PrefixText(Kv):
         ]
         self._longest = longest = max([initial, *reads], key=len)
         self._are_prefixes = all(longest.startswith(each) for each in (initial, *reads))
+
+    def is_tracked(self, names: Iterable[str]) -> bool:
+        return False
 
     def step(self, state: int, f: str, value: Any, result: Any) -> Any:  # noqa: ANN401
         if not self._are_prefixes:

@@ -14,7 +14,7 @@ from node.verify.linearizability.keys import KeyCheck, KeyVerdict
 from node.verify.linearizability.operations import operations_of, resolved
 from node.verify.models.base import Model, ShapeError
 
-SLICE_STEPS = 4_000
+SLICE_STEPS = 10_000
 ENTRIES_MAX = 1_200_000
 """Configurations that all searches together remember: some 250 MB."""
 

@@ -13,6 +13,9 @@ What keeps it small:
   is known by its result alone.
 - Where a state is a value that is written (`Model.is_tracked`), nobody writes over it while
   somebody has yet to see it and no other write can bring it back.
+- A write of unknown outcome that nobody saw can do one thing: make a compare-and-set fail that
+  would have fitted. So it is tried where one waits for that, and one such write is as good as
+  another.
 
 The next to be tried is the one with the lowest log index, where all have one, else the one that
 returned first. It is a stepper: `run` does so many steps, and can be called again.
@@ -22,7 +25,9 @@ from collections import Counter
 from typing import Any
 
 from node.verify.history import NEVER
+from node.verify.linearizability.narrowing import unseen_of
 from node.verify.linearizability.operations import Operations
+from node.verify.linearizability.spares import Spares
 from node.verify.models.base import ILLEGAL, NOTHING, Model
 
 HEAD = 0
@@ -58,16 +63,16 @@ class Search:
         ]
         self._left = sum(operations.certain)
         self._order = _order_of(operations)
+        self._tracks = looks_ahead and model.is_tracked(set(operations.names))
+        self._spares = Spares(operations, unseen_of(operations, model) if self._tracks else [])
         self._link_all(count)
         self._slots = _slots_of(operations)
         self._frontier = 0
         self._mask = 0
         self._endless = 0
         self._seen: set[tuple[int, int, int, Any]] = set()
-        self._stack: list[tuple[int, Any, int, int, int, list[tuple[int, Any]]]] = []
-        self._tracks = looks_ahead and model.is_tracked(set(operations.names))
-        if self._tracks:
-            self._track()
+        self._stack: list[tuple[int, Any, int, int, int, list[int]]] = []
+        self._track()
         self.steps = 0
         self.verdict: bool | None = None
         self.blocker: int | None = None
@@ -98,13 +103,17 @@ class Search:
             end = NEVER if place is None else operations.returns[place]
             while call < count and operations.calls[call] <= end:
                 call += 1
-                self._next[last], self._previous[call] = call, last
-                last = call
+                if call - 1 not in self._spares:
+                    self._next[last], self._previous[call] = call, last
+                    last = call
             node = self._tail if place is None else count + 1 + place
             self._next[last], self._previous[node] = node, last
             last = node
 
     def _lift(self, place: int) -> None:
+        if place in self._spares:
+            self._spares.take(place)
+            return
         following, previous = self._next, self._previous
         node = place + 1
         after, before = following[node], previous[node]
@@ -115,6 +124,9 @@ class Search:
             following[before], previous[after] = after, before
 
     def _unlift(self, place: int) -> None:
+        if place in self._spares:
+            self._spares.put_back(place)
+            return
         following, previous = self._next, self._previous
         node = place + 1
         if self._operations.returns[place] != NEVER:
@@ -123,29 +135,46 @@ class Search:
         following[previous[node]] = previous[following[node]] = node
 
     # -- what may come next ------------------------------------------------------------------------
-    def _choose(self) -> list[tuple[int, Any]]:
-        """What may come next, the state after each; the best last."""
-        operations, step, state = self._operations, self._model.step, self._state
-        names, values, results = operations.names, operations.values, operations.results
-        count, following = self._count, self._next
-        found: list[tuple[int, Any]] = []
+    def _choose(self) -> list[int]:
+        """What may come next, the best last. Whether it really may is seen when it is tried."""
+        operations, state, observes = self._operations, self._state, self._observes
+        count, following, readonly = self._count, self._next, self._readonly
+        found: list[int] = []
+        is_waiting = False
         node = following[HEAD]
         while node <= count:
             place = node - 1
-            after = step(state, names[place], values[place], results[place])
-            if after is not ILLEGAL and place != self._barred:
-                if self._readonly[place]:
-                    return [(place, after)]
-                is_idle = not operations.certain[place] and after == state
-                if not is_idle and not (self._tracks and self._loses(place, after)):
-                    found.append((place, after))
             node = following[node]
+            self.steps += 1
+            if observes[place] is not NOTHING and observes[place] != state:
+                continue
+            if not readonly[place]:
+                found.append(place)
+            elif place != self._barred and self._after(place) is not ILLEGAL:
+                return [place]
+            else:
+                is_waiting = True
+        end = NEVER
         if node != self._tail:
             self._note(node - count - 1)
+            end = operations.returns[node - count - 1]
+        if is_waiting and self._tracks:
+            found += self._spares.choice(state, end)
         if len(found) > 1:
-            order = self._order
-            found.sort(key=lambda each: order[each[0]], reverse=True)
+            found.sort(key=self._order.__getitem__, reverse=True)
         return found
+
+    def _after(self, place: int) -> Any:  # noqa: ANN401
+        """The state after it, or ILLEGAL where it need not be tried."""
+        operations, state = self._operations, self._state
+        after = self._model.step(
+            state, operations.names[place], operations.values[place], operations.results[place]
+        )
+        if after == state:
+            is_of_use = operations.certain[place]
+        else:
+            is_of_use = not (self._tracks and self._loses(place))
+        return after if is_of_use and place != self._barred else ILLEGAL
 
     def _note(self, blocker: int) -> None:
         """How far this configuration got: all that returned before the blocker is in order."""
@@ -160,19 +189,16 @@ class Search:
         operations, model = self._operations, self._model
         triples = list(zip(operations.names, operations.values, operations.results, strict=True))
         self._writes = [model.writes(*each) for each in triples]
-        self._observes = [model.observes(*each) for each in triples]
+        is_tracked = model.is_tracked({*operations.names})
+        self._observes = [model.observes(*each) if is_tracked else NOTHING for each in triples]
         self._writers_left = Counter(self._writes)
         self._observers_left = Counter(self._observes)
 
-    def _loses(self, place: int, after: Any) -> bool:  # noqa: ANN401
-        """Whether what somebody has yet to see would be gone for good."""
+    def _loses(self, place: int) -> bool:
+        """Whether what somebody has yet to see would be gone for good if this changed it."""
         state = self._state
-        if after == state:
-            return False
         observers = self._observers_left[state] - (self._observes[place] == state)
-        if observers <= 0:
-            return False
-        return self._writers_left[state] == int(self._writes[place] == state)
+        return observers > 0 and not self._writers_left[state]
 
     def _count_off(self, place: int, by: int) -> None:
         if self._writes[place] is not NOTHING:
@@ -182,7 +208,7 @@ class Search:
 
     # -- going on, and back ------------------------------------------------------------------------
     def run(self, steps: int) -> bool | None:
-        """At most so many steps; the verdict, if there is one by then."""
+        """About so many steps, each an operation that is tried; the verdict, if there is one."""
         last = self.steps + steps
         while self.verdict is None and self.steps < last:
             self.steps += 1
@@ -198,7 +224,10 @@ class Search:
         """Put one more in order; False when none can be."""
         candidates = self._candidates
         while candidates:
-            place, after = candidates.pop()
+            place = candidates.pop()
+            after = self._after(place)
+            if after is ILLEGAL:
+                continue
             frontier, mask, endless = self._frontier, self._mask, self._endless
             slot = self._slots[place]
             if slot < 0:
