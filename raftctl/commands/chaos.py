@@ -36,7 +36,7 @@ def add_to(app: typer.Typer) -> None:
     add(replay, "chaos replay latest", "chaos replay kill-leader-loop")
     add(ls, "chaos ls")
     add(show, "chaos show leader-in-minority")
-    add(report, "chaos report latest", "chaos report latest -o json")
+    add(report, "chaos report latest --open", "chaos report latest -o json")
 
 
 def run(
@@ -238,8 +238,12 @@ def show(context: typer.Context, what: What) -> int:
 def report(
     context: typer.Context,
     what: Annotated[str, typer.Argument(metavar="RUN", help="A run, or latest.")] = "latest",
+    opens: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False,
 ) -> int:
-    """What a run came to, again, and where its report is."""
+    """What a run came to, again, and where its report is, a page that needs no network.
+
+    It is made from the other files of the run's folder: again, once the verdict is newer than it.
+    """
     from raftctl.chaos.folders import find_run_folder
     from raftctl.chaos.results import read_result
 
@@ -247,5 +251,21 @@ def report(
     folder = find_run_folder(settings, what)
     found = read_result(folder)
     settings.output.show(found, lambda: _told(settings, found))
+    if _is_out_of_date(folder):
+        from raftctl.chaos.report.page import write_report
+
+        with settings.output.patience("making the report"):
+            write_report(folder)
     settings.output.note(f"report: {folder.report}")
+    if opens:
+        import webbrowser
+
+        if not webbrowser.open(folder.report.resolve().as_uri()):
+            settings.output.warn("there is no browser here")
     return _exit_of(found)
+
+
+def _is_out_of_date(folder: "RunFolder") -> bool:
+    """A run whose history was checked later has another verdict."""
+    made = folder.report
+    return not made.exists() or made.stat().st_mtime < folder.result.stat().st_mtime
