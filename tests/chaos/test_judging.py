@@ -37,6 +37,16 @@ def test_what_a_fault_costs_after_it_is_over_counts_too() -> None:
     assert verdict(ran((11.5, 13.5)))[0] == "ok"
 
 
+def test_what_a_later_step_costs_is_not_this_ones() -> None:
+    (step,) = ran().scenario.steps
+    first, second = injected(step, 0, 5, 9), injected(replace(step, name=""), 1, 10, 12)
+    run = ran((10, 11.5), steps=[first, second])
+    gaps = [each.write_gap_ms for each in Judgement(run).faults()]
+    assert gaps[0] is not None
+    assert gaps[1] is not None
+    assert gaps[0] < 100 < 1000 < gaps[1]
+
+
 def test_step_in_which_too_little_succeeded_proves_nothing() -> None:
     run = ran()
     run.seen.done = done(1, 2, 6, 15)
