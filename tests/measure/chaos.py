@@ -1,4 +1,4 @@
-"""What a chaos run costs its cluster: puts a second beside its probes and recording, and without."""
+"""What a chaos run costs its cluster: puts a second beside its probes and recording, or without."""
 
 import statistics
 import time
@@ -34,8 +34,8 @@ def chaos(rounds: int, seconds: int) -> int:
                     rates[is_probed] = _puts_a_second(raftctl, seconds)
             costs.append(1 - rates[True] / rates[False])
             print(
-                f"round {number + 1:2}: {rates[False]:,.0f} puts a second, {rates[True]:,.0f} beside "
-                f"probes and recording: {costs[-1]:.1%} less"
+                f"round {number + 1:2}: {rates[False]:,.0f} puts a second, "
+                f"{rates[True]:,.0f} beside probes and recording: {costs[-1]:.1%} less"
             )
     cost = statistics.median(costs)
     print(f"median of {rounds} pairs: {cost:.1%} of the throughput (limit {LIMIT:.0%})")
