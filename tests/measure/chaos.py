@@ -25,7 +25,7 @@ def chaos(rounds: int, seconds: int) -> int:
         _puts_a_second(raftctl, seconds)  # what start-up left to do is not what is measured
         costs = []
         for number in range(rounds):
-            rates = {}
+            rates: dict[bool, float] = {}
             for is_probed in (False, True) if number % 2 else (True, False):
                 if is_probed:
                     with _probed(raftctl):
