@@ -77,8 +77,9 @@ docs: $(DOCS_STAMP) ## the documentation, as build/site; a warning is an error
 	@NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/python -m mkdocs --quiet build --strict
 	@echo "docs: open build/site/index.html"
 
-screenshots: $(STAMP) ## draw the pictures of the viewer in docs/assets anew
+screenshots: $(STAMP) ## draw the pictures in docs/assets anew (the report takes Chromium)
 	@$(BIN)/python -m tests.tui.screenshots docs/assets
+	@$(BIN)/python -m tests.chaos.screenshots docs/assets
 
 format: $(STAMP) ## let ruff fix and format the code
 	@$(BIN)/ruff check --fix .

@@ -29,7 +29,7 @@ def wheel_names(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
 
 @pytest.mark.parametrize("package", ["configs", "node", "raftctl", "tui"])
 def test_the_wheel_carries_every_file_of_the_package(package: str, wheel_names: set[str]) -> None:
-    shipped = {".py", ".tcss", ".toml"}
+    shipped = {".css", ".js", ".py", ".tcss", ".toml"}
     files = {
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / package).rglob("*")

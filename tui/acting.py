@@ -256,6 +256,17 @@ class ActingApp(App[None]):
             else:
                 self.notify(f"saved {name}: {len(self._ran)} lines")
 
+    def action_screenshot_svg(self) -> None:
+        if not self.may_write_files("take a picture of its window, or save it"):
+            return
+        name = self.file_name("", "svg")
+        try:
+            self.save_screenshot(filename=name, path=".")
+        except OSError as error:
+            self.notify(f"cannot write {name}: {error.strerror}", severity="error")
+        else:
+            self.notify(f"saved {name}")
+
     def may_write_files(self, what: str) -> bool:
         """Whether the folder is that of whoever looks; in a browser it is the server's."""
         if self.is_web:
@@ -264,7 +275,8 @@ class ActingApp(App[None]):
 
     def file_name(self, what: str, suffix: str) -> str:
         """A file in the current folder."""
-        return f"raftctl-{self.cluster_name}-{what}-{datetime.now():%H%M%S}.{suffix}"
+        words = ("raftctl", self.cluster_name, what, f"{datetime.now():%H%M%S}")
+        return f"{'-'.join(filter(None, words))}.{suffix}"
 
 
 def _for_its_owner(path: str, flags: int) -> int:

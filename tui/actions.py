@@ -149,15 +149,20 @@ def stop_or_start(moment: Moment, view: NodeView) -> Action | Refusal:
     return on_node(moment, "stop", view, undo="start")
 
 
+def _does_not_run(moment: Moment, view: NodeView) -> Refusal:
+    remedy = moment.remedy(view)
+    return Refusal(f"{view.name} does not run{remedy and f': {remedy}'}")
+
+
 def kill(moment: Moment, view: NodeView) -> Action | Refusal:
     if _is_down(moment, view):
-        return Refusal(f"{view.name} does not run: s starts it")
+        return _does_not_run(moment, view)
     return on_node(moment, "kill", view, undo="start")
 
 
 def pause_or_resume(moment: Moment, view: NodeView) -> Action | Refusal:
     if _is_down(moment, view):
-        return Refusal(f"{view.name} does not run: s starts it")
+        return _does_not_run(moment, view)
     if moment.condition(view) is Condition.PAUSED:
         return on_node(moment, "resume", view, undo="pause")
     return on_node(moment, "pause", view, undo="resume")
@@ -165,7 +170,7 @@ def pause_or_resume(moment: Moment, view: NodeView) -> Action | Refusal:
 
 def restart(moment: Moment, view: NodeView) -> Action | Refusal:
     if _is_down(moment, view):
-        return Refusal(f"{view.name} does not run: s starts it")
+        return _does_not_run(moment, view)
     return on_node(moment, "restart", view)
 
 

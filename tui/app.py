@@ -8,8 +8,6 @@ as one, and none is lost. Where nothing happens, what shows ages is drawn once a
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App, SystemCommand
@@ -20,13 +18,14 @@ from textual.theme import Theme
 from node.client.address import ClusterAddress
 from tui.actions import Verb
 from tui.drawing.moment import Moment
-from tui.keys import BINDINGS, CHANGING, USUAL, Key, names_of
+from tui.keynames import names_of
+from tui.keys import BINDINGS, CHANGING, USUAL, Key
 from tui.loading import Loading
 from tui.model import ClusterModel
 from tui.nodes import Condition, NodeView
 from tui.palette import ASCII, DAY, NIGHT, Colours
 from tui.replay import Film
-from tui.replaying import Recorded, ReplayingApp
+from tui.replaying import Called, Recorded, ReplayingApp
 from tui.runner import Runner
 from tui.screens.overview import Overview
 from tui.screens.page import Page, Painted
@@ -36,6 +35,8 @@ from tui.widgets.panel import Panel
 if TYPE_CHECKING:
     from textual.command import Provider
 
+ROW_CLASSES = [(0, "-low"), (24, "-high")]
+"""What screens are called from so many rows on: the style sheet leaves none empty in low ones."""
 PAINT_SECONDS = 0.1
 AGES_NS = 1_000_000_000
 """So often it is painted although nothing changed: ages grow."""
@@ -57,6 +58,7 @@ class RaftApp(ReplayingApp):
     TITLE = "raftctl"
     BINDINGS: ClassVar[list[BindingType]] = [*BINDINGS]
     COMMANDS = App.COMMANDS | {_verbs}
+    VERTICAL_BREAKPOINTS = ROW_CLASSES
 
     def __init__(
         self,
@@ -68,6 +70,7 @@ class RaftApp(ReplayingApp):
         loading: Loading | None = None,
         recording: Recorded | None = None,
         line: str = "raftctl",
+        called: Callable[[str], Called] | None = None,
         verbs: Iterable[Verb] = (),
         keymap: Mapping[str, str] | None = None,
         read_only: bool = False,
@@ -75,8 +78,9 @@ class RaftApp(ReplayingApp):
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         """`loading`: what reads the rest of the film. `recording`: what the film is of, or would
-        be. `line`: how a command line about the cluster begins. `keymap`: other keys, by binding
-        id. `clock`: the nodes' monotonic clock, in nanoseconds.
+        be. `line`: how a command line about the cluster begins. `called`: how one speaks of a
+        cluster whose name is known only when it comes up. `keymap`: other keys, by binding id.
+        `clock`: the nodes' monotonic clock, in nanoseconds.
         """
         self._themes: dict[str, Theme | None] = {}
         super().__init__(runner, line, film, recording)
@@ -91,6 +95,7 @@ class RaftApp(ReplayingApp):
         self.pattern = ""
         self.read_only = read_only
         self._source = source
+        self._called = called
         self._loading = loading
         self._keymap_given = dict(keymap or {})
         self._ascii_only = ascii_only
@@ -149,6 +154,11 @@ class RaftApp(ReplayingApp):
     def address(self) -> ClusterAddress | None:
         return None if self._source is None else self._source.address
 
+    @property
+    def unclear(self) -> str:
+        """Why none of several clusters is shown."""
+        return "" if self._source is None else self._source.unclear
+
     async def output_of(self, node_id: int) -> list[str]:
         """The last lines that the node's process wrote; none of a recorded one."""
         source = self._source
@@ -200,8 +210,9 @@ class RaftApp(ReplayingApp):
         if self.is_web and self.may_act:
             words = "whoever has the address of this page can run any verb of raftctl here"
             self.notify(words, severity="warning", timeout=10)
-        if self.film is not None:
-            self.run_worker(self._load(self.film), group="film")
+        if (film := self.film) is not None:
+            # Not sooner: it would take time from the first picture.
+            self.call_after_refresh(lambda: self.run_worker(self._load(film), group="film"))
         self._ticked_ns = self._clock()
         self._keep_painting()
 
@@ -209,8 +220,16 @@ class RaftApp(ReplayingApp):
         """Keep the live model up to date, from now on."""
         if self._source is not None and not self._is_fed:
             self._is_fed = True
-            feed = LiveFeed(self._source, self.model, self.forget_actions)
+            feed = LiveFeed(self._source, self.model, self._meet_cluster)
             self.run_worker(feed.run(), group="feed")
+
+    def _meet_cluster(self) -> None:
+        """It is another one than before; where any would do, it has a name only now."""
+        self.forget_actions()
+        assert self._source is not None, "it was found there"
+        if self._called is not None and self.cluster_name != self._source.name:
+            self.cluster_name = self._source.name
+            self.line, self.runner, self.recording = self._called(self.cluster_name)
 
     def show_live(self) -> str:
         if self._source is None or self._source.address is None:
@@ -226,8 +245,7 @@ class RaftApp(ReplayingApp):
         """Read what is not read yet; then say what is wrong with it, if anything."""
         if self._loading is not None:
             await self._loading.run(self.paint)
-        if film.note:
-            self.notify(film.note, severity="warning", timeout=10)
+        self.tell_note(film)
 
     def get_theme(self, theme_name: str) -> Theme | None:
         """As Textual's own, which merges all themes anew for every line that it paints."""
@@ -351,17 +369,6 @@ class RaftApp(ReplayingApp):
         from tui.screens.dialogs import Help
 
         self.push_screen(Help(self))
-
-    def action_screenshot_svg(self) -> None:
-        if not self.may_write_files("take a picture of its window, or save it"):
-            return
-        name = f"raftctl-{self.cluster_name}-{datetime.now():%H%M%S}.svg"
-        try:
-            path = Path(self.save_screenshot(filename=name, path="."))
-        except OSError as error:
-            self.notify(f"cannot write {name}: {error.strerror}", severity="error")
-        else:
-            self.notify(f"saved {path.name}")
 
     def action_leave(self) -> None:
         self.exit()

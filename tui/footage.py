@@ -21,6 +21,8 @@ from tui.chronicle import Chronicle, Chronicler
 from tui.model import ClusterModel
 
 CHUNK_FRAMES = 2_000
+FIRST_FRAMES = 250
+"""In the first chunk: it is shown before any other is read."""
 BYTES_MAX = 512 * 1024 * 1024
 """What is kept of a recording at most, compressed."""
 MARK_BYTES = 800
@@ -88,6 +90,7 @@ def chunks_of(frames: Iterable[Frame]) -> Iterator[Chunk]:
     highest: int | None = None
     times, encoded = array("q"), list[bytes]()
     marks, applied = list[Mark](), list[tuple[int, int]]()
+    wanted = min(FIRST_FRAMES, CHUNK_FRAMES)
 
     def cut() -> Chunk:
         data = zlib.compress(b"".join(encoded), _FASTEST)
@@ -109,9 +112,10 @@ def chunks_of(frames: Iterable[Frame]) -> Iterator[Chunk]:
             # What a node applies again after a restart is not new.
             applied.append((clock.now_ns, frame.last - (highest or frame.first - 1)))
             highest = frame.last
-        if len(times) == CHUNK_FRAMES:
+        if len(times) == wanted:
             yield cut()
             times, encoded, marks, applied = array("q"), [], [], []
+            wanted = CHUNK_FRAMES
     if times:
         yield cut()
 

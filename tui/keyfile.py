@@ -6,11 +6,13 @@
 """
 
 import difflib
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
-from tui.keys import IDS, TOGETHER, USUAL, names_of
+from tui.keynames import EXAMPLES, names_of, objection
+from tui.keys import IDS, TOGETHER, USUAL
 
 FILE_BYTES_MAX = 64 * 1024
 KEYS_MAX = 64
@@ -32,7 +34,8 @@ def load_keys(path: Path) -> dict[str, str]:
             data = file.read(FILE_BYTES_MAX + 1)
         if len(data) > FILE_BYTES_MAX:
             raise KeysError(f"{path} has more than {FILE_BYTES_MAX} bytes")
-        values = tomllib.loads(data.decode("utf-8"))
+        text = data.decode("utf-8")
+        values = tomllib.loads(text)
     except FileNotFoundError:
         return {}
     except OSError as error:
@@ -42,15 +45,26 @@ def load_keys(path: Path) -> dict[str, str]:
     except RecursionError as error:
         raise KeysError(f"{path}: it is nested too deeply") from error
     for name, keys in values.items():
+        where = _place(path, text, name)
         if name not in IDS:
             near = difflib.get_close_matches(name, IDS, n=1, cutoff=0.5)
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(IDS[:6])}, ..."
-            raise KeysError(f"{path}: there is no key {name!r}", hint)
-        is_keys = isinstance(keys, str) and len(keys) <= KEYS_MAX
-        if not is_keys or not all(each.strip() for each in keys.split(",")):
-            raise KeysError(f"{path}: {name} has to be a key such as 'ctrl+k', not {keys!r}")
+            raise KeysError(f"{where}: nothing here is called {name!r}", hint)
+        if not isinstance(keys, str) or len(keys) > KEYS_MAX:
+            raise KeysError(f"{where}: {name} has to be a key in quotes, not {keys!r}", EXAMPLES)
+        for key in keys.split(","):
+            if (found := objection(key.strip())) is not None:
+                raise KeysError(f"{where}: {name}: {found[0]}", found[1])
     _refuse_clashes(path, values)
     return values
+
+
+def _place(path: Path, text: str, name: str) -> str:
+    """The file, and the line where one can be found."""
+    begin = re.compile(rf"""\s*["']?{re.escape(name)}["']?\s*=""")
+    lines = (at for at, line in enumerate(text.splitlines(), 1) if begin.match(line))
+    line = next(lines, None)
+    return str(path) if line is None else f"{path}:{line}"
 
 
 def _refuse_clashes(path: Path, given: Mapping[str, str]) -> None:

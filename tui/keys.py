@@ -199,30 +199,3 @@ CHANGING = ("node.", "fault.", "raft.", "data.", "action.", "members.")
 def bindings(keys: Sequence[Key]) -> list[BindingType]:
     """For a screen."""
     return [key.binding for key in keys]
-
-
-SIGNS = {
-    "plus": "+",
-    "minus": "-",
-    "slash": "/",
-    "colon": ":",
-    "question_mark": "?",
-    "comma": ",",
-    "full_stop": ".",
-    "left_square_bracket": "[",
-    "right_square_bracket": "]",
-    "left_curly_bracket": "{",
-    "right_curly_bracket": "}",
-    "less_than_sign": "<",
-    "greater_than_sign": ">",
-    "escape": "esc",
-    "left": "←",
-    "right": "→",
-    "up": "↑",
-    "down": "↓",
-}
-
-
-def names_of(keys: str) -> str:
-    """Keys as people write them, with spaces between: plus,ctrl+k is + ctrl+k."""
-    return " ".join(SIGNS.get(each.strip(), each.strip()) for each in keys.split(","))

@@ -32,7 +32,8 @@ def remove_member(moment: Moment, view: NodeView) -> Action | Refusal:
     if not voters:
         return Refusal(f"{view.name} is the only voter")
     stay = alive(moment) & voters
-    words = f"remove {view.name} for good? {len(stay)} of {len(voters)} voters that stay are alive"
+    name = f"{view.name}, which leads," if moment.leader is view else view.name
+    words = f"remove {name} for good? {len(stay)} of {len(voters)} voters that stay are alive"
     if risk := _asks_voters(moment, "that", voters):
         words = f"{words}; {risk}"
     takes = frozenset({view.node_id})

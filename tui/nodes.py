@@ -70,8 +70,8 @@ class ElectionTimer(NamedTuple):
     is_running_out: bool
 
 
-class Quorum(NamedTuple):
-    """`have` of the voters, of which `need` are a majority."""
+class InTouch(NamedTuple):
+    """`have` of the voters, of which `need` are a majority, are in touch with their leader."""
 
     have: int
     need: int
@@ -209,15 +209,15 @@ class NodeView:
         return timer is not None and timer.is_running_out and timer.run_ms < timer.timeout_ms
 
     @property
-    def quorum(self) -> Quorum | None:
-        """Of a leader: how many of the voters are in touch with it. While the voters change: of the
-        half that has fewer to spare.
+    def in_touch(self) -> InTouch | None:
+        """Of a leader: how many of the voters are in touch with it, not how many run, which is what
+        a quorum counts. While the voters change: of the half that has fewer to spare.
         """
         in_touch = self.status.get("in_touch")
         configuration = self.table("configuration")
         halves = [configuration.get(name) for name in ("voters", "outgoing")]
         counts = [
-            Quorum(len(set(half).intersection(in_touch)), len(half) // 2 + 1, len(half))
+            InTouch(len(set(half).intersection(in_touch)), len(half) // 2 + 1, len(half))
             for half in halves
             if half and in_touch
         ]

@@ -27,6 +27,16 @@ class Recorded(NamedTuple):
     load: Callable[[], tuple[Film, Loading]]
 
 
+class Called(NamedTuple):
+    """How one speaks of a cluster: how a command line about it begins, what runs such a line, and
+    its recording.
+    """
+
+    line: str
+    runner: Runner
+    recording: Recorded | None
+
+
 class ReplayingApp(ActingApp):
     """`film` is what is played back, None: the cluster is shown as it is now."""
 
@@ -67,7 +77,14 @@ class ReplayingApp(ActingApp):
         self.unfreeze()
         self.film = film
         self.notify("L: back to the cluster as it is now", title="replay", timeout=4)
+        self.tell_note(film)
         self.paint()
+
+    def tell_note(self, film: Film) -> None:
+        """What is wrong with the recording, if anything."""
+        if film.note:
+            note = printable(film.note)
+            self.notify(note, title="recording", severity="warning", timeout=10, markup=False)
 
     def action_live(self) -> None:
         why = self.show_live()

@@ -33,7 +33,12 @@ class Source(Protocol):
     """A cluster of this machine, as whoever starts the viewer knows it."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Empty as long as it may be any one that comes up."""
+
+    @property
+    def unclear(self) -> str:
+        """Why none of several is shown; empty: there are not several."""
 
     @property
     def address(self) -> ClusterAddress | None:
@@ -130,11 +135,9 @@ class _Streaming(NamedTuple):
 class LiveFeed:
     """Keeps a model up to date with a cluster that may change, go down and come up again."""
 
-    def __init__(
-        self, source: Source, model: ClusterModel, on_other_cluster: Callable[[], None]
-    ) -> None:
-        """`on_other_cluster` is called when the cluster is another one than was shown before."""
-        self._on_other_cluster = on_other_cluster
+    def __init__(self, source: Source, model: ClusterModel, on_cluster: Callable[[], None]) -> None:
+        """`on_cluster` is called when there is one first, and when it is another one."""
+        self._on_cluster = on_cluster
         self._cluster_id: str | None = None
         self._source = source
         self._model = model
@@ -169,8 +172,8 @@ class LiveFeed:
             # Made anew under the same name: what is known is not of this one.
             if self._cluster_id is not None:
                 self._model.clear()
-                self._on_other_cluster()
             self._cluster_id = address.cluster_id
+            self._on_cluster()
         self._model.members(endpoints)
         for node_id in sorted(endpoints.keys() - self._streams.keys()):
             assert address is not None, "only a cluster has nodes"

@@ -27,6 +27,14 @@ END_SECONDS_MAX = 1
 """So long the browsers have to say goodbye."""
 FONT = re.compile(r"<link[^>]*fonts\.googleapis\.com[^>]*>")
 """The one thing that the page would fetch from elsewhere."""
+FOCUS = """<script>
+new MutationObserver((_, observer) => {
+  const terminal = document.querySelector(".xterm-helper-textarea");
+  if (terminal) { terminal.focus(); observer.disconnect(); }
+}).observe(document.body, {childList: true, subtree: true});
+</script>
+</body>"""
+"""Keys count from the beginning, and not only after a click."""
 HEADERS = {
     "Content-Security-Policy": "default-src 'self' 'unsafe-inline' data: blob:; "
     "connect-src 'self' ws:; frame-ancestors 'none'",
@@ -72,7 +80,8 @@ class Browsers(Server):
 
     async def handle_index(self, request: web.Request) -> web.Response:
         response: web.Response = await super().handle_index(request)  # type: ignore[assignment]
-        response.text = FONT.sub("", response.text or "")
+        page = FONT.sub("", response.text or "")
+        response.text = page.replace("</body>", FOCUS)
         response.headers.update(HEADERS)
         return response
 

@@ -78,6 +78,26 @@ def load_plain(data: bytes, depth_max: int) -> Any:  # noqa: ANN401 - whatever i
     return value
 
 
+def end_of_first(data: bytes) -> int | None:
+    """Where the first value in `data` ends; None: it is not all there, or of no definite length."""
+    at, wanted = 0, 1
+    while wanted:
+        if at >= len(data):
+            return None
+        major, info = data[at] >> 5, data[at] & 31
+        width = {24: 1, 25: 2, 26: 4, 27: 8}.get(info, 0)
+        if info > 27:
+            return None
+        number = int.from_bytes(data[at + 1 : at + 1 + width]) if width else info
+        at += 1 + width
+        wanted -= 1
+        if major in _STRINGS:
+            at += number
+        elif major in (4, 5, 6):  # arrays, maps, tags
+            wanted += {4: number, 5: 2 * number, 6: 1}[major]
+    return at if at <= len(data) else None
+
+
 def _count_elements(data: bytes) -> None:
     """Raise CborError when there are more than ELEMENTS_MAX."""
     at = 0

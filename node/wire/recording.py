@@ -1,9 +1,10 @@
 """Recordings: the frames of nodes' streams in a file, each as on the wire and with a checksum.
 
 First comes a Recording, then frames whose `id` is their node. Behind each stands the CRC32 of its
-length and its bytes: disks rot. A node that is killed may leave half a frame at the end; what
-stands in front of damage is good. All of it is read frame by frame, so a recording may be larger
-than memory.
+length and its bytes: disks rot. A node writes a frame at once, so that a recording may end inside
+of one for a moment, and for good if the node is killed in it. A length that rotted looks like that,
+but for the frames that stand behind it. What stands in front of damage is good. All of it is read
+frame by frame, so a recording may be larger than memory.
 """
 
 import heapq
@@ -12,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
 from typing import BinaryIO, NamedTuple
 
-from node.wire.cbor import CborError, load_plain
+from node.wire.cbor import CborError, end_of_first, load_plain
 from node.wire.codec import DEPTH_MAX, WireError, decode, number_of
 from node.wire.framing import HEADER_BYTES, frame
 from node.wire.messages import Frame, Recording
@@ -29,7 +30,7 @@ _CHECKSUM_BYTES = 4
 
 class RecordingError(Exception):
     """A recording that cannot be read from `at_byte` on. `is_cut`: it ends inside a frame there, as
-    one of a node that was killed may.
+    one that is being written, or whose node was killed.
     """
 
     def __init__(self, text: str, at_byte: int, is_cut: bool = False) -> None:
@@ -44,9 +45,10 @@ def checked_frame(payload: bytes) -> bytes:
     return framed + zlib.crc32(framed).to_bytes(_CHECKSUM_BYTES, "big")
 
 
-def read_recording(file: BinaryIO) -> Iterator[Recording | Frame]:
-    """The head, and then the frames. Raises RecordingError where it cannot be read, OSError."""
-    at_byte = 0
+def read_recording(file: BinaryIO, at_byte: int = 0) -> Iterator[Recording | Frame]:
+    """The head, and then the frames; from a frame on that begins at `at_byte`, where the file
+    stands. Raises RecordingError where it cannot be read, OSError.
+    """
     while header := file.read(HEADER_BYTES):
         length = _length(header, at_byte)
         body = file.read(length + _CHECKSUM_BYTES)
@@ -54,13 +56,23 @@ def read_recording(file: BinaryIO) -> Iterator[Recording | Frame]:
         is_head = at_byte == 0 and len(payload) == length
         head = _head(payload) if is_head else None  # first: other formats have other checksums
         if len(checksum) < _CHECKSUM_BYTES:
-            raise _cut(at_byte)
+            raise _too_short(body, length, at_byte)
         if int.from_bytes(checksum, "big") != zlib.crc32(payload, zlib.crc32(header)):
             raise _damaged(at_byte)
         yield _frame(payload, at_byte) if head is None else head
         at_byte += HEADER_BYTES + len(body)
     if at_byte == 0:
-        raise RecordingError("it is empty", 0)
+        raise RecordingError("it is empty", 0, is_cut=True)
+
+
+def _too_short(body: bytes, length: int, at_byte: int) -> RecordingError:
+    """A frame that has less behind its length than that says: it is cut, or its length is wrong."""
+    found = end_of_first(body)
+    if found is None or found == length:
+        return _cut(at_byte)
+    if at_byte == 0:
+        _head(body[:found])
+    return _damaged(at_byte)
 
 
 def _length(header: bytes, at_byte: int) -> int:

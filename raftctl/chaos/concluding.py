@@ -12,6 +12,7 @@ from raftctl.chaos.folders import RunFolder
 from raftctl.chaos.histories import check_history
 from raftctl.chaos.judging import Judgement, verdict_of
 from raftctl.chaos.metrics import write_metrics
+from raftctl.chaos.report.page import write_report
 from raftctl.chaos.results import versions, write_result
 from raftctl.chaos.running import Ran
 from raftctl.chaosdocs import ChaosCheck, ChaosRun
@@ -58,6 +59,7 @@ def concluded(
     folder.plan.write_text(write(_as_carried_out(ran)), encoding="utf-8")
     write_metrics(folder.metrics, ran)
     write_result(run, folder)
+    write_report(folder)
     return run
 
 

@@ -95,22 +95,25 @@ class Injector:
         line = undo(injected.action, injected.nodes, fault)
         assert line is not None, "it lasts"
         ended = self._lines.do(shlex.split(str(line)))
+        if isinstance(injected.action, actions.Disk):  # which may have ended it
+            self._lines.do(["start", *(f"n{node_id}" for node_id in injected.nodes)])
         injected.ended_ns = self._now()
         if ended.message and injected.number is None:
             injected.why_not = f"{line}: {ended.message}"
 
-    def look(self, injected: Injected) -> None:
-        """Whether a fault of links took effect: how many messages it touched."""
-        if injected.number is None:
+    def look(self, *in_force: Injected) -> None:
+        """How often these took effect; what a node has counted is gone when it starts again."""
+        if not any(each.number for each in in_force):
             return
-        for each in fault_documents(self._cluster):
-            if each.id == injected.number:
-                injected.hits = max(injected.hits, each.hits or 0)
+        hits = {each.id: each.hits or 0 for each in fault_documents(self._cluster)}
+        for each in in_force:
+            if each.number is not None:
+                each.hits = max(each.hits, hits.get(each.number, 0))
 
     def judge(self, injected: Injected) -> None:
         """A fault that is over, and never touched anything, proves nothing."""
         if injected.number is not None and not injected.hits and not injected.why_not:
-            injected.why_not = "it touched no message"
+            injected.why_not = "it never took effect"
 
     def numbers_in_force(self) -> set[int]:
         """Of the faults that the nodes hold."""

@@ -78,9 +78,12 @@ class Judgement:
         return self._ran.scenario.expect.steps.get(injected.step.name)
 
     def _window(self, injected: Injected) -> tuple[int, int]:
-        """When it was in force, and a while after."""
+        """When it was in force, and a while after, until something else is done."""
         ended_ns = injected.ended_ns if injected.ended_ns is not None else self._end_ns
-        return injected.began_ns, ended_ns + SETTLE_NS
+        others = [each.began_ns for each in self._ran.steps if each.began_ns > ended_ns]
+        # The last success before another step may be as old as is usual between two.
+        later = [max(began_ns - USUAL_NS, ended_ns) for began_ns in others]
+        return injected.began_ns, min([ended_ns + SETTLE_NS, *later])
 
     def _longest(self, injected: Injected, f: str) -> Gap | None:
         if injected.action is None:
@@ -98,7 +101,7 @@ class Judgement:
         began_ns, until_ns = self._window(injected)
         later = [each.began_ns for each in self._ran.steps if each.began_ns > began_ns]
         for at_ns, _, _ in self._ran.leaders:
-            if began_ns <= at_ns <= min([until_ns, *later]):
+            if began_ns < at_ns <= min([until_ns, *later]):
                 return _ms(at_ns - began_ns)
         return None
 

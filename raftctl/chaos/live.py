@@ -35,6 +35,7 @@ def run_live(settings: Settings, scenario: Scenario, again: str, lent: str | Non
             shutil.rmtree(folder.path, ignore_errors=True)  # it did not even begin
         raise
     run = concluded(ran, folder, "live", again, began)
+    output.note(f"report: {folder.report}")
     if run.verdict == "ok":
         arena.forget_data()
     return run

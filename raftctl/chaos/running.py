@@ -27,6 +27,8 @@ from raftctl.chaos.writing import LineFile
 AT_ONCE_MAX = 32
 """Steps that are under way at the same time."""
 TICK_SECONDS = 0.25
+LOOK_SECONDS = 0.5
+"""How often nodes are asked whether faults took effect."""
 CONVERGE_SECONDS = 10.0
 """How long a cluster has to come together where a scenario does not say."""
 
@@ -84,6 +86,7 @@ class LiveRun:
         self._over: set[int] = set()
         """Steps whose faults ended, which the schedule has not been told yet."""
         self._has_new_leader = False
+        self._looks_next = 0.0
         self._began_ns = 0
 
     def run(self) -> Ran:
@@ -141,7 +144,16 @@ class LiveRun:
             with self._news:
                 if not self._over and not self._has_new_leader:
                     self._news.wait(min(max(next_us - self._now_us(), 0) / 1e6, TICK_SECONDS))
+            self._look_now_and_then()
             self._tick(self._progress())
+
+    def _look_now_and_then(self) -> None:
+        """What a node has counted is gone when it dies."""
+        if time.monotonic() < self._looks_next:
+            return
+        self._looks_next = time.monotonic() + LOOK_SECONDS
+        in_force = [each for each in self._steps.values() if each.is_in_force]
+        self._pool.submit(self._injector.look, *in_force)
 
     def _tell_schedule(self, now_us: int) -> None:
         if self._has_new_leader:

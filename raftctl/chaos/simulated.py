@@ -46,7 +46,9 @@ def run_sim(settings: Settings, scenario: Scenario, again: str) -> ChaosRun:
     settings.output.note(f"files: {folder.path}")
     result = run.run()
     run.write_files(folder)
-    return concluded(run.ran(result), folder, "sim", again, began, [_simulated(result)])
+    found = concluded(run.ran(result), folder, "sim", again, began, [_simulated(result)])
+    settings.output.note(f"report: {folder.report}")
+    return found
 
 
 def _simulated(result: Result) -> ChaosCheck:

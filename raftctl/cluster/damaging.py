@@ -40,5 +40,6 @@ def damage(settings: Settings, action: Disk) -> int:
 
 
 def _check_stopped(cluster: Cluster, process: NodeProcess) -> None:
+    """Raises CliError for a node that runs, before anybody is asked about its data."""
     with process.hold():
         return

@@ -4,6 +4,7 @@ A live one lies with its cluster, in a folder of each node, and goes on while th
 are a file each, in the home's folder `runs` or wherever somebody put them.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,11 +24,14 @@ from raftctl.settings import Settings
 LATEST = "latest"
 SUFFIX = ".frames"
 SAVED_FOLDER = "runs"
+WRITING_SECONDS_MAX = 0.5
+"""A node writes a frame at once: whoever finds a part of one waits for the rest no longer."""
+WRITING_PAUSE_SECONDS = 0.01
 
 
 class Damage(NamedTuple):
-    """What of a file could not be read, and why. `is_cut`: it ends inside a frame, as that of a
-    node that was killed or is writing it.
+    """What of a file could not be read, and why. `is_cut`: it ends inside a frame, and nobody goes
+    on writing it.
     """
 
     text: str
@@ -65,7 +69,7 @@ class Run:
         found: list[tuple[Path, Recording]] = []
         for path in self.files:
             try:
-                found.append((path, _head(path)))
+                found.append((path, self._head(path)))
             except FileNotFoundError:
                 continue  # its node has just let it go
             except (RecordingError, OSError) as error:
@@ -81,8 +85,10 @@ class Run:
 
     @property
     def problem(self) -> str:
-        """What of it is damaged, found so far; empty: nothing but ends that were being written."""
-        return next((damage.text for damage in self.damages if not damage.is_cut), "")
+        """The worst that was found so far, and that there is more; empty: nothing."""
+        texts = [damage.text for damage in sorted(self.damages, key=lambda damage: damage.is_cut)]
+        more = f"; {len(texts) - 1} more: raftctl runs show {self.name}" if len(texts) > 1 else ""
+        return f"{texts[0]}{more}" if texts else ""
 
     @property
     def read_share(self) -> float:
@@ -121,11 +127,48 @@ class Run:
         for path in paths:
             try:
                 with path.open("rb") as file, self._counting(file):
-                    for frame in read_recording(file):
+                    for frame in self._read(path, file):
                         if not isinstance(frame, Recording):
                             yield frame
             except (RecordingError, OSError) as error:
                 self._damaged(path, error)
+
+    def _head(self, path: Path) -> Recording:
+        with path.open("rb") as file:
+            head = next(self._read(path, file))
+        assert isinstance(head, Recording), "it comes first"
+        return head
+
+    def _read(self, path: Path, file: BinaryIO) -> Iterator[Recording | Frame]:
+        """All that is in it, and the rest of a frame that is just being written."""
+        at_byte = 0
+        while True:
+            try:
+                yield from read_recording(file, at_byte)
+            except RecordingError as error:
+                if not error.is_cut or not self._goes_on(path, file.tell()):
+                    raise
+                at_byte = error.at_byte
+                file.seek(at_byte)
+            else:
+                return
+
+    def _goes_on(self, path: Path, end: int) -> bool:
+        """Whether there is more behind what was read, if need be in a moment."""
+        deadline = time.monotonic() + WRITING_SECONDS_MAX
+        while _stat(path)[0] <= end:
+            if not self._is_written(path) or time.monotonic() >= deadline:
+                return False
+            time.sleep(WRITING_PAUSE_SECONDS)
+        return True
+
+    def _is_written(self, path: Path) -> bool:
+        """Whether it is the newest file of a node that runs."""
+        node, newest = path.parents[1], max(path.parent.glob(f"*{SUFFIX}"), key=_changed_at)
+        processes = [] if self.cluster is None else self.cluster.processes_now()
+        return newest == path and any(
+            process.folder == node and process.is_running for process in processes
+        )
 
     @contextmanager
     def _counting(self, file: BinaryIO) -> Iterator[None]:
@@ -152,11 +195,8 @@ def _stat(path: Path) -> tuple[int, int]:
     return found.st_size, found.st_mtime_ns
 
 
-def _head(path: Path) -> Recording:
-    with path.open("rb") as file:
-        head = next(read_recording(file))
-    assert isinstance(head, Recording), "it comes first"
-    return head
+def _changed_at(path: Path) -> int:
+    return _stat(path)[1]
 
 
 def saved_folder(settings: Settings) -> Path:

@@ -29,16 +29,22 @@ OUTPUT_BYTES_MAX = 128 * 1024
 
 
 class ViewedCluster:
-    """The cluster that the settings mean, which may not exist yet, or not any more."""
+    """The cluster that the settings mean, which may not exist yet, or not any more. Where none was
+    named and there is none, it is the first one to come up: the only one, as for any command.
+    """
 
     def __init__(self, settings: Settings, given: str | None = None) -> None:
         """Raises CliError when there are several, and none of them was named."""
+        self.name = ""
+        """Empty as long as that may be any."""
+        self.unclear = ""
         try:
             self.name = find_cluster(settings, given).name
         except CliError as error:
             if error.code != "E_NO_CLUSTER":
                 raise
-            self.name = cluster_name(settings, given)
+            if given is not None or settings.cluster is not None:
+                self.name = cluster_name(settings, given)
         self._settings = settings
         self._cluster: Cluster | None = None
         self._id = ""
@@ -47,13 +53,16 @@ class ViewedCluster:
     def _find(self) -> Cluster | None:
         """The same object for as long as the cluster is the same: it remembers what it read."""
         try:
-            found = find_cluster(self._settings, self.name)
+            found = find_cluster(self._settings, self.name or None)
             if self._cluster is None or found.spec.cluster_id != self._id:
                 self._cluster, self._id = found, found.spec.cluster_id
+            self.name, self.unclear = found.name, ""
         except CliError as error:
-            if error.code not in ("E_NO_CLUSTER", "E_CONFIG"):
+            if error.code not in ("E_NO_CLUSTER", "E_CONFIG", "E_USAGE"):
                 raise
             self._cluster = None
+            # Several came up at once, and none was named.
+            self.unclear = f"{error}: {error.hint}" if error.code == "E_USAGE" else ""
         return self._cluster
 
     @property
@@ -118,13 +127,7 @@ def film_of(run: "Run") -> "tuple[Film, Loading]":
         why = run.problem or f"{run.path}: nothing is in it yet"
         raise CliError("E_RECORDING", why, Exit.CHECK_FAILED, hint="raftctl runs ls has others")
     film.extend(first)
-    return film, Loading(film, chunks, lambda: run.read_share, lambda: _note_of(run))
-
-
-def _note_of(run: "Run") -> str:
-    """What is wrong with it: of a saved one also that it ends too early, as nobody writes it."""
-    cut = "" if run.cluster is not None or not run.damages else run.damages[0].text
-    return run.problem or cut
+    return film, Loading(film, chunks, lambda: run.read_share, lambda: run.problem)
 
 
 def recorded(settings: Settings, run: str) -> "Recorded":

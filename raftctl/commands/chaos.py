@@ -24,6 +24,7 @@ What = Annotated[
 Change = Annotated[
     list[str] | None, typer.Option("--set", help="workload.rate=200/s; may be repeated.")
 ]
+WHAT_LENGTH_MAX = 60
 SIGNS = {"ok": ("✓", "ok"), "failed": ("✗", "FAILED"), "inconclusive": ("?", "unclear")}
 
 
@@ -35,7 +36,7 @@ def add_to(app: typer.Typer) -> None:
     add(replay, "chaos replay latest", "chaos replay kill-leader-loop")
     add(ls, "chaos ls")
     add(show, "chaos show leader-in-minority")
-    add(report, "chaos report latest", "chaos report latest -o json")
+    add(report, "chaos report latest --open", "chaos report latest -o json")
 
 
 def run(
@@ -59,7 +60,9 @@ def run(
 
         changed = [*(changes or []), *([] if seed is None else [f"seed={seed}"])]
         scenario = find_scenario(what, changed)
-    words = ["raftctl", "chaos", "run", what, *(each for c in changed for each in ("--set", c))]
+    words = ["raftctl", "chaos", "run", what]
+    words += [] if seed is None else ["--seed", str(seed)]
+    words += [word for change in changes or [] for word in ("--set", change)]
     again = shlex.join([*words, *(["--sim"] if simulated else [])])
     if simulated:
         from raftctl.chaos.simulated import run_sim
@@ -162,6 +165,8 @@ def _told(settings: Settings, found: "ChaosRun") -> Iterator[str]:
 
 def _row_of(fault: "ChaosFault") -> tuple[object, ...]:
     what = fault.resolved or fault.line
+    if len(what) > WHAT_LENGTH_MAX:  # many links
+        what = fault.line
     name = f"{fault.name}: " if fault.name else ""
     return (
         fault.step,
@@ -233,8 +238,12 @@ def show(context: typer.Context, what: What) -> int:
 def report(
     context: typer.Context,
     what: Annotated[str, typer.Argument(metavar="RUN", help="A run, or latest.")] = "latest",
+    opens: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False,
 ) -> int:
-    """What a run came to, again, and where its report is."""
+    """What a run came to, again, and where its report is, a page that needs no network.
+
+    It is made from the other files of the run's folder: again, once the verdict is newer than it.
+    """
     from raftctl.chaos.folders import find_run_folder
     from raftctl.chaos.results import read_result
 
@@ -242,5 +251,21 @@ def report(
     folder = find_run_folder(settings, what)
     found = read_result(folder)
     settings.output.show(found, lambda: _told(settings, found))
+    if _is_out_of_date(folder):
+        from raftctl.chaos.report.page import write_report
+
+        with settings.output.patience("making the report"):
+            write_report(folder)
     settings.output.note(f"report: {folder.report}")
+    if opens:
+        import webbrowser
+
+        if not webbrowser.open(folder.report.resolve().as_uri()):
+            settings.output.warn("there is no browser here")
     return _exit_of(found)
+
+
+def _is_out_of_date(folder: "RunFolder") -> bool:
+    """A run whose history was checked later has another verdict."""
+    made = folder.report
+    return not made.exists() or made.stat().st_mtime < folder.result.stat().st_mtime

@@ -114,7 +114,7 @@ def tell_damages(settings: Settings, run: "Run") -> int:
     """The exit code: 8 for damage, which what a killed node left unfinished is not."""
     for text, is_cut in run.damages:
         if is_cut:
-            settings.output.note(f"{text}: its node was killed, or is writing it")
+            settings.output.note(f"{text}, and nobody goes on writing it")
         else:
             settings.output.warn(f"{text}; what comes before was read")
     return Exit.OK if all(damage.is_cut for damage in run.damages) else Exit.PARTIAL

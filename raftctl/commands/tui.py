@@ -16,6 +16,7 @@ from raftctl.verbs import section
 
 if TYPE_CHECKING:
     from tui.app import RaftApp
+    from tui.replaying import Called
 
 
 def add_to(app: typer.Typer) -> None:
@@ -69,7 +70,8 @@ def view(
     """Show the viewer until it is left; `root` is the command line, whose verbs it offers."""
     if not settings.output.may_color:
         os.environ["NO_COLOR"] = "1"  # where Textual looks
-    app = _app(settings, root, replay, read_only)
+    with settings.output.patience("opening the viewer" if replay is None else f"opening {replay}"):
+        app = _app(settings, root, replay, read_only)
     app.run()
     if app.failure is not None:
         raise app.failure
@@ -119,7 +121,6 @@ def _command(settings: Settings, read_only: bool) -> list[str]:
 
 
 def _app(settings: Settings, root: Any, replay: str | None, read_only: bool) -> "RaftApp":  # noqa: ANN401
-    from raftctl.cluster.directory import DEFAULT_NAME
     from raftctl.cluster.recordings import find_run
     from raftctl.cluster.viewing import (
         ViewedCluster,
@@ -132,7 +133,6 @@ def _app(settings: Settings, root: Any, replay: str | None, read_only: bool) -> 
     )
     from tui.app import RaftApp
     from tui.keyfile import KeysError, load_keys
-    from tui.runner import Subprocesses
 
     try:
         keymap = load_keys(keys_path(config_paths()[-1]))
@@ -144,24 +144,40 @@ def _app(settings: Settings, root: Any, replay: str | None, read_only: bool) -> 
     cluster = None if run is None else cluster_of(settings, run)
     source = None if run is not None and cluster is None else ViewedCluster(settings, cluster)
     name = source.name if source is not None else film.name if film is not None else ""
-    line = ["raftctl"]
-    prefix = [sys.executable, "-P", "-m", "raftctl", "--home", str(settings.home.absolute())]
-    if settings.is_home_flag:
-        line += ["--home", str(settings.home)]
-    if source is not None:
-        prefix += ["-c", name]
-        # The only cluster there is may be that no more when the line is pasted.
-        line += ["-c", name] if settings.cluster is not None or name != DEFAULT_NAME else []
+    has_cluster = source is not None and bool(name)
+    line, runner, recording = _called(settings, name, has_cluster)
+    if run is not None:
+        recording = recorded(settings, words_for(settings, run))
     return RaftApp(
         name,
-        Subprocesses(prefix),
+        runner,
         source=source,
         film=film,
         loading=loading,
-        recording=recorded(settings, name if run is None else words_for(settings, run)),
-        line=shlex.join(line),
+        recording=recording,
+        line=line,
+        called=lambda name: _called(settings, name, True),
         verbs=all_verbs(root),
         keymap=keymap,
         read_only=read_only,
         ascii_only=settings.output.ascii_only,
     )
+
+
+def _called(settings: Settings, name: str, has_cluster: bool) -> "Called":
+    """How one speaks of a cluster of that name; without one, of this home."""
+    from raftctl.cluster.directory import DEFAULT_NAME
+    from raftctl.cluster.viewing import recorded
+    from tui.replaying import Called
+    from tui.runner import Subprocesses
+
+    line = ["raftctl"]
+    prefix = [sys.executable, "-P", "-m", "raftctl", "--home", str(settings.home.absolute())]
+    if settings.is_home_flag:
+        line += ["--home", str(settings.home)]
+    if has_cluster:
+        prefix += ["-c", name]
+        # The only cluster there is may be that no more when the line is pasted.
+        line += ["-c", name] if settings.cluster is not None or name != DEFAULT_NAME else []
+    recording = recorded(settings, name) if has_cluster else None
+    return Called(shlex.join(line), Subprocesses(prefix), recording)

@@ -37,6 +37,16 @@ def test_what_a_fault_costs_after_it_is_over_counts_too() -> None:
     assert verdict(ran((11.5, 13.5)))[0] == "ok"
 
 
+def test_what_a_later_step_costs_is_not_this_ones() -> None:
+    (step,) = ran().scenario.steps
+    first, second = injected(step, 0, 5, 9), injected(replace(step, name=""), 1, 10, 12)
+    run = ran((10, 11.5), steps=[first, second])
+    gaps = [each.write_gap_ms for each in Judgement(run).faults()]
+    assert gaps[0] is not None
+    assert gaps[1] is not None
+    assert gaps[0] < 100 < 1000 < gaps[1]
+
+
 def test_step_in_which_too_little_succeeded_proves_nothing() -> None:
     run = ran()
     run.seen.done = done(1, 2, 6, 15)
@@ -51,10 +61,10 @@ def test_run_without_a_success_proves_nothing() -> None:
 
 def test_fault_that_did_nothing_leaves_no_verdict() -> None:
     run = ran()
-    run.steps[0].why_not = "it touched no message"
+    run.steps[0].why_not = "it never took effect"
     found, text = verdict(run)
     assert found == "inconclusive"
-    assert "fault ineffective: step 1, partition leader / rest: it touched no message" in text
+    assert "fault ineffective: step 1, partition leader / rest: it never took effect" in text
 
 
 def test_step_that_was_never_due_leaves_no_verdict() -> None:
@@ -68,7 +78,7 @@ def test_step_that_was_never_due_leaves_no_verdict() -> None:
 
 def test_what_is_wrong_decides_however_little_else_was_proven() -> None:
     run = ran()
-    run.steps[0].why_not = "it touched no message"
+    run.steps[0].why_not = "it never took effect"
     run.told.take({"node": 2, "boot": 1, "kind": "leader", "term": 1, "data": {}})
     found, why = verdict(run)
     assert (found, why) == ("failed", "invariants: one_leader_per_term: n1 and n2 both led term 1")

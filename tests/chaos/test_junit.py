@@ -13,7 +13,7 @@ def test_each_check_is_a_case(tmp_path: Path) -> None:
     checks = [
         ChaosCheck("load", "ok", "7 operations"),
         ChaosCheck("budget cut", "failed", "write 2,000 of 1,000 ms <late>"),
-        ChaosCheck("faults", "inconclusive", "it touched no message"),
+        ChaosCheck("faults", "inconclusive", "it never took effect"),
     ]
     path = tmp_path / "out.xml"
     write_junit(replace(RUN, checks=checks), path)

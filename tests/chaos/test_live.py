@@ -64,6 +64,7 @@ def test_smoke_run_has_a_verdict_and_files_and_leaves_no_process(raftctl: Raftct
     folder = Path(found["folder"])
     names = {"result.json", "plan.resolved.toml", "history.jsonl", "raft.jsonl", "metrics.csv"}
     assert names <= {each.name for each in folder.iterdir()}
+    assert found["run"] in (folder / "report.html").read_text(encoding="utf-8")
     assert not (folder / "home").exists()
     assert (folder / "nodes" / "n1" / "node.log").stat().st_size
     assert junit.read_text().count("<testcase") == len(found["checks"])
@@ -141,6 +142,12 @@ def test_fault_that_touches_nothing_is_no_pass(raftctl: Raftctl, tmp_path: Path)
 
 PROOFS = [
     ("linearizable_read_as_stale", "paused-leader-stale-read", "linearizable", "both the value"),
+    (
+        "append_acked_before_sync",
+        "tests/chaos/scenarios/followers-lose-what-they-promised.toml",
+        "linearizable",
+        "",
+    ),
     ("vote_forgotten_over_a_restart", "restart-storm", "invariants", "forgot it"),
 ]
 

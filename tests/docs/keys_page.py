@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from tui.keys import NODES_BY_KEY, PLACES, Key, names_of
+from tui.keynames import names_of
+from tui.keys import NODES_BY_KEY, PLACES, Key
 
 INTRODUCTION = """\
 # Keys of the viewer

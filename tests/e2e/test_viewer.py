@@ -88,15 +88,15 @@ def test_entries_and_logs_as_they_take_effect(raftctl: Raftctl, terminal: Termin
 def test_a_cluster_that_comes_goes_and_comes_again(raftctl: Raftctl, terminal: Terminal) -> None:
     terminal.type(f"{RAFTCTL} tui; echo code $?")
     terminal.wait_for("There is no cluster here yet")
-    raftctl.run("up", "-n", "3")
-    terminal.wait_for("● LIVE")
+    raftctl.run("up", "lab", "-n", "3")
+    terminal.wait_for("lab ● LIVE")
     raftctl.run("down")
     screen = terminal.wait_for("● DOWN")
     assert screen.count("STOPPED") == 3
     raftctl.run("up")
     terminal.wait_for("● LIVE")
     raftctl.run("down", "--purge", "-y")
-    terminal.wait_for("There is no cluster here yet")
+    terminal.wait_for("There is no cluster lab here")
     terminal.press("q")
     terminal.wait_for("code 0")
 
@@ -114,6 +114,7 @@ def test_a_recording_is_played_back(raftctl: Raftctl, terminal: Terminal) -> Non
     terminal.press("K")
     terminal.wait_for("a recording cannot be changed")
     terminal.press("q")
+    terminal.wait_for("opening latest")
 
 
 def test_what_it_cannot_show_is_an_error_and_no_traceback(

@@ -1,27 +1,22 @@
 """The viewer in a browser: who may come in, what is seen there, and what may be done."""
 
 import asyncio
-import base64
-import os
-import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
 
+from tests.e2e.browser import CHROMIUM, SECONDS_MAX, browsing, page_of
 from tests.measure.commands import PROJECT, RAFTCTL, Raftctl
 
 pytestmark = pytest.mark.e2e
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 ARTEFACT = PROJECT / "build" / "test-artefacts" / "tui-web.png"
-SECONDS_MAX = 30.0
 
 
 @contextmanager
@@ -153,49 +148,24 @@ def test_a_browser_gets_no_larger_terminal_than_a_screen(raftctl: Raftctl) -> No
 
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 def test_a_browser_shows_it(raftctl: Raftctl, tmp_path: Path) -> None:
-    with served(raftctl) as url:
-        browser = subprocess.Popen(
-            [
-                str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu",
-                "--remote-debugging-port=0", f"--user-data-dir={tmp_path}",
-                "--window-size=1250,800", f"{url}?fontsize=15",
-            ],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env=os.environ | {"HOME": str(tmp_path)},
-        )  # fmt: skip
-        try:
-            port = debugging_port(tmp_path / "DevToolsActivePort")
-            picture = asyncio.run(photograph(port))
-        finally:
-            browser.terminate()
-            browser.wait(10)
+    with (
+        served(raftctl) as url,
+        browsing(tmp_path, "--window-size=1250,800", f"{url}?fontsize=15") as port,
+    ):
+        picture, has_keys = asyncio.run(photograph(port))
     ARTEFACT.parent.mkdir(parents=True, exist_ok=True)
     ARTEFACT.write_bytes(picture)
     assert len(picture) > 40_000, f"{ARTEFACT} shows too little"
+    assert has_keys, "what is typed goes to the viewer without a click"
 
 
-def debugging_port(path: Path) -> int:
-    deadline = time.monotonic() + SECONDS_MAX
-    while time.monotonic() < deadline:
-        if path.exists() and (lines := path.read_text().splitlines()):
-            return int(lines[0])
-        time.sleep(0.05)
-    raise AssertionError("the browser did not start")
-
-
-async def photograph(port: int) -> bytes:
-    """The page, once the cover of the terminal has gone and its picture stays the same size."""
-    async with aiohttp.ClientSession() as session:
-        async with session.get(f"http://127.0.0.1:{port}/json") as reply:
-            pages = await reply.json()
-        target = next(page["webSocketDebuggerUrl"] for page in pages if page["type"] == "page")
-        async with session.ws_connect(target, max_msg_size=0) as socket:
-            deadline = time.monotonic() + SECONDS_MAX
-            picture = b""
-            while time.monotonic() < deadline and len(picture) <= 40_000:
-                await socket.send_json({"id": 1, "method": "Page.captureScreenshot"})
-                answer: dict[str, Any] = await socket.receive_json()
-                picture = base64.b64decode(answer.get("result", {}).get("data", ""))
-                await asyncio.sleep(0.2)
-            return picture
+async def photograph(port: int) -> tuple[bytes, bool]:
+    """The page, once the cover of the terminal has gone, and whether its keys go to the viewer."""
+    async with page_of(port) as page:
+        deadline = time.monotonic() + SECONDS_MAX
+        picture = b""
+        while time.monotonic() < deadline and len(picture) <= 40_000:
+            picture = await page.photograph()
+            await asyncio.sleep(0.2)
+        focus = await page.evaluate("document.activeElement.className")
+        return picture, focus == "xterm-helper-textarea"

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import psutil
 
 from node.client.admin import Admin
+from tests.measure.chaos import chaos
 from tests.measure.checking import checker
 from tests.measure.commands import Raftctl, fresh_home
 from tests.measure.durability import durability
@@ -124,6 +125,9 @@ def main() -> int:
     watched = what.add_parser("observers")
     watched.add_argument("--rounds", type=int, default=10)
     watched.add_argument("--seconds", type=int, default=5)
+    shaken = what.add_parser("chaos")
+    shaken.add_argument("--rounds", type=int, default=6)
+    shaken.add_argument("--seconds", type=int, default=3)
     simulated = what.add_parser("simulator")
     simulated.add_argument("--rounds", type=int, default=5)
     simulated.add_argument("--seconds", type=int, default=600)
@@ -160,6 +164,8 @@ def main() -> int:
             return pauses(options.keys, options.rounds)
         case "observers":
             return observers(options.rounds, options.seconds)
+        case "chaos":
+            return chaos(options.rounds, options.seconds)
         case "membership":
             return membership(options.ops)
         case "transfer":

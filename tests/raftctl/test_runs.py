@@ -2,8 +2,9 @@
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,14 @@ from node.wire.codec import encode
 from node.wire.messages import Bulk, Changed, Frame, Happened, Keyframe, Recording
 from node.wire.recording import FORMAT, RecordingError, checked_frame, read_recording
 from raftctl.cluster.eventstream import Item
-from raftctl.cluster.recordings import Run
+from raftctl.cluster.processes import NodeProcess
+from raftctl.cluster.recordings import Run, find_run
 from raftctl.cluster.runsaving import FOREVER_NS, between, save
 from raftctl.commands.runs import removed_text
 from raftctl.eventdocs import RunRm
 from raftctl.schemas import json_schema
 from tests.measure.commands import Raftctl
-from tests.raftctl.folders import make
+from tests.raftctl.folders import make, settings_of
 from tests.raftctl.schema import violations
 
 SECOND = 10**9
@@ -276,6 +278,62 @@ def test_damage_is_told_and_what_is_in_front_of_it_is_shown(home: Raftctl) -> No
     assert len(rotten.stdout.splitlines()) == 9
     shown = document(home, "run-show", "runs", "show", "one1", code=8)
     assert len(shown["damages"]) == 1
+
+
+@pytest.fixture
+def live(home: Raftctl) -> Iterator[Path]:
+    """The recording of a node that runs, with its end missing; the whole of it lies beside it."""
+    folder = make(home.home)
+    flight = folder / "n1" / "flight"
+    flight.mkdir(parents=True, exist_ok=True)
+    path, whole = flight / "1-0001.frames", recording(1, stream(1, range(10)))
+    path.write_bytes(whole[:-5])
+    path.with_suffix(".rest").write_bytes(whole[-5:])
+    with NodeProcess(folder, 1).hold():
+        yield path
+
+
+def test_a_frame_that_is_being_written_is_waited_for(
+    live: Path, home: Raftctl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write_on(seconds: float) -> None:
+        with live.open("ab") as file:
+            file.write(live.with_suffix(".rest").read_bytes())
+
+    monkeypatch.setattr("raftctl.cluster.recordings.time.sleep", write_on)
+    run = find_run(settings_of(home.home), "demo")
+    assert list(run.frames()) == stream(1, range(10))
+    assert run.damages == []
+
+
+def test_what_a_node_that_runs_leaves_unfinished_is_told(live: Path, home: Raftctl) -> None:
+    run = find_run(settings_of(home.home), "demo")
+    assert list(run.frames()) == stream(1, range(10))[:-1]
+    assert "it ends inside a frame" in run.problem
+    assert run.problem.startswith(str(live))
+
+
+def test_an_end_of_a_node_that_is_gone_is_not_waited_for(
+    home: Raftctl, live: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("raftctl.cluster.recordings.time.sleep", pytest.fail)
+    newer = live.with_name("2-0001.frames")
+    newer.write_bytes(recording(1, stream(1, range(20, 30))))
+    os.utime(live, (1, 1))
+    run = find_run(settings_of(home.home), "demo")
+    assert len(list(run.frames())) == len(stream(1, range(10))) + len(stream(1, range(10))) - 1
+    assert "it ends inside a frame" in run.problem
+
+
+def test_a_length_that_rotted_in_a_live_recording_is_damage(live: Path, home: Raftctl) -> None:
+    with live.open("rb") as file:
+        sizes = [len(checked_frame(encode(each))) for each in islice(read_recording(file), 4)]
+    rotten = bytearray(live.read_bytes())
+    rotten[sum(sizes) + 1] ^= 1
+    live.write_bytes(bytes(rotten))
+    shown = home.run("runs", "show", "demo", check=False)
+    assert shown.returncode == 8
+    assert f"it is damaged at byte {sum(sizes)}; what comes before was read" in shown.stderr
 
 
 def test_rm_removes_a_saved_one(home: Raftctl) -> None:

@@ -1,6 +1,7 @@
 """What `raftctl tui` hands to the viewer: home, cluster, recording and screen."""
 
 import asyncio
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from node.wire.recording import FORMAT, checked_frame
 from raftctl.cli import app
 from raftctl.cluster.making import Plan, make_cluster
 from raftctl.cluster.recordings import find_run
-from raftctl.cluster.viewing import cluster_of, recorded, words_for
+from raftctl.cluster.viewing import ViewedCluster, cluster_of, recorded, words_for
 from raftctl.commands import tui
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
@@ -57,13 +58,55 @@ def test_the_line_that_is_echoed_can_be_pasted(folder: Path) -> None:
 
 
 def test_the_line_names_a_cluster_that_may_not_stay_the_only_one(folder: Path) -> None:
-    ports = [20_101, 20_102, 20_103]
-    plan = Plan("two", folder / "clusters" / "two", ports, "kv", RaftSettings(), Limits())
-    make_cluster(plan)
-    given = settings(folder)
-    given.cluster = None
-    viewer = tui._app(given, typer.main.get_command(app), None, False)
+    make(folder, "two")
+    viewer = tui._app(unnamed(folder), typer.main.get_command(app), None, False)
     assert as_typed(viewer.line, ("kill", "n2")).endswith(" -c two kill n2")
+
+
+def make(home: Path, name: str) -> None:
+    """A cluster that does not run."""
+    ports = [20_101, 20_102, 20_103]
+    make_cluster(Plan(name, home / "clusters" / name, ports, "kv", RaftSettings(), Limits()))
+
+
+def unnamed(home: Path) -> Settings:
+    given = settings(home)
+    given.cluster = None
+    return given
+
+
+def found(source: ViewedCluster) -> tuple[str, bool]:
+    """Its name, and whether it is there."""
+    is_there = source.address is not None
+    return source.name, is_there
+
+
+def test_the_first_cluster_to_come_up_is_shown_and_stays(folder: Path) -> None:
+    source = ViewedCluster(unnamed(folder))
+    assert found(source) == ("", False)
+    make(folder, "lab")
+    assert found(source) == ("lab", True)
+    make(folder, "demo")
+    assert found(source) == ("lab", True)
+    shutil.rmtree(folder / "clusters" / "lab")
+    assert found(source) == ("lab", False), "it waits for that one"
+
+
+@pytest.mark.parametrize(("names", "shown"), [(["a", "b"], ""), (["a", "demo"], "demo")])
+def test_of_several_that_come_up_at_once_it_is_the_usual_one(
+    folder: Path, names: list[str], shown: str
+) -> None:
+    source = ViewedCluster(unnamed(folder))
+    for name in names:
+        make(folder, name)
+    assert found(source) == (shown, bool(shown))
+    assert source.unclear == ("" if shown else "which cluster? There are a, b: -c a")
+
+
+def test_a_cluster_that_was_named_is_waited_for_alone(folder: Path) -> None:
+    source = ViewedCluster(settings(folder))
+    make(folder, "lab")
+    assert found(source) == ("demo", False)
 
 
 def test_a_browser_gets_the_screen_that_was_asked_for(folder: Path) -> None:

@@ -127,14 +127,15 @@ def serving(node: StandIn) -> Iterator[None]:
 class MadeUp:
     """A source whose cluster and processes a test changes."""
 
-    name = "made-up"
+    unclear = ""
 
     def __init__(self, address: ClusterAddress | None) -> None:
+        self.name = "made-up"
         self.address = address
         self.found: dict[int, Process] = {}
         self.written: dict[int, list[str]] = {}
         self.changes = 0
-        """How often the feed said that it is another cluster."""
+        """How often the feed said that it is another cluster, the first one among them."""
 
     def count_change(self) -> None:
         self.changes += 1

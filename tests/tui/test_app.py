@@ -1,15 +1,18 @@
 """The app under a pilot: what each key runs, what it asks first, and what the pages show."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
-from tests.tui.frames import SECOND, Script, live_cluster, progress_of, status_of
-from tests.tui.pilot import SMALL, Viewer, view
+from tests.tui.frames import SECOND, Script, fold, live_cluster, progress_of, status_of
+from tests.tui.pilot import SMALL, RecordingRunner, Viewer, view
+from tests.tui.stand_in import MadeUp, address_of
 from tui.app import RaftApp
 from tui.keys import KEYS
 from tui.model import ClusterModel
 from tui.nodes import Process, Reach
+from tui.replaying import Called, Recorded
 from tui.runner import Outcome
 
 
@@ -97,6 +100,18 @@ def test_what_loses_the_quorum_asks_first_and_no_is_the_default(key: str) -> Non
     view(test, with_dead(live_cluster(), 1, 2))
 
 
+def test_who_is_in_touch_is_another_number_than_the_quorum() -> None:
+    async def test(viewer: Viewer) -> None:
+        assert "in touch 3/5" in viewer.text("nodes")
+        assert "quorum" not in viewer.screen_text()
+        await viewer.press("p")
+        assert "quorum 4/5" in viewer.screen_text(), "n5 runs, and is cut off from its leader"
+
+    model = live_cluster()
+    fold(Script(3, 9, model.now_ns).changed(in_touch=[1, 2, 3]).frames, model)
+    view(test, model, chosen=4)
+
+
 def test_a_partition_without_a_majority_asks_first() -> None:
     async def test(viewer: Viewer) -> None:
         await viewer.press("1", "p", "down", "space", "enter")
@@ -115,6 +130,23 @@ def test_removing_a_member_always_asks() -> None:
         assert viewer.ran == ["members remove n2"]
 
     view(test)
+
+
+def test_removing_the_leader_says_that_it_leads() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("3", "M", "minus")
+        assert "remove n3, which leads, for good?" in viewer.screen_text()
+
+    view(test)
+
+
+def test_what_came_of_a_line_goes_before_how_long_it_took() -> None:
+    async def test(viewer: Viewer) -> None:
+        viewer.runner.outcome = Outcome(0, "n3 leads term 8, after 70 ms, and much more", "", 1.3)
+        await viewer.press("1", "t")
+        assert viewer.text("echo").endswith("after 70 ms, and…")
+
+    view(test, size=(60, 14))
 
 
 def test_what_was_done_can_be_taken_back() -> None:
@@ -209,6 +241,26 @@ def test_dead_nodes_keep_their_last_values_and_say_why() -> None:
     view(test, model)
 
 
+@pytest.mark.parametrize("size", [(60, 14), (104, 40)])
+def test_of_a_node_that_told_nothing_nothing_is_made_up(size: tuple[int, int]) -> None:
+    async def test(viewer: Viewer) -> None:
+        rows = viewer.text("nodes")
+        (gone, away) = ["KILLED" in rows, "Connection refused" in rows]
+        assert (gone, away, "127.0.0.1" in rows) == (True, size[0] > 60, False)
+        if size[0] > 60:
+            assert rows.count("nothing known") == 2
+            assert "7m05s ago" in rows
+        else:
+            assert rows.splitlines()[2].split()[2:5] == ["–", "–", "–"]
+
+    model = live_cluster(1, leader=1)
+    model.members((1, 2, 3))
+    model.process(2, Process("exited", None, "killed -9", model.now_ns / 1e9 - 425))
+    model.reach(3, Reach(False, "n3 (127.0.0.1:8103): Connection refused"))
+    model.wall_offset_ns = 0
+    view(test, model, size=size)
+
+
 def test_the_ends_of_the_logs_with_what_is_behind_and_what_diverges() -> None:
     model = live_cluster(3, leader=1)
     at = model.now_ns
@@ -254,9 +306,38 @@ def test_a_terminal_that_is_too_small_is_told() -> None:
 
 def test_without_a_cluster_it_says_what_to_type() -> None:
     async def test(viewer: Viewer) -> None:
+        assert "There is no cluster demo here" in viewer.text("nodes")
         assert "raftctl up -n 5" in viewer.text("nodes")
+        viewer.app.cluster_name = ""
+        await viewer.settle()
+        assert "no cluster ● WAITING" in viewer.text("head")
+        assert "whatever its name" in viewer.text("nodes")
 
-    view(test, ClusterModel())
+    view(test, ClusterModel(), size=(60, 14))
+
+
+def test_the_cluster_that_comes_up_has_its_name_in_the_lines_that_are_run() -> None:
+    async def test(viewer: Viewer) -> None:
+        viewer.app.cluster_name = source.name
+        source.name, source.address = "lab", address_of({1: 1})
+        async with asyncio.timeout(20):
+            while viewer.app.cluster_name != "lab":
+                await viewer.pilot.pause()
+        await viewer.press("H")
+        assert viewer.app.recording is recorded
+        assert "$ raftctl -c lab heal" in viewer.text("echo")
+        assert viewer.ran == []
+        assert lab.ran == [("heal",)]
+
+    source, lab = MadeUp(None), RecordingRunner()
+    source.name = ""
+    recorded = Recorded("lab", pytest.fail)
+    view(
+        test,
+        ClusterModel(),
+        source=source,
+        called=lambda name: Called(f"raftctl -c {name}", lab, recorded),
+    )
 
 
 @pytest.mark.parametrize("nodes", [1, 9, 25])
@@ -425,8 +506,11 @@ def test_a_page_that_is_just_opened_may_be_painted_at_once() -> None:
         for name in ("applied", "events", "members", "log", "diff", "node"):
             viewer.app.action_show(name)
             viewer.app.paint()
+        viewer.app.action_partition()
+        viewer.app.paint()
         await viewer.settle()
         assert "demo ●" in viewer.text("head")
+        assert viewer.dialog == "PartitionEditor"
 
     view(test)
 

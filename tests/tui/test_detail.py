@@ -37,15 +37,15 @@ def one(status: dict[str, Any]) -> ClusterModel:
 def test_state_shows_what_the_node_measured() -> None:
     model = in_trouble()
     shown = text_of(state_lines(moment_of(model), model.nodes[3], 60))
-    assert "elections won 1/1   prevotes 1/1" in shown
+    assert "elections won 1/1  prevotes 1/1" in shown
     assert "fsync     p50 0.40ms  p99 2.1ms  912×" in shown
     assert "commits   p50 3.1ms  p99 9.2ms" in shown
-    assert "disk      wal 3.4MB   database 12.6MB" in shown
+    assert "disk      wal 3.4MB  database 12.6MB" in shown
     assert "process   cpu 3%  rss 31.4MB  fds 24" in shown
-    assert "up        6m02s   pid 4123" in shown
+    assert "up        6m02s  pid 4123" in shown
     cut_off = text_of(state_lines(moment_of(model), model.nodes[4], 60))
     assert "leader    n4 (t6) seen last" in cut_off
-    assert "elections won 1/1   prevotes 1/412" in cut_off
+    assert "elections won 1/1  prevotes 1/412" in cut_off
 
 
 def test_what_a_node_did_not_tell_is_a_dash_in_every_tab() -> None:
@@ -56,10 +56,10 @@ def test_what_a_node_did_not_tell_is_a_dash_in_every_tab() -> None:
         "commit    –",
         "log       – – –",
         "fsync     p50 –  p99 –  –×",
-        "up        –   pid –",
+        "up        –  pid –",
     ):
         assert row in state
-    for row in ("won –/–   prevotes –/–", "wal –   database –", "cpu –  rss –  fds –", "none seen"):
+    for row in ("won –/–  prevotes –/–", "wal –  database –", "cpu –  rss –  fds –", "none seen"):
         assert row in state
     settings = text_of(settings_lines(node, 60))
     assert "default" not in settings

@@ -6,14 +6,8 @@ import pytest
 
 from tests.tui.pilot import SMALL, Viewer, view
 from tui.keyfile import FILE_BYTES_MAX, KeysError, load_keys
-from tui.keys import (
-    CHANGING,
-    IDS,
-    KEYS,
-    NODES_BY_KEY,
-    PLACES,
-    names_of,
-)
+from tui.keynames import names_of, objection
+from tui.keys import CHANGING, IDS, KEYS, NODES_BY_KEY, PLACES, USUAL
 
 
 def test_no_file_is_no_other_keys(tmp_path: Path) -> None:
@@ -29,17 +23,23 @@ def test_ids_get_other_keys(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says", "hint"),
     [
-        ('"node.kil" = "k"', "no key 'node.kil'", "node.kill"),
-        ('"node.kill" = 3', "has to be a key", ""),
-        ('"node.kill" = ""', "has to be a key", ""),
-        ('"node.kill" = " "', "has to be a key", ""),
-        ('"node.kill" = ","', "has to be a key", ""),
+        ('"node.kil" = "k"', "keys.toml:1: nothing here is called 'node.kil'", "node.kill"),
+        ('"node.kill" = 3', "has to be a key", "f5"),
+        ('"node.kill" = ""', "'' is no key", "f5"),
+        ('"node.kill" = " "', "'' is no key", "f5"),
+        ('"node.kill" = ","', "'' is no key", "f5"),
+        ('"view.log" = "F5"\n\n"node.kill" = "f99"', "keys.toml:1: view.log: 'F5'", "write f5"),
+        ('\n"node.kill" = "k,killkey"', "keys.toml:2: node.kill: 'killkey' is no key", "f5"),
+        ("node = 3", "keys.toml:1: nothing here is called 'node'", ""),
+        ("[node]\nkill = 'k'", "keys.toml: nothing here is called 'node'", ""),
+        ('"node.kill" = "ctrl+q"', "ctrl+q leaves the viewer", "another key"),
+        ('"app.quit" = "x,ctrl+c"', "ctrl+c leaves the viewer", "another key"),
         ("= 3", "keys.toml", ""),
         ("x = " + "[" * 20_000, "nested too deeply", ""),
         ('"node.kill" = "q"', "q is the key of node.kill and of app.quit", "another key"),
         ('"node.kill" = "f9, ?"', "? is the key of node.kill and of app.help", ""),
         ('"members.remove" = "1"', "1 is the key of select.n1 and of members.remove", ""),
-        ('"node.kill" = "f9"\n"node.stop" = "f9"', "no key 'node.stop'", ""),
+        ('"node.kill" = "f9"\n"node.stop" = "f9"', "called 'node.stop'", ""),
         ('"node.kill" = "f9"\n"node.toggle" = "f9"', "f9 is the key of node.toggle and of", ""),
         ("#" * (FILE_BYTES_MAX + 1), "more than", ""),
     ],
@@ -69,6 +69,44 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
 def test_a_folder_in_the_place_of_the_file(tmp_path: Path) -> None:
     with pytest.raises(KeysError, match="cannot read"):
         load_keys(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("key", "write"),
+    [
+        ("esc", "escape"),
+        ("PgUp", "pageup"),
+        ("Ctrl+K", "ctrl+k"),
+        ("control+k", "ctrl+k"),
+        ("shift+k", "K"),
+        ("shift+ctrl+left", "ctrl+shift+left"),
+        ("pagdown", "pagedown"),
+        ("ctrl+i", "tab"),
+        ("ctrl+m", "enter"),
+        ("ctrl+[", "escape"),
+        ("ctrl+/", "ctrl+slash"),
+    ],
+)
+def test_what_to_write_for_what_is_no_key(key: str, write: str) -> None:
+    found = objection(key)
+    assert found is not None
+    assert found[1].startswith(f"write {write}")
+
+
+@pytest.mark.parametrize("key", ["", "kk", "ctrl+", "ctrl+k+k", "mouse1", "\t", "ctrl+kk", "x+y"])
+def test_what_is_like_no_key_gets_examples(key: str) -> None:
+    found = objection(key)
+    assert found is not None
+    assert "is no key" in found[0]
+
+
+@pytest.mark.parametrize("key", ["K", "+", "?", "ö", "plus", "f12", "ctrl+k", "alt+ctrl+x", "tab"])
+def test_a_key_is_a_key(key: str) -> None:
+    assert objection(key) is None
+
+
+def test_every_usual_key_is_one() -> None:
+    assert not [key for keys in USUAL.values() for key in keys.split(",") if objection(key)]
 
 
 def test_every_key_has_an_id_of_its_own() -> None:

@@ -5,6 +5,8 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pytest
+
 from tests.tui.frames import Script, fold, live_cluster, status_of
 from tests.tui.pilot import Viewer, view
 from tests.tui.stand_in import MadeUp, StandIn, address_of
@@ -13,6 +15,7 @@ from tests.tui.test_replay import recorded, short_film
 from tui.drawing.logs import times_of
 from tui.drawing.moment import Moment
 from tui.model import ClusterModel
+from tui.nodes import Process
 
 
 def told() -> ClusterModel:
@@ -158,7 +161,7 @@ def test_a_recording_shows_as_much_of_a_log_as_it_holds() -> None:
     async def test(viewer: Viewer) -> None:
         film.seek(film.end_ns)
         await viewer.press("1", "l")
-        assert "as far as the recording tells" in viewer.screen_text()
+        assert "what the recording tells" in viewer.screen_text()
         assert 'put k11 "v-0"' in viewer.text("list")
         await viewer.press("x", *"out.jsonl", "enter")
         assert viewer.ran == ["events --run demo --kind applied -o jsonl > out.jsonl"]
@@ -196,3 +199,24 @@ def test_without_an_entry_there_is_none_to_go_to() -> None:
         assert "no entry to go to" in viewer.told
 
     view(test, ClusterModel())
+
+
+@pytest.mark.parametrize("keys", ["d", "l d", "l o"])
+def test_without_another_node_there_is_no_log_to_put_beside(keys: str) -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press(*keys.split())
+        assert viewer.told == "there is no other node: no log to put beside this one"
+        assert "log n1  following" in viewer.screen_text()
+
+    view(test, live_cluster(1, leader=1))
+
+
+def test_a_log_that_nobody_answers_for_is_not_put_beside() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("l", "d")
+        assert "no other node answers" in viewer.told
+
+    model = live_cluster(3, leader=1)
+    for node in (2, 3):
+        model.process(node, Process("exited", None, "killed -9", None))
+    view(test, model, chosen=1)

@@ -232,7 +232,7 @@ def test_of_a_cluster_that_was_made_anew_nothing_old_is_shown(
         source.address = replace(address, cluster_id="another")
         await until(lambda: bool(model.nodes) and model.nodes[1].number("term") == 1)
         assert (len(model.timeline), model.entries.newest(9)) == (0, [])
-        assert source.changes == 1
+        assert source.changes == 2
 
     following(test, node)
 

@@ -1,4 +1,4 @@
-"""Election timers, quorums and endings of nodes, and what is painted while time alone passes."""
+"""Election timers, who is in touch, how nodes ended, and what is painted as time alone passes."""
 
 import asyncio
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from tui.drawing.moment import Moment
 from tui.drawing.overview import timer_line
 from tui.drawing.text import Line
 from tui.model import ClusterModel
-from tui.nodes import ElectionTimer, NodeView, Process, Quorum, Reach
+from tui.nodes import ElectionTimer, InTouch, NodeView, Process, Reach
 from tui.widgets.panel import Draw, Panel
 
 MS = 1_000_000
@@ -76,17 +76,17 @@ def test_heartbeat_that_comes_makes_a_timer_stand_again() -> None:
 @pytest.mark.parametrize(
     ("configuration", "in_touch", "expected"),
     [
-        ({"voters": [1, 2, 3]}, [1, 3, 4], Quorum(2, 2, 3)),
-        ({"voters": [1, 2, 3, 4, 5], "outgoing": [1, 2, 3]}, [1, 4, 5], Quorum(1, 2, 3)),
+        ({"voters": [1, 2, 3]}, [1, 3, 4], InTouch(2, 2, 3)),
+        ({"voters": [1, 2, 3, 4, 5], "outgoing": [1, 2, 3]}, [1, 4, 5], InTouch(1, 2, 3)),
         ({"voters": [1, 2, 3]}, [], None),
         ({}, [1], None),
     ],
 )
-def test_quorum_counts_the_voters_that_are_in_touch(
-    configuration: dict[str, list[int]], in_touch: list[int], expected: Quorum | None
+def test_in_touch_are_the_voters_that_a_leader_hears(
+    configuration: dict[str, list[int]], in_touch: list[int], expected: InTouch | None
 ) -> None:
     _, leader = follower(role="leader", configuration=configuration, in_touch=in_touch)
-    assert leader.quorum == expected
+    assert leader.in_touch == expected
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_cards_show_timers_and_addresses_whatever_their_number(nodes: int) -> No
         shown = viewer.text("nodes")
         assert shown.count("et ▓") + shown.count("et ░") == nodes - 1
         assert shown.count("heartbeat") == 1
-        assert f"quorum {nodes}/{nodes}" in shown
+        assert f"in touch {nodes}/{nodes}" in shown
         assert f":810{nodes} pid 412{nodes}" in shown
 
     view(test, live_cluster(nodes, leader=1))

@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from node.wire import cbor
-from node.wire.cbor import COUNTED_FROM_BYTES, ELEMENTS_MAX, CborError, load_plain
+from node.wire.cbor import (
+    COUNTED_FROM_BYTES,
+    ELEMENTS_MAX,
+    CborError,
+    end_of_first,
+    load_plain,
+)
 
 PLAIN: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**64), 2**64 - 1) | st.floats() | st.text(),
@@ -45,6 +51,13 @@ def test_as_many_elements_as_allowed_are_decoded() -> None:
 def test_long_strings_are_one_element_each(size: int) -> None:
     value = [bytes(size), "x" * size, bytes(size)] * 3
     assert load_plain(cbor2.dumps(value), 4) == value
+
+
+@given(PLAIN, st.binary(max_size=20))
+def test_where_a_value_ends_is_found_and_whether_it_is_all_there(value: Any, rest: bytes) -> None:
+    data = cbor2.dumps(value)
+    assert end_of_first(data + rest) == len(data)
+    assert all(end_of_first(data[:cut]) is None for cut in range(len(data)))
 
 
 @given(PLAIN)

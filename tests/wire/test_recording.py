@@ -70,7 +70,7 @@ def test_cut_anywhere_all_whole_frames_are_read_and_the_place_is_told(cut: int) 
     else:
         assert error is not None
         assert error.at_byte == ends[whole]
-        assert error.is_cut == (cut > 0)
+        assert error.is_cut
 
 
 @given(st.binary(max_size=300))
@@ -95,6 +95,28 @@ def test_byte_that_rotted_ends_the_reading_where_its_frame_begins(place: int, va
     assert error.at_byte == sum(
         len(checked_frame(encode(each))) for each in [HEAD, *FRAMES][: len(good)]
     )
+
+
+@given(st.integers(0, len(FRAMES)), st.integers(0, 31))
+def test_a_length_that_rotted_is_no_end_that_was_cut(place: int, bit: int) -> None:
+    begins = [0]
+    for each in [HEAD, *FRAMES]:
+        begins.append(begins[-1] + len(checked_frame(encode(each))))
+    rotten = bytearray(WHOLE)
+    rotten[begins[place] + 3 - bit // 8] ^= 1 << bit % 8
+    found, error = read_until_damage(bytes(rotten))
+    assert len(found) == place
+    assert error is not None
+    assert (error.at_byte, error.is_cut) == (begins[place], False)
+
+
+@given(st.integers(1, len(WHOLE) - 1))
+def test_what_ended_too_early_goes_on_from_there(cut: int) -> None:
+    found, error = read_until_damage(WHOLE[:cut])
+    file = io.BytesIO(WHOLE)
+    at_byte = cut if error is None else error.at_byte
+    file.seek(at_byte)
+    assert [*found, *read_recording(file, at_byte)] == [HEAD, *FRAMES]
 
 
 def test_damage_inside_a_frame_is_told_from_an_end_that_was_cut() -> None:

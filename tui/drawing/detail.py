@@ -1,6 +1,7 @@
 """One node from close by: its state, and its peers as it sees them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from textwrap import wrap
 
 from tui.drawing.moment import Moment
 from tui.drawing.overview import (
@@ -13,6 +14,7 @@ from tui.drawing.overview import (
 from tui.drawing.text import (
     Line,
     bar,
+    cells_of,
     duration,
     fill,
     fit,
@@ -21,8 +23,12 @@ from tui.drawing.text import (
     printable,
     size,
     sparkline,
+    width_of,
 )
 from tui.nodes import NodeView
+
+LABEL_WIDTH = 11
+CHOSEN = "▸"
 
 
 def state_lines(moment: Moment, view: NodeView, width: int) -> list[Line]:
@@ -32,11 +38,11 @@ def state_lines(moment: Moment, view: NodeView, width: int) -> list[Line]:
     if not moment.is_live(view):
         age = view.age_s(moment.now_ns)
         known = "nothing is known of it" if age is None else f"as of {duration(age)} ago"
-        lines.append([(f" {moment.cause(view) or moment.condition(view)}, {known}", "warn")])
-    for label, text in _consensus(moment, view):
-        lines.append([(f" {label:<10}", "dim"), (text, style)])
+        words = f"{moment.cause(view) or moment.condition(view)}, {known}"
+        lines += [[(f" {part}", "warn")] for part in wrap(words, max(width - 2, 1))]
+    lines += [_row(*row, width, style) for row in _consensus(moment, view)]
     lines.append([(" ", ""), *timer_line(moment, view, min(width - 2, 36))])
-    lines += [[(f" {label:<10}", "dim"), (text, style)] for label, text in _machine(view)]
+    lines += [_row(*row, width, style) for row in _machine(view)]
     graph = sparkline(view.rate.history(moment.now_ns, 60), max(width - 24, 0))
     rate = f" {number(view.rate.per_second(moment.now_ns))} op/s"
     lines.append([(" applied    ", "dim"), (graph, "accent"), (rate, "")])
@@ -47,7 +53,17 @@ def state_lines(moment: Moment, view: NodeView, width: int) -> list[Line]:
     return [fill(line, width) for line in lines]
 
 
-def _consensus(moment: Moment, view: NodeView) -> list[tuple[str, str]]:
+def _row(label: str, pieces: Sequence[str], width: int, style: str) -> Line:
+    """As many of the pieces as fit, the first ones: half of one would say something else."""
+    words = pieces[0]
+    for piece in pieces[1:]:
+        if cells_of(words) + 2 + cells_of(piece) > width - LABEL_WIDTH:
+            break
+        words += f"  {piece}"
+    return [(f" {label:<{LABEL_WIDTH - 1}}", "dim"), (words, style)]
+
+
+def _consensus(moment: Moment, view: NodeView) -> list[tuple[str, Sequence[str]]]:
     last, tries = view.status.get("last_leader"), view.table("elections")
     leader = view.status.get("leader")
     seen = "none seen" if last is None else f"n{last['id']} (t{last['term']}) seen last"
@@ -55,13 +71,13 @@ def _consensus(moment: Moment, view: NodeView) -> list[tuple[str, str]]:
     known = view.status.get
     first, end = number(known("first_index")), number(known("last_index"))
     return [
-        ("vote", f"{vote_of(view)} (t{view.number('term')})"),
-        ("leader", f"n{leader}, heard {ago_ms(heard)}" if leader else seen),
-        ("commit", f"{number(known('commit_index'))}   applied {number(view.applied_index)}"),
-        ("log", f"{first} – {end}"),
-        ("lag", number(moment.lag(view))),
-        ("snapshot", snapshot_text(view.table("snapshot"))),
-        ("elections", f"won {_won(tries, 'elections')}   prevotes {_won(tries, 'prevotes')}"),
+        ("vote", [f"{vote_of(view)} (t{view.number('term')})"]),
+        ("leader", [f"n{leader}, heard {ago_ms(heard)}" if leader else seen]),
+        ("commit", [number(known("commit_index")), f"applied {number(view.applied_index)}"]),
+        ("log", [f"{first} – {end}"]),
+        ("lag", [number(moment.lag(view))]),
+        ("snapshot", [snapshot_text(view.table("snapshot"))]),
+        ("elections", [f"won {_won(tries, 'elections')}", f"prevotes {_won(tries, 'prevotes')}"]),
     ]
 
 
@@ -74,25 +90,24 @@ def ago_ms(ms: int | None) -> str:
     return "–" if ms is None else f"{ms}ms ago"
 
 
-def _machine(view: NodeView) -> list[tuple[str, str]]:
+def _machine(view: NodeView) -> list[tuple[str, Sequence[str]]]:
     disk, process, commits = view.table("disk"), view.table("process"), view.table("commits")
     cpu = process.get("cpu_percent")
     share = "–" if cpu is None else f"{cpu:.0f}%"
     memory, files = size(process.get("rss_bytes")), number(process.get("files"))
     return [
-        ("fsync", f"{_quantiles(disk)}  {number(disk.get('syncs'))}×"),
+        ("fsync", [*_quantiles(disk), f"{number(disk.get('syncs'))}×"]),
         ("commits", _quantiles(commits)),
-        ("disk", f"wal {size(disk.get('wal_bytes'))}   database {size(disk.get('bytes'))}"),
-        ("process", f"cpu {share}  rss {memory}  fds {files}"),
-        ("up", f"{duration(view.up_s)}   pid {number_plain(view.status.get('pid'))}"),
-        ("boot", f"{view.boot:016x}   {view.text('machine') or '–'}"),
-        ("frames", f"seq {number(view.seq)}   {view.lost} missed in {view.gaps} gaps"),
+        ("disk", [f"wal {size(disk.get('wal_bytes'))}", f"database {size(disk.get('bytes'))}"]),
+        ("process", [f"cpu {share}", f"rss {memory}", f"fds {files}"]),
+        ("up", [duration(view.up_s), f"pid {number_plain(view.status.get('pid'))}"]),
+        ("boot", [f"{view.boot:016x}", view.text("machine") or "–"]),
+        ("frames", [number(view.seq), f"{number(view.lost)} missed", f"{view.gaps} gaps"]),
     ]
 
 
-def _quantiles(table: Mapping[str, float | None]) -> str:
-    p50_ms, p99_ms = table.get("p50_ms"), table.get("p99_ms")
-    return f"p50 {milliseconds(p50_ms)}  p99 {milliseconds(p99_ms)}"
+def _quantiles(table: Mapping[str, float | None]) -> list[str]:
+    return [f"{name} {milliseconds(table.get(f'{name}_ms'))}" for name in ("p50", "p99")]
 
 
 def number_plain(value: int | None) -> str:
@@ -101,6 +116,17 @@ def number_plain(value: int | None) -> str:
 
 WIDE_PEERS = 76
 """From so many columns on all that is known of a link stands in one line."""
+WORDS_INDENT = 7
+
+
+def _with_words(line: Line, words: str, width: int, is_wide: bool) -> list[Line]:
+    """The line, and words about it: at its end, or below it where they do not fit there."""
+    if not words:
+        return [line]
+    if is_wide and width_of(line) + 3 + cells_of(words) <= width:
+        return [[*line, (f"   {words}", "dim")]]
+    parts = wrap(words, max(width - WORDS_INDENT, 1))
+    return [line, *([(" " * WORDS_INDENT + part, "dim")] for part in parts)]
 
 
 def peer_lines(moment: Moment, view: NodeView, width: int, chosen: int | None) -> list[Line]:
@@ -108,7 +134,7 @@ def peer_lines(moment: Moment, view: NodeView, width: int, chosen: int | None) -
     is_wide = width >= WIDE_PEERS
     heading = f"  {'PEER':<5}{'LINK':<7}{'RTT':>7}{'OUT/S':>7}{'MATCH':>10}"
     if is_wide:
-        heading += f"{'NEXT':>11}{'FLIGHT':>8}{'HEARD':>8}  WHY"
+        heading += f"{'NEXT':>11}{'FLIGHT':>8}{'HEARD':>8}   WHY"
     lines: list[Line] = [[(heading, "dim")]]
     for peer in moment.model.ids():
         if peer == view.node_id:
@@ -122,12 +148,9 @@ def peer_lines(moment: Moment, view: NodeView, width: int, chosen: int | None) -
             line += [
                 (f"{number(member.get('next_index')):>11}", known),
                 (f"{number(member.get('inflight')):>8}", known),
-                (f"{'–' if heard is None else f'{heard}ms':>8}  ", "dim"),
-                (why, "dim"),
+                (f"{milliseconds(heard):>8}", "dim"),
             ]
-        lines.append(line)
-        if why and not is_wide:
-            lines.append([(f"       {why}", "dim")])
+        lines += _with_words(line, why, width, is_wide)
         if sending := member.get("snapshot"):
             share = sending["acked_bytes"] / max(sending["bytes"], 1)
             lines.append([(f"       snapshot {bar(share, 20)} {share:.0%}", known or "accent")])
@@ -142,7 +165,7 @@ def _peer_line(moment: Moment, view: NodeView, peer: int, chosen: int | None) ->
     member = view.table("progress").get(str(peer), {})
     known = "" if moment.is_live(view) else "dim"
     return [
-        ("▸ ", "chosen bold") if peer == chosen else ("  ", ""),
+        (f"{CHOSEN} ", "chosen bold") if peer == chosen else ("  ", ""),
         (f"{f'n{peer}':<5}", known or "bold"),
         (f"{f'{sign} {state}':<7}", style),
         (f"{milliseconds(measured.get('rtt_ms')):>7}", known),
@@ -179,8 +202,9 @@ def member_lines(moment: Moment, width: int) -> list[Line]:
     }
     leader = moment.leader
     progress = {} if leader is None else leader.table("progress")
-    heading = f"  {'NODE':<6}{'MEMBER':<10}{'ROLE':<14}{'MATCH':>11}{'LAG':>10}   NOTE"
-    lines: list[Line] = [[(heading, "dim")]]
+    is_wide = width >= WIDE_PEERS
+    heading = f"  {'NODE':<6}{'MEMBER':<10}{'ROLE':<14}{'MATCH':>11}{'LAG':>10}"
+    lines: list[Line] = [[(f"{heading}   NOTE" if is_wide else heading, "dim")]]
     known = set(moment.model.ids()).union(*groups.values())
     for node_id in sorted(known):
         view = moment.model.nodes.get(node_id, NodeView(node_id))
@@ -192,12 +216,11 @@ def member_lines(moment: Moment, width: int) -> list[Line]:
         match = view.number("last_index") if view is leader else match
         line.append((f"{number(match):>11}", ""))
         lag = moment.lag(view)
-        line.append((f"{number(lag):>10}   ", "warn" if lag > 100 else ""))
+        line.append((f"{number(lag):>10}", "warn" if lag > 100 else ""))
         note = moment.cause(view) or (
             "changes to a voter by itself" if node_id in groups["promotable"] else ""
         )
-        line.append((note, "dim"))
-        lines.append(line)
+        lines += _with_words(line, note, width, is_wide)
     voters = len(groups["voters"])
     if groups["outgoing"]:
         words = "  a change of voters is under way: a majority of the old ones and of the new ones"

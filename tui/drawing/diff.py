@@ -12,6 +12,7 @@ Document = Mapping[str, Any]
 Times = Callable[[int], tuple[str, str]]
 TIMES_WIDTH = 20
 TIMES_COLUMNS_MIN = 96
+KIND_COLUMNS_MIN = 76
 
 
 def entries_of(document: Document | None) -> dict[int, Document]:
@@ -47,13 +48,16 @@ def log_lines(
     """These entries; with `other` how that log differs, marked where it does.
 
     `chosen`: the one that the keys are about. `times`: when each was proposed, and how long its
-    commit took, where there is room for that.
+    commit took, where there is room for that. Where it is narrow, what the entry says comes before
+    its kind and its size.
     """
     ours, theirs = entries_of(one), entries_of(other)
     times = times if width >= TIMES_COLUMNS_MIN else None
-    room = max(width - 43 - (TIMES_WIDTH if times else 0), 12)
+    is_wide = width >= KIND_COLUMNS_MIN
+    room = max(width - (43 if is_wide else 27) - (TIMES_WIDTH if times else 0), 12)
     left = room // 2 if other is not None else room
-    heading = f"   {'INDEX':>10} {'TERM':>4} {'KIND':<8}{'STATE':<8}{'SIZE':>6}  "
+    heading = f"   {'INDEX':>10} {'TERM':>4} "
+    heading += f"{'KIND':<8}{'STATE':<8}{'SIZE':>6}  " if is_wide else f"{'STATE':<8}"
     heading += f"{'PROPOSED':<11}{'COMMIT Δ':<9}" if times else ""
     heading += f"{names[0]:<{left}}" + (f"│ {names[1]}" if other is not None else "")
     lines: list[Line] = [fill([(heading, "dim")], width)]
@@ -70,8 +74,12 @@ def log_lines(
         line: Line = [("▸", "chosen bold") if index == chosen else (" ", "")]
         line.append(("≠", "bad bold") if differs else (" ", ""))
         line.append((f" {number(index):>10} ", "bold" if differs or index == chosen else ""))
-        line += [(f"{term:>4} ", term_style(term)), (f"{entry.get('kind', '?'):<8}", "dim")]
-        line += [(f"{state:<8}", style), (f"{size(entry.get('bytes', 0)):>6}  ", "dim")]
+        line.append((f"{term:>4} ", term_style(term)))
+        if is_wide:
+            line.append((f"{entry.get('kind', '?'):<8}", "dim"))
+        line.append((f"{state:<8}", style))
+        if is_wide:
+            line.append((f"{size(entry.get('bytes', 0)):>6}  ", "dim"))
         if times:
             proposed, took = times(index)
             line.append((f"{proposed:<11}{took:<9}", "dim"))

@@ -178,4 +178,5 @@ def title(film: Film) -> str:
     total = f"  no leader {len(without)}×, {duration(sum(without) / 1e9)}" if without else ""
     marks = f"  ◆ {len(film.bookmarks)}" if film.bookmarks else ""
     reading = "" if film.read_share is None else f"  reading {film.read_share:.0%}"
+    reading = reading or ("  not whole" if film.note else "")
     return f"{film.name}  {state}  +{at} of {end}  {wall}  ×{speed:g}{reading}{total}{marks}"

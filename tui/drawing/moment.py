@@ -116,7 +116,7 @@ class Moment:
             case Condition.STALE:
                 return f"silent for {ago(age or 0).removesuffix(' ago')}"
             case Condition.CONNECTING:
-                return "tells of itself later" if self.replay else "connecting"
+                return "told of later" if self.replay else "connecting"
             case _:
                 return ""
 

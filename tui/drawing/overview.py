@@ -1,5 +1,6 @@
 """The head line and the nodes of the overview: as cards, and where there is no room as rows."""
 
+import re
 from collections.abc import Mapping
 from textwrap import wrap
 from typing import Any
@@ -28,6 +29,11 @@ from tui.nodes import Condition, NodeView
 CARD_WIDTH_MIN = 20
 CARD_WIDTH_MAX = 52
 CARD_HEIGHT = 7
+ROWS_COLUMNS = 76
+"""With so many columns a row has room for all that is known."""
+SEEN_WIDTH = 6
+WHERE = re.compile(r"^n\d+ \([^)]*\):? ")
+"""What the name and the address of a node add to why it is not reached."""
 UNBROKEN = "\N{NO-BREAK SPACE}"
 LINK_SIGNS = {"up": ("✓", "good"), "slow": ("~", "warn"), "cut": ("✗", "bad"), "down": ("–", "dim")}
 UNKNOWN_LINK = ("?", "dim")
@@ -51,7 +57,7 @@ def _head_pieces(moment: Moment) -> list[tuple[int, Line]]:
     word, style = health(moment)
     live, count = sum(moment.is_live(view) for view in model.nodes.values()), len(model.nodes)
     pieces: list[tuple[int, Line]] = [
-        (10, [(f" {moment.name} ", "bold"), (f"● {word}", style)]),
+        (10, [(f" {moment.name or 'no cluster'} ", "bold"), (f"● {word}", style)]),
         (6 if live < count else 3, [(f"  {live}/{count} nodes", "warn" if live < count else "")]),
     ]
     if leader is None:
@@ -81,6 +87,8 @@ def health(moment: Moment) -> tuple[str, str]:
         return "REPLAY", "accent bold"
     conditions = {moment.condition(view) for view in views}
     ended = {Condition.EXITED, Condition.STOPPED}
+    if not moment.name:
+        return "WAITING", "dim"
     if not views or conditions <= ended:
         return "DOWN", "bad"
     if conditions <= {Condition.CONNECTING, *ended}:
@@ -151,7 +159,7 @@ def _pair(label: str, value: str, width: int, style: str = "", gone: bool = Fals
 
 def _live_rows(moment: Moment, view: NodeView, width: int) -> list[Line]:
     leads = moment.leader is view
-    term, end = str(view.number("term")), _quorum(view) if leads else _vote(view)
+    term, end = str(view.number("term")), _in_touch(view) if leads else _vote(view)
     label = "term " if len(term) + width_of(end) + 6 <= width else "t"
     rows: list[Line] = [
         both_ends([(label, "dim"), (term, "")], end, width),
@@ -177,14 +185,14 @@ def _vote(view: NodeView) -> Line:
     return [("vote ", "dim"), (vote_of(view), "")]
 
 
-def _quorum(view: NodeView) -> Line:
+def _in_touch(view: NodeView) -> Line:
     """How many of the voters are in touch with their leader."""
-    quorum = view.quorum
-    if quorum is None:
-        return [("quorum ", "dim"), ("–", "")]
-    style = "warn" if quorum.have == quorum.need < quorum.voters else ""
-    style = "bad" if quorum.have < quorum.need else style
-    return [("quorum ", "dim"), (f"{quorum.have}/{quorum.voters}", style)]
+    count = view.in_touch
+    if count is None:
+        return [("in touch ", "dim"), ("–", "")]
+    style = "warn" if count.have == count.need < count.voters else ""
+    style = "bad" if count.have < count.need else style
+    return [("in touch ", "dim"), (f"{count.have}/{count.voters}", style)]
 
 
 def _lag_row(moment: Moment, view: NodeView, width: int) -> Line:
@@ -243,29 +251,39 @@ def _dead_rows(moment: Moment, view: NodeView, width: int) -> list[Line]:
     """What was known last, dimmed, with its age and the reason."""
     age = moment.age_s(view)
     is_gone = moment.condition(view) is Condition.EXITED
-    if age is None:
-        rows: list[Line] = [[("nothing known yet", "dim")], [], []]
+    words = "" if age is None else ago(age) if is_gone else f"{duration(age)} old"
+    if not view.status:
+        rows: list[Line] = [[("nothing known", "dim")], [(words, "dim")], []]
     else:
-        words = ago(age) if is_gone else f"{duration(age)} old"
+        term = str(view.number("term"))
+        label = "term " if len(term) + len(words) + 6 <= width else "t"
         rows = [
-            both_ends([(f"term {view.number('term')}", "dim")], [(words, "dim")], width),
+            both_ends([(f"{label}{term}", "dim")], [(words, "dim")], width),
             _pair("commit", number(view.number("commit_index")), width, gone=True),
             _pair("applied", number(view.applied_index), width, gone=True),
         ]
-    if is_gone and age is not None:
+    if is_gone and view.status:
         return [*rows, _lag_row(moment, view, width), [(view.process.ending, "")]]
-    cause = moment.cause(view).replace(" ago", f"{UNBROKEN}ago")
+    cause = view.process.ending if is_gone else WHERE.sub("", moment.cause(view))
+    cause = cause.replace(" ago", f"{UNBROKEN}ago")
     lines = [*wrap(cause, width, max_lines=2, placeholder="…"), "", ""]
     return [*rows, *([(lines[place].replace(UNBROKEN, " "), "")] for place in (0, 1))]
 
 
 # -- rows ------------------------------------------------------------------------------------------
 def node_rows(moment: Moment, width: int) -> list[Line]:
-    """A line for each node, under a line of headings."""
+    """A line for each node, under a line of headings. What was applied is the commit less the lag:
+    it goes first where it is narrow.
+    """
+    is_wide = width >= ROWS_COLUMNS
     names = "".join(str(node_id % 10) for node_id in moment.model.ids())
     links = max(len(names), 5)
-    heading = f"  {'NODE':<5} {'ROLE':<12} {'TERM':>5} {'COMMIT':>10} {'APPLIED':>10} {'LAG':>9}"
-    lines: list[Line] = [fill([(f"{heading}  {names:<{links}}  SEEN", "dim")], width)]
+    heading = f"  {'NODE':<5} {'ROLE':<12} {'TERM':>5} {'COMMIT':>10} "
+    heading += f"{'APPLIED':>10} " if is_wide else ""
+    heading += f"{'LAG':>9}  {names:<{links}}"
+    has_ages = width >= len(heading) + SEEN_WIDTH
+    heading += "  SEEN" if has_ages else ""
+    lines: list[Line] = [fill([(heading, "dim")], width)]
     for node_id in moment.model.ids():
         view = moment.model.nodes[node_id]
         is_live = moment.is_live(view)
@@ -275,17 +293,29 @@ def node_rows(moment: Moment, width: int) -> list[Line]:
         lag = moment.lag(view)
         line: Line = [mark, (f"{view.name:<5} ", "bold" if is_live else "dim")]
         line += fill(moment.title(view), 13)
-        line.append((f"{number(view.number('term')):>5} ", style))
-        line.append((f"{number(view.number('commit_index')):>10} ", style))
-        line.append((f"{number(view.applied_index):>10} ", style))
-        line.append((f"{number(lag) if lag else '–':>9}  ", "warn" if lag > 100 else style))
+        known = view.status.get
+        applied = view.applied_index if view.status else None
+        line.append((f"{known('term', '–'):>5} ", style))
+        line.append((f"{number(known('commit_index')):>10} ", style))
+        if is_wide:
+            line.append((f"{number(applied):>10} ", style))
+        is_behind = bool(lag and view.status)
+        line.append((f"{number(lag) if is_behind else '–':>9}  ", "warn" if lag > 100 else style))
         if is_live:
             line += fill(link_signs(moment, view), links + 2)
-            line.append((duration(view.age_s(moment.now_ns)), "dim"))
+            line.append((duration(view.age_s(moment.now_ns)) if has_ages else "", "dim"))
         else:
-            line.append((moment.cause(view).removesuffix(" ago"), style))
+            line.append((_reason(moment, view, width - width_of(line)), style))
         lines.append(fill(line, width))
     return lines
+
+
+def _reason(moment: Moment, view: NodeView, room: int) -> str:
+    """Why it does not live; where there is no room for that, since when: its condition stands in
+    front of that.
+    """
+    words, age = WHERE.sub("", moment.cause(view)).removesuffix(" ago"), moment.age_s(view)
+    return words if age is None or len(words) <= room else ago(age)
 
 
 def snapshot_text(snapshot: Mapping[str, Any] | None) -> str:

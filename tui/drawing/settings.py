@@ -49,9 +49,9 @@ def _member_lines(view: NodeView) -> list[Line]:
         if ids and group in ("voters", "outgoing"):
             line.append((f"   {len(ids) // 2 + 1} are a quorum", "dim"))
         lines.append(line)
-    quorum = view.quorum
-    if quorum is not None:
-        words = f"{quorum.have} of {quorum.voters}, {quorum.need} are needed"
+    touched = view.in_touch
+    if touched is not None:
+        words = f"{touched.have} of {touched.voters}, {touched.need} are needed"
         lines.append([(f"  {'in touch':<12}", "dim"), (words, "")])
     index = view.status.get("configuration_index")
     lines.append([(f"  {'since entry':<12}", "dim"), (number(index), "")])

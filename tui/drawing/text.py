@@ -6,7 +6,7 @@ A style's name is one of `STYLES`, or several with spaces between: the widgets k
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len, chop_cells, set_cell_size
 
 Span = tuple[str, str]
 Line = list[Span]
@@ -32,6 +32,7 @@ STYLES = (
     "term5",
 )
 TERM_STYLES = 6
+INDENT = "  "
 BLOCKS = "▏▎▍▌▋▊▉█"
 SPARKS = "▁▂▃▄▅▆▇█"
 
@@ -113,6 +114,36 @@ def boxed(
         *([side, *fill(line, inner), side] for line in lines),
         edge(corners[2], corners[3], subtitle),
     ]
+
+
+# -- more than there is room for -------------------------------------------------------------------
+def window(lines: Sequence[Line], top: int, width: int, height: int) -> list[Line]:
+    """The lines from `top` on that there is room for; arrows at the edge say where others are."""
+    shown = list(lines[top : top + height])
+    if shown and top > 0:
+        shown[0] = _ending(shown[0], "↑", width)
+    if shown and top + height < len(lines):
+        shown[-1] = _ending(shown[-1], "↓", width)
+    return shown
+
+
+def _ending(line: Line, sign: str, width: int) -> Line:
+    *begin, (text, style) = fill(line, width)
+    cut = [*begin, (text[:-1], style)] if text.endswith(" ") else fill(line, width - 1)
+    return [*cut, (sign, "accent")]
+
+
+def last_rows(lines: Sequence[str], width: int, count: int) -> list[str]:
+    """The last `count` rows of lines, where a long line goes on in the next row, indented."""
+    rows: list[str] = []  # the last one first
+    for line in reversed(lines):
+        if len(rows) >= count:
+            break
+        text = printable(line)
+        whole = cells_of(text) <= width
+        first, *rest = [text] if whole else chop_cells(text, max(width - len(INDENT), 1))
+        rows += [*(INDENT + part for part in reversed(rest)), first]
+    return rows[:count][::-1]
 
 
 # -- numbers and times -----------------------------------------------------------------------------

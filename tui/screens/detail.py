@@ -9,10 +9,10 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 
 from tui import actions
-from tui.drawing.detail import peer_lines, state_lines
+from tui.drawing.detail import CHOSEN, peer_lines, state_lines
 from tui.drawing.events import event_lines
 from tui.drawing.settings import settings_lines
-from tui.drawing.text import Line, printable
+from tui.drawing.text import Line, last_rows, window
 from tui.keys import NODE_KEYS, Key, bindings
 from tui.nodes import NodeView
 from tui.screens.page import NARROW_COLUMNS, Page
@@ -21,6 +21,12 @@ from tui.widgets.panel import Panel
 LOOK_SECONDS = 1.0
 STATE_ROWS = 18
 EVENT_ROWS_MIN = 10
+PEERS_COLUMNS_MIN = 76
+"""With so many columns there is room for the peers beside the state."""
+FRAME_COLUMNS = 6
+"""Of a frame's width what its words cannot have."""
+ROWS_MAX = 10_000
+"""Of the output."""
 TABS = ("state", "log", "peers", "config", "stdout")
 LINK_KEYS = [key for key in NODE_KEYS if key.id in ("peers.next", "fault.heal_link")]
 OUTPUT_KEYS = [key for key in NODE_KEYS if key.id in ("peers.next", "peers.follow")]
@@ -37,7 +43,9 @@ class NodePage(Page):
         self._peer: int | None = None
         self._output: list[str] | None = None
         self._skip = 0
-        """So many lines of the output below what is shown."""
+        """So many rows of the output below what is shown."""
+        self._top = 0
+        """The first line of the state or the settings that is shown."""
         self._wanted = asyncio.Event()
         state = Panel(self._state, id="state", classes="framed rest")
         peers = Panel(self._peers, id="peers", classes="framed rest")
@@ -58,24 +66,45 @@ class NodePage(Page):
         upper, events, tab = self._upper, self.panel("events"), self.panel("tab")
         upper.display, tab.display = is_state, not is_state
         events.display = is_state and self.app.size.height >= STATE_ROWS + EVENT_ROWS_MIN
+        self.panel("peers").display = self._has_peers
         upper.set_class(events.display, "-short")
         sign = "[{}]{}" if self.app.size.width >= NARROW_COLUMNS else "{}{}"
         key_name = self.viewer.key_name
         tabs = " ".join(sign.format(key_name(f"tab.{each}"), each) for each in TABS)
         links = self.key_words(LINK_KEYS)
-        keys = {"peers": f"   {links}", "stdout": f"   {self.key_words(OUTPUT_KEYS)}"}
+        keys = {"peers": LINK_KEYS, "stdout": OUTPUT_KEYS}.get(self._tab, [])
         self.panel("state").name_it(f"{name}  {words}{term}", tabs)
         self.panel("peers").name_it(f"peers as seen by {name}", links)
         events.name_it(f"what happened on {name}")
-        tab.name_it(f"{name}  {words}{term}  {self._tab}", tabs + keys.get(self._tab, ""))
+        title, below = f"{name}  {words}{term}  {self._tab}", f"{tabs}   {self.key_words(keys)}"
+        if len(below) > self.app.size.width - FRAME_COLUMNS:
+            title, below = f"{title}   {self.key_words(keys[-1:])}", tabs
+        tab.name_it(title, below.rstrip())
+
+    @property
+    def _has_peers(self) -> bool:
+        """Whether there is room for them beside the state."""
+        return self._tab == TABS[0] and self.app.size.width >= PEERS_COLUMNS_MIN
 
     def _state(self, width: int, height: int) -> list[Line]:
         view = self.viewer.chosen_view
-        return [] if view is None else state_lines(self.moment, view, width)
+        lines = [] if view is None else state_lines(self.moment, view, width)
+        return self._window(lines, width, height)
+
+    def _window(self, lines: list[Line], width: int, height: int) -> list[Line]:
+        self._top = min(self._top, max(len(lines) - height, 0))
+        return window(lines, self._top, width, height)
 
     def _peers(self, width: int, height: int) -> list[Line]:
+        """The chosen one is always among those that are shown."""
         view = self.viewer.chosen_view
-        return [] if view is None else peer_lines(self.moment, view, width, self._peer)
+        if view is None:
+            return []
+        heading, *lines = peer_lines(self.moment, view, width, self._peer)
+        room = height - 1
+        at = next((y for y, line in enumerate(lines) if line[0][0].startswith(CHOSEN)), 0)
+        top = max(min(at - room // 2, len(lines) - room), 0)
+        return [heading, *window(lines, top, width, room)]
 
     def _events(self, width: int, height: int) -> list[Line]:
         return event_lines(self.moment, width, height, node=self.viewer.chosen)
@@ -90,7 +119,8 @@ class NodePage(Page):
 
     def _settings(self, width: int, height: int) -> list[Line]:
         view = self.viewer.chosen_view
-        return [] if view is None else settings_lines(view, width)
+        lines = [] if view is None else settings_lines(view, width)
+        return self._window(lines, width, height)
 
     def _written(self, width: int, height: int) -> list[Line]:
         if self.viewer.film is not None:
@@ -98,8 +128,9 @@ class NodePage(Page):
         lines = self._output
         if not lines:
             return [[("  reading ..." if lines is None else "  nothing was written", "dim")]]
-        end = len(lines) - self._skip
-        return [[(f" {printable(line)}", "")] for line in lines[max(end - height, 0) : end]]
+        rows = last_rows(lines, width - 1, height + self._skip)
+        end = max(len(rows) - self._skip, height)
+        return [[(f" {row}", "")] for row in rows[max(end - height, 0) : end]]
 
     async def _keep_reading(self) -> None:
         """What the process writes, once a second while that is shown."""
@@ -115,36 +146,54 @@ class NodePage(Page):
                 pass
 
     async def _read(self, view: NodeView) -> None:
-        before = self._output
-        self._output = await self.viewer.output_of(view.node_id)
+        before, self._output = self._output, await self.viewer.output_of(view.node_id)
         if self._output != before:
-            self._skip = min(self._skip, max(len(self._output) - 1, 0))
-            self.paint()
+            if self._skip and before and before[-1] in self._output:
+                # Whoever reads what was written before goes on with that.
+                self._skip += self._rows_of(self._output[self._output.index(before[-1]) + 1 :])
+            self._scroll_output(0)
+
+    def _rows_of(self, lines: Sequence[str]) -> int:
+        return len(last_rows(lines, self.panel("tab").content_size.width - 1, ROWS_MAX))
+
+    def _scroll_output(self, by: int) -> None:
+        height = self.panel("tab").content_size.height
+        most = max(self._rows_of(self._output or ()) - height, 0)
+        self._skip = min(max(self._skip - by, 0), most)
+        self.paint()
 
     def choose_anew(self) -> None:
-        self._peer, self._output, self._skip = None, None, 0
+        self._peer, self._output, self._skip, self._top = None, None, 0, 0
         self._wanted.set()
 
     def action_tab(self, name: str) -> None:
         if name == "log":
             self.viewer.action_show("log")
             return
-        self._tab = name
+        self._tab, self._top = name, 0
         self._wanted.set()
         self.paint()
 
     def action_move(self, by: int) -> None:
-        """Another peer; in the output, by so many lines."""
+        """Another peer; where there are none to choose from, by so many lines."""
+        is_far = abs(by) > 1
         if self._tab == "stdout":
-            most = max(len(self._output or ()) - self.panel("tab").content_size.height, 0)
-            self._skip = min(max(self._skip - by, 0), most)
+            self._scroll_output(by)
+        elif self._tab == "peers" or (self._has_peers and not is_far):
+            self._move_peer(by, is_far)
+        else:
+            self._top = max(self._top + by, 0)
             self.paint()
-            return
+
+    def turn_wheel(self, rows: int) -> None:
+        self.action_move(rows)
+
+    def _move_peer(self, by: int, is_far: bool) -> None:
         view = self.viewer.chosen_view
         peers = [peer for peer in self.moment.model.ids() if view and peer != view.node_id]
         if peers:
             at = peers.index(self._peer) + by if self._peer in peers else 0
-            self._peer = peers[at % len(peers)]
+            self._peer = peers[min(max(at, 0), len(peers) - 1) if is_far else at % len(peers)]
             self.paint()
 
     def action_follow(self) -> None:
@@ -154,6 +203,9 @@ class NodePage(Page):
     def action_heal_link(self) -> None:
         view = self.viewer.chosen_view
         if self._peer is None:
-            self.notify("choose a link first: ↓")
+            way = [self.viewer.key_name("peers.next")]
+            if self._tab != "peers" and not self._has_peers:
+                way.insert(0, self.viewer.key_name("tab.peers"))
+            self.notify(f"choose a link first: {', then '.join(way)}")
         elif view is not None:
             self.viewer.consider(actions.heal(f"{view.name}:n{self._peer}"))

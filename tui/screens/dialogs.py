@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.console import Group, RenderableType
+from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -12,10 +14,14 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui.keys import ASK_KEYS, HELP_KEYS, PLACES, bindings
-from tui.screens.page import key_words
+from tui.screens.page import NARROW_COLUMNS, key_words
 
 if TYPE_CHECKING:
     from tui.app import RaftApp
+
+KEYS_WIDTH = 11
+ABOUT_WIDTH = 42
+"""Of what the keys do, where there is room for the ids below each other."""
 
 
 class Ask(ModalScreen[bool]):
@@ -52,11 +58,13 @@ class Help(ModalScreen[None]):
         with Vertical(classes="dialog -wide") as dialog:
             dialog.border_title = "keys"
             back = self._viewer.key_words(("help.leave", "back"))
-            dialog.border_subtitle = escape(f"{back}   other keys: keys.toml beside raftctl.toml")
+            dialog.border_subtitle = escape(f"{back}   others: keys.toml beside raftctl.toml")
             with VerticalScroll():
-                yield Static(Text("\n").join(self._lines()), classes="keys")
+                yield Static(Group(*self._groups()))
 
-    def _lines(self) -> Iterable[Text]:
+    def _groups(self) -> Iterable[RenderableType]:
+        """Keys that belong together; what they do goes on in another line where it is narrow."""
+        width = ABOUT_WIDTH if self.app.size.width >= NARROW_COLUMNS else 0
         for place, keys in PLACES.items():
             group = ""
             for key in keys:
@@ -66,8 +74,17 @@ class Help(ModalScreen[None]):
                 if head != group:
                     group = head
                     yield Text(f"\n{head}", "bold")
-                name = self._viewer.key_names(key.id)
-                yield Text.assemble((f"  {name:<11}", "bold"), f"{key.about:<43} ", (key.id, "dim"))
-        yield Text("\n  1-9        choose the node, and so does a click on it")
+                about = Text.assemble(f"{key.about:<{width}}  ", (key.id, "dim"))
+                yield _row(self._viewer.key_names(key.id), about)
+        yield Text()
+        yield _row("1-9", Text("choose the node, and so does a click on it"))
         line = self._viewer.line
-        yield Text(f"  Each action runs the line that is shown below: {line} ...", "dim")
+        yield Text(f"\nEach action runs the line that is shown below: {line} ...", "dim")
+
+
+def _row(keys: str, about: Text) -> Table:
+    table = Table.grid(padding=(0, 2), pad_edge=True)
+    table.add_column(width=KEYS_WIDTH)
+    table.add_column()
+    table.add_row(Text(keys, "bold"), about)
+    return table

@@ -6,6 +6,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
+from textual.events import DescendantFocus
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label, Static
 
@@ -63,6 +64,11 @@ class Form(ModalScreen[Action | None]):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         self._show()
+
+    def on_descendant_focus(self, event: DescendantFocus) -> None:
+        """Where there is no room for all of it, the line stands below the last field."""
+        if event.widget is self.query(Input).last():
+            self.query_one(".note").scroll_visible(animate=False)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         action = self._action()

@@ -47,6 +47,9 @@ class AppliedPage(Page):
         self._end = entries[at].index if at else None
         self.paint()
 
+    def turn_wheel(self, rows: int) -> None:
+        self.action_scroll_by(rows)
+
     def action_follow(self) -> None:
         self._end = None
         self.paint()
@@ -100,6 +103,18 @@ class EventsPage(Page):
         self._row = min(max(self._row + at - max(before, 0), 0), max(height - 1, 0))
         self.paint()
 
+    def turn_wheel(self, rows: int) -> None:
+        self.action_scroll_by(rows)
+
+    def on_panel_pressed(self, event: Panel.Pressed) -> None:
+        if event.panel.id != "list":
+            return
+        found = gathered(self.moment, event.y + 1, behind=self._chosen)
+        top = 0 if self._chosen is None else place_of(found, self._chosen) - self._row
+        if 0 <= top + event.y < len(found):
+            self._chosen, self._row = found[top + event.y].event, event.y
+            self.paint()
+
     def action_follow(self) -> None:
         self._chosen, self._row = None, 0
         self.paint()
@@ -138,6 +153,7 @@ class MembersPage(Page):
             self.viewer.consider(membership.promote_or_demote(self.viewer.live, view))
 
     def on_panel_pressed(self, event: Panel.Pressed) -> None:
-        ids = self.moment.model.ids()
-        if event.panel.id == "list" and 1 <= event.y <= len(ids):
-            self.viewer.action_choose_node(ids[event.y - 1])
+        lines = member_lines(self.moment, event.panel.content_size.width)
+        names = [line[1][0].strip() for line in lines[1 : event.y + 1] if len(line) > 2]
+        if event.panel.id == "list" and event.y < len(lines) - 2 and names:
+            self.viewer.action_choose_node(int(names[-1].removeprefix("n")))

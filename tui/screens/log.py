@@ -52,6 +52,7 @@ class LogPage(Page):
 
     def on_mount(self) -> None:
         self.run_worker(self._keep_reading(), group="log", exclusive=True)
+        self._look_beside()
 
     # -- which logs --------------------------------------------------------------------------------
     @property
@@ -94,7 +95,7 @@ class LogPage(Page):
     def _note(self, view: NodeView, other: NodeView | None) -> str:
         """Where what is shown is not a node's own answer."""
         if self.viewer.film is not None:
-            return "as far as the recording tells: entries that took effect"
+            return "what the recording tells: entries that took effect"
         for each in (view, other):
             if each is not None and each.node_id in self._failures:
                 return f"{each.name} does not answer: what it told before"
@@ -188,6 +189,9 @@ class LogPage(Page):
         self._at = index
         self.choose_anew()
 
+    def turn_wheel(self, rows: int) -> None:
+        self.action_scroll_by(rows)
+
     def action_follow(self) -> None:
         self.workers.cancel_group(self, "find")
         self._at, self._pattern = None, ""
@@ -271,7 +275,16 @@ class LogPage(Page):
     # -- two logs ----------------------------------------------------------------------------------
     def action_toggle_diff(self) -> None:
         self._diff = not self._diff
+        self._look_beside()
         self.choose_anew()
+
+    def _look_beside(self) -> None:
+        """Say so when there is no other log to show."""
+        if self._diff and self._other is None:
+            self._diff = False
+            is_alone = len(self.moment.model.ids()) < 2
+            why = "there is no other node" if is_alone else "no other node answers"
+            self.notify(f"{why}: no log to put beside this one", severity="warning")
 
     def action_other(self) -> None:
         """The next node's log beside it."""
@@ -279,8 +292,10 @@ class LogPage(Page):
         ids = [each for each in self.moment.model.ids() if view and each != view.node_id]
         if ids:
             at = ids.index(other.node_id) + 1 if other is not None else 0
-            self._diff, self._beside = True, ids[at % len(ids)]
-            self.choose_anew()
+            self._beside = ids[at % len(ids)]
+        self._diff = True
+        self._look_beside()
+        self.choose_anew()
 
     # -- taking it away ----------------------------------------------------------------------------
     def action_copy_entry(self) -> None:

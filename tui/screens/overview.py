@@ -12,7 +12,7 @@ from tui.drawing.events import event_lines, fault_lines, link_matrix
 from tui.drawing.film import Lanes, rows_of, title
 from tui.drawing.loggrid import log_grid
 from tui.drawing.overview import CARD_HEIGHT, cards, cards_in_a_row, node_rows
-from tui.drawing.text import Line
+from tui.drawing.text import Line, window
 from tui.keys import KEYS, OVERVIEW_KEYS, Key, bindings
 from tui.screens.page import Page
 from tui.widgets.panel import Panel
@@ -20,6 +20,11 @@ from tui.widgets.panel import Panel
 CARDS_COLUMNS_MIN = 100
 GRID_ROWS_MIN = 26
 EVENT_ROWS_MIN = 8
+FRAME_ROWS = 2
+FRAME_COLUMNS = 6
+"""Of a frame's width what its words cannot have."""
+FILM_ROWS_MIN = 4
+"""With its frame: who led, and where one is."""
 EVENTS_KEPT_ROWS = 7
 """Rows that the events keep whatever else wants room."""
 
@@ -39,16 +44,14 @@ class Overview(Page):
 
     def body(self) -> Sequence[Widget]:
         self._lanes: Lanes | None = None
+        self._top = 0
+        """The first node of the table that is shown."""
         grid = Panel(self._grid, id="grid", classes="framed", still=True)
         links = Panel(self._links, id="links", classes="framed rest")
         events = Panel(self._events, id="events", classes="framed rest", still=True)
         film = Panel(self._film, id="film", classes="framed")
-        return [
-            Panel(self._node_lines, id="nodes"),
-            grid,
-            Horizontal(links, events, id="below"),
-            film,
-        ]
+        self._below = Horizontal(links, events, id="below")
+        return [Panel(self._node_lines, id="nodes"), grid, self._below, film]
 
     @property
     def _has_cards(self) -> bool:
@@ -67,13 +70,18 @@ class Overview(Page):
             rows = -(-count // cards_in_a_row(count, size.width)) * CARD_HEIGHT
         else:
             rows = count + 1 if count else 9
-        self.panel("nodes").take_rows(rows)
         film = self.viewer.film
+        left = size.height - 3
+        rows = min(rows, left - (FILM_ROWS_MIN if film is not None else 0))
+        self.panel("nodes").take_rows(rows)
+        left -= rows
         self.panel("film").display = film is not None
         if film is not None:
-            self.panel("film").take_rows(rows_of(film) + 2)
-            self.panel("film").name_it(title(film), self._film_keys())
-        left = size.height - 3 - rows - (rows_of(film) + 2 if film is not None else 0)
+            film_rows = min(rows_of(film) + 2, max(left, FILM_ROWS_MIN))
+            self.panel("film").take_rows(film_rows)
+            self.panel("film").name_it(title(film), self._film_keys(size.width - FRAME_COLUMNS))
+            left -= film_rows
+        self._below.display = left > FRAME_ROWS
         grid = self.panel("grid")
         has_grid = bool(count) and size.height >= GRID_ROWS_MIN
         grid.display = has_grid and left - count - 3 >= EVENTS_KEPT_ROWS
@@ -90,8 +98,31 @@ class Overview(Page):
     def _node_lines(self, width: int, height: int) -> list[Line]:
         moment = self.moment
         if not moment.model.nodes:
-            return _welcome(moment.line)
-        return cards(moment, width) if self._has_cards else node_rows(moment, width)
+            return self._welcome()
+        if self._has_cards:
+            return cards(moment, width)
+        heading, *lines = node_rows(moment, width)
+        ids, room = moment.model.ids(), height - 1
+        at = ids.index(moment.chosen) if moment.chosen in ids else 0
+        self._top = max(min(at - room // 2, len(lines) - room), 0)
+        return [heading, *window(lines, self._top, width, room)]
+
+    def _welcome(self) -> list[Line]:
+        viewer, quit_key = self.viewer, self.viewer.key_name("app.quit")
+        leave: Line = [(" To leave: ", "dim"), (quit_key, "accent bold")]
+        if viewer.unclear:
+            return [[], [(f"  {viewer.unclear}", "bold")], [], [(" ", ""), *leave]]
+        name = viewer.cluster_name
+        none = f"There is no cluster {name} here." if name else "There is no cluster here yet."
+        appears = "and it appears here." if name else "and it appears here, whatever its name."
+        return [
+            [],
+            [(f"  {none} ", "bold"), ("In another terminal, type", "")],
+            [],
+            [(f"      {viewer.line} up -n 5", "accent bold")],
+            [],
+            [(f"  {appears}", "dim"), *leave],
+        ]
 
     def _grid(self, width: int, height: int) -> list[Line]:
         return log_grid(self.moment, width)
@@ -110,18 +141,22 @@ class Overview(Page):
             return []
         if self._lanes is None or self._lanes.film is not film or not self._lanes.fit(width):
             self._lanes = Lanes(film, width)
-        return self._lanes.lines()
+        *lanes, cursor = self._lanes.lines()
+        return [*lanes[: height - 1], cursor]
 
-    def _film_keys(self) -> str:
-        """The keys of the bar, as they are bound now."""
+    def _film_keys(self, width: int) -> str:
+        """The keys of the bar, as they are bound now: as many as there is room for."""
         names = {key.id: self.viewer.key_name(key.id) for key in (*KEYS, *OVERVIEW_KEYS)}
-        pairs = [("frame_back", "frame", "frame"), ("event_back", "event", "event")]
-        pairs += [("mark_back", "mark", "election, fault"), ("slower", "faster", "speed")]
-        words = [
+        pairs = [("mark_back", "mark", "election, fault"), ("event_back", "event", "event")]
+        pairs += [("frame_back", "frame", "frame"), ("slower", "faster", "speed")]
+        words = [f"{names['view.freeze']} play"]
+        words += [
             f"{names[f'replay.{back}']} {names[f'replay.{on}']} {what}" for back, on, what in pairs
         ]
-        words += [f"{names['view.freeze']} play", f"{names['replay.bookmark']} mark"]
+        words += [f"{names['replay.bookmark']} mark"]
         words += [f"{names['replay.clip']} clip", f"{names['replay.live']} live"]
+        while len("  ".join(words)) > width:
+            words.pop()
         return "  ".join(words)
 
     def on_panel_pressed(self, event: Panel.Pressed) -> None:
@@ -133,19 +168,8 @@ class Overview(Page):
             column = event.x * columns // max(event.panel.size.width, 1)
             place = event.y // CARD_HEIGHT * columns + column
         elif event.panel.id in ("nodes", "grid", "links"):
-            place = event.y - 1
+            place = event.y - 1 + (self._top if event.panel.id == "nodes" else 0)
         elif event.panel.id == "film" and self._lanes is not None:
             self.viewer.seek_to(self._lanes.moment_of(event.x))
         if place is not None and 0 <= place < len(ids):
             self.viewer.action_choose_node(ids[place])
-
-
-def _welcome(line: str) -> list[Line]:
-    return [
-        [],
-        [("  There is no cluster here yet. ", "bold"), ("In another terminal, type", "")],
-        [],
-        [(f"      {line} up -n 5", "accent bold")],
-        [],
-        [("  and it appears on this screen. To leave: ", "dim"), ("q", "accent bold")],
-    ]

@@ -7,7 +7,7 @@ from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
-from textual.events import Resize
+from textual.events import MouseScrollDown, MouseScrollUp, Resize
 from textual.geometry import Size
 from textual.markup import escape
 from textual.screen import Screen
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 COLUMNS_MIN = 60
 NARROW_COLUMNS = 100
 ROWS_MIN = 14
+WHEEL_ROWS = 3
 TALL_ROWS = 30
 """From so many rows on there are two for the keys."""
 
@@ -104,6 +105,15 @@ class Page(Screen[None]):
     def choose_anew(self) -> None:
         """Another node was chosen."""
 
+    def turn_wheel(self, rows: int) -> None:
+        """The mouse asks for what stands so many rows further down."""
+
+    def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
+        self.turn_wheel(WHEEL_ROWS)
+
+    def on_mouse_scroll_up(self, event: MouseScrollUp) -> None:
+        self.turn_wheel(-WHEEL_ROWS)
+
     def on_resize(self, event: Resize) -> None:
         if self._panels:
             self._fit_to(event.size)
@@ -122,7 +132,8 @@ class Page(Screen[None]):
     def _tiny(self, width: int, height: int) -> list[Line]:
         size = self.app.size
         words = f" {size.width}x{size.height} is too small: {COLUMNS_MIN}x{ROWS_MIN} at least"
-        return [[(words, "warn")], [(" raftctl status needs less room; q leaves", "dim")]]
+        leave = self.viewer.key_name("app.quit")
+        return [[(words, "warn")], [(f" raftctl status needs less room; {leave} leaves", "dim")]]
 
     def _echo(self, width: int, height: int) -> list[Line]:
         """The command, and what came of it: where there is no room, a half of the line each."""
@@ -131,6 +142,8 @@ class Page(Screen[None]):
         (command, style), *rest = self.viewer.echo
         room = max(width - width_of(rest), width // 2)
         shown = command if cell_len(command) <= room else fit(command, room)
+        if width_of([(shown, style), *rest]) > width:
+            rest = rest[:-1]  # how long it took goes before what came of it
         return [fill([(shown, style), *rest], width)]
 
     def _keys(self, width: int, height: int) -> list[Line]:

@@ -1,23 +1,25 @@
 """The editor of a partition: which node is on which side, and what that does to the quorum."""
 
 from collections.abc import Callable
+from textwrap import wrap
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
+from textual.events import Resize
 from textual.screen import ModalScreen
 
 from tui import actions
 from tui.actions import Action, Refusal
 from tui.drawing.moment import Moment
-from tui.drawing.text import Line
+from tui.drawing.text import Line, fit
 from tui.keys import PARTITION_KEYS, bindings
 from tui.screens.page import key_words
 from tui.widgets.panel import Panel
 
 EDITOR_KEYS = (
-    ("partition.other_side", "other side"),
+    ("partition.other_side", "move"),
     ("partition.isolate", "isolate"),
     ("partition.apply", "apply"),
     ("partition.leave", "leave"),
@@ -39,14 +41,22 @@ class PartitionEditor(ModalScreen[Action | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
+            self._dialog = dialog
             dialog.border_title = "partition"
             dialog.border_subtitle = key_words(self, *EDITOR_KEYS)
-            panel = Panel(self._draw)
-            panel.styles.height = len(self._ids) + 5
-            yield panel
+            yield Panel(self._draw)
+
+    def on_mount(self) -> None:
+        self.paint()
+
+    def on_resize(self, event: Resize) -> None:
+        self.paint()
 
     def paint(self) -> None:
         for panel in self.query(Panel):
+            width = panel.content_size.width
+            rows = len(self._ids) + 2 + len(self._told(width)) if width else 1
+            panel.take_rows(min(rows, self.app.size.height - self._dialog.gutter.height))
             panel.paint()
 
     @property
@@ -55,29 +65,40 @@ class PartitionEditor(ModalScreen[Action | None]):
         return together, sorted(self._apart)
 
     def _draw(self, width: int, height: int) -> list[Line]:
+        """The nodes, as many as there is room for, and below them what cannot be missed."""
+        told = self._told(width)
+        is_spacious = len(self._ids) + 2 + len(told) <= height
+        room = max(height - len(told) - 2 * is_spacious, 1)
+        top = min(max(self._at - room // 2, 0), max(len(self._ids) - room, 0))
+        nodes = [self._node_line(place) for place in range(len(self._ids))[top : top + room]]
+        gap: list[Line] = [[]] if is_spacious else []
+        return [*nodes, *gap, *told[:2], *gap, *told[2:]]
+
+    def _node_line(self, place: int) -> Line:
+        moment, node_id = self._moment(), self._ids[place]
+        view = moment.model.nodes.get(node_id)
+        if view is None:
+            return []
+        mark = ("▸ ", "chosen bold") if place == self._at else ("  ", "")
+        name = (f"{view.name:<5}", "bold")
+        gap = " " * 18
+        side: Line = [(gap, ""), name] if node_id in self._apart else [name, (gap, "")]
+        return [mark, *side, ("    ", ""), *moment.title(view)]
+
+    def _told(self, width: int) -> list[Line]:
+        """What each side makes of the quorum, and the command line."""
         moment = self._moment()
         lines: list[Line] = []
-        for place, node_id in enumerate(self._ids):
-            view = moment.model.nodes.get(node_id)
-            if view is None:
-                continue
-            mark = ("▸ ", "chosen bold") if place == self._at else ("  ", "")
-            name = (f"{view.name:<5}", "bold")
-            gap = " " * 18
-            side: Line = [(gap, ""), name] if node_id in self._apart else [name, (gap, "")]
-            lines.append([mark, *side, ("    ", ""), *moment.title(view)])
-        lines.append([])
         for side_ids in self._sides:
             quorum = actions.quorum_of(moment, actions.alive(moment) & set(side_ids))
             names = " ".join(f"n{node_id}" for node_id in side_ids) or "nobody"
             words = f"quorum {quorum.have}/{quorum.voters}" if quorum.is_there else str(quorum)
             style = "good" if quorum.is_there else "warn"
-            lines.append([(f"  {names:<28}", ""), (words, style)])
+            room = width - 2 - len(words)
+            lines.append([("  ", ""), (fit(names, min(room, 31)), ""), (words, style)])
         action = actions.partition(moment, self._sides)
-        words = action.why if isinstance(action, Refusal) else ""
-        if isinstance(action, Action):
-            words = action.typed(moment.line)
-        return [*lines, [], [(f"  {words}", "dim")]]
+        words = action.why if isinstance(action, Refusal) else action.typed(moment.line)
+        return [*lines, *([(f"  {part}", "dim")] for part in wrap(words, max(width - 2, 1)))]
 
     def action_move(self, by: int) -> None:
         self._at = (self._at + by) % max(len(self._ids), 1)
