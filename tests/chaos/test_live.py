@@ -141,7 +141,7 @@ def test_fault_that_touches_nothing_is_no_pass(raftctl: Raftctl, tmp_path: Path)
 
 
 PROOFS = [
-    ("linearizable_read_as_stale", "paused-leader-stale-read", "linearizable", "both the value"),
+    ("linearizable_read_as_stale", "paused-leader-stale-read", "linearizable", "; only "),
     (
         "append_acked_before_sync",
         "tests/chaos/scenarios/followers-lose-what-they-promised.toml",
