@@ -138,7 +138,7 @@ class Recorder:
                 line, f"process {process} invokes, but what it invoked in line {before} has no end"
             )
         name, key = event.get("f"), event.get("key")
-        code = self._names.get(name)  # type: ignore[arg-type]  # what is no text is not in it
+        code = self._names.get(name) if type(name) is str else None
         if code is None:
             code = self._new_name(line, name)
         place = self._keys.get(key) if type(key) in (str, int) or key is None else None

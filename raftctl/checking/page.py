@@ -105,10 +105,9 @@ def _key_part(
     chosen = list(numbers[:OPERATIONS_MAX])
     if verdict is checked.failed:
         found = checked.explanation
-        marked = dict.fromkeys(verdict.suspects if found is None else found.operations, "prefix")
-        culprit = max(verdict.suspects, default=0) if found is None else found.culprit
-        marked[culprit] = "culprit"
-        at = max(bisect_left(numbers, culprit) - BEFORE, 0)
+        told = sorted(verdict.suspects) if found is None else found.operations
+        marked = dict.fromkeys(told, "prefix") | dict.fromkeys(told[-1:], "culprit")
+        at = max(bisect_left(numbers, told[-1]) - BEFORE, 0) if told else 0
         chosen = sorted({*numbers[at : at + OPERATIONS_MAX], *marked})
     name = "all" if verdict.key is None else f"key {escape(str(verdict.key))}"
     few = "" if len(chosen) == len(numbers) else f", {len(chosen):,} drawn"

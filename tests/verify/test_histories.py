@@ -96,6 +96,7 @@ def test_what_has_a_name_for_its_process_is_a_mark() -> None:
         ([event("invoke", process=1 << 70)], 1, "too large"),
         ([event("invoke", key=[1])], 1, "the key is [1]"),
         ([event("invoke", f=None)], 1, "f is None"),
+        ([event("invoke", f=["read"])], 1, "f is ['read']"),
         ([event("invoke", client=1)], 1, "client and sequence"),
         ([event("invoke"), event("ok", index=0)], 2, "the index is 0"),
         ([{"schema": "raftctl.history/v2"}], 1, "this is 'raftctl.history/v2'"),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from node.verify.history import History
+from node.verify.history import NEVER, History
 from node.verify.linearizability.keys import KeyVerdict
 from node.verify.linearizability.narrowing import narrowed
 from node.verify.linearizability.racing import Race
@@ -14,6 +14,7 @@ from node.verify.linearizability.search import Search
 from node.verify.models import MODELS, take_shape
 from node.verify.models.base import ILLEGAL, UNKNOWN
 from node.verify.reading import history_of
+from tests.measure.checking import Size, events
 from tests.verify.randomly import ASKED, is_linearizable, only_key, random_history
 
 CASES = 10_000
@@ -79,6 +80,30 @@ def test_verdicts_are_those_of_trying_every_order(model: str) -> None:
         if verdict.stage != "refuter":
             assert Search(*narrowed(operations, MODELS[model], initial)).run(STEPS_MAX) is expected
     assert {verdict for _, verdict in met} == {"ok", "failed"}
+
+
+@pytest.mark.parametrize("model", ASKED)
+def test_outcomes_that_the_log_knows_are_decided_as_certain_ones(model: str) -> None:
+    resolved = 0
+    for seed in range(300):
+        rng = random.Random(f"{model} {seed}")
+        made = random_history(rng, model, 7)
+        if not len(made):
+            continue
+        operations = only_key(made)
+        unknown = [place for place, certain in enumerate(operations.certain) if not certain]
+        made.commands = {place: (place, 1) for place in unknown}
+        done = {place for place in unknown if rng.random() < 0.5}
+        kept = [place for place in range(len(made)) if place in done or place not in unknown]
+        expected = operations.chosen(kept)
+        expected.certain = [True] * len(kept)
+        initial = MODELS[model].init(made.initial)
+        is_right = is_linearizable(expected, MODELS[model], initial)
+        verdict = checked(made, {(place, 1): len(made) + place for place in done})
+        assert verdict.verdict == ("ok" if is_right else "failed"), (seed, verdict)
+        assert verdict.resolved == len(unknown)
+        resolved += len(unknown)
+    assert resolved > 50
 
 
 @pytest.mark.parametrize("model", ASKED)
@@ -316,6 +341,37 @@ def test_one_that_stays_open_does_not_make_configurations_large() -> None:
     search = Search(only_key(made), MODELS["cas"], None)
     while search.run(1) is None:
         assert search._mask < 2
+
+
+def test_a_refused_compare_and_set_may_owe_it_to_a_write_that_nobody_saw() -> None:
+    """The value was 1, so a cas from 1 fits, unless a write of unknown outcome came between."""
+    lost = [(0, None, W, 100 + place) for place in range(30)]
+    spans = [(10, 11, W, 1), (12, 20, C, [1, 2], False), (21, 22, W, 3), (23, 24, R, None, 3)]
+    assert checked(history("cas", *lost, *spans)).verdict == "ok"
+    assert checked(history("cas", (0, None, C, [1, 9]), *spans)).verdict == "ok"
+    assert checked(history("cas", (0, None, C, [7, 9]), *spans)).verdict == "failed"
+    assert checked(history("cas", (15, None, W, 9), *spans)).verdict == "ok"
+    assert checked(history("cas", (21, None, W, 9), *spans)).verdict == "failed"
+    two = [*spans, (30, 31, W, 1), (32, 33, C, [1, 2], False), (34, 35, R, None, None)]
+    assert checked(history("cas", *lost, *two[:-1])).verdict == "ok"
+    assert checked(history("cas", *lost[:1], *two[:-1])).verdict == "failed", "it can do so once"
+
+
+def test_who_alone_can_have_written_what_was_seen_has_done_it() -> None:
+    chain = [(0, None, C, [place or None, place + 1]) for place in range(12)]
+    made = history("cas", (0, 1, R, None, None), *chain, (2, 3, R, None, 12))
+    operations, model, initial = narrowed(only_key(made), MODELS["cas"], None)
+    assert all(operations.certain)
+    assert Search(operations, model, initial).run(1_000) is True
+
+
+def test_fifty_clients_on_one_key_take_some_steps_each() -> None:
+    size = Size(10_000, 50, 1, False, 0)
+    made = history_of(enumerate(events(size), 1))
+    take_shape(made, MODELS["cas"])
+    assert made.completed.count(NEVER) > 5
+    search = Search(*narrowed(only_key(made), MODELS["cas"], None))
+    assert search.run(size.operations * size.clients) is True
 
 
 # -- planted faults --------------------------------------------------------------------------------

@@ -6,11 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from node.verify.history import NEVER, READS
+from node.verify.linearizability.narrowing import narrowed
 from node.verify.linearizability.operations import Operations
+from node.verify.linearizability.refuters import refute
 from node.verify.linearizability.search import Search
+from node.verify.linearizability.zones import Zones
 from node.verify.models.base import UNKNOWN, Model
 
-STEPS_MAX = 6_000_000
+STATES_STEPS_MAX = 200_000
+"""To see in which states the last operation of the prefix might have been."""
+STEPS_MAX = 2_000_000
 """For all prefixes that are tried: some seconds. What takes more is told with a longer one."""
 SHOWN_MAX = 12
 """Operations of the prefix that are shown, the last ones."""
@@ -48,7 +53,7 @@ def explained(
     prefix = prefix_of(operations, ends[:length])
     culprit = operations.numbers[last]
     search = Search(prefix, model, initial, looks_ahead=False, barred=prefix.numbers.index(culprit))
-    search.run(STEPS_MAX // 10)
+    search.run(STATES_STEPS_MAX)
     name = operations.names[last]
     told = model.tell(name, operations.values[last], operations.results[last])
     states = [model.show(each) for each in search.states]
@@ -84,9 +89,8 @@ def _shortest(
     left = STEPS_MAX
     at, stride = start + 1, 1
     while illegal - legal > 1:
-        search = Search(prefix_of(operations, ends[:at]), model, initial, looks_ahead=False)
-        verdict = search.run(left)
-        left -= search.steps
+        verdict, steps = _decided(prefix_of(operations, ends[:at]), model, initial, left)
+        left -= steps
         if verdict is None:
             return found
         if verdict:
@@ -101,6 +105,25 @@ def _shortest(
             at = (legal + illegal) // 2
         stride *= 2
     return found
+
+
+def _decided(
+    prefix: Operations,
+    model: Model,
+    initial: Any,  # noqa: ANN401
+    steps: int,
+) -> tuple[bool | None, int]:
+    """Whether some order explains it, and how many steps of a search that took."""
+    if refute(prefix, model.name, initial) is not None:
+        return False, 0
+    if model.is_tracked({*prefix.names}):
+        zones = Zones(prefix, model, initial)
+        if zones.violation() is not None:
+            return False, 0
+        if zones.is_exact:
+            return True, 0
+    search = Search(*narrowed(prefix, model, initial))
+    return search.run(steps), search.steps
 
 
 def prefix_of(operations: Operations, ends: list[int]) -> Operations:
