@@ -9,8 +9,8 @@ from node.sim.simulation import simulate
 
 STORED = Path(__file__).parent / "regressions" / "writes-asked-of-the-node-that-is-cut-off.toml"
 DIGESTS = {
-    3: (
-        "ad9dd654e7bb6acfb49f4d38933bf31e",
+    4: (
+        "b5ad82e03c14b18498fe16d26b814559",
         "4a837b375982aec949f2bb9eee36ede9",
         "cf670ccbdce0a34bd8d2e2cddbb3e226",
     )
