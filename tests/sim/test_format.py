@@ -10,7 +10,7 @@ from node.sim.simulation import simulate
 STORED = Path(__file__).parent / "regressions" / "writes-asked-of-the-node-that-is-cut-off.toml"
 DIGESTS = {
     4: (
-        "b5ad82e03c14b18498fe16d26b814559",
+        "39eb4e2d09f23491a24f5a479037edb0",
         "4a837b375982aec949f2bb9eee36ede9",
         "cf670ccbdce0a34bd8d2e2cddbb3e226",
     )
