@@ -326,6 +326,8 @@ class Process:
                 for look in observers.truncated:
                     look(self._member, event)
             elif type(event) is SnapshotDamaged:
+                if self._disk.is_rotten:  # or what it sent was damaged on its way
+                    self._disk.faults.bites("rot")
                 self.replica.renew_snapshot()
             self._around.tell(self._member.id, event)
 

@@ -213,6 +213,8 @@ class Simulation:
         """
         if not has_served:
             return "nothing was asked of it, or nothing answered"
+        if not rules_of(self.scenario):
+            return "expect.invariants names no rule that it could break"
         if self.scenario.sim.get("drawn"):
             return None
         outcomes = sorted(self._outcomes.items())
