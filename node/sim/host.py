@@ -118,6 +118,11 @@ class Host:
         return self.is_running and not self.process.is_paused
 
     @property
+    def is_loading(self) -> bool:
+        """Whether a snapshot that came in is being loaded."""
+        return self.is_running and self.process.is_loading
+
+    @property
     def last_applied(self) -> int:
         return self.process.replica.last_applied
 
