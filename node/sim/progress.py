@@ -1,9 +1,10 @@
 """While the same quorum is connected, and somebody asks, the commit index rises.
 
 Connected are nodes that run, each with a disk and a clock that do as they should, and with links
-between them that no fault touches. Who is sent a snapshot, or loads one, takes its time. What befalls the others is their business: a leader that is cut
-off from a quorum, or whose disk is full, must not keep it from going on. Only without pre-vote and
-check-quorum may anybody who runs depose leaders again and again, so there all have to be connected.
+between them that no fault touches. Who is sent a snapshot, or loads one, may take its time. What
+befalls the others is their business: a leader that is cut off from a quorum, or whose disk is full,
+must not keep it from going on. Only without pre-vote and check-quorum may anybody who runs depose
+leaders again and again, so there all have to be connected.
 """
 
 from collections.abc import Iterator

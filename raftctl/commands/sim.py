@@ -49,7 +49,8 @@ def run(
 ) -> int:
     """Run seeds: each is a cluster of its own, with its faults, and a verdict.
 
-    Exit 7 when one failed, 10 when none did and more than 5 % have no verdict.
+    Exit 7 when one failed, 10 when none did and more than 5 % have no verdict. With --meet-all also
+    10 when none of the runs met one of the situations that are worth meeting.
     """
     settings: Settings = context.obj
     output = settings.output
