@@ -194,6 +194,7 @@ class Actor:
                 self._world.kernel.after(RETIRE_MS * MS, "fault", self._give_up, host)
             return False
         self.lasting.set_disk(host)  # one that was wiped has a new one
+        self.lasting.started(host)
         self._coverage.met("restart")
         return True
 
@@ -280,19 +281,22 @@ class Actor:
                 self._coverage.met("clock off")
                 before_ppm = host.clock.rate_ppm
                 self.lasting.set_clock(host)
-                if host.clock.rate_ppm != before_ppm:
+                if host.clock.rate_ppm == before_ppm:
+                    outcome.idle = f"the clock of n{host.id} ran at that rate already"
+                elif host.is_running:
                     outcome.changed()
-                outcome.idle = f"the clock of n{host.id} ran at that rate already"
             case actions.Clock(jump_us=jump_us):
                 self._coverage.met("clock off")
                 host.change_clock(lambda clock: clock.jump(jump_us))
-                outcome.changed()
+                if host.is_running:
+                    outcome.changed()
+                outcome.idle = f"n{host.id} did not run"
             case actions.Disk(kind="stall"):
                 self._coverage.met("disk stalled")
                 self.lasting.stall(host, action.delay_us, outcome)
             case actions.Disk(kind="rot"):
                 self._rot(host, rng)
-                outcome.changed()
+                self.lasting.rot(host, outcome)
             case actions.Disk(kind="truncate"):
                 raise ScenarioError("a simulated disk keeps all that was flushed")
             case actions.Disk(kind=kind):
