@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from node.scenario import actions
-from node.scenario.actions import Action, ending
+from node.scenario.actions import Action, ending, verb_of
 from node.scenario.errors import ScenarioError
 from node.scenario.links import FaultPlan
 from node.scenario.names import link_of
@@ -93,7 +93,7 @@ class Actor:
             self.done["skipped"] += 1
             self._trace.note("skipped", line=str(action), why=outcome.reason)
         else:
-            self.done[_verb(action)] += 1
+            self.done[verb_of(action)] += 1
         return fault
 
     def _do(self, action: Action, name: str, rng: random.Random, outcome: Outcome) -> Fault | None:
@@ -378,16 +378,6 @@ class Actor:
         self._world.operate(
             leader.id, lambda replica, t, now: replica.transfer(t, node_id, now), then
         )
-
-
-def _verb(action: Action) -> str:
-    """partition, disk full, members add."""
-    words = str(action).split()
-    if isinstance(action, actions.Disk):
-        return f"disk {action.kind}"
-    if isinstance(action, actions.Clock):
-        return "clock jump" if action.jump_us else "clock rate"
-    return " ".join(words[:2]) if words[0] in ("members", "snapshot") else words[0]
 
 
 def _is_partition(fault: Fault) -> bool:
