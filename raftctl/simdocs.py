@@ -57,6 +57,10 @@ class SimReplay:
     virtual_s: float
     invariant: str | None
     text: str | None
+    is_same_run: bool
+    """False: the plan has the digest of another run, which other code made of it."""
+    unheeded: list[str]
+    """What the plan asks for and no simulated run looks at."""
 
 
 @dataclass

@@ -254,6 +254,16 @@ def ending(action: Action) -> Ending | None:
             return None
 
 
+def verb_of(action: Action) -> str:
+    """partition, disk full, members add."""
+    words = str(action).split()
+    if isinstance(action, Disk):
+        return f"disk {action.kind}"
+    if isinstance(action, Clock):
+        return "clock jump" if action.jump_us else "clock rate"
+    return " ".join(words[:2]) if words[0] in ("members", "snapshot") else words[0]
+
+
 def undo(action: Action, nodes: Iterable[int], fault: str) -> Action | None:
     """What ends the fault, for the nodes that it was done to; None where nothing does.
 

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from node.scenario import actions
-from node.scenario.actions import Action, ending
+from node.scenario.actions import Action, ending, verb_of
 from node.scenario.errors import ScenarioError
 from node.scenario.links import FaultPlan
 from node.scenario.names import link_of
@@ -93,7 +93,7 @@ class Actor:
             self.done["skipped"] += 1
             self._trace.note("skipped", line=str(action), why=outcome.reason)
         else:
-            self.done[_verb(action)] += 1
+            self.done[verb_of(action)] += 1
         return fault
 
     def _do(self, action: Action, name: str, rng: random.Random, outcome: Outcome) -> Fault | None:
@@ -194,6 +194,7 @@ class Actor:
                 self._world.kernel.after(RETIRE_MS * MS, "fault", self._give_up, host)
             return False
         self.lasting.set_disk(host)  # one that was wiped has a new one
+        self.lasting.started(host)
         self._coverage.met("restart")
         return True
 
@@ -280,19 +281,22 @@ class Actor:
                 self._coverage.met("clock off")
                 before_ppm = host.clock.rate_ppm
                 self.lasting.set_clock(host)
-                if host.clock.rate_ppm != before_ppm:
+                if host.clock.rate_ppm == before_ppm:
+                    outcome.idle = f"the clock of n{host.id} ran at that rate already"
+                elif host.is_running:
                     outcome.changed()
-                outcome.idle = f"the clock of n{host.id} ran at that rate already"
             case actions.Clock(jump_us=jump_us):
                 self._coverage.met("clock off")
                 host.change_clock(lambda clock: clock.jump(jump_us))
-                outcome.changed()
+                if host.is_running:
+                    outcome.changed()
+                outcome.idle = f"n{host.id} did not run"
             case actions.Disk(kind="stall"):
                 self._coverage.met("disk stalled")
                 self.lasting.stall(host, action.delay_us, outcome)
             case actions.Disk(kind="rot"):
                 self._rot(host, rng)
-                outcome.changed()
+                self.lasting.rot(host, outcome)
             case actions.Disk(kind="truncate"):
                 raise ScenarioError("a simulated disk keeps all that was flushed")
             case actions.Disk(kind=kind):
@@ -374,16 +378,6 @@ class Actor:
         self._world.operate(
             leader.id, lambda replica, t, now: replica.transfer(t, node_id, now), then
         )
-
-
-def _verb(action: Action) -> str:
-    """partition, disk full, members add."""
-    words = str(action).split()
-    if isinstance(action, actions.Disk):
-        return f"disk {action.kind}"
-    if isinstance(action, actions.Clock):
-        return "clock jump" if action.jump_us else "clock rate"
-    return " ".join(words[:2]) if words[0] in ("members", "snapshot") else words[0]
 
 
 def _is_partition(fault: Fault) -> bool:

@@ -125,6 +125,22 @@ def _slow_answers(stage: Stage) -> None:
     stage.wait(stage.timeouts(3, 5))
 
 
+def _late_word(stage: Stage) -> None:
+    """A leader's word that its successor may campaign comes when the leader has given that up, and
+    just then nobody answers the leader any more.
+    """
+    rng = stage.rng
+    late_us = stage.timeouts(1, 1.3)
+    late = replace(NOTHING, latency_ms=late_us / MS, only=("TimeoutNow",))
+    lasts_us = stage.timeouts(2, 3)
+    stage.do(actions.Net(FROM_LEADER, late), lasts_us)
+    stage.wait(rng.randrange(lasts_us // 4))
+    stage.do(actions.Transfer(None))
+    stage.wait(late_us - rng.randrange(late_us // 10))
+    stage.do(actions.Partition(one_way=("not:leader:leader",)), stage.timeouts(1, 3))
+    stage.wait(stage.timeouts(2, 4))
+
+
 # -- snapshots -------------------------------------------------------------------------------------
 def _fork(stage: Stage) -> None:
     """A leader that is cut off goes on with entries of its own, and comes back when a snapshot
@@ -201,5 +217,5 @@ def _change_in_doubt(stage: Stage) -> None:
 
 KINDS: tuple[Episode, ...] = (_fork, _left_behind, _change_in_doubt)
 OF_PROMISES: tuple[Episode, ...] = (_rival, _doubt)
-OF_LEASES: tuple[Episode, ...] = (*OF_PROMISES, _slow_answers)
+OF_LEASES: tuple[Episode, ...] = (*OF_PROMISES, _slow_answers, _late_word)
 OF_LOADING: tuple[Episode, ...] = (_overtaken,)

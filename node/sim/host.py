@@ -118,6 +118,11 @@ class Host:
         return self.is_running and not self.process.is_paused
 
     @property
+    def is_loading(self) -> bool:
+        """Whether a snapshot that came in is being loaded."""
+        return self.is_running and self.process.is_loading
+
+    @property
     def last_applied(self) -> int:
         return self.process.replica.last_applied
 
@@ -138,8 +143,7 @@ class Host:
             stored = self.disk.load()
             replica = self._boot(stored)
         except CorruptionError as error:
-            if not self.disk.is_rotten:
-                self._lost(str(error))
+            self._found_damage(str(error))
             self.is_broken = True
             return False
         self.owed = Owed()
@@ -160,8 +164,8 @@ class Host:
             self._new_machine,
             self._settings.sessions_max,
         )
-        if damages and not self.disk.is_rotten:
-            self._lost(", ".join(damages))
+        if damages:
+            self._found_damage(", ".join(damages))
         if state.snapshot is not None:
             for look in self._observers.restored:
                 look(self, state.index, digest_of(state))
@@ -178,8 +182,11 @@ class Host:
             policy=self._settings.compaction,
         )
 
-    def _lost(self, text: str) -> None:
-        """No fault touched what its disk holds, so the node itself did not keep it."""
+    def _found_damage(self, text: str) -> None:
+        """Raises Violation if no fault touched what its disk holds: it did not keep it then."""
+        if self.disk.is_rotten:
+            self.disk.faults.bites("rot")
+            return
         raise Violation("recovery_holds_what_was_promised", self.id, f"cannot start: {text}")
 
     def _config(self, stored: Stored) -> CoreConfig:

@@ -35,6 +35,8 @@ class Lasting:
         self.faults: dict[str, Fault] = {}
         self._stalls: dict[int, Outcome] = {}
         """Of the stall that a node's disk is to have next, or had last."""
+        self._rots: dict[int, list[Outcome]] = {}
+        """Of what rotted on a node's disk."""
         self._numbers = 0
 
     def begin(
@@ -88,6 +90,11 @@ class Lasting:
         host.disk.faults.stall_us = delay_us
         self.set_disk(host)
 
+    def rot(self, host: Host, outcome: Outcome) -> None:
+        """It takes effect when somebody finds it."""
+        self._rots.setdefault(host.id, []).append(outcome)
+        self.set_disk(host)
+
     def set_disk(self, host: Host) -> None:
         """Of several delays the last one that began holds."""
         held = [each for each in self.on(host.id) if isinstance(each, actions.Disk)]
@@ -101,6 +108,10 @@ class Lasting:
     def _bites(self, node_id: int, kind: actions.DiskKind) -> None:
         if kind == "stall":
             self._stalls[node_id].changed()
+            return
+        if kind == "rot":
+            for outcome in self._rots.get(node_id, ()):
+                outcome.changed()
             return
         biting = [
             each
@@ -118,3 +129,10 @@ class Lasting:
         rates = [each.rate for each in self.on(host.id) if isinstance(each, actions.Clock)]
         rate_ppm = round(rates[-1] * PPM) if rates else PPM
         host.change_clock(lambda clock: clock.run_at(rate_ppm))
+
+    def started(self, host: Host) -> None:
+        """It goes by its clock now, however that runs."""
+        if host.clock.rate_ppm != PPM:
+            for each in self.faults.values():
+                if host.id in each.nodes and isinstance(each.action, actions.Clock):
+                    each.outcome.changed()

@@ -12,11 +12,12 @@ from node.raft.messages import (
     AppendEntriesResponse,
     InstallSnapshotResponse,
     Message,
-    RequestVote,
     RequestVoteResponse,
+    TimeoutNow,
 )
 from node.scenario.actions import Action, Clock
 from node.sim.clock import PPM
+from node.sim.confirming import Confirmations, Moment
 from node.sim.host import Host
 from node.sim.options import OptionError, Options
 from node.sim.world import MS
@@ -46,18 +47,18 @@ def _allows_leases(rates: Iterable[float]) -> bool:
 
 
 class Leases:
-    """While a leader may answer reads under its lease, nobody else is elected (thesis 6.4.1).
+    """A leader may answer reads under its lease as long as a majority keeps others from being
+    elected: from when it was asked, for less than an election timeout (thesis 6.4.1), and not after
+    the leader told another node to campaign, which is elected in spite of it.
 
-    Only where clients read under leases: elsewhere clocks go as they like.
+    For worlds where clients read under leases: elsewhere clocks go as they like.
     """
 
-    def __init__(self, options: Options, hosts: Mapping[int, Host]) -> None:
-        self._is_on = options.lease_reads
+    def __init__(self, hosts: Mapping[int, Host], confirmations: Confirmations) -> None:
         self._hosts = hosts
+        self._confirmations = confirmations
 
     def elected(self, member: Member, event: LeaderElected) -> None:
-        if not self._is_on:
-            return
         for host in self._hosts.values():
             if host.id == member.id or not host.is_running:
                 continue
@@ -67,6 +68,23 @@ class Leases:
                     f"{host.core.term}, may answer reads under its lease"
                 )
                 raise Violation("leases_keep_others_from_leading", member.id, text)
+
+    def turned(self, member: Member) -> None:
+        core = member.core
+        if not core.is_leader:
+            return
+        now = self._hosts[member.id].clock.now()
+        if core.lease_index(now) is None:
+            return
+        reign, config = self._confirmations.reigns[member.id], core.config
+        text = f"leads term {core.term} and may answer reads under its lease"
+        if reign.has_named_successor:
+            text += ", and has told another node to campaign"
+            raise Violation("leases_end_with_a_hand_over", member.id, text)
+        lasts_us = config.election_timeout_us * config.lease_percent // 100
+        if not reign.is_confirmed(core.configuration, Moment(-1, now - lasts_us + 1)):
+            text += f", and no majority has answered what it sent in the last {lasts_us} us"
+            raise Violation("leases_count_from_the_question", member.id, text)
 
 
 class Promises:
@@ -81,7 +99,7 @@ class Promises:
         self._heard: dict[int, tuple[int, int]] = {}
         """By node: the term of the leader that it answered last, and when it had heard it."""
         self._handed_over: set[tuple[int, int]] = set()
-        """The terms of candidates that their leader had asked to campaign."""
+        """Who was asked by its leader to campaign, and in which term that is."""
 
     def sending(self, member: Member, to: int, message: Message) -> None:
         kind = type(message)
@@ -89,10 +107,8 @@ class Promises:
             core = member.core
             if message.term == core.term and core.leader_heard_at is not None:
                 self._heard[member.id] = core.term, core.leader_heard_at
-        elif kind is RequestVote:
-            assert isinstance(message, RequestVote)
-            if message.leadership_transfer:
-                self._handed_over.add((message.term, member.id))
+        elif kind is TimeoutNow:
+            self._handed_over.add((message.term + 1, to))
         elif kind is RequestVoteResponse:
             assert isinstance(message, RequestVoteResponse)
             if message.vote_granted and self._is_on:

@@ -32,22 +32,42 @@ class NetworkStats:
 class Wire:
     """One directed link."""
 
-    __slots__ = ("dst", "frames", "last_at", "policy", "random", "src", "under_way")
+    __slots__ = (
+        "changes",
+        "dst",
+        "frames",
+        "last_at",
+        "policy",
+        "random",
+        "slowing",
+        "src",
+        "under_way",
+    )
 
     def __init__(self, seed: int, src: int, dst: int) -> None:
         self.src = src
         self.dst = dst
         self.random = Numbered(seed, "link", src, dst)
         self.policy = LinkPolicy(self.random)
+        self.slowing: tuple[LinkRule, ...] = ()
+        """The faults that hold frames back."""
         self.frames = 0
+        self.changes = 0
+        """How often its rules became others."""
         self.under_way = 0
+        """Frames that were sent since then."""
         self.last_at = 0
+
+    def holds_back(self, kind: str) -> bool:
+        return any(rule.applies(self.src, self.dst, kind) for rule in self.slowing)
 
 
 class Network:
     """`deliver(src, dst, kind, frame)` is called for each frame that arrives; the frame is empty
-    where it came in damaged. `is_ordered`: frames of a link arrive in the order of sending, but for
-    those that a fault holds back.
+    where it came in damaged. `is_ordered`: frames of a link arrive in the order of sending.
+
+    What a fault holds back when the faults of a link change is lost, as it is in real nodes. What
+    is under way by itself goes on, and takes no room from what is sent from then on.
     """
 
     def __init__(
@@ -98,12 +118,15 @@ class Network:
         self._count_hits(wire)
         src, dst = wire.src, wire.dst
         mine = [rule for rule in self._rules if rule.src == src and rule.dst == dst]
+        slowing = tuple(filter(_holds_back, mine))
         if self._background is not None:
             values = {**self._background.to_map(), "src": src, "dst": dst}
             mine.append(LinkRule.from_map(values))
         if tuple(mine) != wire.policy.rules:
             wire.policy.replace(mine)
-            wire.last_at = 0  # what a fault held back holds up nothing that is sent after its end
+            wire.slowing = slowing
+            wire.changes += 1
+            wire.under_way = wire.last_at = 0
 
     def _count_hits(self, wire: Wire) -> None:
         for fault, count in wire.policy.hits.items():
@@ -137,12 +160,13 @@ class Network:
         if verdict.corrupt:
             stats.corrupted += 1
             frame = b""
+        arrive = self._arrive_held if wire.slowing and wire.holds_back(kind) else self._arrive
         for delay in delays:
             at = now + LOCAL_US + delay
             if self._is_ordered:
                 at = wire.last_at = max(at, wire.last_at)
             wire.under_way += 1
-            self._kernel.at(at, "deliver", self._arrive, wire, kind, frame)
+            self._kernel.at(at, "deliver", arrive, wire, wire.changes, kind, frame)
         if self.late and wire.random.random() < self.late:
             at = now + wire.random.randrange(LATE_US_MAX)
             self._kernel.at(at, "deliver", self._come_again, wire, kind, frame)
@@ -150,13 +174,26 @@ class Network:
     def _come_again(self, wire: Wire, kind: str, frame: bytes) -> None:
         """A copy, which takes no place in the queue."""
         self.stats.late += 1
-        wire.under_way += 1
-        self._arrive(wire, kind, frame)
+        self._receive(wire, kind, frame)
 
-    def _arrive(self, wire: Wire, kind: str, frame: bytes) -> None:
-        wire.under_way -= 1
+    def _arrive_held(self, wire: Wire, changes: int, kind: str, frame: bytes) -> None:
+        if changes == wire.changes:
+            self._arrive(wire, changes, kind, frame)
+        else:
+            self.stats.dropped += 1
+
+    def _arrive(self, wire: Wire, changes: int, kind: str, frame: bytes) -> None:
+        if changes == wire.changes:
+            wire.under_way -= 1
+        self._receive(wire, kind, frame)
+
+    def _receive(self, wire: Wire, kind: str, frame: bytes) -> None:
         if wire.policy.on_receive(wire.src, wire.dst, kind, 0.0):
             self.stats.delivered += 1
             self._deliver(wire.src, wire.dst, kind, frame)
         else:
             self.stats.dropped += 1
+
+
+def _holds_back(rule: LinkRule) -> bool:
+    return bool(rule.latency_ms or rule.jitter_ms or rule.reorder or rule.rate_bytes_s)

@@ -259,6 +259,11 @@ class Process:
         return self._began_at + self._stall_us
 
     # -- snapshots ---------------------------------------------------------------------------------
+    @property
+    def is_loading(self) -> bool:
+        """Whether a snapshot that came in is being loaded."""
+        return isinstance(self._job, LoadSnapshot)
+
     def _look_at_snapshots(self) -> None:
         """What came of the job under way, and what is to be done next."""
         if self._job_end is not None:
@@ -326,6 +331,8 @@ class Process:
                 for look in observers.truncated:
                     look(self._member, event)
             elif type(event) is SnapshotDamaged:
+                if self._disk.is_rotten:  # or what it sent was damaged on its way
+                    self._disk.faults.bites("rot")
                 self.replica.renew_snapshot()
             self._around.tell(self._member.id, event)
 

@@ -1,9 +1,10 @@
 """While the same quorum is connected, and somebody asks, the commit index rises.
 
 Connected are nodes that run, each with a disk and a clock that do as they should, and with links
-between them that no fault touches. What befalls the others is their business: a leader that is cut
-off from a quorum, or whose disk is full, must not keep it from going on. Only without pre-vote and
-check-quorum may anybody who runs depose leaders again and again, so there all have to be connected.
+between them that no fault touches. Who is sent a snapshot, or loads one, may take its time. What
+befalls the others is their business: a leader that is cut off from a quorum, or whose disk is full,
+must not keep it from going on. Only without pre-vote and check-quorum may anybody who runs depose
+leaders again and again, so there all have to be connected.
 """
 
 from collections.abc import Iterator
@@ -59,6 +60,8 @@ class Progress:
         """What all connected nodes together hold of that, at the most so far: who has just been
         elected may have to send much of it, entry by entry, before anything new is committed.
         """
+        self._arrived: frozenset[tuple[int, int, int]] = frozenset()
+        """What they have of snapshots that they are sent: node, last entry, bytes."""
         self._writes: list[int] = []
         """When they were asked for, of whoever can see to them."""
         self._asked_at: int | None = None
@@ -92,9 +95,12 @@ class Progress:
         bonds = _bonds(world, actor)
         kept, members = self._bonds & bonds, world.configuration
         held = _held(world, bonds, commit_index)
+        arrived = _arrived(world, bonds)
         if (
             commit_index > self._commit_index
             or held > self._held
+            or not arrived <= self._arrived
+            or any(world.hosts[bond[0]].is_loading for bond in bonds)
             or members != self._members
             or any(self._leader in (bond[0], bond[2]) for bond in self._bonds - bonds)
             or not self._can_go_on(world, kept)
@@ -103,6 +109,7 @@ class Progress:
         self._bonds, self._members = kept, members
         self._commit_index = max(commit_index, self._commit_index)
         self._held = max(held, self._held)
+        self._arrived = arrived
         self._leader = 0 if world.leader is None else world.leader.id
         if self._writes and self._asked_at is None:
             self._asked_at = now
@@ -142,6 +149,15 @@ class Progress:
 def _held(world: World, bonds: frozenset[Bond], commit_index: int) -> int:
     near = sorted({bond[0] for bond in bonds} | {bond[2] for bond in bonds})
     return sum(min(world.hosts[each].core.last_index, commit_index) for each in near)
+
+
+def _arrived(world: World, bonds: frozenset[Bond]) -> frozenset[tuple[int, int, int]]:
+    receipts = {bond[0]: world.hosts[bond[0]].core.receipt for bond in bonds}
+    return frozenset(
+        (node_id, receipt.snapshot.index, receipt.offset)
+        for node_id, receipt in receipts.items()
+        if receipt is not None
+    )
 
 
 def _bonds(world: World, actor: Actor) -> frozenset[Bond]:

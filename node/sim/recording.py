@@ -10,7 +10,7 @@ from typing import Any
 from node.replica.describing import replica_document
 from node.replica.telling import Telling
 from node.sim.host import Host
-from node.sim.trace import Line
+from node.sim.trace import Line, UntoldError
 from node.verify.observation import Observers
 from node.wire.codec import encode
 from node.wire.messages import Bulk, Changed, Frame, Happened, Keyframe, Recording
@@ -125,7 +125,12 @@ class SimRecorder:
         self._put(Keyframe(*life.stream.head(now), status))
 
     def _put(self, frame: Frame) -> None:
-        self._write(checked_frame(encode(frame)))
+        """Raises UntoldError."""
+        data = checked_frame(encode(frame))
+        try:
+            self._write(data)
+        except OSError as error:
+            raise UntoldError(error) from error
 
 
 def _plain(value: object) -> object:

@@ -11,6 +11,7 @@ from node.scenario.scenario import MIXES, Scenario, Step, WorkloadKind
 from node.scenario.schedule import End, Fire, Schedule
 from node.sim.acting import Actor
 from node.sim.answering import EveryRequestIsAnsweredOnce
+from node.sim.confirming import Confirmations, ReadsAreConfirmed
 from node.sim.coverage import Coverage
 from node.sim.expiring import SessionsLast
 from node.sim.host import Host
@@ -92,9 +93,12 @@ class Simulation:
         self.terms = Terms(options)
 
         def watch_with(hosts: dict[int, Host]) -> Observers:
-            of_leases = (Promises(options, hosts), Leases(options, hosts))
-            of_clients = (SessionsLast(options), EveryRequestIsAnsweredOnce(hosts))
-            rules = [*invariants(hosts).invariants, *of_leases, *of_clients]
+            confirmations = Confirmations(hosts, lambda: self.world.kernel.now)
+            rules = [*invariants(hosts).invariants, confirmations, Promises(options, hosts)]
+            if options.lease_reads:
+                rules.append(Leases(hosts, confirmations))
+            rules += [ReadsAreConfirmed(confirmations)]
+            rules += [SessionsLast(options), EveryRequestIsAnsweredOnce(hosts)]
             return Observers([*rules, self.coverage, self.progress, self.terms])
 
         self.world = World(scenario.seed, options, watch_with)
@@ -214,6 +218,8 @@ class Simulation:
         """
         if not has_served:
             return "nothing was asked of it, or nothing answered"
+        if not rules_of(self.scenario):
+            return "expect.invariants names no rule that it could break"
         if self.scenario.sim.get("drawn"):
             return None
         outcomes = sorted(self.outcomes.items())

@@ -68,5 +68,7 @@ class Trace:
     def _hand_on(self, line: Line) -> None:
         try:
             self._take(line)
+        except UntoldError:
+            raise
         except Exception as error:
             raise UntoldError(error) from error

@@ -49,7 +49,8 @@ def run(
 ) -> int:
     """Run seeds: each is a cluster of its own, with its faults, and a verdict.
 
-    Exit 7 when one failed, 10 when none did and more than 5 % have no verdict.
+    Exit 7 when one failed, 10 when none did and more than 5 % have no verdict. With --meet-all also
+    10 when none of the runs met one of the situations that are worth meeting.
     """
     settings: Settings = context.obj
     output = settings.output
@@ -180,8 +181,6 @@ def replay(
         from raftctl.simulating.seeds import document_of
 
     scenario = read_plan(what)
-    if names := unheeded(scenario):
-        output.note(f"not looked at in a simulation: {names}")
 
     def take(line: "Line") -> None:
         if output.mode == "jsonl":
@@ -205,20 +204,20 @@ def replay(
         found.virtual_s,
         found.invariant,
         found.text,
+        is_same_run=found.digest == scenario.sim.get("digest", found.digest),
+        unheeded=unheeded(scenario),
     )
     output.show(document, lambda: _replayed(document))
-    if result.digest != scenario.sim.get("digest", result.digest):
-        output.warn("another run than where the plan was written: other code ran it")
-    return _verdict_of(result, what)
+    return _verdict_of(result, f"raftctl sim shrink {what}")
 
 
-def _verdict_of(result: "Result", what: str) -> int:
+def _verdict_of(result: "Result", hint: str) -> int:
     if result.verdict == "failed":
         raise CliError(
             "E_INVARIANT",
             result.text,
             Exit.CHECK_FAILED,
-            hint=f"raftctl sim shrink {what}",
+            hint=hint,
             details={"seed": result.seed, "invariant": result.invariant},
         )
     if result.verdict == "inconclusive":
@@ -226,13 +225,17 @@ def _verdict_of(result: "Result", what: str) -> int:
     return Exit.OK
 
 
-def _replayed(document: "SimReplay") -> list[str]:
+def _replayed(document: "SimReplay") -> Iterator[str]:
+    if document.unheeded:
+        yield f"not looked at in a simulation: {', '.join(document.unheeded)}"
+    if not document.is_same_run:
+        yield "another run than where the plan was written: other code ran it"
     what = f": {document.text}" if document.text else ""
-    return [
-        f"seed {document.seed}  {document.verdict}{what}",
+    yield f"seed {document.seed}  {document.verdict}{what}"
+    yield (
         f"{document.events:,} events in {document.virtual_s:.3f} virtual seconds, digest "
-        f"{document.digest}",
-    ]
+        f"{document.digest}"
+    )
 
 
 def shrink(
@@ -348,7 +351,7 @@ def bench(context: typer.Context) -> int:
         result.digest,
     )
     output.show(document, lambda: [_benched(document)])
-    return Exit.OK
+    return _verdict_of(result, "raftctl sim run --seeds 1..100 looks for more")
 
 
 def _benched(document: "SimBench") -> str:

@@ -141,14 +141,24 @@ def test_fault_that_touches_nothing_is_no_pass(raftctl: Raftctl, tmp_path: Path)
 
 
 PROOFS = [
-    ("linearizable_read_as_stale", "paused-leader-stale-read", "linearizable", "; only "),
+    (
+        "linearizable_read_as_stale",
+        "tests/chaos/scenarios/a-leader-that-is-alone-answers-nothing.toml",
+        "linearizable",
+        "key register-",
+    ),
     (
         "append_acked_before_sync",
         "tests/chaos/scenarios/followers-lose-what-they-promised.toml",
         "linearizable",
-        "",
+        "key register-",
     ),
-    ("vote_forgotten_over_a_restart", "restart-storm", "invariants", "forgot it"),
+    (
+        "vote_forgotten_over_a_restart",
+        "tests/chaos/scenarios/a-vote-is-given-once.toml",
+        "invariants",
+        "forgot it",
+    ),
 ]
 
 

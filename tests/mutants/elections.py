@@ -101,3 +101,9 @@ def no_stickiness_after_a_restart() -> None:
 def promise_ends_with_the_term() -> None:
     """Who learns of a later term gives its vote away in it, though it has just heard its leader."""
     rewrite(election._may_vote, " or not core.promised_leader(now)", " or True")
+
+
+@mutant("a review of the simulator", *PROMISED, shows_in=needs.promises)
+def all_elections_claim_transfer() -> None:
+    """Whoever campaigns says that its leader asked it to."""
+    rewrite(election._count_pre_votes, "leadership_transfer=False", "leadership_transfer=True")

@@ -6,8 +6,9 @@ from node.replica.queries import Queries
 from tests.mutants import needs
 from tests.mutants.planting import mutant, rewrite
 
-FRESH = ("linearizable_reads_are_fresh", "client_oracle")
-LEASED = ("leases_keep_others_from_leading", *FRESH)
+FRESH = ("reads_are_confirmed", "linearizable_reads_are_fresh", "client_oracle")
+LEASED = ("leases_count_from_the_question", "leases_keep_others_from_leading", *FRESH)
+HANDED_OVER = ("leases_end_with_a_hand_over", *LEASED)
 
 
 @mutant("PySyncObj, d-engine #381", *FRESH)
@@ -44,6 +45,22 @@ def read_confirmed_by_old_acks() -> None:
     rewrite(LeaderReads.register, "(read_index, sequence, origin)", "(read_index, 0, origin)")
 
 
+@mutant("a review of the simulator", *FRESH)
+def read_confirm_off_by_one() -> None:
+    """Answers to the last message before a read confirm it."""
+    rewrite(LeaderReads.take_confirmed, "registered_at < sequence", "registered_at <= sequence")
+
+
+@mutant("a review of the simulator", *FRESH, shows_in=needs.changes)
+def read_quorum_of_new_half() -> None:
+    """In a joint configuration a majority of the new voters confirms reads alone."""
+    rewrite(
+        reading.acked_by_quorum,
+        "core.configuration.reached(acked)",
+        "type(core.configuration)(core.configuration.voters).reached(acked)",
+    )
+
+
 @mutant("a classic of ReadIndex", *FRESH)
 def read_served_before_applied() -> None:
     """A read is answered as soon as its index is known, before that is applied."""
@@ -56,10 +73,33 @@ def stale_lease_read() -> None:
     rewrite(leases.lease_index, " or now >= confirmed_at + lasts_us", "")
 
 
-@mutant("etcd, lease reads and MoveLeader", *LEASED, shows_in=needs.leases_and_transfers)
+@mutant("a review of the simulator", *LEASED, shows_in=needs.leases)
+def lease_of_a_whole_timeout() -> None:
+    """A lease lasts as long as followers wait, and leaves nothing for clocks that differ."""
+    rewrite(leases.lease_index, " * core.config.lease_percent // 100", "")
+
+
+@mutant("a review of the simulator", *LEASED, shows_in=needs.leases)
+def lease_round_off_by_one() -> None:
+    """A lease begins with the first message that a majority has not answered."""
+    rewrite(leases._forget_old, "[1].sequence < acked", "[1].sequence <= acked")
+    rewrite(leases._confirmed_at, "[0].sequence >= reading", "[0].sequence > reading")
+
+
+@mutant("etcd, lease reads and MoveLeader", *HANDED_OVER, shows_in=needs.leases_and_transfers)
 def lease_survives_transfer() -> None:
     """A leader that told another node to campaign goes on under its lease."""
     rewrite(transfer.maybe_hand_over, "leader.may_lease = False", "pass")
+
+
+@mutant("a review of the simulator", *HANDED_OVER, shows_in=needs.leases_and_transfers)
+def lease_back_after_failed_transfer() -> None:
+    """A leader that gave up a transfer has its lease again, though its word may be on its way."""
+    rewrite(
+        transfer.end_transfer,
+        "leader.transfer = None",
+        "leader.transfer, leader.may_lease = None, True",
+    )
 
 
 @mutant("the thesis, 6.4.1, misread", *LEASED, shows_in=needs.leases)

@@ -20,6 +20,8 @@ from raftctl.simulating.seeds import document_of, read_seeds
 from tests.measure.commands import Raftctl
 from tests.raftctl.schema import violations
 
+ROOT = Path(__file__).resolve().parents[2]
+
 CALM = """
 name = "calm"
 nodes = 3
@@ -131,8 +133,10 @@ def test_plan_that_runs_otherwise_than_where_it_was_written_says_so(
     ran = document(raftctl.run("sim", "replay", str(path), "-o", "json").stdout, "sim-replay")
     for digest, is_said in ((ran["digest"], False), ("0" * 32, True)):
         path.write_text(CALM.format(line="kill n1") + f'[sim]\ndigest = "{digest}"\n')
-        done = raftctl.run("sim", "replay", str(path))
-        assert ("another run than where the plan was written" in done.stderr) == is_said
+        done = raftctl.run("sim", "replay", str(path), "-q")
+        assert ("another run than where the plan was written" in done.stdout) == is_said
+        found = document(raftctl.run("sim", "replay", str(path), "-o", "json").stdout, "sim-replay")
+        assert found["is_same_run"] is not is_said
 
 
 def test_plan_that_breaks_off_is_refused(raftctl: Raftctl, tmp_path: Path) -> None:
@@ -187,12 +191,14 @@ def test_what_no_simulation_looks_at_is_said(raftctl: Raftctl, tmp_path: Path) -
         'duration = "2s"\n[workload]\nops-per-key = 7\n'
         '[expect]\nconverge-within = "1s"\nlinearizable = false\n'
     )
-    done = raftctl.run("sim", "replay", str(path))
-    names = "expect.linearizable, workload.ops-per-key, expect.converge-within"
-    assert f"not looked at in a simulation: {names}\n" in done.stderr
+    done = raftctl.run("sim", "replay", str(path), "-q")
+    names = ["expect.linearizable", "workload.ops-per-key", "expect.converge-within"]
+    assert f"not looked at in a simulation: {', '.join(names)}\n" in done.stdout
+    found = document(raftctl.run("sim", "replay", str(path), "-o", "json").stdout, "sim-replay")
+    assert found["unheeded"] == names
 
 
-def test_plan_without_invariants_and_options_of_lines_that_do_nothing_are_said(
+def test_plan_without_invariants_proves_nothing_and_options_of_lines_that_do_nothing_are_said(
     raftctl: Raftctl, tmp_path: Path
 ) -> None:
     path = tmp_path / "plan.toml"
@@ -201,9 +207,10 @@ def test_plan_without_invariants_and_options_of_lines_that_do_nothing_are_said(
     said = "kill --signal, restart --stagger, members add --priority"
     for invariants in ('"none"', "[]"):
         path.write_text(f'duration = "4s"\n{steps}[expect]\ninvariants = {invariants}\n')
-        done = raftctl.run("sim", "replay", str(path))
-        text = f"not looked at in a simulation: invariants (expect names none), {said}\n"
-        assert text in done.stderr
+        done = raftctl.run("sim", "replay", str(path), "-q", check=False)
+        assert f"not looked at in a simulation: {said}\n" in done.stdout
+        assert done.returncode == Exit.INCONCLUSIVE
+        assert "error[E_VACUOUS]: expect.invariants names no rule" in done.stderr
 
 
 def test_what_is_no_plan_at_all_is_told(raftctl: Raftctl, tmp_path: Path) -> None:
@@ -259,3 +266,9 @@ def test_bench_counts_events_of_a_run_that_is_always_the_same(raftctl: Raftctl) 
     found = document(raftctl.run("sim", "bench", "-o", "json").stdout, "sim-bench")
     assert found["virtual_s"] >= 60  # type: ignore[operator]
     assert found["operations"] > 2_500  # type: ignore[operator]
+
+
+def test_bench_of_code_that_is_wrong_fails() -> None:
+    command = [sys.executable, "-m", "tests.mutants", "vote_not_synced", "sim", "bench"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, "error[E_INVARIANT]" in done.stderr) == (Exit.CHECK_FAILED, True)

@@ -571,6 +571,24 @@ def test_snapshot_in_use_and_the_one_on_record_are_both_kept() -> None:
     assert older.id not in keeping.replica.kept_snapshots
 
 
+def test_installed_snapshot_loses_no_command_for_certain() -> None:
+    """It may hold what others committed, and this node, which led then, has not applied."""
+    keeping, snapshot = snapshot_of(8)
+    follower, job = follower_of(keeping, snapshot)
+    three = leading_three()
+    three.replica.submit(Ticket("c", 50), command(7, 1, put("k1", b"v")), three.now)
+    assert three.replica.ready() is not None, "it is being written here"
+    for node_id in (2, 3):
+        answer = AppendEntriesResponse(1, node_id, True, 1, 2, match_index=2)
+        three.replica.step(answer, three.now)
+    assert three.replica.core.commit_index == 2
+    three.replica.step(AppendEntries(2, 2, 2, 1, [], 2, 1), three.now)
+    assert three.replica.snapshot_loaded(load(follower, job))
+    ((_, failure),) = three.replica.take_replies(three.now)
+    assert isinstance(failure, Failure)
+    assert (failure.code, failure.outcome) == ("leadership_lost", "unknown")
+
+
 # -- reads under a lease ---------------------------------------------------------------------------
 def test_b60_answer_under_a_lease_that_ended_before_it_leaves_is_confirmed_first() -> None:
     """The process stood still between reading the clock and handing out the answer."""

@@ -69,7 +69,8 @@ def test_node_whose_newest_snapshot_is_rotten_lies_to_nobody() -> None:
 
 
 def test_no_more_than_a_minority_is_damaged() -> None:
-    run = run_of((5, Disk(("n2",), "rot"), None), (6, Disk(("n3",), "rot"), None))
+    steps = [(5, Disk(("n2",), "rot"), None), (6, Disk(("n3",), "rot"), None)]
+    run = run_of(*steps, (7, Kill(("n2",)), 1), snapshot_entries=0)
     result = run.run()
     assert (result.verdict, result.why) == (
         "inconclusive",

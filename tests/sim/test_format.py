@@ -9,8 +9,8 @@ from node.sim.simulation import simulate
 
 STORED = Path(__file__).parent / "regressions" / "writes-asked-of-the-node-that-is-cut-off.toml"
 DIGESTS = {
-    3: (
-        "ad9dd654e7bb6acfb49f4d38933bf31e",
+    4: (
+        "39eb4e2d09f23491a24f5a479037edb0",
         "4a837b375982aec949f2bb9eee36ede9",
         "cf670ccbdce0a34bd8d2e2cddbb3e226",
     )

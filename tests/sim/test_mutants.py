@@ -25,6 +25,10 @@ SEEDS = range(1, 11)
         "leader_counts_itself_before_sync",
         "truncate_on_any_append",
         "no_dedupe_of_retries",
+        "read_confirm_off_by_one",
+        "lease_of_a_whole_timeout",
+        "lease_back_after_failed_transfer",
+        "all_elections_claim_transfer",
     ],
 )
 def test_mutant_is_caught_for_the_right_reason(name: str) -> None:

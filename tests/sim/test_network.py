@@ -92,14 +92,30 @@ def test_damaged_frame_arrives_as_nothing_that_could_be_read() -> None:
     assert net.stats.corrupted == 1
 
 
-def test_what_a_fault_held_back_holds_up_nothing_that_is_sent_after_its_end() -> None:
-    kernel, net, arrived = network()
+def test_what_a_fault_held_back_is_lost_with_its_end_and_holds_up_nothing() -> None:
+    kernel, net, arrived = network(queue_max=4)
     net.set_background(rule(fault=0, latency_ms=1))
-    net.set_rules([rule(latency_ms=10_000)])
-    net.send(1, 2, "AppendEntries", b"held back")
+    net.set_rules([rule(latency_ms=30_000, only=["AppendEntries"])])
+    send(net, 4)
     kernel.run(1_000)
     net.set_rules([])
     net.send(1, 2, "AppendEntries", b"after it")
-    kernel.run(20_000_000)
-    assert [frame for *_, frame in arrived] == [b"after it", b"held back"]
+    kernel.run(60_000_000)
+    assert [frame for *_, frame in arrived] == [b"after it"]
     assert arrived[0][0] < 5_000
+    assert net.stats.dropped == 4
+
+
+def test_what_no_fault_holds_back_arrives_also_when_faults_change() -> None:
+    kernel, net, arrived = network(queue_max=2)
+    net.set_background(rule(fault=0, latency_ms=10))
+    net.set_rules([rule(latency_ms=30_000, only=["TimeoutNow"])])
+    send(net, 2)
+    kernel.run(1_000)
+    net.set_rules([])
+    send(net, 2)
+    kernel.run(9_000)
+    send(net, 1)
+    assert net.stats.dropped == 1, "the queue is as long as ever"
+    kernel.run(50_000)
+    assert [frame for *_, frame in arrived] == [b"0", b"1", b"0", b"1"]

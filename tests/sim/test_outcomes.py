@@ -40,7 +40,9 @@ def why(*steps: str | tuple[str, str], seconds: int = 4, more: str = "") -> str:
     return result.why
 
 
-@pytest.mark.parametrize("line", ["kill n1", "stop n1", "pause n1", "snapshot take n1"])
+@pytest.mark.parametrize(
+    "line", ["kill n1", "stop n1", "pause n1", "snapshot take n1", "clock n1 --jump 1s"]
+)
 def test_what_is_done_to_a_node_that_is_down_comes_to_nothing(line: str) -> None:
     assert why("kill n1", line) == f"step 2: {line}: n1 did not run"
     assert why(line) == ""
@@ -86,6 +88,18 @@ def test_what_changes_something_counts(steps: tuple[str, ...]) -> None:
 def test_fault_of_a_disk_takes_effect_when_something_is_written(kind: str) -> None:
     assert why(f"disk n1 {kind}") == ""
     assert why("kill n1", f"disk n1 {kind}") == f"step 2: disk n1 {kind} never took effect"
+
+
+def test_clock_of_a_node_that_is_down_takes_effect_when_it_starts() -> None:
+    line = "clock n1 --rate 2"
+    assert why("kill n1", line) == f"step 2: {line} never took effect"
+    assert why("kill n1", line, "start n1") == ""
+
+
+def test_rot_takes_effect_when_it_is_found() -> None:
+    line, options = "disk n1 --rot", "[sim]\nsnapshot_entries = 0\n"
+    assert why(line, more=options) == f"step 1: {line} never took effect"
+    assert why(line, "restart n1", more=options) == ""
 
 
 def test_disk_that_fails_while_nothing_is_written_has_not_failed() -> None:

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from node.sim.planning import plan
-from node.sim.simulation import simulate
+from node.sim.recording import SimRecorder
+from node.sim.simulation import Simulation, simulate
+from node.verify.invariants import every
 from node.wire.following import Following
 from node.wire.messages import Bulk, Changed, Frame, Gap, Happened, Keyframe, Recording
 from node.wire.recording import FORMAT, read_recording
@@ -84,3 +86,18 @@ def test_whole_status_comes_often_enough(frames: list[Frame]) -> None:
         if frame.id:
             since[frame.id] = 0 if isinstance(frame, Keyframe) else since[frame.id] + 1
     assert max(since.values()) < 1000
+
+
+def test_recording_that_cannot_be_written_is_no_failure_of_the_run() -> None:
+    frames: list[bytes] = []
+
+    def write(data: bytes) -> None:
+        frames.append(data)
+        if len(frames) > 20:
+            raise OSError("no space is left")
+
+    recorder = SimRecorder(write, "full")
+    run = Simulation(plan(SEED), None, recorder.watching(every))
+    recorder.now = lambda: run.world.kernel.now
+    with pytest.raises(OSError, match="no space is left"):
+        run.run()
