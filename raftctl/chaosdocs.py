@@ -118,3 +118,17 @@ class ChaosScenario:
     nodes: int
     text: str
     """As TOML."""
+
+
+@dataclass
+class ChaosShrink:
+    """The answer of chaos shrink."""
+
+    check: str
+    """The one that fails."""
+    text: str
+    steps_before: int
+    steps: int
+    runs: int
+    plan: str
+    """The smaller scenario, as TOML."""

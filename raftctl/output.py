@@ -39,6 +39,10 @@ class Output:
         self._spoke_at = self.started
         self._has_progress = False
 
+    def quieter(self) -> "Output":
+        """The same, for what a command does many times, without progress."""
+        return Output(self.mode, True, self.verbose, self.may_color, self.ascii_only)
+
     @property
     def is_json(self) -> bool:
         return self.mode in ("json", "jsonl")

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
+from node.scenario.pruning import without_orphans
 from node.scenario.scenario import Scenario, Step
 from node.scenario.when import At
 from node.scenario.writing import write
@@ -30,7 +31,7 @@ def concluded(
     elsewhere. Raises OSError.
     """
     judgement, scenario = Judgement(ran), ran.scenario
-    checks = [check_history(folder, scenario), *judgement.checks(), *more]
+    checks = [*more, check_history(folder, scenario), *judgement.checks()]
     verdict, text = verdict_of(checks)
     run = ChaosRun(
         verdict=verdict,
@@ -73,4 +74,4 @@ def _as_carried_out(ran: Ran) -> Scenario:
             lasts_us = max((injected.ended_ns - injected.began_ns) // 1_000_000, 1) * 1000
         at = At(injected.began_ns // 1_000_000 * 1000)
         steps.append(Step(at, injected.action or step.action, step.name, lasts_us))
-    return replace(ran.scenario, steps=tuple(steps))
+    return without_orphans(replace(ran.scenario, steps=tuple(steps)))

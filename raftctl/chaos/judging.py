@@ -26,7 +26,7 @@ class Judgement:
 
     def __init__(self, ran: Ran) -> None:
         self._ran = ran
-        self._end_ns = max([ran.scenario.duration_us * 1000, *(each.ended for each in ran.probes)])
+        self._end_ns = max([ran.ended_ns, *(each.ended for each in ran.probes)])
         self._gaps = {kind: self._probed(kind) for kind in PROBED}
 
     def _probed(self, kind: str) -> list[Gap]:

@@ -45,6 +45,8 @@ class Ran:
     told: Told
     leaders: list[tuple[int, int, int]]
     """When, who, and in which term."""
+    ended_ns: int
+    """When the scenario was over, or broke off."""
     nodes: int = 0
     converged_ns: int | None = None
     """From the end of all faults until all nodes held the same; None: that took too long."""
@@ -240,6 +242,7 @@ class LiveRun:
             probes=self._probes.sent,
             told=self._told,
             leaders=self._watcher.leaders,
+            ended_ns=self._scenario.duration_us * 1000,
             nodes=len(self._arena.cluster.spec.nodes),
             converged_ns=None if ready.exit or same.exit else took,
             logs=self._compared(),

@@ -154,6 +154,7 @@ class _SimRun:
             probes=self._probes,
             told=self._told,
             leaders=self._leaders,
+            ended_ns=min(result.at_us, self._scenario.duration_us) * 1000,
             nodes=self._scenario.nodes,
             converged_ns=max(result.at_us - self._scenario.duration_us, 0) * 1000,
         )

@@ -1,4 +1,4 @@
-"""chaos run, random, replay, ls, show, report: scenarios on real processes, and a verdict."""
+"""chaos run, random, replay, shrink, ls, show, report: scenarios, and a verdict on each run."""
 
 import shlex
 from collections.abc import Iterator
@@ -15,6 +15,7 @@ from raftctl.values import seconds, usage
 from raftctl.verbs import group, section
 
 if TYPE_CHECKING:
+    from node.scenario.scenario import Scenario
     from raftctl.chaos.folders import RunFolder
     from raftctl.chaosdocs import ChaosFault, ChaosRow, ChaosRun
 
@@ -34,6 +35,7 @@ def add_to(app: typer.Typer) -> None:
     add(run, "chaos run leader-in-minority", "chaos run plan.toml --set nodes=3 --junit out.xml")
     add(random, "chaos random --seed 42 --duration 60s --save plan.toml")
     add(replay, "chaos replay latest", "chaos replay kill-leader-loop")
+    add(shrink, "chaos shrink latest --save small.toml")
     add(ls, "chaos ls")
     add(show, "chaos show leader-in-minority")
     add(report, "chaos report latest --open", "chaos report latest -o json")
@@ -64,14 +66,7 @@ def run(
     words += [] if seed is None else ["--seed", str(seed)]
     words += [word for change in changes or [] for word in ("--set", change)]
     again = shlex.join([*words, *(["--sim"] if simulated else [])])
-    if simulated:
-        from raftctl.chaos.simulated import run_sim
-
-        found = run_sim(settings, scenario, again)
-    else:
-        from raftctl.chaos.live import run_live
-
-        found = run_live(settings, scenario, again, settings.cluster)
+    found = _carried_out(settings, scenario, again, simulated)
     if junit is not None:
         write_junit(found, junit)
     settings.output.show(found, lambda: _told(settings, found))
@@ -128,6 +123,75 @@ def replay(
         raise CliError("E_RUN", f"{what} broke off before it had a plan", Exit.NOT_FOUND, hint=hint)
     simulated = read_result(folder).mode == "sim"
     return run(context, str(folder.plan), simulated=simulated, junit=junit)
+
+
+def shrink(
+    context: typer.Context,
+    what: Annotated[str, typer.Argument(metavar="RUN", help="One that failed, or latest.")],
+    save: Annotated[Path | None, typer.Option(help="Write the smaller scenario there.")] = None,
+    runs: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 20,
+) -> int:
+    """Leave out what a failed run does not need: as few steps as still fail the same check.
+
+    Each try is a run of its own, live or simulated as the first one was. Exit 6 when it does not
+    fail again.
+    """
+    from dataclasses import replace
+
+    from node.scenario.writing import write
+    from raftctl.chaos.folders import find_run_folder
+    from raftctl.chaos.results import read_result
+    from raftctl.chaos.shrinking import shrunk
+    from raftctl.chaosdocs import ChaosShrink
+    from raftctl.scenariofile import read_scenario
+
+    settings: Settings = context.obj
+    folder = find_run_folder(settings, what)
+    first, scenario = read_result(folder), read_scenario(folder.plan)
+    quiet = replace(settings, output=settings.output.quieter())
+
+    def again(smaller: "Scenario") -> "ChaosRun":
+        return _carried_out(quiet, smaller, first.again, first.mode == "sim")
+
+    settings.output.note(f"running {first.run}, {len(scenario.steps)} steps")
+    found = shrunk(scenario, again, settings.output.note, runs)
+    if found is None:
+        message = f"{first.run} did not fail when it was run again"
+        hint = "real processes do not do the same twice: try again"
+        raise CliError("E_NO_FAILURE", message, Exit.PRECONDITION, hint=hint)
+    text = write(found.scenario)
+    if save is not None:
+        try:
+            save.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise from_os_error(error) from error
+    document = ChaosShrink(
+        check=found.check.name,
+        text=found.check.text,
+        steps_before=len(scenario.steps),
+        steps=len(found.scenario.steps),
+        runs=found.runs,
+        plan=text,
+    )
+    settings.output.show(document, lambda: [] if save else text.splitlines())
+    settings.output.note(
+        f"{document.check}: {document.text}: {document.steps} of {document.steps_before} steps, in "
+        f"{document.runs} runs"
+    )
+    settings.output.note(f"Next: raftctl chaos run {save or 'FILE'}")
+    return Exit.OK
+
+
+def _carried_out(
+    settings: Settings, scenario: "Scenario", again: str, is_simulated: bool
+) -> "ChaosRun":
+    if is_simulated:
+        from raftctl.chaos.simulated import run_sim
+
+        return run_sim(settings, scenario, again)
+    from raftctl.chaos.live import run_live
+
+    return run_live(settings, scenario, again, settings.cluster)
 
 
 def _exit_of(found: "ChaosRun") -> int:

@@ -75,5 +75,6 @@ def ran(
         probes=[*probes("write", *silences), *probes("read", *silences)],
         told=told,
         leaders=list(leaders),
+        ended_ns=scenario.duration_us * 1000,
         converged_ns=S,
     )

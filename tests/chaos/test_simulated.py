@@ -1,14 +1,17 @@
 """The scenarios that ship, in virtual time: all hold, twice the same, and not with a bug inside."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from raftctl.chaos.folders import RunFolder
 from raftctl.chaos.presets import find_scenario, preset_names
+from raftctl.chaos.shrinking import shrunk
 from raftctl.chaos.simulated import run_sim
 from raftctl.chaosdocs import ChaosRun
 from raftctl.errors import CliError
+from raftctl.scenariofile import read_scenario
 from raftctl.settings import Settings, make_settings
 from tests.mutants.catalogue import MUTANTS
 from tests.mutants.planting import planted
@@ -62,7 +65,14 @@ def test_bug_in_the_nodes_is_found(settings: Settings) -> None:
     with planted("linearizable_read_as_stale"):
         run = simulated(settings, "leader-in-minority")
     assert run.verdict == "failed"
-    assert "linearizable_reads_are_fresh" in run.text
+    assert "reads_are_confirmed" in run.text
+
+
+def test_what_broke_a_run_off_is_the_verdict_and_not_what_came_of_that(settings: Settings) -> None:
+    with planted("vote_forgotten_over_a_restart"):
+        run = simulated(settings, "power-cut")
+    assert run.text.startswith("simulation: ")
+    assert {check.verdict for check in run.checks if check.name.startswith("budget")} != {"failed"}
 
 
 def test_step_that_changes_nothing_leaves_no_verdict(settings: Settings) -> None:
@@ -75,3 +85,32 @@ def test_world_that_cannot_be_simulated_is_refused(settings: Settings) -> None:
         simulated(settings, "smoke", "expect={}", 'step=[{when="1s", do="clock n1 --rate 3"}]',
                   "sim={lease_reads=true}")  # fmt: skip
     assert caught.value.exit_code == 2
+
+
+def test_plan_of_a_run_that_broke_off_can_be_run_again(settings: Settings) -> None:
+    with planted("linearizable_read_as_stale"):
+        run = simulated(settings, "leader-in-minority")
+        plan = RunFolder(Path(run.folder)).plan
+        again = run_sim(settings, read_scenario(plan), "again")
+    assert again.text == run.text
+
+
+def test_failed_run_is_made_small(settings: Settings) -> None:
+    told: list[str] = []
+    with planted("linearizable_read_as_stale"):
+        found = shrunk(
+            find_scenario("leader-in-minority"),
+            lambda scenario: run_sim(settings, scenario, "again"),
+            told.append,
+            20,
+        )
+    assert found is not None
+    assert found.check.name in ("simulation", "linearizable")
+    assert len(found.scenario.steps) <= 2
+    assert told
+
+
+def test_run_that_does_not_fail_is_not_made_small(settings: Settings) -> None:
+    scenario = find_scenario("smoke")
+    again = partial(run_sim, settings, again="again")
+    assert shrunk(scenario, again, print, 20) is None
