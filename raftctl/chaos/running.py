@@ -83,6 +83,7 @@ class LiveRun:
         self._schedule = Schedule(self._scenario)
         self._steps: dict[int, Injected] = {}
         self._begun: dict[int, Future[None]] = {}
+        self._ending: list[Future[None]] = []
         self._pool = ThreadPoolExecutor(AT_ONCE_MAX, "step")
         self._news = threading.Condition()
         self._over: set[int] = set()
@@ -141,7 +142,7 @@ class LiveRun:
                         self._steps[place] = Injected(place, step)
                         self._begun[place] = self._pool.submit(self._begin, self._steps[place])
                     case End(place, _):
-                        self._pool.submit(self._end, self._steps[place])
+                        self._ending.append(self._pool.submit(self._end, self._steps[place]))
             next_us = min(self._schedule.next_at or duration_us, duration_us)
             with self._news:
                 if not self._over and not self._has_new_leader:
@@ -209,15 +210,17 @@ class LiveRun:
 
     # -- the end -----------------------------------------------------------------------------------
     def _mend(self) -> None:
-        """End every fault, and start what was stopped."""
-        for future in list(self._begun.values()):
+        """End every fault, and start what was stopped; of a cluster that was lent, what this run
+        did to it.
+        """
+        for future in [*self._begun.values(), *self._ending]:
             future.result()
         for injected in self._steps.values():
             if injected.is_in_force:
                 self._injector.end(injected)
-        lines = self._arena.lines
-        for line in (["heal"], ["resume", "all"], ["start", "all"]):
-            lines.do(line)
+        if self._arena.is_own:
+            for line in (["heal"], ["resume", "all"], ["start", "all"]):
+                self._arena.lines.do(line)
         self._say("all faults end")
 
     def _wind_up(self) -> Ran:
