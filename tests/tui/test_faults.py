@@ -157,6 +157,16 @@ def test_a_cluster_that_is_down_shows_no_zeros_and_what_to_type() -> None:
     for words in ("● DOWN", "term –", "commit –", "raftctl up"):
         assert words in head
     members = text_of(member_lines(moment_of(model), 80))
+    assert members.splitlines()[1].split() == [
+        "n1",
+        "–",
+        "STOPPED",
+        "–",
+        "–",
+        "stopped",
+        "by",
+        "cli",
+    ]
     assert "no node tells who the voters are: raftctl up" in members
     assert "quorum" not in members
 

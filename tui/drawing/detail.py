@@ -219,7 +219,7 @@ def member_lines(moment: Moment, width: int) -> list[Line]:
     known = set(moment.model.ids()).union(*groups.values())
     for node_id in sorted(known):
         view = moment.model.nodes.get(node_id, NodeView(node_id))
-        member = _membership(node_id, groups)
+        member = _membership(node_id, groups) if configuration else "–"
         mark = ("▸ ", "chosen bold") if node_id == moment.chosen else ("  ", "")
         line: Line = [mark, (f"{view.name:<6}", "bold"), (f"{member:<10}", _MEMBER_STYLES[member])]
         line += fill(moment.title(view), 14)
@@ -249,7 +249,8 @@ def _quorum_words(moment: Moment, voters: int) -> Line:
 
 
 _MEMBER_STYLES = {"voter": "good", "learner": "accent", "leaving": "warn", "joining": "accent"} | {
-    "none": "dim"
+    "none": "dim",
+    "–": "dim",
 }
 
 
