@@ -3,13 +3,17 @@
 Folded once from all frames; pure. Times are those of the frames' clock, in nanoseconds.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from node.wire.messages import Changed, Frame, Happened, Keyframe
 from tui.nodes import STALE_NS
+from tui.shapes import checked
 
+GROUPS = ("voters", "learners", "outgoing", "promotable")
+TOLD = frozenset({"term", "role", "faults", "node_faults", "configuration", "configuration_index"})
+"""What of a status it is made of."""
 AGAIN_NS = 1_000_000_000
 """Nodes tell of one fault at different moments: within this it is the same one."""
 
@@ -34,14 +38,15 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Chronicle:
-    """`reigns` in order, none of which overlaps another one; `spans` by their beginning; and when
-    the first and the last frame were.
+    """`reigns` in order, none of which overlaps another one; `spans` by their beginning; when the
+    first and the last frame were; and since when nodes are no members any more.
     """
 
     reigns: Sequence[Reign] = ()
     spans: Sequence[Span] = ()
     begin: int = 0
     end: int = 0
+    left: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def leaderless(self) -> list[tuple[int, int]]:
@@ -73,6 +78,10 @@ class Chronicler:
         """Beginning and end, by number."""
         self._what: dict[int, str] = {}
         self._spans: list[Span] = []
+        self._members: dict[int, tuple[int, frozenset[int]]] = {}
+        """Who belongs to the cluster by the configuration that each node has, and its index."""
+        self._left: dict[int, int] = {}
+        """Nodes that are no members any more, and since when."""
 
     def take(self, frame: Frame) -> None:
         node, time = frame.id, frame.mono_ns
@@ -94,22 +103,45 @@ class Chronicler:
         before, seen = self._seen.get(node, (boot, time))
         if boot != before or time - seen > STALE_NS:
             self._end_reign(node, seen)
-            self._spans.append(Span(f"n{node} down", seen, time, False))
+            self._down(self._spans, node, seen, time, is_open=False)
         self._seen[node] = boot, max(time, seen)
 
+    def _down(self, spans: list[Span], node: int, begin: int, end: int, *, is_open: bool) -> None:
+        """From when on nobody misses it: once it is no member any more."""
+        left = self._left.get(node, end)
+        if left >= end:
+            spans.append(Span(f"n{node} down", begin, end, is_open))
+        elif left - begin > STALE_NS:
+            spans.append(Span(f"n{node} down", begin, left, False))
+
+    def _configuration(self, node: int, values: Mapping[str, Any], time: int) -> None:
+        index, members = self._members.get(node, (0, frozenset()))
+        index = values.get("configuration_index", index)
+        if configuration := values.get("configuration"):
+            members = frozenset().union(*map(configuration.get, GROUPS, [()] * len(GROUPS)))
+        self._members[node] = index, members
+        _, newest = max(self._members.values(), key=lambda known: known[0])
+        ever = frozenset().union(*(known for _, known in self._members.values()))
+        for each in (ever | self._left.keys()) - newest if newest else ():
+            self._left.setdefault(each, time)
+        for each in newest & self._left.keys():
+            del self._left[each]
+
     def _state(self, node: int, values: dict[str, Any], time: int) -> None:
-        term, role, rules = values.get("term"), values.get("role"), values.get("faults")
+        values, _ = checked({key: values[key] for key in TOLD & values.keys()})
+        if values.keys() & {"configuration", "configuration_index"}:
+            self._configuration(node, values, time)
+        term, role = values.get("term"), values.get("role")
         if type(term) is int:
             self._terms[node] = term
         if role == "leader":
             self._begin_reign(node, self._terms.get(node, 0), time)
         elif role is not None:
             self._end_reign(node, time)
-        for rule in rules if isinstance(rules, list) else ():
-            number = rule.get("fault") if isinstance(rule, dict) else None
-            if type(number) is int:
-                self._what[number] = "cut" if rule.get("cut") else "net"
-                self._faults.setdefault(number, (time, None))
+        for rule in (*values.get("faults", ()), *values.get("node_faults", ())):
+            if "fault" in rule:
+                self._what[rule["fault"]] = _what(rule)
+                self._faults.setdefault(rule["fault"], (time, None))
 
     def _begin_reign(self, node: int, term: int, time: int) -> None:
         if node in self._leads and self._leads[node][0] != term:
@@ -146,10 +178,17 @@ class Chronicler:
             if node in self._leads:
                 claims.append(Reign(node, *self._leads[node], seen if is_gone else self._end))
             if is_gone:
-                spans.append(Span(f"n{node} down", seen, self._end, True))
+                self._down(spans, node, seen, self._end, is_open=True)
         spans += [self._span(number, *times) for number, times in self._faults.items()]
         spans.sort(key=lambda span: (span.begin, span.label))
-        return Chronicle(_one_after_the_other(claims), spans, self._begin, self._end)
+        reigns = _one_after_the_other(claims)
+        return Chronicle(reigns, spans, self._begin, self._end, dict(self._left))
+
+
+def _what(rule: Mapping[str, Any]) -> str:
+    if "kind" in rule:
+        return "clock" if rule["kind"] == "rate" else "disk"
+    return "cut" if rule.get("cut") else "net"
 
 
 def _one_after_the_other(claims: list[Reign]) -> list[Reign]:

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from textual.binding import Binding, BindingType
 
+from tui.nodes import Condition
+
 
 class Key(NamedTuple):
     """`action` is the app's, or that of the page; `label` stands in the footer when `shown`,
@@ -84,6 +86,11 @@ KEYS = (
     Key("replay.end", "end", "step('end', 1)", "", "to the end"),
     Key("replay.live", "L", "live", "live", "back to the cluster as it is now", True, "tui"),
 )  # fmt: skip
+LABELS_THEN = {
+    "node.toggle": (Condition.EXITED, "start"),
+    "node.pause": (Condition.PAUSED, "resume"),
+}
+"""What keys do instead while the chosen node is so."""
 OVERVIEW_KEYS = (
     Key("replay.clip", "e", "clip", "clip", "save a part of the recording", True,
         "runs export RUN FILE --from +1m --to +2m"),

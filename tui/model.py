@@ -17,7 +17,7 @@ from typing import Any
 from node.wire.messages import Bulk, Changed, Frame, Gap, Happened, Keyframe
 from node.wire.recording import CLUSTER
 from tui.entries import Described, Run
-from tui.nodes import Condition, NodeView, Process, Reach
+from tui.nodes import SILENT, Condition, NodeView, Process, Reach
 from tui.shapes import checked
 from tui.timeline import EVENTS_MAX, LATE_NS, Occurrence, Timeline
 
@@ -304,11 +304,31 @@ class ClusterModel:
                 found.setdefault(int(rule.get("fault", 0)), {})[link] = rule
         return {fault: [*rules.values()] for fault, rules in sorted(found.items())}
 
+    def node_faults(self, now_ns: int) -> dict[int, list[Mapping[str, Any]]]:
+        """The rules about disks and clocks in force on live nodes, and those that ended a node, by
+        the number of their fault.
+        """
+        found: dict[int, list[Mapping[str, Any]]] = {}
+        for view in self.nodes.values():
+            rules = view.status.get("node_faults") if view.is_live(now_ns) else None
+            for rule in rules if isinstance(rules, list) else ():
+                found.setdefault(int(rule.get("fault", 0)), []).append(rule)
+            if view.process.fault is not None:
+                rule = {"fault": view.process.fault, "node": view.node_id, "kind": "fail"}
+                found.setdefault(view.process.fault, []).append(rule)
+        return dict(sorted(found.items()))
+
+    def count_faults(self, now_ns: int) -> int:
+        """Of both kinds."""
+        return len({*self.faults(now_ns), *self.node_faults(now_ns)})
+
     def link(self, source: int, target: int, now_ns: int) -> str:
         """up, slow, cut or down, as the source sees it; unknown when it does not live, or does not
-        say, as a simulated one.
+        say, as a simulated one, and when the target is silent over a connection that is still open.
         """
-        view = self.nodes[source]
+        view, other = self.nodes[source], self.nodes.get(target)
         if not view.is_live(now_ns):
             return "unknown"
-        return str(view.table("links").get(str(target), "unknown"))
+        state = str(view.table("links").get(str(target), "unknown"))
+        is_silent = other is not None and other.condition(now_ns) in SILENT
+        return "unknown" if is_silent and state in ("up", "slow") else state

@@ -32,21 +32,28 @@ class Condition(StrEnum):
     REFUSES = "REFUSES"
 
 
+SILENT = frozenset({Condition.STALE, Condition.PAUSED})
+"""It takes connections, and says nothing."""
+
+
 class Process(NamedTuple):
     """A node's process. `state` is running, paused, exited or unknown; `how` says how it ended on
-    purpose, empty: it did not; `ended_at` in Unix seconds.
+    purpose, empty: it did not; `ended_at` in Unix seconds. `last_words`: why it ended by itself,
+    where it said so; `fault`: the number of the fault in force that makes its disk fail.
     """
 
     state: str = "unknown"
     pid: int | None = None
     how: str = ""
     ended_at: float | None = None
+    last_words: str = ""
+    fault: int | None = None
 
     @property
     def ending(self) -> str:
         """How its end came about: SIGKILL by cli."""
         if not self.how:
-            return "ended by itself"
+            return self.last_words or "ended by itself"
         number = self._signal
         return f"{self.how if number is None else signal.Signals(number).name} by cli"
 

@@ -17,7 +17,7 @@ from tui.nodes import Reach
 from tui.timeline import Occurrence
 
 SPEEDS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
-LANDMARKS = frozenset({"leader", "election", "boot"}) | BREAKING | MENDING
+LANDMARKS = frozenset({"leader", "election"}) | BREAKING | MENDING
 BOOKMARKS_MAX = 100
 EVENT_NS = 100_000_000
 """So far from where the clock says it is an event may stand."""
@@ -67,9 +67,11 @@ class Film:
         return True
 
     def _take_nodes(self) -> None:
-        """All that are in it are there from the beginning, known or not."""
-        self.model.members(self._footage.node_ids)
-        for node_id in self._footage.node_ids:
+        """All that are in it are there from the beginning, known or not, until they are removed."""
+        left = self.chronicle.left
+        there = {n for n in self._footage.node_ids if left.get(n, self.now_ns + 1) > self.now_ns}
+        self.model.members(there)
+        for node_id in there:
             self.model.reach(node_id, RECORDED)
 
     def __len__(self) -> int:
@@ -127,10 +129,10 @@ class Film:
         if count < self._at or at > self._at:
             picture.version = self.model.version + 1  # whatever was painted is of another moment
             self.model, self._at = picture, at
-            self._take_nodes()
         for frame in self._footage.frames(self._at, count):
             self.model.fold(frame, frame.id)
         self._at = count
+        self._take_nodes()
 
     def advance(self, seconds: float) -> None:
         """Play on for that long, at the speed; it stops at the end."""

@@ -101,7 +101,19 @@ _STATUS: Mapping[str, Check] = {
     "links": _map_of(_TEXT),
     "link_errors": _map_of(_TEXT),
     "progress": _map_of(_record(_PROGRESS)),
-    "faults": _list_of(_record(dict.fromkeys(("fault", "src", "dst"), _NUMBER))),
+    "faults": _list_of(
+        _record(
+            dict.fromkeys(("fault", "src", "dst", "rate_bytes_s"), _NUMBER)
+            | dict.fromkeys(("latency_ms", "jitter_ms"), _DECIMAL)
+            | dict.fromkeys(("drop", "duplicate", "reorder", "corrupt"), _DECIMAL)
+        )
+    ),
+    "node_faults": _list_of(
+        _record(
+            dict.fromkeys(("fault", "node", "delay_us"), _NUMBER)
+            | {"kind": _TEXT, "rate": _DECIMAL}
+        )
+    ),
     "disk": _record(_DISK),
     "counters": _map_of(_DECIMAL),
 }

@@ -177,21 +177,22 @@ def _why_not(
         return "unreachable", error.message, f"{line} logs {name}"
     ended = cluster.processes[node_id].ended()
     if ended is None:
-        remedy = _heals_its_disk(cluster, node_id) or f"{line} logs {name}"
-        return "exited", _last_words(cluster.processes[node_id]), remedy
+        fault = failing_disk(cluster, node_id)
+        remedy = f"{line} logs {name}" if fault is None else f"{line} heal {fault}"
+        return "exited", last_words(cluster.processes[node_id]), remedy
     return "exited", f"{ended.how} {ago(time.time() - ended.at)}", f"{line} start {name}"
 
 
-def _heals_its_disk(cluster: Cluster, node_id: int) -> str | None:
-    """What to type so that flushes do not fail any more; None: no fault makes them fail."""
+def failing_disk(cluster: Cluster, node_id: int) -> int | None:
+    """The fault that makes its flushes fail; None: there is none."""
     with contextlib.suppress(CliError):
         for rule in read_faults(cluster).node_rules:
             if (rule.node, rule.kind) == (node_id, "fail"):
-                return f"{cluster.line} heal {rule.fault}"
+                return rule.fault
     return None
 
 
-def _last_words(process: NodeProcess) -> str:
+def last_words(process: NodeProcess) -> str:
     """Why a node ended that nobody ended, as far as it said so itself."""
     last = "".join(process.last_log_lines(1))
     found = re.search(r" error ((?:stopped|cannot start)\b.*?) node=n\d+ ", last)

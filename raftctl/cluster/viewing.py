@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from raftctl.cluster.directory import Cluster, all_clusters, cluster_name, find_cluster
-from raftctl.cluster.processes import is_paused
+from raftctl.cluster.observation import failing_disk, last_words
+from raftctl.cluster.processes import NodeProcess, is_paused
 from raftctl.cluster.recordings import find_run, find_runs
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
@@ -86,10 +87,19 @@ class ViewedCluster:
                 state = "paused" if is_paused(pid) else "running"
                 found[process.node_id] = Process(state, pid)
             else:
-                ended = process.ended()
-                how, at = ("", None) if ended is None else (ended.how, ended.at)
-                found[process.node_id] = Process("exited", None, how, at)
+                found[process.node_id] = self._ended(process)
         return found
+
+    def _ended(self, process: NodeProcess) -> "Process":
+        """One that is gone; of what ended by itself what it said, and what to mend."""
+        from tui.nodes import Process
+
+        ended = process.ended()
+        if ended is not None:
+            return Process("exited", None, ended.how, ended.at)
+        cluster = self._cluster
+        fault = None if cluster is None else failing_disk(cluster, process.node_id)
+        return Process("exited", last_words=last_words(process), fault=fault)
 
     def output(self, node_id: int) -> list[str]:
         """The last lines of its log file."""

@@ -1,6 +1,7 @@
 """What `raftctl tui` hands to the viewer: home, cluster, recording and screen."""
 
 import asyncio
+import json
 import shutil
 from pathlib import Path
 
@@ -8,10 +9,12 @@ import pytest
 import typer
 
 from node.config import Limits, RaftSettings
+from node.nodefaults import NodeRule
 from node.wire.codec import encode
 from node.wire.messages import Recording
 from node.wire.recording import FORMAT, checked_frame
 from raftctl.cli import app
+from raftctl.cluster.directory import find_cluster
 from raftctl.cluster.making import Plan, make_cluster
 from raftctl.cluster.recordings import find_run
 from raftctl.cluster.viewing import ViewedCluster, cluster_of, recorded, words_for
@@ -20,6 +23,7 @@ from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.settings import Settings, make_settings
 from tests.raftctl.test_runs import stream
+from tui.nodes import Process
 from tui.replay import FilmError
 from tui.runner import as_typed
 
@@ -90,6 +94,27 @@ def test_the_first_cluster_to_come_up_is_shown_and_stays(folder: Path) -> None:
     assert found(source) == ("lab", True)
     shutil.rmtree(folder / "clusters" / "lab")
     assert found(source) == ("lab", False), "it waits for that one"
+
+
+def test_of_a_node_that_its_disk_ended_the_viewer_learns_what_status_says(folder: Path) -> None:
+    make(folder, "demo")
+    source = ViewedCluster(settings(folder))
+    made = folder / "clusters" / "demo"
+    process = next(iter(find_cluster(settings(folder)).processes.values()))
+    process.log_path.parent.mkdir(parents=True, exist_ok=True)
+    process.log_path.write_text(
+        "2026-01-01T00:00:00.000Z error stopped: the disk failed node=n1 why=EIO\n"
+    )
+    rule = NodeRule(11, 1, "fail").to_map()
+    rules = {"next_id": 12, "faults": [], "rules": [], "node_rules": [rule]}
+    (made / "faults.json").write_text(json.dumps(rules))
+    ended = source.processes()
+    assert (ended[1].ending, ended[1].fault) == ("stopped: the disk failed", 11)
+    assert (ended[2].ending, ended[2].fault) == ("ended by itself", None)
+    process.note_end("stopped")
+    assert source.processes()[1] == Process(
+        "exited", None, "stopped", source.processes()[1].ended_at
+    )
 
 
 @pytest.mark.parametrize(("names", "shown"), [(["a", "b"], ""), (["a", "demo"], "demo")])

@@ -71,6 +71,7 @@ def status_of(node: int, nodes: int = 3, leader: int | None = 1, **values: Any) 
         "link_errors": {},
         "progress": {},
         "faults": [],
+        "node_faults": [],
         "disk": {
             "syncs": 912,
             "last_ms": 0.412,

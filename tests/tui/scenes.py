@@ -39,7 +39,7 @@ SCENES = (
     Scene("members", SMALL, "M"),
     Scene("events", SMALL, "e"),
     Scene("partition", WIDE, "3 p"),
-    Scene("replay", WIDE, "right_curly_bracket right_curly_bracket m right_curly_bracket", True),
+    Scene("replay", WIDE, "right_curly_bracket m right_curly_bracket", True),
 )
 
 

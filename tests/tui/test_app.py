@@ -87,6 +87,21 @@ def test_the_same_key_takes_a_node_down_and_up(state: Process, key: str, line: s
     view(test, model)
 
 
+def test_the_foot_says_what_the_keys_do_to_the_chosen_node() -> None:
+    async def test(viewer: Viewer) -> None:
+        for node, says in (
+            ("1", "s stop  K kill  z pause"),
+            ("2", "s start  K"),
+            ("3", "z resume"),
+        ):
+            await viewer.press(node)
+            assert says in viewer.text("keys")
+
+    model = with_dead(live_cluster(), 2)
+    model.process(3, Process("paused", 7))
+    view(test, model)
+
+
 @pytest.mark.parametrize("key", ["s", "K", "z", "r"])
 def test_what_loses_the_quorum_asks_first_and_no_is_the_default(key: str) -> None:
     async def test(viewer: Viewer) -> None:

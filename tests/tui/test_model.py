@@ -226,6 +226,29 @@ def test_a_link_of_which_a_node_says_nothing_is_unknown() -> None:
     assert model.link(1, 3, model.now_ns) == "unknown"
 
 
+@pytest.mark.parametrize(
+    ("state", "told", "seen"),
+    [
+        ("running", "up", "up"),
+        ("paused", "up", "unknown"),
+        ("paused", "slow", "unknown"),
+        ("paused", "cut", "cut"),
+        ("exited", "down", "down"),
+    ],
+)
+def test_a_link_to_a_node_that_is_silent_is_unknown(state: str, told: str, seen: str) -> None:
+    model = live_cluster(3, leader=1)
+    model.nodes[1].status["links"]["2"] = told
+    model.process(2, Process(state, 7))
+    assert model.link(1, 2, model.now_ns) == seen
+
+
+def test_a_link_to_a_node_that_went_stale_is_unknown() -> None:
+    model = live_cluster(3, leader=1)
+    fold(Script(1, 5, START + 3 * SECOND).keyframe(status_of(1)).frames, model)
+    assert model.link(1, 2, model.now_ns) == "unknown"
+
+
 def test_a_node_that_stops_in_good_order_says_so_until_it_is_started_anew() -> None:
     script = Script(1).keyframe(status_of(1)).happened("stop")
     model = fold(script.frames)

@@ -84,7 +84,9 @@ def test_any_way_to_a_moment_gives_the_picture_of_that_moment(
 def test_steps_go_from_frame_to_frame_and_from_landmark_to_landmark() -> None:
     film = short_film()
     times = film.times_of(replay.LANDMARKS)
-    assert len(times) == 5
+    assert [mark.kind for mark in film.marks if mark.time_ns in times] == [
+        *("leader", "fault", "leader", "heal")
+    ], "a boot is none"
     film.seek(film.begin_ns)
     for time in times:
         film.step("landmark", 1)
@@ -434,6 +436,58 @@ def test_spans_share_rows_where_they_can() -> None:
     rows, left = in_rows([*spans, Span("d", 4, 8, False)], 2)
     assert [[span.label for span in row] for row in rows] == [["a", "c"], ["b"]]
     assert left == 1
+
+
+def with_a_removal() -> list[Frame]:
+    """n3 ends at +3 s, is removed at +10 s; n2 tells of itself from +5 s on."""
+    old = {"configuration": {"voters": [1, 2, 3]}, "configuration_index": 1}
+    one = Script(1).keyframe(status_of(1, 3, 1, **old))
+    for second in range(1, 20):
+        one.changed(1_000)
+        if second == 10:
+            one.changed(1, configuration={"voters": [1, 2]}, configuration_index=9)
+    two = Script(2, at_ns=START + 5 * SECOND).keyframe(status_of(2, 3, 1, **old))
+    three = Script(3).keyframe(status_of(3, 3, 1, **old)).changed(1_500).changed(1_500)
+    return in_order([one.frames, two.frames, three.frames])
+
+
+def test_a_removed_node_is_no_member_from_then_on_and_its_lane_ends() -> None:
+    frames = with_a_removal()
+    (removed,) = (each.mono_ns for each in frames if "configuration" in getattr(each, "values", ()))
+    film = Film(frames, "demo")
+    film.seek(film.begin_ns)
+    assert film.model.ids() == [1, 2, 3], "n2 comes later"
+    film.seek(removed - 1)
+    assert film.model.ids() == [1, 2, 3]
+    film.seek(removed)
+    assert film.model.ids() == [1, 2]
+    film.step("end", 1)
+    assert film.model.ids() == [1, 2]
+    film.seek(removed - 1)
+    assert film.model.ids() == [1, 2, 3]
+    assert film.model.nodes[3].status, "as it was known then"
+    lanes = {span.label: (span.end, span.is_open) for span in film.chronicle.spans}
+    assert lanes["n3 down"] == (removed, False)
+    assert lanes["n2 down"][1]
+
+
+def test_what_a_removed_node_still_tells_brings_it_back_into_no_picture() -> None:
+    frames = with_a_removal()
+    late = Script(3, 2, START + 15 * SECOND).keyframe(
+        status_of(3, 3, 1, configuration={"voters": [1, 2, 3]}, configuration_index=1)
+    )
+    film = Film(in_order([frames, late.frames]), "demo")
+    film.step("end", 1)
+    assert film.model.ids() == [1, 2]
+    assert [span.label for span in film.chronicle.spans].count("n3 down") == 1
+
+
+def test_faults_of_nodes_have_a_lane_with_what_they_are() -> None:
+    rules = [{"fault": 4, "node": 1, "kind": "slow", "delay_us": 20_000}]
+    rules.append({"fault": 5, "node": 1, "kind": "rate", "rate": 2.0})
+    script = Script(1).keyframe(status_of(1, 3, node_faults=rules)).changed(1_000)
+    spans = chronicle_of(script.frames).spans
+    assert [(span.label, span.is_open) for span in spans] == [("#4 disk", True), ("#5 clock", True)]
 
 
 def test_time_before_the_recording_began_is_its_beginning() -> None:

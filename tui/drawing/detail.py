@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from textwrap import wrap
+from typing import Any
 
+from tui.drawing.faults import faults_of
 from tui.drawing.moment import Moment
 from tui.drawing.overview import (
     LINK_SIGNS,
     UNKNOWN_LINK,
+    lag_text,
     snapshot_text,
     timer_line,
     vote_of,
@@ -40,6 +43,8 @@ def state_lines(moment: Moment, view: NodeView, width: int) -> list[Line]:
         known = "nothing is known of it" if age is None else f"as of {duration(age)} ago"
         words = f"{moment.cause(view) or moment.condition(view)}, {known}"
         lines += [[(f" {part}", "warn")] for part in wrap(words, max(width - 2, 1))]
+    if faults := faults_of(moment, view):
+        lines.append(_row("faults", faults, width, "warn"))
     lines += [_row(*row, width, style) for row in _consensus(moment, view)]
     lines.append([(" ", ""), *timer_line(moment, view, min(width - 2, 36))])
     lines += [_row(*row, width, style) for row in _machine(view)]
@@ -75,7 +80,7 @@ def _consensus(moment: Moment, view: NodeView) -> list[tuple[str, Sequence[str]]
         ("leader", [f"n{leader}, heard {ago_ms(heard)}" if leader else seen]),
         ("commit", [number(known("commit_index")), f"applied {number(view.applied_index)}"]),
         ("log", [f"{first} – {end}"]),
-        ("lag", [number(moment.lag(view))]),
+        ("lag", [lag_text(moment, view)]),
         ("snapshot", [snapshot_text(view.table("snapshot"))]),
         ("elections", [f"won {_won(tries, 'elections')}", f"prevotes {_won(tries, 'prevotes')}"]),
     ]
@@ -167,11 +172,17 @@ def _peer_line(moment: Moment, view: NodeView, peer: int, chosen: int | None) ->
     return [
         (f"{CHOSEN} ", "chosen bold") if peer == chosen else ("  ", ""),
         (f"{f'n{peer}':<5}", known or "bold"),
-        (f"{f'{sign} {state}':<7}", style),
+        (f"{f'{sign} {state}' if state in LINK_SIGNS else sign:<7}", style),
         (f"{milliseconds(measured.get('rtt_ms')):>7}", known),
         (f"{'–' if out is None else f'{out:.1f}':>7}", known),
-        (f"{number(member.get('match_index')):>10}", known),
+        (f"{number(match_of(member)):>10}", known),
     ]
+
+
+def match_of(member: Mapping[str, Any]) -> int | None:
+    """How far its log is known to be the leader's; None: a new leader has not heard from it."""
+    match: int | None = member.get("match_index")
+    return None if not match and member.get("heard_ms") is None else match
 
 
 def link_words(moment: Moment, view: NodeView, peer: int) -> str:
@@ -208,29 +219,38 @@ def member_lines(moment: Moment, width: int) -> list[Line]:
     known = set(moment.model.ids()).union(*groups.values())
     for node_id in sorted(known):
         view = moment.model.nodes.get(node_id, NodeView(node_id))
-        member = _membership(node_id, groups)
+        member = _membership(node_id, groups) if configuration else "–"
         mark = ("▸ ", "chosen bold") if node_id == moment.chosen else ("  ", "")
         line: Line = [mark, (f"{view.name:<6}", "bold"), (f"{member:<10}", _MEMBER_STYLES[member])]
         line += fill(moment.title(view), 14)
-        match = progress.get(str(node_id), {}).get("match_index")
+        match = match_of(progress.get(str(node_id), {}))
         match = view.number("last_index") if view is leader else match
         line.append((f"{number(match):>11}", ""))
         lag = moment.lag(view)
-        line.append((f"{number(lag):>10}", "warn" if lag > 100 else ""))
-        note = moment.cause(view) or (
-            "changes to a voter by itself" if node_id in groups["promotable"] else ""
-        )
+        line.append((f"{lag_text(moment, view):>10}", "warn" if lag > 100 else ""))
+        note = moment.cause(view) or ", ".join(faults_of(moment, view))
+        if not note and node_id in groups["promotable"]:
+            note = "changes to a voter by itself"
         lines += _with_words(line, note, width, is_wide)
-    voters = len(groups["voters"])
     if groups["outgoing"]:
         words = "  a change of voters is under way: a majority of the old ones and of the new ones"
         lines.append([(words, "accent")])
-    lines += [[], [(f"  {voters} voters: {voters // 2 + 1} are a quorum", "dim")]]
+    lines += [[], [("  ", ""), *_quorum_words(moment, len(groups["voters"]))]]
     return [fill(line, width) for line in lines]
 
 
+def _quorum_words(moment: Moment, voters: int) -> Line:
+    """Where nobody tells who the voters are, what to type for that."""
+    if voters:
+        return [(f"{voters} voters: {voters // 2 + 1} are a quorum", "dim")]
+    if moment.model.nodes:
+        return [("no node tells who the voters are: ", "dim"), (f"{moment.line} up", "accent")]
+    return [("there is no cluster here: ", "dim"), (f"{moment.line} up -n 5", "accent")]
+
+
 _MEMBER_STYLES = {"voter": "good", "learner": "accent", "leaving": "warn", "joining": "accent"} | {
-    "none": "dim"
+    "none": "dim",
+    "–": "dim",
 }
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from node.wire.recording import CLUSTER
 from node.wire.words import REPEATING, effect_of
+from tui.drawing.faults import sides_of
 from tui.drawing.moment import Moment
 from tui.drawing.overview import LINK_SIGNS, UNKNOWN_LINK
 from tui.drawing.text import Line, clock, fill, printable
@@ -53,36 +54,6 @@ def link_matrix(moment: Moment, width: int) -> list[Line]:
             line.append((f"{sign:>{cell}}", style))
         lines.append(line)
     return [fill(line, width) for line in lines]
-
-
-def fault_lines(moment: Moment, width: int) -> list[Line]:
-    """The faults in force: number, what they do, for how long yet, and between whom."""
-    lines: list[Line] = []
-    for fault, rules in moment.model.faults(moment.now_ns).items():
-        first = rules[0]
-        what = "cut" if first.get("cut") else "net"
-        expires = first.get("expires_at")
-        left = ""
-        if isinstance(expires, int | float):
-            left = f" {max(expires - moment.wall_ns / 1e9, 0):.0f}s"
-        where = _sides(moment.model.ids(), rules)
-        lines.append(fill([(f" #{fault} {what}", "warn"), (left, "dim"), (f" {where}", "")], width))
-    return lines
-
-
-def _sides(ids: list[int], rules: Sequence[Mapping[str, Any]]) -> str:
-    """1,2,3|4,5 of a partition; of anything else its links, or how many there are."""
-    cut = {(rule.get("src"), rule.get("dst")) for rule in rules if rule.get("cut")}
-    sides: list[set[int]] = []
-    for node_id in ids:
-        together = [side for side in sides if any({(node_id, n), (n, node_id)} - cut for n in side)]
-        sides = [side for side in sides if side not in together]
-        sides.append({node_id}.union(*together))
-    if len(sides) > 1:
-        return "|".join(",".join(map(str, sorted(side))) for side in sides)
-    if len(rules) > 4:
-        return f"{len(rules)} links"
-    return " ".join(f"{rule.get('src')}:{rule.get('dst')}" for rule in rules)
 
 
 def words_of(kind: str, data: Mapping[str, Any]) -> str:
@@ -246,4 +217,4 @@ def _in_sides(event: Occurrence, ids: list[int]) -> Mapping[str, Any]:
     cut = event.data.get("what") == "cut"
     ends = _LINK.findall(str(event.data["links"]))
     rules = [{"src": int(src), "dst": int(dst), "cut": cut} for src, dst in ends]
-    return {**event.data, "links": _sides(ids, rules)}
+    return {**event.data, "links": sides_of(ids, rules)}

@@ -121,7 +121,9 @@ class Moment:
                 return ""
 
     def remedy(self, view: NodeView) -> str:
-        """The key that brings it back, where there is one."""
+        """The key that brings it back, where there is one; of a disk that fails what ends that."""
+        if view.process.fault is not None:
+            return f"{self.line} heal {view.process.fault}"
         return self.remedies.get(self.condition(view), "")
 
     def lag(self, view: NodeView) -> int:

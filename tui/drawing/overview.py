@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from textwrap import wrap
 from typing import Any
 
+from tui.drawing.faults import faults_of
 from tui.drawing.moment import Moment, ago
 from tui.drawing.text import (
     Line,
@@ -12,6 +13,7 @@ from tui.drawing.text import (
     beside,
     both_ends,
     boxed,
+    cells_of,
     clock,
     duration,
     fill,
@@ -32,11 +34,14 @@ CARD_HEIGHT = 7
 ROWS_COLUMNS = 76
 """With so many columns a row has room for all that is known."""
 SEEN_WIDTH = 6
+FRAME_COLUMNS = 6
+"""Of a card's width what the words in its frame cannot have."""
 WHERE = re.compile(r"^n\d+ \([^)]*\):? ")
 """What the name and the address of a node add to why it is not reached."""
 UNBROKEN = "\N{NO-BREAK SPACE}"
 LINK_SIGNS = {"up": ("✓", "good"), "slow": ("~", "warn"), "cut": ("✗", "bad"), "down": ("–", "dim")}
 UNKNOWN_LINK = ("?", "dim")
+DOWN = "DOWN"
 
 
 def head_line(moment: Moment, width: int) -> Line:
@@ -56,24 +61,28 @@ def _head_pieces(moment: Moment) -> list[tuple[int, Line]]:
     model, leader = moment.model, moment.leader
     word, style = health(moment)
     live, count = sum(moment.is_live(view) for view in model.nodes.values()), len(model.nodes)
+    is_known = any(view.status for view in model.nodes.values())
     pieces: list[tuple[int, Line]] = [
         (10, [(f" {moment.name or 'no cluster'} ", "bold"), (f"● {word}", style)]),
         (6 if live < count else 3, [(f"  {live}/{count} nodes", "warn" if live < count else "")]),
     ]
     if leader is None:
         pieces.append((9, [("  no leader", "bad" if count else "dim")]))
-        pieces.append((5, [(f" · term {model.term}", "dim")]))
+        pieces.append((5, [(f" · term {model.term if is_known else '–'}", "dim")]))
     else:
         pieces.append((9, [("  leader ", "dim"), (f"{leader.name} ★", "leader bold")]))
         pieces.append((7, [(" · term ", "dim"), (str(leader.number("term")), "")]))
         pieces.append((1, [(f" · {duration(_leading_s(moment, leader))}", "dim")]))
-    pieces.append((5, [("  commit ", "dim"), (number(model.commit_index), "")]))
+    commit = model.commit_index if is_known else None
+    pieces.append((5, [("  commit ", "dim"), (number(commit), "")]))
     pieces.append((4, [(f"  {number(model.rate(moment.now_ns))} op/s", "")]))
     if leader is not None:
         p99_ms = leader.table("commits").get("p99_ms")
         pieces.append((2, [("  p99 ", "dim"), (milliseconds(p99_ms), "")]))
-    if faults := model.faults(moment.now_ns):
-        pieces.append((8, [(f"  faults {len(faults)}", "warn")]))
+    if faults := model.count_faults(moment.now_ns):
+        pieces.append((8, [(f"  faults {faults}", "warn")]))
+    if word == DOWN and count:
+        pieces.append((9, [("  ", ""), (f"{moment.line} up", "accent")]))
     if model.entries.conflicts:
         words = f"  {model.entries.conflicts} CONFLICTING ENTRIES"
         pieces.append((9, [(words, "bad bold")]))
@@ -90,13 +99,13 @@ def health(moment: Moment) -> tuple[str, str]:
     if not moment.name:
         return "WAITING", "dim"
     if not views or conditions <= ended:
-        return "DOWN", "bad"
+        return DOWN, "bad"
     if conditions <= {Condition.CONNECTING, *ended}:
         return "CONNECTING", "dim"
     if moment.leader is None:
         return "NO LEADER", "bad"
     known = conditions - {Condition.CONNECTING}
-    if known != {Condition.LIVE} or moment.model.faults(moment.now_ns):
+    if known != {Condition.LIVE} or moment.model.count_faults(moment.now_ns):
         return "DEGRADED", "warn"
     return "LIVE", "good"
 
@@ -140,6 +149,8 @@ def _card(moment: Moment, view: NodeView, width: int) -> list[Line]:
     below: Line = [(_address(view), "dim")]
     if remedy := moment.remedy(view):
         code = view.process.exit_code
+        if len(remedy) > width - FRAME_COLUMNS:
+            remedy = remedy.removeprefix(f"{moment.line} ")
         below = [("" if code is None else f"rc {code} ", "dim"), (remedy, "accent")]
     rows = _live_rows(moment, view, width - 4) if is_live else _dead_rows(moment, view, width - 4)
     lines: list[Line] = [[(" ", ""), *fill(row, width - 4), (" ", "")] for row in rows]
@@ -205,14 +216,21 @@ def _lag_row(moment: Moment, view: NodeView, width: int) -> Line:
     return [("lag ", "dim"), (bar(fraction, room), style), (" " + text, style if lag else "")]
 
 
+def lag_text(moment: Moment, view: NodeView) -> str:
+    """A dash for a node of which nothing is known."""
+    return number(moment.lag(view) if view.status else None)
+
+
 def _note_row(moment: Moment, view: NodeView, width: int) -> Line:
-    disk = view.table("disk")
-    if disk.get("full"):
-        return [(fit("disk full", width), "bad")]
-    if disk.get("stalled"):
-        return [(fit("disk stalls", width), "warn")]
     if view.status.get("voting") is False:
         return [(fit("wiped, no vote", width), "bad")]
+    disk = view.table("disk")
+    is_full, words = disk.get("full"), faults_of(moment, view)
+    found = "disk full" if is_full else "disk stalls" if disk.get("stalled") else ""
+    if found and not any(each.startswith(found) for each in words):
+        words.append(found)
+    if words:
+        return [(fit(", ".join(words), width), "bad" if is_full else "warn")]
     if view.odd:
         return [(fit(f"unknown form: {', '.join(sorted(view.odd))}", width), "warn")]
     if view.lost and not view.is_whole:
@@ -262,7 +280,7 @@ def _dead_rows(moment: Moment, view: NodeView, width: int) -> list[Line]:
             _pair("commit", number(view.number("commit_index")), width, gone=True),
             _pair("applied", number(view.applied_index), width, gone=True),
         ]
-    if is_gone and view.status:
+    if is_gone and view.status and cells_of(view.process.ending) <= width:
         return [*rows, _lag_row(moment, view, width), [(view.process.ending, "")]]
     cause = view.process.ending if is_gone else WHERE.sub("", moment.cause(view))
     cause = cause.replace(" ago", f"{UNBROKEN}ago")
@@ -299,8 +317,7 @@ def node_rows(moment: Moment, width: int) -> list[Line]:
         line.append((f"{number(known('commit_index')):>10} ", style))
         if is_wide:
             line.append((f"{number(applied):>10} ", style))
-        is_behind = bool(lag and view.status)
-        line.append((f"{number(lag) if is_behind else '–':>9}  ", "warn" if lag > 100 else style))
+        line.append((f"{lag_text(moment, view):>9}  ", "warn" if lag > 100 else style))
         if is_live:
             line += fill(link_signs(moment, view), links + 2)
             line.append((duration(view.age_s(moment.now_ns)) if has_ages else "", "dim"))

@@ -8,7 +8,8 @@ from textual.containers import Horizontal
 from textual.css.scalar import Scalar
 from textual.widget import Widget
 
-from tui.drawing.events import event_lines, fault_lines, link_matrix
+from tui.drawing.events import event_lines, link_matrix
+from tui.drawing.faults import fault_lines
 from tui.drawing.film import Lanes, rows_of, title
 from tui.drawing.loggrid import log_grid
 from tui.drawing.overview import CARD_HEIGHT, cards, cards_in_a_row, node_rows
@@ -89,9 +90,9 @@ class Overview(Page):
         grid.name_it("log", "7 committed  (7) not yet  ● match  ↑ next")
         links = self.panel("links")
         links.display = bool(count) and size.width >= CARDS_COLUMNS_MIN
-        if links.styles.width != (width := Scalar.from_number(max(3 * count + 9, 25))):
+        if links.styles.width != (width := Scalar.from_number(max(3 * count + 9, 28))):
             links.styles.width = width
-        links.name_it("links  row → column", "✗cut ~slow –down")
+        links.name_it("links  row → column", "✗cut ~slow –down ?mute")
         pattern = self.moment.pattern
         self.panel("events").name_it(f"events  filter: {pattern}" if pattern else "events")
 

@@ -16,7 +16,7 @@ from textual.widget import Widget
 from tui.drawing.moment import Moment
 from tui.drawing.overview import head_line
 from tui.drawing.text import Line, both_ends, fill, fit, width_of
-from tui.keys import KEYS, Key
+from tui.keys import KEYS, LABELS_THEN, Key
 from tui.widgets.panel import Panel
 
 if TYPE_CHECKING:
@@ -174,4 +174,13 @@ class Page(Screen[None]):
 
     def _key(self, key: Key) -> Line:
         name = self.viewer.key_name(key.id)
-        return [(f" {name} ", "accent bold"), (f"{key.label} ", "dim")]
+        return [(f" {name} ", "accent bold"), (f"{self._label(key)} ", "dim")]
+
+    def _label(self, key: Key) -> str:
+        """What the key does to the chosen node as it is now, also while the picture is held."""
+        if key.id not in LABELS_THEN:
+            return key.label
+        condition, label = LABELS_THEN[key.id]
+        live = self.viewer.live
+        view = live.model.nodes.get(live.chosen or 0)
+        return label if view is not None and live.condition(view) is condition else key.label
