@@ -140,7 +140,7 @@ class ActingApp(App[None]):
 
     def _is_allowed(self) -> bool:
         if self.refusal:
-            self.notify(self.refusal, severity="warning")
+            self.notify(self.refusal, severity="warning", markup=False)
         return not self.refusal
 
     def consider_it(self, action: Action | None) -> None:
@@ -152,7 +152,7 @@ class ActingApp(App[None]):
         """Run it; one that would lose the quorum only when asked for once more."""
         if isinstance(action, Refusal):
             if self._is_allowed():
-                self.notify(action.why, severity="warning")
+                self.notify(action.why, severity="warning", markup=False)
         elif not action.only_reads and not self._is_allowed():
             return
         elif action.question:
@@ -254,7 +254,7 @@ class ActingApp(App[None]):
             except (OSError, UnicodeEncodeError) as error:
                 self.notify(f"cannot write {name}: {error}", severity="error", markup=False)
             else:
-                self.notify(f"saved {name}: {len(self._ran)} lines")
+                self.notify(f"saved {name}: {len(self._ran)} lines", markup=False)
 
     def action_screenshot_svg(self) -> None:
         if not self.may_write_files("take a picture of its window, or save it"):
@@ -263,9 +263,10 @@ class ActingApp(App[None]):
         try:
             self.save_screenshot(filename=name, path=".")
         except OSError as error:
-            self.notify(f"cannot write {name}: {error.strerror}", severity="error")
+            words = f"cannot write {name}: {error.strerror}"
+            self.notify(words, severity="error", markup=False)
         else:
-            self.notify(f"saved {name}")
+            self.notify(f"saved {name}", markup=False)
 
     def may_write_files(self, what: str) -> bool:
         """Whether the folder is that of whoever looks; in a browser it is the server's."""

@@ -295,6 +295,14 @@ def test_cards_offer_no_key_that_is_refused() -> None:
     view(test, with_dead(live_cluster(), 2), read_only=True)
 
 
+def test_a_notice_names_the_key_that_helps() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("2", "K")
+        assert viewer.told == "n2 does not run: [s] start"
+
+    view(test, with_dead(live_cluster(), 2))
+
+
 # -- commands --------------------------------------------------------------------------------------
 PRINT = "import sys, time; sys.stdout.write('a' * 16383 + 'ж\\n'); sys.stdout.flush()"
 
