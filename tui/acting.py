@@ -1,5 +1,6 @@
 """The part of the app that changes a cluster: by command lines, shown, and taken back on demand."""
 
+import asyncio
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -14,7 +15,7 @@ from tui.drawing.moment import Moment
 from tui.drawing.text import Line, printable
 from tui.nodes import STALE_NS, NodeView
 from tui.runner import Outcome, Runner, as_typed
-from tui.script import LINES_MAX, Ran, script_of
+from tui.script import LINES_MAX, Ran, fault_made, script_of
 from tui.takeback import take_back
 from tui.undo import FAULT_NUMBER, Undo
 
@@ -140,7 +141,7 @@ class ActingApp(App[None]):
 
     def _is_allowed(self) -> bool:
         if self.refusal:
-            self.notify(self.refusal, severity="warning")
+            self.notify(self.refusal, severity="warning", markup=False)
         return not self.refusal
 
     def consider_it(self, action: Action | None) -> None:
@@ -152,18 +153,24 @@ class ActingApp(App[None]):
         """Run it; one that would lose the quorum only when asked for once more."""
         if isinstance(action, Refusal):
             if self._is_allowed():
-                self.notify(action.why, severity="warning")
+                self.notify(action.why, severity="warning", markup=False)
         elif not action.only_reads and not self._is_allowed():
             return
-        elif action.question:
-            from tui.screens.dialogs import Ask
-
-            command = action.typed(self.line)
-            self.push_screen(
-                Ask(action.question, command), lambda yes: self._perform(action) if yes else None
-            )
         else:
-            self._perform(action)
+            self.ask_first(action, self._perform)
+
+    def ask_first(self, action: Action, run: Callable[[Action], object]) -> None:
+        """Run it so, once its question is answered with yes."""
+        if not action.question:
+            run(action)
+            return
+        from tui.screens.dialogs import Ask
+
+        def answer(yes: bool | None) -> None:
+            if yes:
+                run(action)
+
+        self.push_screen(Ask(action.question, action.typed(self.line)), answer)
 
     def _perform(self, action: Action) -> None:
         if action.takes_back is not None:
@@ -173,20 +180,50 @@ class ActingApp(App[None]):
         self.run_worker(self._run(action), group="actions")
 
     async def _run(self, action: Action) -> None:
+        outcome = await self._run_line(action)
+        if outcome.code:
+            self.notify(printable(outcome.said.strip())[:400], severity="error", markup=False)
+
+    async def run_in_pane(
+        self, action: Action, show: Callable[[str], None], stop: asyncio.Event | None
+    ) -> Outcome:
+        """Run it where what it prints is shown. It counts as what keys do: in the footer, for the
+        script, and for what is taken back.
+        """
+        self._under_way.append(action)
+        try:
+            return await self._run_line(action, show, stop)
+        except asyncio.CancelledError:
+            # What it did of its work is not known.
+            command = action.typed(self.line)
+            self.echo = [(f" $ {command} ", "bold"), (" ✗ ended", "bad")]
+            self._note_gone(action, good=False)
+            if not action.only_reads:
+                self._not_undone = command
+            raise
+
+    async def _run_line(
+        self,
+        action: Action,
+        show: Callable[[str], None] | None = None,
+        stop: asyncio.Event | None = None,
+    ) -> Outcome:
         command = action.typed(self.line)
         self._say([(f" $ {command}", "bold"), ("  …", "dim")])
         try:
-            outcome = await self.runner.run(action.arguments, into=action.into)
+            outcome = await self.runner.run(action.arguments, show, stop, action.into)
         finally:
             self._under_way = [each for each in self._under_way if each is not action]
         good = outcome.code == 0
         self._note_gone(action, good)
-        self.note_ran(command, outcome)
+        if not action.only_reads:
+            self._note_ran(action, outcome)
         sign = (" ✓ ", "good") if good else (f" ✗ exit {outcome.code} ", "bad")
         headline = f"wrote {action.into}" if good and action.into else outcome.headline
         words = (printable(headline), "" if good else "bad")
         self._say([(f" $ {command} ", "bold"), sign, words, (f"  {outcome.seconds:.1f}s", "dim")])
         self._remember_undo(action, outcome)
+        return outcome
 
     def _note_gone(self, action: Action, good: bool) -> None:
         # What a command that failed did of its work is not known.
@@ -198,7 +235,6 @@ class ActingApp(App[None]):
 
     def _remember_undo(self, action: Action, outcome: Outcome) -> None:
         if outcome.code:
-            self.notify(printable(outcome.said.strip())[:400], severity="error", markup=False)
             if action.takes_back is not None:
                 self._undo_failed(action.takes_back, outcome.code)
             return
@@ -238,9 +274,11 @@ class ActingApp(App[None]):
         self.push_screen(Command(f"{begin} ", self.line))
 
     # -- what was done -----------------------------------------------------------------------------
-    def note_ran(self, command: str, outcome: Outcome) -> None:
-        """For the script of what was done; `command` as typed."""
-        ran = Ran(command, time.time() - outcome.seconds, outcome.code)
+    def _note_ran(self, action: Action, outcome: Outcome) -> None:
+        """For the script of what was done."""
+        began = time.time() - outcome.seconds
+        made = fault_made(action.arguments, outcome)
+        ran = Ran(self.line, action.arguments, began, outcome.code, made)
         self._ran = [*self._ran, ran][-LINES_MAX:]
 
     def action_save_script(self) -> None:
@@ -254,7 +292,7 @@ class ActingApp(App[None]):
             except (OSError, UnicodeEncodeError) as error:
                 self.notify(f"cannot write {name}: {error}", severity="error", markup=False)
             else:
-                self.notify(f"saved {name}: {len(self._ran)} lines")
+                self.notify(f"saved {name}: {len(self._ran)} lines", markup=False)
 
     def action_screenshot_svg(self) -> None:
         if not self.may_write_files("take a picture of its window, or save it"):
@@ -263,9 +301,10 @@ class ActingApp(App[None]):
         try:
             self.save_screenshot(filename=name, path=".")
         except OSError as error:
-            self.notify(f"cannot write {name}: {error.strerror}", severity="error")
+            words = f"cannot write {name}: {error.strerror}"
+            self.notify(words, severity="error", markup=False)
         else:
-            self.notify(f"saved {name}")
+            self.notify(f"saved {name}", markup=False)
 
     def may_write_files(self, what: str) -> bool:
         """Whether the folder is that of whoever looks; in a browser it is the server's."""

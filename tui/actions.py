@@ -114,7 +114,7 @@ def alive(moment: Moment) -> set[int]:
     } - moment.leaving
 
 
-def _asks(moment: Moment, words: str, gone: Collection[int]) -> str:
+def asks(moment: Moment, words: str, gone: Collection[int]) -> str:
     """The question for what takes these nodes away; empty when the quorum stays."""
     left = quorum_of(moment, alive(moment) - set(gone))
     if left.is_there:
@@ -137,7 +137,7 @@ def on_node(moment: Moment, verb: str, view: NodeView, undo: str = "") -> Action
     return Action(
         (verb, view.name),
         Undo((undo, view.name)) if undo else None,
-        _asks(moment, f"{verb} {view.name}", takes) if takes else "",
+        asks(moment, f"{verb} {view.name}", takes) if takes else "",
         takes,
         node if verb in BRINGING else frozenset(),
     )

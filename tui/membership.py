@@ -8,7 +8,7 @@ from tui.nodes import NodeView
 from tui.undo import Undo
 
 
-def _asks_voters(moment: Moment, words: str, voters: Collection[int]) -> str:
+def asks_voters(moment: Moment, words: str, voters: Collection[int]) -> str:
     """The question for a change to these voters; empty when the quorum is there and stays."""
     now, left = quorum_of(moment, alive(moment)), quorum_of(moment, alive(moment), voters)
     if not now.is_there:
@@ -18,23 +18,25 @@ def _asks_voters(moment: Moment, words: str, voters: Collection[int]) -> str:
     return f"{words} leaves {left}: the cluster takes no writes"
 
 
-def _voters(moment: Moment) -> set[int]:
+def voters_of(moment: Moment) -> set[int]:
     return set(moment.model.configuration().get("voters", ()))
 
 
 def add_member(moment: Moment) -> Action:
     """A new node. It votes once it keeps up, so it takes no quorum away."""
-    return Action(("members", "add"), question=_asks_voters(moment, "members add", _voters(moment)))
+    return Action(
+        ("members", "add"), question=asks_voters(moment, "members add", voters_of(moment))
+    )
 
 
 def remove_member(moment: Moment, view: NodeView) -> Action | Refusal:
-    voters = _voters(moment) - {view.node_id}
+    voters = voters_of(moment) - {view.node_id}
     if not voters:
         return Refusal(f"{view.name} is the only voter")
     stay = alive(moment) & voters
     name = f"{view.name}, which leads," if moment.leader is view else view.name
     words = f"remove {name} for good? {len(stay)} of {len(voters)} voters that stay are alive"
-    if risk := _asks_voters(moment, "that", voters):
+    if risk := asks_voters(moment, "that", voters):
         words = f"{words}; {risk}"
     takes = frozenset({view.node_id})
     return Action(("members", "remove", view.name), None, words, takes)
@@ -44,7 +46,7 @@ def promote_or_demote(moment: Moment, view: NodeView) -> Action | Refusal:
     configuration = moment.model.configuration()
     if view.node_id in configuration.get("learners", ()):
         return with_voters(moment, "promote", view)
-    voters = _voters(moment)
+    voters = voters_of(moment)
     if view.node_id not in voters:
         return Refusal(f"{view.name} is no member")
     if voters == {view.node_id}:
@@ -56,10 +58,10 @@ def with_voters(moment: Moment, verb: str, view: NodeView) -> Action:
     """`promote` or `demote`, and the other one to take it back."""
     node = frozenset({view.node_id})
     is_demotion = verb == "demote"
-    voters = _voters(moment) - node if is_demotion else _voters(moment) | node
+    voters = voters_of(moment) - node if is_demotion else voters_of(moment) | node
     return Action(
         ("members", verb, view.name),
         Undo(("members", "promote" if is_demotion else "demote", view.name)),
-        _asks_voters(moment, f"{verb} {view.name}", voters),
+        asks_voters(moment, f"{verb} {view.name}", voters),
         node if is_demotion else frozenset(),
     )

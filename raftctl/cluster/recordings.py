@@ -164,10 +164,12 @@ class Run:
 
     def _is_written(self, path: Path) -> bool:
         """Whether it is the newest file of a node that runs."""
+        if self.cluster is None:
+            return False
         node, newest = path.parents[1], max(path.parent.glob(f"*{SUFFIX}"), key=_changed_at)
-        processes = [] if self.cluster is None else self.cluster.processes_now()
         return newest == path and any(
-            process.folder == node and process.is_running for process in processes
+            process.folder == node and process.is_running
+            for process in self.cluster.processes_now()
         )
 
     @contextmanager

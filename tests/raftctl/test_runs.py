@@ -18,6 +18,7 @@ from raftctl.cluster.processes import NodeProcess
 from raftctl.cluster.recordings import Run, find_run
 from raftctl.cluster.runsaving import FOREVER_NS, between, save
 from raftctl.commands.runs import removed_text
+from raftctl.errors import CliError
 from raftctl.eventdocs import RunRm
 from raftctl.schemas import json_schema
 from tests.measure.commands import Raftctl
@@ -334,6 +335,19 @@ def test_a_length_that_rotted_in_a_live_recording_is_damage(live: Path, home: Ra
     shown = home.run("runs", "show", "demo", check=False)
     assert shown.returncode == 8
     assert f"it is damaged at byte {sum(sizes)}; what comes before was read" in shown.stderr
+
+
+def test_a_file_in_the_current_folder_may_be_cut_and_may_be_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("cut.frames").write_bytes(recording(1, stream(1, range(10)))[:-3])
+    Path("empty.frames").touch()
+    cut = find_run(settings_of(tmp_path), "cut.frames")
+    assert len(list(cut.frames())) == 30
+    assert [damage.is_cut for damage in cut.damages] == [True]
+    with pytest.raises(CliError, match=r"empty\.frames"):
+        find_run(settings_of(tmp_path), "empty.frames").heads()
 
 
 def test_rm_removes_a_saved_one(home: Raftctl) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
+from textual.content import Content
 from textual.pilot import Pilot
 
 from node.wire.messages import Frame
@@ -93,8 +94,12 @@ class Viewer:
 
     @property
     def told(self) -> str:
-        """The messages that pop up, line by line."""
-        return "\n".join(each.message for each in self.app._notifications)
+        """The messages that pop up, line by line, as they are seen."""
+        notices = self.app._notifications
+        seen = (
+            Content.from_markup(each.message) if each.markup else each.message for each in notices
+        )
+        return "\n".join(map(str, seen))
 
     @property
     def dialog(self) -> str:

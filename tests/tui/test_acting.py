@@ -19,7 +19,7 @@ from tui.model import ClusterModel
 from tui.nodes import Process, Reach
 from tui.replay import Film
 from tui.runner import NOT_STARTED, Outcome, Subprocesses
-from tui.script import Ran, script_of
+from tui.script import Ran, fault_made, script_of
 from tui.takeback import take_back
 from tui.undo import Partition, Undo, standing_partition
 
@@ -295,6 +295,14 @@ def test_cards_offer_no_key_that_is_refused() -> None:
     view(test, with_dead(live_cluster(), 2), read_only=True)
 
 
+def test_a_notice_names_the_key_that_helps() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("2", "K")
+        assert viewer.told == "n2 does not run: [s] start"
+
+    view(test, with_dead(live_cluster(), 2))
+
+
 # -- commands --------------------------------------------------------------------------------------
 PRINT = "import sys, time; sys.stdout.write('a' * 16383 + 'ж\\n'); sys.stdout.flush()"
 
@@ -367,8 +375,50 @@ def test_what_was_done_becomes_a_script(tmp_path: Path, monkeypatch: pytest.Monk
     assert "# raftctl --home 'a b' stop n1" in lines, "it failed"
 
 
+def test_a_script_heals_its_faults_whatever_number_they_have_then() -> None:
+    ran = [
+        Ran("raftctl", ("partition", "1", "/", "2,3"), 0.0, 0, "3"),
+        Ran("raftctl", ("net", "--link", "n1:n2", "--drop", "5%", "--as", "bad"), 0.0, 0, "4"),
+        Ran("raftctl", ("heal", "3"), 0.0, 0),
+        Ran("raftctl", ("heal", "4"), 0.0, 0),
+        Ran("raftctl", ("heal",), 0.0, 0),
+    ]
+    lines = [line for line in script_of(ran, "demo").splitlines() if line.startswith("raftctl")]
+    assert lines == [
+        "raftctl partition 1 / 2,3 --as viewer-3",
+        "raftctl net --link n1:n2 --drop 5% --as bad",
+        "raftctl heal viewer-3",
+        "raftctl heal bad",
+        "raftctl heal",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "printed", "made"),
+    [
+        ("partition 1 / 2,3", "fault #3  1 | 2,3", "3"),
+        ("get k", "fault #3", ""),
+        ("net show", "", ""),
+    ],
+)
+def test_only_what_makes_faults_is_asked_for_their_number(
+    line: str, printed: str, made: str
+) -> None:
+    assert fault_made(line.split(), Outcome(0, printed, "", 0.1)) == made
+
+
+def test_what_only_read_is_not_in_the_script() -> None:
+    async def test(viewer: Viewer) -> None:
+        viewer.app.open_command("status")
+        await viewer.press("enter")
+        await viewer.press("escape", "W")
+        assert viewer.told == "nothing was done yet"
+
+    view(test)
+
+
 def test_a_comment_of_the_script_stays_one() -> None:
-    text = script_of([Ran("raftctl put k 'a\nrm x'", 0.0, 1)], "demo")
+    text = script_of([Ran("raftctl", ("put", "k", "a\nrm x"), 0.0, 1)], "demo")
     assert "\n# rm x'" in text
 
 

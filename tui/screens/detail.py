@@ -206,6 +206,6 @@ class NodePage(Page):
             way = [self.viewer.key_name("peers.next")]
             if self._tab != "peers" and not self._has_peers:
                 way.insert(0, self.viewer.key_name("tab.peers"))
-            self.notify(f"choose a link first: {', then '.join(way)}")
+            self.notify(f"choose a link first: {', then '.join(way)}", markup=False)
         elif view is not None:
             self.viewer.consider(actions.heal(f"{view.name}:n{self._peer}"))

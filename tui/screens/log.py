@@ -325,7 +325,7 @@ class LogPage(Page):
             )
         else:
             first = self._span.start if self._at is None else self._at
-            fields = [("from", str(first), "1"), ("to", "0", "0: its end"), ("file", file, "")]
+            fields = [("from", str(first), "1"), ("to", "", "empty: its end"), ("file", file, "")]
             form = Form(
                 f"write the log of {view.name}",
                 fields,

@@ -2,7 +2,7 @@
 
 import asyncio
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.text import Text
@@ -16,9 +16,9 @@ from tui import actions
 from tui.actions import Action, Refusal
 from tui.drawing.text import printable
 from tui.keys import FORM_KEYS, bindings
-from tui.runner import as_typed
 from tui.screens.forms import Form
 from tui.screens.page import key_words
+from tui.typed import typed_action
 
 if TYPE_CHECKING:
     from tui.app import RaftApp
@@ -27,18 +27,16 @@ OUTPUT_LINES_MAX = 2_000
 
 
 async def run_into(
-    app: "RaftApp", words: Sequence[str], log: RichLog, stop: asyncio.Event | None = None
+    app: "RaftApp", action: Action, log: RichLog, stop: asyncio.Event | None = None
 ) -> None:
     """Run a command line, and show what it prints in the log as it comes."""
-    command = as_typed(app.line, words)
-    log.write(Text(f"$ {printable(command)}", "bold"))
+    log.write(Text(f"$ {printable(action.typed(app.line))}", "bold"))
 
     def show(printed: str) -> None:
         for text in printed.splitlines():
             log.write(Text(printable(text)))
 
-    outcome = await app.runner.run(words, show, stop)
-    app.note_ran(command, outcome)
+    outcome = await app.run_in_pane(action, show, stop)
     log.write(Text(f"exit {outcome.code}, {outcome.seconds:.1f}s", "dim"))
 
 
@@ -74,7 +72,11 @@ class Command(ModalScreen[None]):
         if not words:
             return
         viewer = cast("RaftApp", self.app)
-        self.run_worker(run_into(viewer, words, log), group="command", exclusive=True)
+
+        def run(action: Action) -> None:
+            self.run_worker(run_into(viewer, action, log), group="command", exclusive=True)
+
+        viewer.ask_first(typed_action(viewer.live, words), run)
 
     def action_leave(self) -> None:
         self.dismiss(None)
@@ -110,7 +112,7 @@ class Bench(Form):
     async def _run(self, action: Action, stop: asyncio.Event) -> None:
         app, log = cast("RaftApp", self.app), self.query_one(RichLog)
         try:
-            await run_into(app, action.arguments, log, stop)
+            await run_into(app, action, log, stop)
         finally:
             self._stop = None
 
