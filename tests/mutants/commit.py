@@ -80,7 +80,7 @@ def waiters_lost_with_leadership() -> None:
     )
 
 
-@mutant("this project's B63", "every_request_is_answered_once")
+@mutant("this project, once", "every_request_is_answered_once")
 def forwarded_commands_lost_with_the_leader() -> None:
     """A node forgets what it had handed to a leader that leads no longer, and whom to tell."""
     rewrite(Forwarded.fail_all, "for each in waiting.values():", "for each in ():")

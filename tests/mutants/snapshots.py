@@ -42,7 +42,7 @@ def snapshot_at_wrong_index() -> None:
 
 
 @mutant(
-    "PySyncObj; the catalogue's B45",
+    "PySyncObj",
     "snapshots_restore_what_they_hold",
     "same_state_everywhere",
     shows_in=needs.damages,
