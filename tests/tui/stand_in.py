@@ -65,6 +65,11 @@ class StandIn:
     async def drain(self) -> None:
         await asyncio.gather(*(writer.drain() for writer in self._writers))
 
+    def tell_log(self, message: ReadLog, writer: asyncio.StreamWriter) -> None:
+        """All of it, whatever is asked for."""
+        assert self.log is not None, "it has one"
+        writer.write(encode_frame(Document(message.id, self.log)))
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         frames = FrameReader(FRAME_BYTES_MAX)
         writer.write(encode_frame(Challenge(self.protocol, NONCE)))
@@ -93,7 +98,7 @@ class StandIn:
             )
             writer.write(encode_frame(welcome))
         elif isinstance(message, ReadLog) and self.log is not None:
-            writer.write(encode_frame(Document(message.id, self.log)))
+            self.tell_log(message, writer)
         elif isinstance(message, Subscribe):
             self.subscriptions.append(message)
             writer.write(b"".join(map(encode_frame, self.frames)))

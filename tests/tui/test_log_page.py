@@ -2,11 +2,13 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
 
+from node.wire.codec import encode_frame
+from node.wire.messages import Document, ReadLog
 from tests.tui.frames import Script, fold, live_cluster, status_of
 from tests.tui.pilot import Viewer, view
 from tests.tui.stand_in import MadeUp, StandIn, address_of
@@ -41,11 +43,44 @@ def log_of(last: int, term: int = 7) -> dict[str, Any]:
     }
 
 
-def over_nodes(test: Callable[[Viewer], Awaitable[None]], *logs: dict[str, Any]) -> None:
+class Paged(StandIn):
+    """It gives as much of its log as it is asked for, and as goes into an answer."""
+
+    entries_max = 500
+
+    def __init__(self, node_id: int) -> None:
+        super().__init__(node_id)
+        self.asked: list[int] = []
+        """From which entries on."""
+        self.held: list[tuple[ReadLog, asyncio.StreamWriter]] | None = None
+        """What it will answer when it is let go; None: it answers at once."""
+
+    def tell_log(self, message: ReadLog, writer: asyncio.StreamWriter) -> None:
+        self.asked.append(message.first)
+        if self.held is not None:
+            self.held.append((message, writer))
+            return
+        assert self.log is not None, "it has one"
+        span = range(message.first, (message.last or self.log["last_index"]) + 1)
+        some = [each for each in self.log["entries"] if each["index"] in span]
+        answer = {**self.log, "entries": some[: min(message.limit, self.entries_max)]}
+        writer.write(encode_frame(Document(message.id, answer)))
+
+    def let_go(self) -> None:
+        held, self.held = self.held or [], None
+        for message, writer in held:
+            self.tell_log(message, writer)
+
+
+def over_nodes(
+    test: Callable[[Viewer], Awaitable[None]],
+    *logs: dict[str, Any],
+    nodes: Sequence[StandIn] = (),
+) -> None:
     """Run `test` on the log page, over stand-ins that have these logs."""
+    nodes = nodes or [StandIn(at) for at in range(1, len(logs) + 1)]
 
     async def run(viewer: Viewer) -> None:
-        nodes = [StandIn(at) for at in range(1, len(logs) + 1)]
         for node, log in zip(nodes, logs, strict=True):
             node.log = log
             await node.start()
@@ -100,6 +135,42 @@ def test_to_an_index_and_from_there_to_what_is_looked_for() -> None:
         assert chosen(viewer) is None
 
     over_nodes(test, log_of(60), log_of(60))
+
+
+def test_a_far_entry_is_read_at_once_and_not_told_before() -> None:
+    node = Paged(1)
+
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("g", "1", "enter")
+        await until(viewer, lambda: chosen(viewer) == 1)
+        node.held, node.asked = [], []
+        await viewer.press("g", *"1,400", "enter")
+        assert "log n1  going to 1,400" in viewer.screen_text()
+        assert viewer.text("list").strip() == "reading ..."
+        await viewer.press("y")
+        assert viewer.told == "no entry is chosen here"
+        node.let_go()
+        await until(viewer, lambda: chosen(viewer) == 1_400)
+        assert "log n1  at 1,400" in viewer.screen_text()
+        assert set(node.asked) <= {1, 1_200}, "it does not crawl there"
+        await viewer.press("up")
+        assert chosen(viewer) == 1_399
+        await viewer.press("slash", *"k1450", "enter")
+        await until(viewer, lambda: chosen(viewer) == 1_450)
+
+    over_nodes(test, log_of(1_500), nodes=[node])
+
+
+def test_an_entry_is_reached_where_an_answer_holds_few() -> None:
+    node = Paged(1)
+    node.entries_max = 3
+
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("g", *"700", "enter")
+        await until(viewer, lambda: chosen(viewer) == 700)
+        assert node.asked[-1] == 699
+
+    over_nodes(test, log_of(1_500), nodes=[node])
 
 
 def test_the_entry_under_the_cursor_is_copied() -> None:

@@ -518,6 +518,9 @@ def test_a_node_that_tells_of_itself_later_is_not_connecting() -> None:
     async def test(viewer: Viewer) -> None:
         assert "n2 NOT YET" in viewer.text("nodes")
         assert "told of later" in viewer.text("nodes")
+        await viewer.press("2", "l")
+        assert viewer.text("list").strip() == "nothing is known of it yet"
+        await viewer.press("escape")
         await viewer.press("end")
         assert "n2 FOLLOWER" in viewer.text("nodes")
 

@@ -22,8 +22,10 @@ from tui.search import PAGE, find
 from tui.widgets.panel import Panel
 
 LOOK_SECONDS = 1.0
-MARGIN = 200
-"""Entries that are asked for in front of those that are shown."""
+MARGINS = (200, 20, 1, 0)
+"""Entries that are asked for in front of those that are shown; fewer where they are long, and an
+answer does not reach the cursor.
+"""
 
 
 class LogPage(Page):
@@ -71,12 +73,16 @@ class LogPage(Page):
         return next((other for other in others if moment.is_live(other)), None)
 
     def _document(self, view: NodeView | None) -> dict[str, Any] | None:
-        """Its log as it answered, or as the stream told it; None: it is being read."""
+        """Its log around the cursor, as it answered, or as the stream told it; None: it is being
+        read, or a recording knows nothing of it yet.
+        """
         if view is None:
             return None
         if self.viewer.film is not None or view.node_id in self._failures:
             return told_log(self.moment, view) if view.status else None
-        return self._documents.get(view.node_id)
+        document = self._documents.get(view.node_id)
+        is_wanted = self._at is not None and self._at in _span_of(view)
+        return None if is_wanted and self._at not in entries_of(document) else document
 
     # -- what is shown -----------------------------------------------------------------------------
     def lay_out(self) -> None:
@@ -85,7 +91,9 @@ class LogPage(Page):
         if view is None:
             return
         beside = "" if other is None else f" | {other.name}"
-        state = "following" if self._at is None else f"at {number(self._at)}"
+        state = "following"
+        if self._at is not None:
+            state = f"{'going to' if self._document(view) is None else 'at'} {number(self._at)}"
         if self._looking is not None:
             state = f"looking for {self._pattern!r} from {number(self._looking)}"
         elif self._pattern:
@@ -107,7 +115,8 @@ class LogPage(Page):
             return []
         document, beside = self._document(view), self._document(other)
         if document is None:
-            return [[(f"  {self._failures.get(view.node_id, 'reading ...')}", "dim")]]
+            words = "nothing is known of it yet" if self.viewer.film else "reading ..."
+            return [[(f"  {self._failures.get(view.node_id, words)}", "dim")]]
         names = (view.name, "" if other is None else other.name)
         room = height - 1 - (beside is not None)
         lines = log_lines(
@@ -139,26 +148,36 @@ class LogPage(Page):
     async def _keep_reading(self) -> None:
         """Ask the nodes that are shown once a second, and at once when something was pressed."""
         while True:
+            self._wanted.clear()  # what is pressed while it reads is for the next round
             for view in (self.viewer.chosen_view, self._other):
                 if view is None or self.viewer.film is not None:
                     continue
-                first = view.number("last_index") - self.size.height - 20
-                if self._at is not None:
-                    first = min(self._at, self._top) - MARGIN
                 try:
-                    document = await self._read(view, max(first, 1), 0)
+                    document = await self._read_shown(view)
                 except ClientError as error:
                     self._failures[view.node_id] = error.message
                 else:
                     self._failures.pop(view.node_id, None)
                     self._documents[view.node_id] = document
             self.paint()
-            self._wanted.clear()
             try:
                 async with asyncio.timeout(LOOK_SECONDS):
                     await self._wanted.wait()
             except TimeoutError:
                 pass
+
+    async def _read_shown(self, view: NodeView) -> dict[str, Any]:
+        """Entries around the cursor, else the last ones. Raises ClientError."""
+        at, top = self._at, self._top
+        if at is None:
+            return await self._read(view, view.number("last_index") - self.size.height - 20, 0)
+        for margin in MARGINS:
+            document = await self._read(view, min(at, top) - margin, 0)
+            read = max(entries_of(document), default=at)
+            if read >= min(at, document["last_index"]):
+                break
+            top = at
+        return document
 
     async def _read(self, view: NodeView, first: int, last: int) -> dict[str, Any]:
         """Raises ClientError."""
@@ -187,6 +206,8 @@ class LogPage(Page):
 
     def _go_to(self, index: int) -> None:
         self._at = index
+        if self._document(self.viewer.chosen_view) is None:
+            self._top = index  # it is far from what was shown
         self.choose_anew()
 
     def turn_wheel(self, rows: int) -> None:
@@ -215,9 +236,7 @@ class LogPage(Page):
     def _span(self) -> range:
         """The indexes of the chosen node's log."""
         view = self.viewer.chosen_view
-        if view is None or not view.number("last_index"):
-            return range(0)
-        return range(max(view.number("first_index"), 1), view.number("last_index") + 1)
+        return range(0) if view is None else _span_of(view)
 
     # -- looking for something ---------------------------------------------------------------------
     def action_find(self) -> None:
@@ -335,6 +354,13 @@ class LogPage(Page):
                 self.viewer.line,
             )
         self.app.push_screen(form, self.viewer.consider_it)
+
+
+def _span_of(view: NodeView) -> range:
+    """The indexes of its log."""
+    if not view.number("last_index"):
+        return range(0)
+    return range(max(view.number("first_index"), 1), view.number("last_index") + 1)
 
 
 def _fitting(indexes: list[int], room: int, at: int | None) -> list[int]:
