@@ -123,8 +123,12 @@ class Chooser:
         slot = self._slot()
         return Operation(f, self._key(slot), self._value(f, slot), self._drawn)
 
-    def saw(self, operation: Operation, came: Came) -> None:
-        """What an operation found or left there."""
+    def saw(self, process: int, operation: Operation, came: Came) -> None:
+        """What an operation of this process found or left there. A lock that it took, it gives back
+        with its next one.
+        """
+        if operation.f == "acquire" and came.type == "ok":
+            self._held[process] = operation.key
         for slot in self._slots:
             if self._key(slot) == operation.key:
                 slot.seen = came.found if operation.f == "cas" else came.value
@@ -165,10 +169,6 @@ class Chooser:
             return Operation("release", held, process, self._drawn)
         key = self._key(self._slot())
         return Operation("acquire", key, process, self._drawn)
-
-    def acquired(self, process: int, key: str) -> None:
-        """This process holds it now, and gives it back with its next operation."""
-        self._held[process] = key
 
 
 def steps_of(operation: Operation) -> Steps:

@@ -76,9 +76,7 @@ class WorkloadScript:
         if came.result is not None:
             more["result"] = came.result
         self._note(came.type, came.value, **more)
-        self._chooser.saw(operation, came)
-        if operation.f == "acquire" and came.type == "ok":
-            self._chooser.acquired(self._process, operation.key)
+        self._chooser.saw(self._process, operation, came)
 
     def _note(self, kind: str, value: Any, **more: Any) -> None:  # noqa: ANN401
         operation = self._operation

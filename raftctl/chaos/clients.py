@@ -123,9 +123,7 @@ class Clients:
         ended = self._history.write(line)
         with self._lock:
             self._count(operation, began, ended, came.type)
-            self._chooser.saw(operation, came)
-            if operation.f == "acquire" and came.type == "ok":
-                self._chooser.acquired(process, operation.key)
+            self._chooser.saw(process, operation, came)
         return True
 
     def _ended(

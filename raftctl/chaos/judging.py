@@ -134,23 +134,16 @@ class Judgement:
         return ChaosCheck("load", "ok", f"{ok:,} operations succeeded{left_out}")
 
     def _injected(self) -> ChaosCheck:
-        steps = self._ran.steps
-        idle = [each for each in steps if each.why_not]
-        never = (
-            self._ran.scenario.steps[len(steps) :]
-            if len(steps) < len(self._ran.scenario.steps)
-            else ()
-        )
-        if idle:
-            first = idle[0]
-            text = f"step {first.place + 1}, {first.step.action}: {first.why_not}"
-            return ChaosCheck("faults", "inconclusive", f"fault ineffective: {text}")
-        if never:
-            done = {each.place for each in steps}
-            place = next(n for n in range(len(self._ran.scenario.steps)) if n not in done)
-            step = self._ran.scenario.steps[place]
-            text = f"step {place + 1}, {step.action} (when {step.when}), was never carried out"
-            return ChaosCheck("faults", "inconclusive", text)
+        steps, planned = self._ran.steps, self._ran.scenario.steps
+        for each in steps:
+            if each.why_not:
+                text = f"step {each.place + 1}, {each.step.action}: {each.why_not}"
+                return ChaosCheck("faults", "inconclusive", f"fault ineffective: {text}")
+        done = {each.place for each in steps}
+        for place, step in enumerate(planned):
+            if place not in done:
+                text = f"step {place + 1}, {step.action} (when {step.when}), was never carried out"
+                return ChaosCheck("faults", "inconclusive", text)
         return ChaosCheck("faults", "ok", f"{len(steps)} steps, each took effect")
 
     def _rules(self) -> ChaosCheck:

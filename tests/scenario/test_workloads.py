@@ -144,9 +144,7 @@ def test_operations_are_drawn_as_the_mix_says_with_no_value_twice(kind: Workload
         drawn[operation.f] += 1
         keys[operation.key] += 1
         came = store.do(operation.f, operation.key, operation.value)
-        chooser.saw(operation, came)
-        if operation.f == "acquire" and came.type == "ok":
-            chooser.acquired(process, operation.key)
+        chooser.saw(process, operation, came)
         if operation.f in ("write", "append") or (kind, operation.f) == ("set", "add"):
             written.append(operation.value)
     assert drawn.keys() == MIXES[kind].keys()
@@ -165,7 +163,7 @@ def test_compare_and_set_expects_what_was_seen_last() -> None:
         operation = chooser.next(0)
         came = store.do(operation.f, operation.key, operation.value)
         assert came.result is None
-        chooser.saw(operation, came)
+        chooser.saw(0, operation, came)
 
 
 def test_compare_and_set_that_failed_tells_what_the_next_one_expects() -> None:
@@ -173,7 +171,7 @@ def test_compare_and_set_that_failed_tells_what_the_next_one_expects() -> None:
     chooser, store = Chooser(workload, random.Random(1)), Store()
     first = chooser.next(0)
     store.values[first.key] = 77
-    chooser.saw(first, store.do(first.f, first.key, first.value))
+    chooser.saw(0, first, store.do(first.f, first.key, first.value))
     assert chooser.next(0).value[0] == 77
 
 
