@@ -1,6 +1,8 @@
 """Running a load and summing up what came of it."""
 
+import signal
 from contextlib import closing
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from node.client.address import ClusterAddress
@@ -47,9 +49,20 @@ def run_load(
     pipeline = Pipeline(address, load, timeout)
     ended_by: EndedBy | None = None
     shown = 0
+    interrupts: list[int] = []
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        interrupts.append(number)
+        raise KeyboardInterrupt
+
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.default_int_handler:
+        signal.signal(signal.SIGINT, interrupt)
     with closing(pipeline.run()) as progress:
         try:
             for tally in progress:
+                if interrupts:  # it came where the encoder, which is in C, could not hand it on
+                    raise KeyboardInterrupt
                 if tally.elapsed >= shown + 1:
                     shown += int(tally.elapsed - shown)
                     done = len(tally.latencies)
@@ -57,6 +70,8 @@ def run_load(
                     output.note(f"  {shown:4}s  {done} done, {rate:.0f}/s so far")
         except (ClientError, KeyboardInterrupt, SystemExit) as error:
             ended_by = error
+        finally:
+            signal.signal(signal.SIGINT, before)
     return _document(pipeline.tally, mode, load.clients, load.inflight), ended_by
 
 
