@@ -1,4 +1,4 @@
-"""A file with a scenario, read. What is wrong with it is one error, with file and line."""
+"""A file with a scenario, read and written. What is wrong with it is one error, with its line."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,3 +32,11 @@ def parse_scenario(text: str, source: str, changes: Sequence[str] = ()) -> Scena
         return parse(text, source, changes)
     except ScenarioError as error:
         raise CliError("E_CONFIG", str(error), Exit.USAGE, hint=error.hint) from error
+
+
+def save_scenario(path: Path, text: str) -> None:
+    """Write a scenario's text there. Raises CliError."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise from_os_error(error) from error

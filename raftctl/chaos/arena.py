@@ -2,7 +2,6 @@
 
 import shutil
 from dataclasses import replace
-from pathlib import Path
 
 from raftctl.chaos.folders import RunFolder
 from raftctl.chaos.lines import Ended, Lines
@@ -74,8 +73,3 @@ class Arena:
         """Remove the data of a cluster of one's own. Only behind the `with` block."""
         if self.is_own:
             shutil.rmtree(self._folder.home, ignore_errors=True)
-
-    @property
-    def data(self) -> Path:
-        """Where the data of the nodes lies."""
-        return self.cluster.folder

@@ -125,7 +125,7 @@ class Injector:
             lasts_us = step.lasts_us or self._left_us()
             words += ["--for", duration_text(lasts_us + RAIL_SECONDS * 1_000_000)]
             words += ["--as", step.name] if step.name else []
-        if words[:2] == ["members", "replace"] or words[0] in ("wipe", "members"):
+        if words[0] in ("wipe", "members"):
             words += ["--timeout", "60s"]
         return words
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from raftctl.errors import CliError, from_os_error
+from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.output import table
 from raftctl.settings import Settings
@@ -86,6 +86,7 @@ def random(
     from node.scenario.scenario import DURATION_US_MAX
     from node.scenario.writing import write
     from raftctl.chaosdocs import ChaosScenario
+    from raftctl.scenariofile import save_scenario
 
     settings: Settings = context.obj
     duration_us = round(seconds(duration) * 1e6)
@@ -94,10 +95,7 @@ def random(
     drawn = draw_scenario(seed, duration_us, nodes)
     text = write(drawn)
     if save is not None:
-        try:
-            save.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise from_os_error(error) from error
+        save_scenario(save, text)
     document = ChaosScenario(drawn.name, drawn.about, drawn.nodes, text)
     settings.output.show(document, lambda: [] if save else text.splitlines())
     settings.output.note(f"{len(drawn.steps)} steps. Next: raftctl chaos run {save or 'FILE'}")
@@ -143,7 +141,7 @@ def shrink(
     from raftctl.chaos.results import read_result
     from raftctl.chaos.shrinking import shrunk
     from raftctl.chaosdocs import ChaosShrink
-    from raftctl.scenariofile import read_scenario
+    from raftctl.scenariofile import read_scenario, save_scenario
 
     settings: Settings = context.obj
     folder = find_run_folder(settings, what)
@@ -161,10 +159,7 @@ def shrink(
         raise CliError("E_NO_FAILURE", message, Exit.PRECONDITION, hint=hint)
     text = write(found.scenario)
     if save is not None:
-        try:
-            save.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise from_os_error(error) from error
+        save_scenario(save, text)
     document = ChaosShrink(
         check=found.check.name,
         text=found.check.text,
