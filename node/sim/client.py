@@ -299,6 +299,7 @@ class Client:
                 self._applied(message, node_id)
             case Answer():
                 self._answered_by = node_id
+                operation.age_ms = message.age_ms
                 self._end("ok", node_id, message.index, kv.decode_result(message.result))
 
     def _applied(self, message: Applied, node_id: int) -> None:

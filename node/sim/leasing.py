@@ -101,6 +101,10 @@ class Promises:
         self._handed_over: set[tuple[int, int]] = set()
         """Who was asked by its leader to campaign, and in which term that is."""
 
+    def elected(self, member: Member, event: LeaderElected) -> None:
+        """Whom it answered counts on it no longer: that leader handed over, or its time is up."""
+        self._heard.pop(member.id, None)
+
     def sending(self, member: Member, to: int, message: Message) -> None:
         kind = type(message)
         if kind is AppendEntriesResponse or kind is InstallSnapshotResponse:

@@ -28,6 +28,8 @@ T = TypeVar("T")
 DISK_FULL_RETRY_US = 200_000
 MESSAGES_MAX = 4096
 """What a node that stands still keeps of what comes in."""
+PASSES_MAX = 4096
+"""Of a turn: each hands out what there is, 4,096 entries among it."""
 NEVER = 1 << 62
 
 
@@ -105,7 +107,12 @@ class Process:
         """Do all that there is to do now."""
         replica = self.replica
         self._take_in(replica, self._clock.now())
+        passes = 0
         while True:
+            passes += 1
+            if passes > PASSES_MAX:
+                text = f"has more to do after {passes} rounds of one turn, in which no time passes"
+                raise Violation("turns_end", self._member.id, text)
             if not self._look_at_disk():
                 return
             self._look_at_snapshots()
@@ -134,6 +141,8 @@ class Process:
                 except RemoteProtocolError as error:
                     text = f"calls {message} illegal: {error}"
                     raise Violation("peers_are_legal", self._member.id, text) from error
+                for look in self._observers.received:
+                    look(self._member, message)
                 self._look_at_commit()
         if self._requests:
             requests, self._requests = self._requests, []

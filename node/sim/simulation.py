@@ -10,6 +10,7 @@ from node.raft.events import Event, LeaderElected
 from node.scenario.scenario import MIXES, Scenario, Step, WorkloadKind
 from node.scenario.schedule import End, Fire, Schedule
 from node.sim.acting import Actor
+from node.sim.ageing import StaleReadsTellTheirAge
 from node.sim.answering import EveryRequestIsAnsweredOnce
 from node.sim.confirming import Confirmations, ReadsAreConfirmed
 from node.sim.coverage import Coverage
@@ -97,7 +98,9 @@ class Simulation:
             rules = [*invariants(hosts).invariants, confirmations, Promises(options, hosts)]
             if options.lease_reads:
                 rules.append(Leases(hosts, confirmations))
-            rules += [ReadsAreConfirmed(confirmations)]
+            if options.stale_reads:
+                rules.append(StaleReadsTellTheirAge(hosts, confirmations))
+            rules.append(ReadsAreConfirmed(confirmations))
             rules += [SessionsLast(options), EveryRequestIsAnsweredOnce(hosts)]
             return Observers([*rules, self.coverage, self.progress, self.terms])
 

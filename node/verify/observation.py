@@ -108,6 +108,8 @@ class Operation:
     """ok: of a get [value, entry that wrote it] or None, of a put or delete whether the key
     existed, of a cas [whether it did, the value now].
     """
+    age_ms: int | None = None
+    """Of a read: how old what it says may have been, at most; None: nobody knows."""
     asked: int | None = None
     """The one node that had to see to it; None: whoever can."""
     attempts: int = 0
@@ -119,6 +121,7 @@ class Operation:
 HAPPENINGS = (
     "elected",  # (member, LeaderElected) it says that it won
     "truncated",  # (member, LogTruncated)
+    "received",  # (member, message) it has taken in what a peer sent
     "sending",  # (member, to, message) a message leaves, now
     "saving",  # (member, Ready) is about to become durable; `durable` is still what it was
     "saved",  # (member, Ready) is durable now, and the core does not know yet

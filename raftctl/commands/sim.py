@@ -229,7 +229,7 @@ def _replayed(document: "SimReplay") -> Iterator[str]:
     if document.unheeded:
         yield f"not looked at in a simulation: {', '.join(document.unheeded)}"
     if not document.is_same_run:
-        yield "another run than where the plan was written: other code ran it"
+        yield "another run than where the plan was written: other code ran it, or it was changed"
     what = f": {document.text}" if document.text else ""
     yield f"seed {document.seed}  {document.verdict}{what}"
     yield (

@@ -71,3 +71,18 @@ def transfer_never_ends() -> None:
         "if False:",
     )
     rewrite(RaftCore.next_deadline, "if role.transfer is not None:", "if False:")
+
+
+@mutant(
+    "TiKV's and etcd's restore, where the list of changes was kept beside the log",
+    "members_are_those_of_the_log",
+    shows_in=needs.changes_and_snapshots,
+)
+def configuration_outlives_its_entry() -> None:
+    """A node that installs a snapshot goes on with a configuration of its old log behind it."""
+    rewrite(
+        RaftLog.reset,
+        "[Placed(base.index, configuration)]",
+        "[Placed(base.index, configuration),"
+        " *[each for each in self._configurations if each.index > base.index]]",
+    )

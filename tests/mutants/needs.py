@@ -77,6 +77,14 @@ def changes(scenario: Scenario) -> bool:
     return any(isinstance(step.action, CHANGES) for step in scenario.steps)
 
 
+def changes_and_snapshots(scenario: Scenario) -> bool:
+    return changes(scenario) and snapshots(scenario)
+
+
+def stale_reads(scenario: Scenario) -> bool:
+    return bool(scenario.sim["stale_reads"])
+
+
 CHANGES = (
     actions.MembersAdd
     | actions.MembersRemove

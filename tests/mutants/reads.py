@@ -27,6 +27,12 @@ def linearizable_read_as_stale() -> None:
     rewrite(Queries.read, 'if mode == "stale":', 'if mode in ("stale", "linearizable"):')
 
 
+@mutant("a review of the simulator", "stale_reads_tell_their_age", shows_in=needs.stale_reads)
+def stale_read_says_that_it_is_fresh() -> None:
+    """A node that has long heard of nobody says that what it has is of now."""
+    rewrite(Queries.read, "core.age_us(now)", "0")
+
+
 @mutant("etcd #7331, redisraft #22, tikv #6340", *FRESH)
 def read_before_current_term_commit() -> None:
     """A new leader answers reads at the commit index that it knows, which may be an old one."""

@@ -24,6 +24,17 @@ def snapshot_without_sessions() -> None:
     rewrite(state.capture, "of_sessions = sessions.snapshot()", "of_sessions = ()")
 
 
+@mutant("a review of the simulator", "turns_end", shows_in=needs.snapshots)
+def install_hands_out_its_last_entry_for_ever() -> None:
+    """What an installed snapshot stands for is taken for an entry that is to be applied yet."""
+    rewrite(
+        RaftCore.replace_log,
+        "self.commit_index = self._handed_out_index = snapshot.index",
+        "self.commit_index = snapshot.index\n"
+        "    self._handed_out_index = max(self._handed_out_index, snapshot.index - 1)",
+    )
+
+
 @mutant(
     "etcd #13766",
     "snapshots_restore_what_they_hold",

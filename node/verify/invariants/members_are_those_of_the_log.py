@@ -2,6 +2,7 @@
 
 from node.raft.configuration import Configuration
 from node.raft.events import LogTruncated
+from node.raft.log import EntryId, Placed
 from node.raft.ready import Ready
 from node.raft.snapshot import Snapshot
 from node.storage.base import Stored
@@ -18,11 +19,13 @@ class MembersAreThoseOfTheLog:
     A node that counts majorities of other members than the rest may elect a leader of its own.
     """
 
-    __slots__ = ("_ledger", "_memberships")
+    __slots__ = ("_bases", "_ledger", "_memberships")
 
     def __init__(self, members: Members, facts: Facts) -> None:
         self._ledger = facts.ledger
         self._memberships = facts.memberships
+        self._bases: dict[int, EntryId] = {}
+        """By node: where its log begins, as far as it was looked at."""
 
     def saving(self, member: Member, ready: Ready) -> None:
         if ready.snapshot is not None:
@@ -34,7 +37,9 @@ class MembersAreThoseOfTheLog:
         self._check_in_force(member)
 
     def turned(self, member: Member) -> None:
-        if self._memberships.before is not None:
+        log = member.core.log
+        if self._memberships.before is not None or log.base is not self._bases.get(member.id):
+            self._bases[member.id] = log.base
             self._check_in_force(member)
 
     def truncated(self, member: Member, event: LogTruncated) -> None:
@@ -53,6 +58,7 @@ class MembersAreThoseOfTheLog:
 
     def _check_in_force(self, member: Member) -> None:
         placed = member.core.log.configured
+        self._check_in_log(member, placed)
         if placed.index > member.core.commit_index or not placed.configuration.voters:
             return
         known = self._known(placed.index)
@@ -60,6 +66,20 @@ class MembersAreThoseOfTheLog:
             text = (
                 f"goes by the members {described(placed.configuration)} "
                 f"as of entry {placed.index}; by the committed log they are {described(known)}"
+            )
+            raise Violation("members_are_those_of_the_log", member.id, text)
+
+    def _check_in_log(self, member: Member, placed: Placed) -> None:
+        """Its entry is there, unless a snapshot stands for it."""
+        core = member.core
+        covered = core.log.base.index if core.snapshot is None else core.snapshot.index
+        if placed.index <= max(core.log.base.index, covered):
+            return
+        there = [entry.entry for entry in core.log.entries(placed.index, placed.index)]
+        if there != [placed.configuration]:
+            text = (
+                f"goes by the members {described(placed.configuration)} of entry {placed.index}, "
+                f"which its log, from {core.log.first_index} to {core.last_index}, does not hold"
             )
             raise Violation("members_are_those_of_the_log", member.id, text)
 
