@@ -26,6 +26,7 @@ NOT_FOUND = 9
 """The exit code that there is no such fault, node or member: nothing is left to take back."""
 SHOWS_NS = STALE_NS
 """So long after a command ended the model may still show a node alive that it took away."""
+Ended = Callable[[Outcome], None]
 ON_NODE: Mapping[str, Callable[[Moment, NodeView], Action | Refusal]] = {
     "toggle": actions.stop_or_start,
     "kill": actions.kill,
@@ -105,13 +106,13 @@ class ActingApp(App[None]):
         if self._is_allowed():
             view = self.target
             link = f"{view.name}:rest" if view is not None else ""
-            self.push_screen(net_form(link, self.line), self.consider_it)
+            self.push_screen(net_form(link, self.line))
 
     def action_put(self) -> None:
         from tui.screens.forms import put_form
 
         if self._is_allowed():
-            self.push_screen(put_form(self.line), self.consider_it)
+            self.push_screen(put_form(self.line))
 
     def action_bench(self) -> None:
         from tui.screens.running import Bench
@@ -145,19 +146,24 @@ class ActingApp(App[None]):
         return not self.refusal
 
     def consider_it(self, action: Action | None) -> None:
-        """What came of a form, if anything did."""
+        """What came of an editor, if anything did."""
         if action is not None:
             self.consider(action)
 
-    def consider(self, action: Action | Refusal) -> None:
-        """Run it; one that would lose the quorum only when asked for once more."""
+    def is_under_way(self, action: Action) -> bool:
+        return action in self._under_way
+
+    def consider(self, action: Action | Refusal, ended: Ended | None = None) -> None:
+        """Run it; one that would lose the quorum only when asked for once more. `ended` is told
+        what came of it.
+        """
         if isinstance(action, Refusal):
             if self._is_allowed():
                 self.notify(action.why, severity="warning", markup=False)
         elif not action.only_reads and not self._is_allowed():
             return
         else:
-            self.ask_first(action, self._perform)
+            self.ask_first(action, lambda action: self._perform(action, ended))
 
     def ask_first(self, action: Action, run: Callable[[Action], object]) -> None:
         """Run it so, once its question is answered with yes."""
@@ -172,15 +178,17 @@ class ActingApp(App[None]):
 
         self.push_screen(Ask(action.question, action.typed(self.line)), answer)
 
-    def _perform(self, action: Action) -> None:
+    def _perform(self, action: Action, ended: Ended | None) -> None:
         if action.takes_back is not None:
             self._not_undone = ""
         # From now on, not from when the worker has its turn: the next key may come before that.
         self._under_way.append(action)
-        self.run_worker(self._run(action), group="actions")
+        self.run_worker(self._run(action, ended), group="actions")
 
-    async def _run(self, action: Action) -> None:
+    async def _run(self, action: Action, ended: Ended | None) -> None:
         outcome = await self._run_line(action)
+        if ended is not None:
+            ended(outcome)
         if outcome.code:
             self.notify(printable(outcome.said.strip())[:400], severity="error", markup=False)
 

@@ -97,6 +97,19 @@ def test_keys_that_come_fast_ask_as_slow_ones_do() -> None:
     view(test)
 
 
+def test_a_form_runs_its_line_once_and_can_be_left_before_that_ends() -> None:
+    async def test(viewer: Viewer) -> None:
+        slow = Slow(viewer)
+        for key in ("plus", "k", "down", "v", "enter", "enter", "escape"):
+            await viewer.pilot.press(key)
+        assert (viewer.dialog, slow.ran) == ("", [("put", "--", "k", "v")])
+        slow.end.set()
+        await viewer.settle()
+        assert "$ raftctl put -- k v  ✓ done" in viewer.text("echo")
+
+    view(test)
+
+
 def test_what_a_command_took_away_counts_for_gone_until_the_model_had_time_to_show_it() -> None:
     async def test(viewer: Viewer) -> None:
         await viewer.press("1", "K")
