@@ -13,6 +13,7 @@ from tui import actions
 from tui.actions import Action, Refusal
 from tui.drawing.moment import Moment
 from tui.drawing.text import Line, printable
+from tui.healing import heal_all
 from tui.nodes import STALE_NS, NodeView
 from tui.runner import Outcome, Runner, as_typed
 from tui.script import LINES_MAX, Ran, fault_made, script_of
@@ -88,7 +89,7 @@ class ActingApp(App[None]):
     def action_act(self, what: str) -> None:
         """An action on the chosen node, or on all faults."""
         if what == "heal":
-            self.consider(actions.heal())
+            self.consider(heal_all(self.live))
         elif (view := self.target) is not None:
             self.consider(ON_NODE[what](self.live, view))
 
@@ -248,15 +249,19 @@ class ActingApp(App[None]):
             return
         if action.takes_back is not None:
             self._drop_undo(action.takes_back)
-            restored, found = action.takes_back.restores, FAULT_NUMBER.search(outcome.printed)
-            if restored is not None and found is not None:
-                number = found[1]
-                self._undos = [each.renumbered(restored.fault, number) for each in self._undos]
+            before, found = action.takes_back.put_back, FAULT_NUMBER.search(outcome.printed)
+            if before and found is not None:
+                self._undos = [each.renumbered(before, found[1]) for each in self._undos]
+            if (then := action.takes_back.then) is not None:
+                self._undos = [*self._undos, then]
+                self.consider(take_back(self.live, then))
         undo = None if action.undo is None else action.undo.after(outcome.printed)
         if undo is not None:
             self._undos = [*self._undos, undo][-UNDOS_MAX:]
-            line = as_typed(self.line, undo.arguments)
-            self.notify(f"u: {line}", title="undo", timeout=4, markup=False)
+            words = f"u: {as_typed(self.line, undo.arguments)}"
+            if undo.lines > 1:
+                words += f", and {undo.lines - 1} more"
+            self.notify(words, title="undo", timeout=4, markup=False)
         if action.takes_back is None and not action.only_reads:
             self._not_undone = "" if undo is not None else action.typed(self.line)
 

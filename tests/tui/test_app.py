@@ -34,12 +34,11 @@ def with_dead(model: ClusterModel, *nodes: int, how: str = "killed -9") -> Clust
         ("2 r", "restart n2"),
         ("2 t", "transfer n2"),
         ("3 t", "transfer"),
-        ("H", "heal"),
         ("2 p enter", "partition 1,3,4,5 / 2"),
         ("2 p down space enter", "partition 1,4,5 / 2,3"),
         ("2 p j j i enter", "partition 1,2,3,5 / 4"),
         ("plus k 1 down v enter", "put -- k1 v"),
-        ("M plus", "members add"),
+        ("M plus y", "members add"),
         ("2 M P", "members demote n2"),
     ],
 )
