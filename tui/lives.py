@@ -34,7 +34,8 @@ def seen(view: NodeView, before: Process, now_ns: int, wall_offset_ns: int) -> O
             kind = "exited"
             if process.ended_at is not None:
                 ended_ns = round(process.ended_at * 1e9) - wall_offset_ns
-                at_ns, data = max(ended_ns, view.seen_ns), {}
+                # Negative, if the machine was booted since.
+                at_ns, data = max(ended_ns, view.seen_ns) if view.seen_ns else ended_ns, {}
             elif was == "unknown":
                 return None  # nobody knows when that was
             data = {"why": process.ending, **data}

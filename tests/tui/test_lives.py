@@ -68,6 +68,11 @@ def test_how_a_node_ended_before_the_viewer_came_is_told_where_that_is_known() -
     model.process(2, Process("paused", 8))
     model.process(3, Process("exited"))
     assert events_of(model) == ["-60 n1 exited SIGKILL by cli"]
+    long_ago = (WALL - 2 * START) / 1e9
+    model.members([1, 2, 4])
+    model.process(4, Process("exited", None, "stopped", long_ago))
+    *_, event = model.timeline.newest()
+    assert (event.who, round(event.wall_ns / 1e9)) == ("n4", round(long_ago))
 
 
 def test_the_end_that_the_viewer_saw_is_told_once() -> None:
