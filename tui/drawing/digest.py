@@ -5,7 +5,7 @@ whole is left out. The page of events, and a filter, show all of it.
 from collections import deque
 from collections.abc import Iterable, Iterator
 
-from tui.drawing.events import event_lines, lines_of, rows_of
+from tui.drawing.events import Row, gathered, lines_of, rows_of
 from tui.drawing.moment import Moment
 from tui.drawing.text import Line
 from tui.timeline import Occurrence
@@ -16,11 +16,15 @@ ENDINGS = frozenset({"exited", "stop", "away"})
 """What tells the end of a node, which its peers lose."""
 
 
-def digest_lines(moment: Moment, width: int, height: int) -> list[Line]:
-    """As `event_lines`, without the parts of elections and of ends of nodes."""
+def digest(moment: Moment, count: int) -> list[Row]:
+    """The newest events, without the parts of elections and of ends of nodes."""
     if moment.pattern:
-        return event_lines(moment, width, height)
-    return lines_of(rows_of(wholes(moment.model.timeline.newest()), height), moment, width)
+        return gathered(moment, count)
+    return rows_of(wholes(moment.model.timeline.newest()), count)
+
+
+def digest_lines(moment: Moment, width: int, height: int) -> list[Line]:
+    return lines_of(digest(moment, height), moment, width)
 
 
 def wholes(events: Iterable[Occurrence]) -> Iterator[Occurrence]:
