@@ -13,6 +13,7 @@ from tui import actions
 from tui.actions import Action, Refusal
 from tui.drawing.moment import Moment
 from tui.drawing.text import Line, printable
+from tui.healing import heal_all
 from tui.nodes import STALE_NS, NodeView
 from tui.runner import Outcome, Runner, as_typed
 from tui.script import LINES_MAX, Ran, fault_made, script_of
@@ -26,6 +27,7 @@ NOT_FOUND = 9
 """The exit code that there is no such fault, node or member: nothing is left to take back."""
 SHOWS_NS = STALE_NS
 """So long after a command ended the model may still show a node alive that it took away."""
+Ended = Callable[[Outcome], None]
 ON_NODE: Mapping[str, Callable[[Moment, NodeView], Action | Refusal]] = {
     "toggle": actions.stop_or_start,
     "kill": actions.kill,
@@ -87,7 +89,7 @@ class ActingApp(App[None]):
     def action_act(self, what: str) -> None:
         """An action on the chosen node, or on all faults."""
         if what == "heal":
-            self.consider(actions.heal())
+            self.consider(heal_all(self.live))
         elif (view := self.target) is not None:
             self.consider(ON_NODE[what](self.live, view))
 
@@ -105,13 +107,13 @@ class ActingApp(App[None]):
         if self._is_allowed():
             view = self.target
             link = f"{view.name}:rest" if view is not None else ""
-            self.push_screen(net_form(link, self.line), self.consider_it)
+            self.push_screen(net_form(link, self.line))
 
     def action_put(self) -> None:
         from tui.screens.forms import put_form
 
         if self._is_allowed():
-            self.push_screen(put_form(self.line), self.consider_it)
+            self.push_screen(put_form(self.line))
 
     def action_bench(self) -> None:
         from tui.screens.running import Bench
@@ -145,19 +147,24 @@ class ActingApp(App[None]):
         return not self.refusal
 
     def consider_it(self, action: Action | None) -> None:
-        """What came of a form, if anything did."""
+        """What came of an editor, if anything did."""
         if action is not None:
             self.consider(action)
 
-    def consider(self, action: Action | Refusal) -> None:
-        """Run it; one that would lose the quorum only when asked for once more."""
+    def is_under_way(self, action: Action) -> bool:
+        return action in self._under_way
+
+    def consider(self, action: Action | Refusal, ended: Ended | None = None) -> None:
+        """Run it; one that would lose the quorum only when asked for once more. `ended` is told
+        what came of it.
+        """
         if isinstance(action, Refusal):
             if self._is_allowed():
                 self.notify(action.why, severity="warning", markup=False)
         elif not action.only_reads and not self._is_allowed():
             return
         else:
-            self.ask_first(action, self._perform)
+            self.ask_first(action, lambda action: self._perform(action, ended))
 
     def ask_first(self, action: Action, run: Callable[[Action], object]) -> None:
         """Run it so, once its question is answered with yes."""
@@ -172,15 +179,17 @@ class ActingApp(App[None]):
 
         self.push_screen(Ask(action.question, action.typed(self.line)), answer)
 
-    def _perform(self, action: Action) -> None:
+    def _perform(self, action: Action, ended: Ended | None) -> None:
         if action.takes_back is not None:
             self._not_undone = ""
         # From now on, not from when the worker has its turn: the next key may come before that.
         self._under_way.append(action)
-        self.run_worker(self._run(action), group="actions")
+        self.run_worker(self._run(action, ended), group="actions")
 
-    async def _run(self, action: Action) -> None:
+    async def _run(self, action: Action, ended: Ended | None) -> None:
         outcome = await self._run_line(action)
+        if ended is not None:
+            ended(outcome)
         if outcome.code:
             self.notify(printable(outcome.said.strip())[:400], severity="error", markup=False)
 
@@ -240,15 +249,19 @@ class ActingApp(App[None]):
             return
         if action.takes_back is not None:
             self._drop_undo(action.takes_back)
-            restored, found = action.takes_back.restores, FAULT_NUMBER.search(outcome.printed)
-            if restored is not None and found is not None:
-                number = found[1]
-                self._undos = [each.renumbered(restored.fault, number) for each in self._undos]
+            before, found = action.takes_back.put_back, FAULT_NUMBER.search(outcome.printed)
+            if before and found is not None:
+                self._undos = [each.renumbered(before, found[1]) for each in self._undos]
+            if (then := action.takes_back.then) is not None:
+                self._undos = [*self._undos, then]
+                self.consider(take_back(self.live, then))
         undo = None if action.undo is None else action.undo.after(outcome.printed)
         if undo is not None:
             self._undos = [*self._undos, undo][-UNDOS_MAX:]
-            line = as_typed(self.line, undo.arguments)
-            self.notify(f"u: {line}", title="undo", timeout=4, markup=False)
+            words = f"u: {as_typed(self.line, undo.arguments)}"
+            if undo.lines > 1:
+                words += f", and {undo.lines - 1} more"
+            self.notify(words, title="undo", timeout=4, markup=False)
         if action.takes_back is None and not action.only_reads:
             self._not_undone = "" if undo is not None else action.typed(self.line)
 

@@ -224,8 +224,8 @@ def net(link: str, options: Iterable[tuple[str, str]]) -> Action | Refusal:
     return Action(("net", "--link", link.strip(), *chosen), Undo(HEAL_WHAT_CAME))
 
 
-def heal(what: str = "all") -> Action:
-    return Action(("heal",) if what == "all" else ("heal", what))
+def heal(link: str) -> Action:
+    return Action(("heal", link))
 
 
 def put(key: str, value: str) -> Action | Refusal:

@@ -28,12 +28,18 @@ class Reign(NamedTuple):
 
 
 class Span(NamedTuple):
-    """A fault, or a node that was down. `is_open`: the recording ends before it does."""
+    """A fault, or a node of which nothing came: it was down, or silent where the same process went
+    on. `is_open`: the recording ends before it does.
+    """
 
     label: str
     begin: int
     end: int
     is_open: bool
+
+    @property
+    def is_fault(self) -> bool:
+        return self.label.startswith("#")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +109,20 @@ class Chronicler:
         before, seen = self._seen.get(node, (boot, time))
         if boot != before or time - seen > STALE_NS:
             self._end_reign(node, seen)
-            self._down(self._spans, node, seen, time, is_open=False)
+            word = "silent" if boot == before else "down"
+            self._absent(self._spans, f"n{node} {word}", node, (seen, time), is_open=False)
         self._seen[node] = boot, max(time, seen)
 
-    def _down(self, spans: list[Span], node: int, begin: int, end: int, *, is_open: bool) -> None:
-        """From when on nobody misses it: once it is no member any more."""
+    def _absent(
+        self, spans: list[Span], label: str, node: int, times: tuple[int, int], *, is_open: bool
+    ) -> None:
+        """Up to when somebody misses it: nobody does once it is no member any more."""
+        begin, end = times
         left = self._left.get(node, end)
         if left >= end:
-            spans.append(Span(f"n{node} down", begin, end, is_open))
+            spans.append(Span(label, begin, end, is_open))
         elif left - begin > STALE_NS:
-            spans.append(Span(f"n{node} down", begin, left, False))
+            spans.append(Span(label, begin, left, False))
 
     def _configuration(self, node: int, values: Mapping[str, Any], time: int) -> None:
         index, members = self._members.get(node, (0, frozenset()))
@@ -178,7 +188,7 @@ class Chronicler:
             if node in self._leads:
                 claims.append(Reign(node, *self._leads[node], seen if is_gone else self._end))
             if is_gone:
-                self._down(spans, node, seen, self._end, is_open=True)
+                self._absent(spans, f"n{node} down", node, (seen, self._end), is_open=True)
         spans += [self._span(number, *times) for number, times in self._faults.items()]
         spans.sort(key=lambda span: (span.begin, span.label))
         reigns = _one_after_the_other(claims)

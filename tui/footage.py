@@ -14,7 +14,7 @@ from typing import NamedTuple, cast
 
 from node.wire.codec import decode, encode_frame
 from node.wire.framing import FrameReader
-from node.wire.messages import Bulk, Frame, Happened
+from node.wire.messages import Bulk, Frame
 from node.wire.recording import CLUSTER, FRAME_BYTES_MAX
 from node.wire.words import effect_of
 from tui.chronicle import Chronicle, Chronicler
@@ -99,16 +99,18 @@ def chunks_of(frames: Iterable[Frame]) -> Iterator[Chunk]:
 
     for given in frames:
         frame = clock.take(given)
-        model.fold(frame, frame.id)
+        happened = model.fold(frame, frame.id)
         chronicler.take(frame)
         times.append(clock.now_ns)
         encoded.append(encode_frame(frame))
         if frame.id != CLUSTER:
             node_ids.add(frame.id)
-        if isinstance(frame, Happened):
-            effect = effect_of(frame.kind, frame.data)
-            marks.append(Mark(clock.now_ns, frame.id, frame.kind, frame.term, effect))
-        elif isinstance(frame, Bulk) and (highest is None or frame.last > highest):
+        for event in happened:
+            if event.kind == "gap":
+                continue  # it is one in what was told, not in what happened
+            effect = effect_of(event.kind, event.data)
+            marks.append(Mark(clock.now_ns, event.node, event.kind, event.term, effect))
+        if isinstance(frame, Bulk) and (highest is None or frame.last > highest):
             # What a node applies again after a restart is not new.
             applied.append((clock.now_ns, frame.last - (highest or frame.first - 1)))
             highest = frame.last

@@ -23,10 +23,19 @@ def voters_of(moment: Moment) -> set[int]:
 
 
 def add_member(moment: Moment) -> Action:
-    """A new node. It votes once it keeps up, so it takes no quorum away."""
-    return Action(
-        ("members", "add"), question=asks_voters(moment, "members add", voters_of(moment))
-    )
+    """A new node, which votes once it keeps up. It takes no quorum away, and nothing but its
+    removal takes it back.
+    """
+    return Action(("members", "add"), question=asks_to_add(moment))
+
+
+def asks_to_add(moment: Moment) -> str:
+    voters = voters_of(moment)
+    now = len(voters)
+    words = "start and add a node?"
+    if now:
+        words += f" {now + 1} voters: quorum {(now + 1) // 2 + 1}; now {now}: {now // 2 + 1}"
+    return ". ".join(filter(None, (words, asks_voters(moment, "that", voters))))
 
 
 def remove_member(moment: Moment, view: NodeView) -> Action | Refusal:

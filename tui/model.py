@@ -16,6 +16,7 @@ from typing import Any
 
 from node.wire.messages import Bulk, Changed, Frame, Gap, Happened, Keyframe
 from node.wire.recording import CLUSTER
+from tui import lives
 from tui.entries import Described, Run
 from tui.nodes import SILENT, Condition, NodeView, Process, Reach
 from tui.shapes import checked
@@ -54,6 +55,10 @@ def _place_of(frame: Happened | Gap, node: int) -> tuple[int, int, int, int, int
     return frame.mono_ns, node, frame.boot, seq, frame.wall_ns
 
 
+def _event_of(frame: Happened, node: int) -> Occurrence:
+    return Occurrence(*_place_of(frame, node), frame.kind, frame.term, frame.data)
+
+
 class ClusterModel:
     """Every node, the merged timeline and the applied entries.
 
@@ -75,37 +80,45 @@ class ClusterModel:
         """What to add to the nodes' monotonic time to get Unix time, as of the newest frame."""
 
     # -- taking frames -----------------------------------------------------------------------------
-    def fold(self, frame: Frame, node: int) -> None:
-        """Take one frame of node `node`, or of the cluster."""
+    def fold(self, frame: Frame, node: int) -> list[Occurrence]:
+        """Take one frame of node `node`, or of the cluster. Gives what is new in the timeline."""
         self.frames += 1
         if frame.mono_ns > self.now_ns:
             self.now_ns = frame.mono_ns
             self.wall_offset_ns = frame.wall_ns - frame.mono_ns
         if node == CLUSTER:
-            if isinstance(frame, Happened):
-                self._add_event(frame, node)
-            return
+            return self._add(_event_of(frame, node)) if isinstance(frame, Happened) else []
         view = self.nodes.get(node)
         if view is None:
             if len(self.nodes) >= NODES_MAX:
-                return
+                return []
             view = self.nodes[node] = NodeView(node)
-        following = view.following
+        following, added = view.following, list[Occurrence]()
         boot, was_whole = following.boot, following.is_whole
+        is_next = was_whole
         for each in following.take(frame):
             if following.boot != boot:
-                boot, was_whole = following.boot, False
+                if boot and not view.has_stopped:
+                    added += self._add(lives.away(view, each, lives.NEW_LIFE))
+                boot, was_whole, is_next = following.boot, False, False
                 self._begin_anew(view)
             if isinstance(each, Gap):
-                self._gap(view, each)
+                is_next = False
+                added += self._gap(view, each)
                 continue
+            if is_next:
+                added += self._add(lives.away(view, each, lives.SAME_LIFE))
             if each.mono_ns > view.seen_ns:
                 view.seen_ns, view.wall_ns = each.mono_ns, each.wall_ns
             if isinstance(each, Happened):
                 # What a node had kept before the viewer came is old, not late.
-                self._happened(view, each, may_be_late=was_whole)
+                added += self._happened(view, each, may_be_late=was_whole)
             else:
+                links = view.table("links") if is_next else {}
                 self._take_state(view, each)
+                for event in lives.lost(view, links, each):
+                    added += self._add(event)
+        return added
 
     def _begin_anew(self, view: NodeView) -> None:
         """It is another life of the node."""
@@ -154,28 +167,29 @@ class ClusterModel:
         view.applied_index = max(view.applied_index, index)
         view.rate.add(mono_ns, view.applied_index)
 
-    def _happened(self, view: NodeView, frame: Happened, may_be_late: bool) -> None:
+    def _happened(self, view: NodeView, frame: Happened, may_be_late: bool) -> list[Occurrence]:
         if frame.kind in ("leader", "follow"):
             self.led_term = max(self.led_term, frame.term)
         if frame.kind == "stop":
             view.has_stopped = True
         late = may_be_late and self.timeline.newest_ns - frame.mono_ns > LATE_NS
-        self._add_event(frame, view.node_id, late)
+        return self._add(_event_of(frame, view.node_id)._replace(late=late))
 
-    def _add_event(self, frame: Happened, node: int, late: bool = False) -> None:
-        self._add(Occurrence(*_place_of(frame, node), frame.kind, frame.term, frame.data, late))
-
-    def _gap(self, view: NodeView, frame: Gap) -> None:
+    def _gap(self, view: NodeView, frame: Gap) -> list[Occurrence]:
         """Frames that the node says are lost, or that are missing although nobody said so."""
         data = {"first": frame.first, "last": frame.last, "why": frame.why}
-        if self._add(Occurrence(*_place_of(frame, view.node_id), "gap", 0, data)):
+        added = self._add(Occurrence(*_place_of(frame, view.node_id), "gap", 0, data))
+        if added:
             view.gaps += 1
             view.lost += frame.last - frame.first + 1
+        return added
 
-    def _add(self, occurrence: Occurrence) -> bool:
-        is_new = self.timeline.add(occurrence)
-        self.version += is_new
-        return is_new
+    def _add(self, occurrence: Occurrence | None) -> list[Occurrence]:
+        """What of it is new."""
+        if occurrence is None or not self.timeline.add(occurrence):
+            return []
+        self.version += 1
+        return [occurrence]
 
     # -- what the viewer finds out itself ----------------------------------------------------------
     def clear(self) -> None:
@@ -203,11 +217,18 @@ class ClusterModel:
             view.reach = reach
             self.version += 1
 
-    def process(self, node_id: int, process: Process) -> None:
+    def process(self, node_id: int, process: Process, now_ns: int = 0) -> None:
+        """`now_ns`: when that was found, on the nodes' clock; 0: with the newest frame."""
         view = self.nodes.get(node_id)
-        if view is not None and view.process != process:
-            view.process = process
-            self.version += 1
+        if view is None or view.process == process:
+            return
+        before, view.process = view.process, process
+        now_ns = now_ns or self.now_ns
+        event = lives.seen(view, before, now_ns, self.wall_offset_ns)
+        if event is not None:
+            self._add(event)
+            view.looked_ns = now_ns
+        self.version += 1
 
     def note_odd(self, node_id: int, what: str) -> None:
         """What the node told is in a form that is not known here."""

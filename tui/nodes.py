@@ -129,6 +129,8 @@ class NodeView:
     """The terms of the last entries by index, committed or not, when they were asked for last."""
     reach: Reach = UNTRIED
     process: Process = UNSEEN
+    looked_ns: int = 0
+    """When the viewer found last that its process had ended, was frozen, or went on."""
 
     @property
     def name(self) -> str:

@@ -165,8 +165,7 @@ class Film:
         elif what == "frame":
             self._to(self._footage.times, by)
         else:
-            wanted = None if what == "event" else LANDMARKS
-            self._to(self.times_of(wanted), by)
+            self._to(self.times_of(None) if what == "event" else self.landmarks, by)
 
     def _to(self, times: Sequence[int], by: int) -> None:
         if by > 0:
@@ -188,6 +187,21 @@ class Film:
         return self.now_ns in self.bookmarks
 
     # -- what is in it -----------------------------------------------------------------------------
+    @property
+    def landmarks(self) -> list[int]:
+        """Elections, faults, and where nodes went and came back, in order."""
+        marks = self.times_of(LANDMARKS)
+        absences = [span for span in self.chronicle.spans if not span.is_fault]
+        edges = {span.begin for span in absences}
+        edges |= {span.end for span in absences if not span.is_open}
+        return sorted([*marks, *(edge for edge in edges if not _is_near(marks, edge))])
+
     def times_of(self, kinds: frozenset[str] | None) -> list[int]:
         """When events of these kinds were, None: of any; in order."""
         return [mark.time_ns for mark in self.marks if kinds is None or mark.kind in kinds]
+
+
+def _is_near(times: Sequence[int], time_ns: int) -> bool:
+    """Whether one of these, given in order, says the same moment."""
+    at = bisect_left(times, time_ns - EVENT_NS)
+    return at < len(times) and times[at] <= time_ns + EVENT_NS

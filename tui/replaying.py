@@ -134,7 +134,7 @@ class ReplayingApp(ActingApp):
             ("to", _utc(film.wall_of(min(end, film.end_ns))), "+2m, or a time"),
             ("file", self.file_name("clip", "frames"), ""),
         ]
-        self.push_screen(Form("save a part", fields, make, self.line), self.consider_it)
+        self.push_screen(Form("save a part", fields, make, self.line))
 
 
 def _utc(wall_ns: int) -> str:

@@ -188,12 +188,13 @@ class LiveFeed:
         if self._address is None:
             return
         found = await asyncio.to_thread(self._source.processes)
+        looked_ns = time.monotonic_ns()
         for node_id, process in found.items():
             view = self._model.nodes.get(node_id)
             if view is None:
                 continue
             is_new = process.pid is not None and process.pid != view.process.pid
-            self._model.process(node_id, process)
+            self._model.process(node_id, process, looked_ns)
             if is_new and node_id in self._streams:
                 self._streams[node_id].stream.wake()
 

@@ -1,10 +1,12 @@
 """What a typed line would do, so that it asks as the key for the same does. Pure."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tui.actions import TAKING, Action, asks
 from tui.drawing.moment import Moment
-from tui.membership import asks_voters, voters_of
+from tui.healing import heal_all
+from tui.membership import asks_to_add, asks_voters, voters_of
 
 VALUED = frozenset({"-c", "--cluster", "-o", "--output", "--timeout", "--home", "--signal"})
 """Options whose next word is their value."""
@@ -18,6 +20,11 @@ READING = frozenset({
 })  # fmt: skip
 """Verbs that leave the cluster as it is."""
 FOR_GOOD = frozenset({"wipe", "members remove"})
+"""What takes nodes away and does not give them back."""
+DESTROYING = frozenset({"recover", "snapshot restore", "members replace", "prune", "runs rm"})
+"""What gives up data, whatever nodes it names."""
+DAMAGING = frozenset({"--purge", "--rot", "--truncate"})
+"""Options that make a verb one of those."""
 
 
 def typed_action(moment: Moment, words: Sequence[str]) -> Action:
@@ -25,15 +32,22 @@ def typed_action(moment: Moment, words: Sequence[str]) -> Action:
     arguments, (verb, selectors) = tuple(words), _verb_of(words)
     if verb in READING:
         return Action(arguments, only_reads=True)
+    if verb == "heal" and selectors in ([], ["all"]):
+        key = heal_all(moment)
+        return replace(key, arguments=arguments) if isinstance(key, Action) else Action(arguments)
+    if verb == "members add":
+        return Action(arguments, question=asks_to_add(moment))
+    what = " ".join([verb, *selectors])
+    if verb in DESTROYING or (verb != "down" and DAMAGING.intersection(words)):
+        return Action(arguments, question=f"{what}: for good?")
     if verb not in TAKING | FOR_GOOD | {"down", "members demote"}:
         return Action(arguments)
     takes = _nodes(moment, ["all"] if verb == "down" else selectors)
-    what = " ".join([verb, *selectors])
     if verb.startswith("members"):
         question = asks_voters(moment, what, voters_of(moment) - takes)
     else:
         question = asks(moment, what, takes)
-    if verb in FOR_GOOD:
+    if verb in FOR_GOOD or DAMAGING.intersection(words):
         question = f"{what}: for good? {question}".rstrip()
     return Action(arguments, None, question, takes)
 

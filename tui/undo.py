@@ -44,12 +44,25 @@ class Partition(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Undo:
     """`arguments` for raftctl. They may restore a partition; once that would have ended by itself,
-    it is `later` that takes the action back.
+    it is `later` that takes the action back. `fault`: the number of another fault that they put
+    back. `then`: what is left to do behind it.
     """
 
     arguments: tuple[str, ...]
     restores: Partition | None = None
     later: tuple[str, ...] = ()
+    fault: str = ""
+    then: "Undo | None" = None
+
+    @property
+    def lines(self) -> int:
+        """How many command lines it takes."""
+        return 1 + (0 if self.then is None else self.then.lines)
+
+    @property
+    def put_back(self) -> str:
+        """The number of the fault that it puts back; empty: none."""
+        return self.fault if self.restores is None else self.restores.fault
 
     def after(self, printed: str) -> "Undo | None":
         """With the number of the fault that the action says it made; None: it says none."""

@@ -40,6 +40,7 @@ def test_kill_partition_heal_transfer_by_keys(raftctl: Raftctl, terminal: Termin
     terminal.press(str(first), "K")
     screen = terminal.wait_for(f"n{first} KILLED")
     terminal.wait_for(f"$ raftctl kill n{first}  ✓")
+    terminal.wait_for(f"n{first}  exited     SIGKILL by cli")
     screen = terminal.wait_for("4/5 nodes  leader n")
     second = leader_on(screen)
     assert second != first
@@ -110,6 +111,7 @@ def test_a_recording_is_played_back(raftctl: Raftctl, terminal: Terminal) -> Non
     terminal.wait_for("‖ PAUSED")
     terminal.press("End")
     terminal.wait_for(" t2 ")
+    terminal.wait_for("lost       n")
     terminal.press("Home", "}", "}", "}")
     terminal.press("K")
     terminal.wait_for("a recording cannot be changed")

@@ -193,6 +193,9 @@ def in_order(streams: Iterable[Iterable[Frame]]) -> list[Frame]:
 
 
 # -- at random -------------------------------------------------------------------------------------
+FRAMES_AT_RANDOM = ("changed", "links", "happened", "bulk", "keyframe", "gap")
+
+
 @st.composite
 def node_streams(draw: st.DrawFn, node: int) -> list[Frame]:
     """The frames of one node over up to three of its lives, some of them lost."""
@@ -203,13 +206,19 @@ def node_streams(draw: st.DrawFn, node: int) -> list[Frame]:
         script = Script(node, 100 * node + boot, at_ns)
         script.keyframe({"role": "follower", "term": boot, "last_applied": applied})
         for _ in range(draw(st.integers(0, 12))):
-            after = draw(st.sampled_from([0.01, 1.0, 90.0, 1000.0]))
-            match draw(st.sampled_from(["changed", "happened", "bulk", "keyframe", "gap"])):
+            after = draw(st.sampled_from([0.01, 1.0, 90.0, 1000.0, 3000.0]))
+            match draw(st.sampled_from([*FRAMES_AT_RANDOM])):
                 case "changed":
                     term = draw(st.integers(0, 9))
                     script.changed(after, term=term, last_applied=applied)
+                case "links":
+                    states = st.sampled_from(["up", "slow", "down"])
+                    links = draw(st.dictionaries(st.sampled_from("234"), states))
+                    script.changed(after, links=links)
                 case "happened":
-                    script.happened(draw(st.sampled_from(["vote", "leader"])), after_ms=after)
+                    script.happened(
+                        draw(st.sampled_from(["vote", "leader", "stop"])), after_ms=after
+                    )
                 case "bulk":
                     first, applied = applied + 1, applied + draw(st.integers(1, 40))
                     script.bulk(first, applied, after_ms=after)

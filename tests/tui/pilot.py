@@ -29,6 +29,8 @@ class RecordingRunner:
         self.ran: list[tuple[str, ...]] = []
         """Where data goes to a file, with that at the end."""
         self.outcome = Outcome(0, "done\n", "", 0.1)
+        self.fails = ""
+        """The verb that fails."""
 
     async def run(
         self,
@@ -38,6 +40,8 @@ class RecordingRunner:
         into: str = "",
     ) -> Outcome:
         self.ran.append((*arguments, ">", into) if into else tuple(arguments))
+        if arguments[0] == self.fails:
+            return Outcome(1, "", "error: no\n", 0.1)
         if on_output is not None:
             on_output(self.outcome.printed)
         return self.outcome

@@ -57,7 +57,7 @@ def in_trouble() -> ClusterModel:
 
 
 def _frames_of(node: int) -> Script:
-    script = Script(node)
+    script = Script(node, at_ns=START - (33 * SECOND if node == 5 else 0))
     script.keyframe(_status(node))
     if node == 1:
         cut = ",".join(f"n{peer}:n4,n4:n{peer}" for peer in (1, 2, 3, 5))
@@ -69,10 +69,11 @@ def _frames_of(node: int) -> Script:
         for _ in range(40):
             script.happened("prevote", 6, after_ms=200, why="no word from a leader")
     if node in (1, 2, 3):
+        for _ in range(7):
+            script.changed(1_000, up_ms=362_000)
         for first in range(103_058, 104_318, 70):
             last = min(first + 69, COMMITTED[node])
-            quiet_ms = 7_000 if first == 103_058 else 0
-            script.bulk(first, last, after_ms=quiet_ms + 100 + node)
+            script.bulk(first, last, after_ms=100 + node)
     if node != 5:
         script.changed(max(START + 9 * SECOND - script.at_ns, 0) / 1e6, up_ms=362_000)
     return script

@@ -97,6 +97,19 @@ def test_keys_that_come_fast_ask_as_slow_ones_do() -> None:
     view(test)
 
 
+def test_a_form_runs_its_line_once_and_can_be_left_before_that_ends() -> None:
+    async def test(viewer: Viewer) -> None:
+        slow = Slow(viewer)
+        for key in ("plus", "k", "down", "v", "enter", "enter", "escape"):
+            await viewer.pilot.press(key)
+        assert (viewer.dialog, slow.ran) == ("", [("put", "--", "k", "v")])
+        slow.end.set()
+        await viewer.settle()
+        assert "$ raftctl put -- k v  ✓ done" in viewer.text("echo")
+
+    view(test)
+
+
 def test_what_a_command_took_away_counts_for_gone_until_the_model_had_time_to_show_it() -> None:
     async def test(viewer: Viewer) -> None:
         await viewer.press("1", "K")
@@ -230,7 +243,7 @@ def test_an_undo_that_fails_makes_way_for_the_one_before(code: int, tries: int) 
     view(test)
 
 
-@pytest.mark.parametrize("keys", [("r",), ("H",), ("M", "plus")])
+@pytest.mark.parametrize("keys", [("r",), ("M", "plus", "y")])
 def test_what_was_before_an_action_without_undo_is_taken_back_only_when_that_is_meant(
     keys: tuple[str, ...],
 ) -> None:
@@ -256,6 +269,17 @@ def test_a_change_of_members_asks_by_what_it_leaves() -> None:
         assert viewer.ran[-1] == "members promote n4"
 
     view(test, with_dead(live_cluster(), 4, 5))
+
+
+def test_a_new_member_asks_with_the_quorum_that_there_will_be() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("M", "plus")
+        assert (viewer.dialog, viewer.ran) == ("Ask", [])
+        assert "6 voters: quorum 4; now 5: 3" in viewer.screen_text()
+        await viewer.press("enter")
+        assert (viewer.dialog, viewer.ran) == ("", []), "No is the default"
+
+    view(test)
 
 
 def test_without_a_quorum_no_change_of_members_goes_through_unasked() -> None:

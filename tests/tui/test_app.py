@@ -13,7 +13,7 @@ from tui.keys import KEYS
 from tui.model import ClusterModel
 from tui.nodes import Process, Reach
 from tui.replaying import Called, Recorded
-from tui.runner import Outcome
+from tui.runner import NOT_STARTED, Outcome
 
 
 def with_dead(model: ClusterModel, *nodes: int, how: str = "killed -9") -> ClusterModel:
@@ -34,12 +34,11 @@ def with_dead(model: ClusterModel, *nodes: int, how: str = "killed -9") -> Clust
         ("2 r", "restart n2"),
         ("2 t", "transfer n2"),
         ("3 t", "transfer"),
-        ("H", "heal"),
         ("2 p enter", "partition 1,3,4,5 / 2"),
         ("2 p down space enter", "partition 1,4,5 / 2,3"),
         ("2 p j j i enter", "partition 1,2,3,5 / 4"),
         ("plus k 1 down v enter", "put -- k1 v"),
-        ("M plus", "members add"),
+        ("M plus y", "members add"),
         ("2 M P", "members demote n2"),
     ],
 )
@@ -66,6 +65,29 @@ def test_a_form_without_an_effect_stays_open() -> None:
         assert (viewer.ran, viewer.dialog) == ([], "Form")
         await viewer.press("escape")
         assert viewer.dialog == ""
+
+    view(test)
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        (2, "error: '30msx' is no duration"),
+        (5, "error[E_NO_QUORUM]: no quorum"),
+        (NOT_STARTED, "error: it did not start"),
+    ],
+)
+def test_a_form_stays_open_with_what_failed(code: int, why: str) -> None:
+    async def test(viewer: Viewer) -> None:
+        viewer.runner.outcome = Outcome(code, "", f"{why}\nhint: 10s\n", 0.1)
+        await viewer.press("1", "x", "down", *"30msx", "enter")
+        assert viewer.dialog == "Form"
+        assert "30msx" in viewer.screen_text()
+        assert f"  {why}" in viewer.screen_text()
+        viewer.runner.outcome = Outcome(0, "fault #1", "", 0.1)
+        await viewer.press("backspace", "enter")
+        assert viewer.dialog == ""
+        assert viewer.ran[-1] == "net --link n1:rest --latency 30ms"
 
     view(test)
 

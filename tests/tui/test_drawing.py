@@ -118,7 +118,8 @@ def test_a_simulated_fault_is_told_in_words() -> None:
 
 def events_of(scripts: list[Script], nodes: int, node: int | None = None) -> list[str]:
     """The list of events, without the times of the day."""
-    model = live_cluster(nodes)
+    model = ClusterModel()
+    model.members(range(1, nodes + 1))
     for script in scripts:
         fold(script.frames, model)
     lines = event_lines(moment_of(model), 90, 9, node)

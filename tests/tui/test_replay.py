@@ -385,7 +385,7 @@ def test_nodes_that_are_down_and_faults_are_spans() -> None:
     chronicle = chronicle_of(in_order([down(1, 5, 11), two.frames]))
     assert [(span.label, span.is_open) for span in chronicle.spans] == [
         ("#4 cut", True),
-        ("n1 down", False),
+        ("n1 silent", False),
     ]
     assert [(reign.node, reign.term) for reign in chronicle.reigns] == [(2, 1)]
 

@@ -204,6 +204,24 @@ def test_a_new_process_is_looked_for_at_once() -> None:
     following(test)
 
 
+def test_the_end_of_a_process_is_an_event_of_when_it_was_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stream, "LOOK_SECONDS", 0.02)
+
+    async def test(node: StandIn, source: MadeUp, model: ClusterModel) -> None:
+        source.found = {1: Process("running", 7)}
+        await until(lambda: bool(model.nodes) and model.nodes[1].process.pid == 7)
+        before_ns = time.monotonic_ns()
+        source.found = {1: Process("exited")}
+        await until(lambda: len(model.timeline) > 0)
+        (event,) = model.timeline.newest()
+        assert (event.who, event.kind) == ("n1", "exited")
+        assert before_ns <= event.mono_ns <= time.monotonic_ns()
+
+    following(test)
+
+
 def test_a_cluster_that_goes_away_takes_its_nodes_along() -> None:
     async def test(node: StandIn, source: MadeUp, model: ClusterModel) -> None:
         await until(lambda: bool(model.nodes))

@@ -1,7 +1,7 @@
 """The links between the nodes, and what happened, in words."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -25,11 +25,16 @@ STYLES = {
     "truncate": "warn",
     "reverted": "bad bold",
     "gap": "warn",
+    "exited": "bad",
+    "paused": "warn",
+    "resumed": "good",
+    "away": "warn",
+    "lost": "warn",
     "member": "accent",
     "transfer": "accent",
     "snapshot": "accent",
 }
-SHARED = frozenset({"fault", "heal", "member"})
+SHARED = frozenset({"fault", "heal", "member", "lost"})
 """What each node tells for itself when it comes to all of them."""
 SHARED_NS = 1_000_000_000
 """What nodes tell alike within that time is one happening."""
@@ -66,6 +71,8 @@ def words_of(kind: str, data: Mapping[str, Any]) -> str:
             return "  ".join(str(data[name]) for name in names if name in data)
         case "gap":
             return f"frames {data.get('first')}–{data.get('last')} not seen: {data.get('why')}"
+        case "away":
+            return f"for {data.get('for_s', '?')} s, {data.get('how', '')}"
         case "truncate":
             return f"entries {data.get('first')}–{data.get('last')} gone, uncommitted"
     bare = {"why", "state", "members", "leader", "candidate", "node", "nodes", "line", "what"}
@@ -122,18 +129,28 @@ class Row(NamedTuple):
 def gathered(
     moment: Moment, count: int, node: int | None = None, behind: Occurrence | None = None
 ) -> list[Row]:
-    """The newest events that match, the newest first: those that repeat themselves, and those that
-    several nodes tell alike, are one row.
+    """The newest events that match, as rows. `node`: of that one alone. `behind`: see `rows_of`."""
+    passes = _sieve(moment.pattern) if moment.pattern else None
+    events = (
+        event
+        for event in moment.model.timeline.newest()
+        if node in (None, event.node) and (passes is None or passes(event))
+    )
+    return rows_of(events, count, behind)
 
-    `node`: of that one alone. `behind`: all that are newer than that event, and `count` from it on.
+
+def rows_of(
+    events: Iterable[Occurrence], count: int, behind: Occurrence | None = None
+) -> list[Row]:
+    """The first of these, which come from the newest on: those that repeat themselves, and those
+    that several nodes tell alike, are one row.
+
+    `behind`: all that are newer than that event, and `count` from it on.
     """
     found: list[Row] = []
     places: dict[tuple[int, str, int], int] = {}
     shared: dict[tuple[str, str], int] = {}
-    passes = _sieve(moment.pattern) if moment.pattern else None
-    for event in moment.model.timeline.newest():
-        if node not in (None, event.node) or (passes is not None and not passes(event)):
-            continue
+    for event in events:
         key = (event.node, event.kind, event.term)
         if event.kind in REPEATING and key in places:
             row = found[places[key]]
@@ -170,12 +187,15 @@ def place_of(found: Sequence[Row], event: Occurrence) -> int:
 
 def event_lines(moment: Moment, width: int, height: int, node: int | None = None) -> list[Line]:
     """The newest events, the newest first. `node`: of that one alone."""
-    ids = moment.model.ids()
-    lines = [event_line(row, ids, width) for row in gathered(moment, height, node)]
-    if not lines:
+    return lines_of(gathered(moment, height, node), moment, width)
+
+
+def lines_of(rows: Sequence[Row], moment: Moment, width: int) -> list[Line]:
+    if not rows:
         words = "no event matches the filter" if moment.pattern else "nothing happened yet"
         return [fill([(f" {words}", "dim")], width)]
-    return lines
+    ids = moment.model.ids()
+    return [event_line(row, ids, width) for row in rows]
 
 
 def event_line(row: Row, ids: list[int], width: int, *, is_chosen: bool = False) -> Line:

@@ -13,6 +13,16 @@ Rule = Mapping[str, Any]
 
 def fault_lines(moment: Moment, width: int) -> list[Line]:
     """Number, what it does, for how long yet, and between whom or where."""
+    return [fill(line, width) for _, line in sorted(_lines(moment).items())]
+
+
+def faults_in_words(moment: Moment) -> dict[int, str]:
+    """The same by number, in order, for a sentence."""
+    lines = sorted(_lines(moment).items())
+    return {fault: "".join(text for text, _ in line).strip() for fault, line in lines}
+
+
+def _lines(moment: Moment) -> dict[int, Line]:
     model, lines = moment.model, dict[int, Line]()
     for fault, rules in model.faults(moment.now_ns).items():
         where = sides_of(model.ids(), rules)
@@ -20,7 +30,7 @@ def fault_lines(moment: Moment, width: int) -> list[Line]:
     for fault, rules in model.node_faults(moment.now_ns).items():
         where = ",".join(f"n{rule.get('node')}" for rule in rules)
         lines[fault] = _fault_line(moment, fault, rules[0], _node_words(rules[0]), where)
-    return [fill(line, width) for _, line in sorted(lines.items())]
+    return lines
 
 
 def _fault_line(moment: Moment, fault: int, rule: Rule, words: str, where: str) -> Line:

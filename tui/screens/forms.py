@@ -1,7 +1,7 @@
 """Forms that lie over a page: fields, and what is made of them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -12,16 +12,23 @@ from textual.widgets import Input, Label, Static
 
 from tui import actions
 from tui.actions import Action, Refusal
+from tui.drawing.text import printable
 from tui.keys import FORM_KEYS, bindings
+from tui.runner import Outcome
 from tui.screens.page import key_words
+
+if TYPE_CHECKING:
+    from tui.app import RaftApp
 
 FIELD_MAX = 4_096
 """Characters in a field of a form."""
 FIELD_KEYS = (("form.next", "field"), ("form.leave", "leave"))
 
 
-class Form(ModalScreen[Action | None]):
-    """Fields, and the action that they make. Enter in any of them applies, escape leaves."""
+class Form(ModalScreen[None]):
+    """Fields, and the action that they make. Enter in any of them applies, escape leaves. It stays
+    open, with what was typed, until a line of it went well.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(FORM_KEYS)
 
@@ -76,8 +83,18 @@ class Form(ModalScreen[Action | None]):
             self.take(action)
 
     def take(self, action: Action) -> None:
-        """What is made of the fields."""
-        self.dismiss(action)
+        """Run what is made of the fields."""
+        app = cast("RaftApp", self.app)
+        if not app.is_under_way(action):
+            app.consider(action, self._ended)
+
+    def _ended(self, outcome: Outcome) -> None:
+        if not self.is_current:
+            return  # it was left meanwhile
+        if outcome.code:
+            self.query_one(".note", Static).update(printable(outcome.headline))
+        else:
+            self.dismiss(None)
 
     def action_leave(self) -> None:
         self.dismiss(None)

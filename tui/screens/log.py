@@ -353,7 +353,7 @@ class LogPage(Page):
                 ),
                 self.viewer.line,
             )
-        self.app.push_screen(form, self.viewer.consider_it)
+        self.app.push_screen(form)
 
 
 def _span_of(view: NodeView) -> range:

@@ -8,7 +8,8 @@ from textual.containers import Horizontal
 from textual.css.scalar import Scalar
 from textual.widget import Widget
 
-from tui.drawing.events import event_lines, link_matrix
+from tui.drawing.digest import digest_lines
+from tui.drawing.events import link_matrix
 from tui.drawing.faults import fault_lines
 from tui.drawing.film import Lanes, rows_of, title
 from tui.drawing.loggrid import log_grid
@@ -134,7 +135,7 @@ class Overview(Page):
         return [*link_matrix(moment, width), *([[]] if faults else []), *faults]
 
     def _events(self, width: int, height: int) -> list[Line]:
-        return event_lines(self.moment, width, height)
+        return digest_lines(self.moment, width, height)
 
     def _film(self, width: int, height: int) -> list[Line]:
         film = self.viewer.film
