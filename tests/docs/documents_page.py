@@ -41,7 +41,7 @@ PRINTED_BY = {
     "restore": "snapshot restore", "sim-run": "sim run", "sim-replay": "sim replay",
     "sim-shrink": "sim shrink", "sim-bench": "sim bench", "chaos-run": "chaos run, chaos report",
     "chaos-runs": "chaos ls", "chaos-scenario": "chaos show, chaos random",
-    "chaos-shrink": "chaos shrink", "check": "check",
+    "chaos-shrink": "chaos shrink", "chaos-record": "chaos record", "check": "check",
     "runs": "runs ls", "run-show": "runs show", "run-export": "runs export", "run-rm": "runs rm",
     "kinds": "schema", "version": "version",
     "error": "any verb that fails, on stderr",
