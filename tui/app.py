@@ -81,9 +81,8 @@ class RaftApp(ReplayingApp):
     ) -> None:
         """`loading`: what reads the rest of the film. `recording`: what the film is of, or would
         be. `line`: how a command line about the cluster begins. `presets`: the chaos scenarios that
-        ship. `called`: how one speaks of a
-        cluster whose name is known only when it comes up. `keymap`: other keys, by binding id.
-        `clock`: the nodes' monotonic clock, in nanoseconds.
+        ship. `called`: how one speaks of a cluster whose name is known only when it comes up.
+        `keymap`: other keys, by binding id. `clock`: the nodes' monotonic clock, in nanoseconds.
         """
         self._themes: dict[str, Theme | None] = {}
         super().__init__(runner, line, presets, film, recording)

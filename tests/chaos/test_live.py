@@ -142,8 +142,9 @@ def test_cluster_that_was_lent_is_there_and_whole_afterwards(
     assert (status["health"], status["faults"]) == ("ok", 0)
 
 
+@pytest.mark.parametrize("how", ["terminated", "nobody listens"])
 def test_lent_cluster_has_its_nodes_back_when_a_run_is_ended(
-    raftctl: Raftctl, tmp_path: Path
+    raftctl: Raftctl, tmp_path: Path, how: str
 ) -> None:
     raftctl.run("up", "-n", "3", "--any-port")
     plan = tmp_path / "kill.toml"
@@ -158,9 +159,11 @@ def test_lent_cluster_has_its_nodes_back_when_a_run_is_ended(
     for line in process.stdout:
         if json.loads(line)["schema"] == "raftctl.chaos-step/v1":
             break
-    process.terminate()
-    process.communicate(timeout=60)
-    assert process.returncode == 143
+    if how == "terminated":
+        process.terminate()
+    process.stdout.close()
+    code = process.wait(60)
+    assert code == 143 or (how == "nobody listens" and code)
     assert raftctl.document("wait", "ready")["condition"] == "ready"
     assert {node["proc"] for node in raftctl.document("status")["nodes"]} == {"running"}
 
