@@ -19,6 +19,7 @@ READING = frozenset({
     "sim replay", "sim shrink", "sim bench",
 })  # fmt: skip
 """Verbs that leave the cluster as it is."""
+CHAOTIC = frozenset({"chaos run", "chaos replay", "chaos shrink"})
 FOR_GOOD = frozenset({"wipe", "members remove"})
 """What takes nodes away and does not give them back."""
 DESTROYING = frozenset({"recover", "snapshot restore", "members replace", "prune", "runs rm"})
@@ -40,6 +41,8 @@ def typed_action(moment: Moment, words: Sequence[str]) -> Action:
     what = " ".join([verb, *selectors])
     if verb in DESTROYING or (verb != "down" and DAMAGING.intersection(words)):
         return Action(arguments, question=f"{what}: for good?")
+    if verb in CHAOTIC and "--sim" not in words:
+        return Action(arguments, question=f"{what} breaks nodes and links of this cluster")
     if verb not in TAKING | FOR_GOOD | {"down", "members demote"}:
         return Action(arguments)
     takes = _nodes(moment, ["all"] if verb == "down" else selectors)

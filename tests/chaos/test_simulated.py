@@ -9,8 +9,10 @@ from raftctl.chaos.folders import RunFolder
 from raftctl.chaos.presets import find_scenario, preset_names
 from raftctl.chaos.shrinking import shrunk
 from raftctl.chaos.simulated import run_sim
+from raftctl.chaos.telling import Lines
 from raftctl.chaosdocs import ChaosRun
 from raftctl.errors import CliError
+from raftctl.progressdocs import ChaosPlan, ChaosProgress
 from raftctl.scenariofile import read_scenario
 from raftctl.settings import Settings, make_settings
 from tests.mutants.catalogue import MUTANTS
@@ -26,7 +28,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def simulated(settings: Settings, name: str, *changes: str) -> ChaosRun:
-    return run_sim(settings, find_scenario(name, changes), "again")
+    return run_sim(settings, find_scenario(name, changes), "again", Lines(settings.output))
 
 
 @pytest.mark.parametrize("name", preset_names())
@@ -38,6 +40,14 @@ def test_scenario_that_ships_holds(settings: Settings, name: str) -> None:
     folder = RunFolder(Path(run.folder))
     assert folder.history.read_text().count('"type":"invoke"') >= run.operations["ok"]
     assert folder.metrics.is_file()
+
+
+def test_a_simulation_tells_its_plan(settings: Settings) -> None:
+    told: list[ChaosProgress] = []
+    run = run_sim(settings, find_scenario("smoke"), "again", told.append)
+    (plan,) = told
+    assert isinstance(plan, ChaosPlan)
+    assert (plan.mode, plan.run, len(plan.steps)) == ("sim", run.run, len(run.faults))
 
 
 def test_same_seed_is_the_same_history_and_another_seed_another(settings: Settings) -> None:
@@ -91,7 +101,7 @@ def test_plan_of_a_run_that_broke_off_can_be_run_again(settings: Settings) -> No
     with planted("linearizable_read_as_stale"):
         run = simulated(settings, "leader-in-minority")
         plan = RunFolder(Path(run.folder)).plan
-        again = run_sim(settings, read_scenario(plan), "again")
+        again = run_sim(settings, read_scenario(plan), "again", Lines(settings.output))
     assert again.text == run.text
 
 
@@ -100,7 +110,7 @@ def test_failed_run_is_made_small(settings: Settings) -> None:
     with planted("linearizable_read_as_stale"):
         found = shrunk(
             find_scenario("leader-in-minority"),
-            lambda scenario: run_sim(settings, scenario, "again"),
+            lambda scenario: run_sim(settings, scenario, "again", Lines(settings.output)),
             told.append,
             20,
         )
@@ -112,5 +122,5 @@ def test_failed_run_is_made_small(settings: Settings) -> None:
 
 def test_run_that_does_not_fail_is_not_made_small(settings: Settings) -> None:
     scenario = find_scenario("smoke")
-    again = partial(run_sim, settings, again="again")
+    again = partial(run_sim, settings, again="again", tell=Lines(settings.output))
     assert shrunk(scenario, again, print, 20) is None
