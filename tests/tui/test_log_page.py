@@ -129,7 +129,13 @@ def test_to_an_index_and_from_there_to_what_is_looked_for() -> None:
         await viewer.press("N", "N")
         await until(viewer, lambda: chosen(viewer) == 2)
         await viewer.press("N")
-        await until(viewer, lambda: "nothing before this" in viewer.told)
+        await until(viewer, lambda: chosen(viewer) == 29)
+        assert "from the end on again" in viewer.told
+        await viewer.press("n")
+        await until(viewer, lambda: chosen(viewer) == 2)
+        assert "from the beginning on again" in viewer.told
+        await viewer.press("slash", *["backspace"] * 9, *"egg", "enter")
+        await until(viewer, lambda: "nothing in this log with 'egg'" in viewer.told)
         assert chosen(viewer) == 2
         await viewer.press("f")
         assert chosen(viewer) is None

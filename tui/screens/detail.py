@@ -166,6 +166,15 @@ class NodePage(Page):
         self._peer, self._output, self._skip, self._top = None, None, 0, 0
         self._wanted.set()
 
+    def press_number(self, number: int) -> None:
+        """Those that open no tab choose no node either: half of the digits would."""
+        viewer = self.viewer
+        first, last = (viewer.key_name(f"tab.{name}") for name in (TABS[0], TABS[-1]))
+        following = viewer.key_name("select.next")
+        viewer.notify(
+            f"{first} to {last} are tabs here, {following} is the next node", markup=False
+        )
+
     def action_tab(self, name: str) -> None:
         if name == "log":
             self.viewer.action_show("log")

@@ -33,8 +33,8 @@ class LogPage(Page):
     is none the end is shown.
     """
 
-    KEYS: ClassVar[Sequence[Key]] = LOG_KEYS
-    BINDINGS: ClassVar[list[BindingType]] = bindings((*LIST_KEYS, *LOG_KEYS))
+    KEYS: ClassVar[Sequence[Key]] = (*LOG_KEYS, *LIST_KEYS)
+    BINDINGS: ClassVar[list[BindingType]] = bindings(KEYS)
 
     def __init__(self, diff: bool = False) -> None:
         super().__init__()
@@ -263,9 +263,12 @@ class LogPage(Page):
         view, span = self.viewer.chosen_view, self._span
         if view is None or not span:
             return
+        first, rest = span, range(0)
         if self._at is not None:
             here = self._at + (0 if from_here else by)
-            span = range(here, span.stop) if by > 0 else range(span.start, here + 1)
+            after = here if by > 0 else here + 1
+            first, rest = range(span.start, after), range(after, span.stop)
+            first, rest = (rest, first) if by > 0 else (first, rest)
         told = self._document(view) if self.viewer.film or view.node_id in self._failures else None
 
         async def read(first: int, last: int) -> list[dict[str, Any]]:
@@ -277,13 +280,14 @@ class LogPage(Page):
             self.paint()
 
         try:
-            found = await find(read, self._pattern, span, by, show)
+            found = await find(read, self._pattern, first, by, show)
+            if found is None and (found := await find(read, self._pattern, rest, by, show)):
+                self.notify(f"from the {'beginning' if by > 0 else 'end'} on again", timeout=3)
         except ClientError as error:
             self.notify(printable(error.message), severity="error", markup=False)
         else:
             if found is None:
-                where = "after" if by > 0 else "before"
-                words = f"nothing {where} this with {self._pattern!r}"
+                words = f"nothing in this log with {self._pattern!r}"
                 self.notify(words, severity="warning", markup=False)
             else:
                 self._go_to(found)

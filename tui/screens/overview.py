@@ -8,13 +8,14 @@ from textual.containers import Horizontal
 from textual.css.scalar import Scalar
 from textual.widget import Widget
 
-from tui.drawing.events import event_lines, link_matrix
+from tui.drawing.events import event_lines, gathered, link_matrix
 from tui.drawing.faults import fault_lines
 from tui.drawing.film import Lanes, rows_of, title
 from tui.drawing.loggrid import log_grid
 from tui.drawing.overview import CARD_HEIGHT, cards, cards_in_a_row, node_rows
 from tui.drawing.text import Line, window
 from tui.keys import KEYS, OVERVIEW_KEYS, Key, bindings
+from tui.screens.events import EventsPage
 from tui.screens.page import Page
 from tui.widgets.panel import Panel
 
@@ -80,7 +81,8 @@ class Overview(Page):
         if film is not None:
             film_rows = min(rows_of(film) + 2, max(left, FILM_ROWS_MIN))
             self.panel("film").take_rows(film_rows)
-            self.panel("film").name_it(title(film), self._film_keys(size.width - FRAME_COLUMNS))
+            room = size.width - FRAME_COLUMNS
+            self.panel("film").name_it(title(film, room), self._film_keys(room))
             left -= film_rows
         self._below.display = left > FRAME_ROWS
         grid = self.panel("grid")
@@ -161,7 +163,9 @@ class Overview(Page):
         return "  ".join(words)
 
     def on_panel_pressed(self, event: Panel.Pressed) -> None:
-        """A click chooses a node; in the bar of a replay it goes to that moment."""
+        """A click chooses a node, a double one opens it; in the bar of a replay it goes to that
+        moment, and so does one on an event there.
+        """
         ids = self.moment.model.ids()
         place = None
         if event.panel.id == "nodes" and self._has_cards:
@@ -172,5 +176,19 @@ class Overview(Page):
             place = event.y - 1 + (self._top if event.panel.id == "nodes" else 0)
         elif event.panel.id == "film" and self._lanes is not None:
             self.viewer.seek_to(self._lanes.moment_of(event.x))
+        elif event.panel.id == "events":
+            self._press_event(event.y)
         if place is not None and 0 <= place < len(ids):
             self.viewer.action_choose_node(ids[place])
+            if event.is_double:
+                self.viewer.action_detail()
+
+    def _press_event(self, row: int) -> None:
+        """To its time; live, where it stands among all others, from where a key leads to that."""
+        found = gathered(self.moment, row + 1)
+        if row < len(found):
+            event = found[row].event
+            if self.viewer.film is not None:
+                self.viewer.go_to(event)
+            else:
+                self.viewer.open_page(EventsPage(event))
