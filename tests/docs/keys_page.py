@@ -10,8 +10,8 @@ INTRODUCTION = """\
 
 What `raftctl tui` does by keys, and what to type for the same. The file `keys.toml` gives each id
 [other keys](../how-to/viewer.md#other-keys-other-colours); `:` finds all of them by name. On a page
-its own keys come before those that are everywhere: on the page of a node `1` to `5` are its tabs, and
-no digit chooses a node. A key of another page says which page that is.
+its own keys come before those that are everywhere: on the page of a node `1` to `5` are its tabs,
+and no digit chooses a node. A key of another page says which page that is.
 """
 TITLES = {
     "": "Everywhere",
