@@ -323,7 +323,7 @@ def test_applied_entries_are_timed_by_all_nodes_and_the_chosen_one_is_shown() ->
     for node in range(1, 10):
         script = Script(node).keyframe(status_of(node)).bulk(1, 1, after_ms=40 - 4 * node)
         fold(script.frames, model)
-    for chosen, shown, last in ((1, "n1–n3 of 9 nodes", "+24ms"), (9, "n7–n9 of 9 nodes", "✓")):
+    for chosen, shown, last in ((1, "n1–n3 of 9", "+24ms"), (9, "n7–n9 of 9", "✓")):
         moment = Moment(model=model, now_ns=model.now_ns, name="demo", chosen=chosen)
         assert shown_of(moment, 78) == shown
         heading, entry = applied_lines(moment, 78, 2)

@@ -29,6 +29,12 @@ def test_the_reason_stands_in_front_of_the_path() -> None:
     assert words_of("stepdown", {"why": "no quorum: n2, n3"}) == "no quorum: n2, n3"
 
 
+def test_a_node_that_its_disk_ended_says_so_in_plain_words() -> None:
+    failed = {"state": "failed", "why": f"{PATH}: input/output error"}
+    said = words_of("disk", failed)
+    assert said == f"the disk failed, and the node ended: input/output error: {PATH}"
+
+
 def test_the_chosen_event_is_shown_whole_and_rows_below_it_can_be_clicked() -> None:
     async def test(viewer: Viewer) -> None:
         await viewer.press("e")

@@ -215,3 +215,19 @@ def test_a_table_shows_links_and_ends_of_nodes() -> None:
         assert "SIGKILL by cli 40s ago" in viewer.text("list")
 
     view(test, in_trouble(), size=TINY, chosen=3)
+
+
+def test_entries_as_they_take_effect_show_several_nodes_on_a_small_screen() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("a")
+        heading, *rows = viewer.text("list").splitlines()
+        assert heading.split() == ["INDEX", "TERM", "COMMAND", "n1", "n2", "n3"]
+        assert rows[0].split()[:5] == ["104,317", "7", "put", "k5", '"v-17"']
+        assert "n1–n3 of 5" in viewer.screen_text()
+        await viewer.fold(
+            Script(3, 9, viewer.app.model.now_ns).bulk(104_318, 104_318, told=0).frames
+        )
+        await viewer.press("down")
+        assert "f follow" in viewer.screen_text()
+
+    view(test, in_trouble(), size=(60, 15), chosen=3)

@@ -34,23 +34,34 @@ LABEL_WIDTH = 11
 CHOSEN = "▸"
 
 
+def age_lines(moment: Moment, view: NodeView, width: int) -> list[Line]:
+    """Of a node that does not live, why, and how old what is shown of it is."""
+    if moment.is_live(view):
+        return []
+    age = view.age_s(moment.now_ns)
+    known = "nothing is known of it" if age is None else f"as of {duration(age)} ago"
+    words = f"{moment.cause(view) or moment.condition(view)}, {known}"
+    return [fill([(f" {part}", "warn")], width) for part in wrap(words, max(width - 2, 1))]
+
+
+def dimmed(line: Line) -> Line:
+    return [(text, "dim") for text, _ in line]
+
+
 def state_lines(moment: Moment, view: NodeView, width: int) -> list[Line]:
     """What the node says of itself; dimmed, with its age, when it does not live."""
-    style = "" if moment.is_live(view) else "dim"
-    lines: list[Line] = []
-    if not moment.is_live(view):
-        age = view.age_s(moment.now_ns)
-        known = "nothing is known of it" if age is None else f"as of {duration(age)} ago"
-        words = f"{moment.cause(view) or moment.condition(view)}, {known}"
-        lines += [[(f" {part}", "warn")] for part in wrap(words, max(width - 2, 1))]
+    is_live = moment.is_live(view)
+    style = "" if is_live else "dim"
+    lines = age_lines(moment, view, width)
     if faults := faults_of(moment, view):
         lines.append(_row("faults", faults, width, "warn"))
     lines += [_row(*row, width, style) for row in _consensus(moment, view)]
-    lines.append([(" ", ""), *timer_line(moment, view, min(width - 2, 36))])
+    timer = timer_line(moment, view, min(width - 2, 36))
+    lines.append([(" ", ""), *(timer if is_live else dimmed(timer))])
     lines += [_row(*row, width, style) for row in _machine(view)]
     graph = sparkline(view.rate.history(moment.now_ns, 60), max(width - 24, 0))
     rate = f" {number(view.rate.per_second(moment.now_ns))} op/s"
-    lines.append([(" applied    ", "dim"), (graph, "accent"), (rate, "")])
+    lines.append([(" applied    ", "dim"), (graph, "accent" if is_live else "dim"), (rate, style)])
     if counters := view.table("counters"):
         lines.append([(" counters", "dim")])
         pairs = [f"{name} {value}" for name, value in sorted(counters.items())]

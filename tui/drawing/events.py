@@ -71,6 +71,8 @@ def words_of(kind: str, data: Mapping[str, Any]) -> str:
             return "  ".join(str(data[name]) for name in names if name in data)
         case "gap":
             return f"frames {data.get('first')}–{data.get('last')} not seen: {data.get('why')}"
+        case "disk" if data.get("state") == "failed":
+            return f"the disk failed, and the node ended: {data.get('why', '?')}"
         case "truncate":
             return f"entries {data.get('first')}–{data.get('last')} gone, uncommitted"
     bare = {"why", "state", "members", "leader", "candidate", "node", "nodes", "line", "what"}

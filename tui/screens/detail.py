@@ -9,7 +9,7 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 
 from tui import actions
-from tui.drawing.detail import CHOSEN, peer_lines, state_lines
+from tui.drawing.detail import CHOSEN, age_lines, dimmed, peer_lines, state_lines
 from tui.drawing.events import event_lines
 from tui.drawing.settings import settings_lines
 from tui.drawing.text import Line, last_rows, window
@@ -100,11 +100,13 @@ class NodePage(Page):
         view = self.viewer.chosen_view
         if view is None:
             return []
+        # Beside the state that says so already.
+        told = age_lines(self.moment, view, width) if self._tab != TABS[0] else []
         heading, *lines = peer_lines(self.moment, view, width, self._peer)
-        room = height - 1
+        room = height - 1 - len(told)
         at = next((y for y, line in enumerate(lines) if line[0][0].startswith(CHOSEN)), 0)
         top = max(min(at - room // 2, len(lines) - room), 0)
-        return [heading, *window(lines, top, width, room)]
+        return [*told, heading, *window(lines, top, width, room)]
 
     def _events(self, width: int, height: int) -> list[Line]:
         return event_lines(self.moment, width, height, node=self.viewer.chosen)
@@ -119,7 +121,11 @@ class NodePage(Page):
 
     def _settings(self, width: int, height: int) -> list[Line]:
         view = self.viewer.chosen_view
-        lines = [] if view is None else settings_lines(view, width)
+        if view is None:
+            return []
+        lines = settings_lines(view, width)
+        if told := age_lines(self.moment, view, width):
+            lines = [*told, *map(dimmed, lines)]
         return self._window(lines, width, height)
 
     def _written(self, width: int, height: int) -> list[Line]:
