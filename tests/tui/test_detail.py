@@ -15,7 +15,7 @@ from tui.drawing.moment import Moment
 from tui.drawing.settings import settings_lines
 from tui.drawing.text import Line
 from tui.model import ClusterModel
-from tui.nodes import Reach
+from tui.nodes import Process, Reach
 from tui.screens.log import LogPage
 
 
@@ -209,3 +209,10 @@ def test_the_log_of_a_node_that_ended_has_its_age() -> None:
                 await viewer.pilot.pause()
 
     view(test, in_trouble(), chosen=5)
+
+
+def test_an_age_that_the_reason_has_is_not_said_twice() -> None:
+    model = in_trouble()
+    model.process(5, Process("exited", last_words="stopped: the disk failed"))
+    shown = text_of(state_lines(moment_of(model), model.nodes[5], 60))
+    assert shown.splitlines()[0] == " stopped: the disk failed 9.0s ago"

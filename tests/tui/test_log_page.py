@@ -224,7 +224,7 @@ def test_who_may_only_look_may_write_what_is_seen() -> None:
 def test_of_a_dead_node_its_stream_is_what_is_known() -> None:
     async def test(viewer: Viewer) -> None:
         await viewer.press("1", "l")
-        await shows(viewer, "n1 does not answer: what it told before")
+        await shows(viewer, "n1 does not answer: what it told, as of")
         shown = viewer.text("list")
         assert "340" in shown
         assert "⋯  20 that nobody described" in shown

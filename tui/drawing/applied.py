@@ -26,7 +26,7 @@ def applied_lines(moment: Moment, width: int, height: int, end: int | None = Non
     if end is not None:
         entries = [entry for entry in entries if entry.index <= end]
     if not entries:
-        return [*lines, fill([("  nothing was applied yet", "dim")], width)]
+        return [*lines, fill([("  no entry was seen to take effect yet", "dim")], width)]
     before: int | None = None
     for entry in entries:
         if len(lines) >= height:

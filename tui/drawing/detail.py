@@ -5,7 +5,7 @@ from textwrap import wrap
 from typing import Any
 
 from tui.drawing.faults import faults_of
-from tui.drawing.moment import Moment
+from tui.drawing.moment import Moment, ago
 from tui.drawing.overview import (
     LINK_SIGNS,
     UNKNOWN_LINK,
@@ -28,7 +28,7 @@ from tui.drawing.text import (
     sparkline,
     width_of,
 )
-from tui.nodes import NodeView
+from tui.nodes import Condition, NodeView
 
 LABEL_WIDTH = 11
 CHOSEN = "▸"
@@ -39,8 +39,11 @@ def age_lines(moment: Moment, view: NodeView, width: int) -> list[Line]:
     if moment.is_live(view):
         return []
     age = view.age_s(moment.now_ns)
-    known = "nothing is known of it" if age is None else f"as of {duration(age)} ago"
-    words = f"{moment.cause(view) or moment.condition(view)}, {known}"
+    words = moment.cause(view) or str(moment.condition(view))
+    if age is None:
+        words += ", nothing is known of it"
+    elif not words.endswith(f" {ago(age)}"):
+        words += f", as of {ago(age)}"
     return [fill([(f" {part}", "warn")], width) for part in wrap(words, max(width - 2, 1))]
 
 
@@ -86,10 +89,11 @@ def _consensus(moment: Moment, view: NodeView) -> list[tuple[str, Sequence[str]]
     heard = view.status.get("age_ms")
     known = view.status.get
     first, end = number(known("first_index")), number(known("last_index"))
+    applied = number(view.applied_index if view.status else None)
     return [
-        ("vote", [f"{vote_of(view)} (t{view.number('term')})"]),
+        ("vote", [f"{vote_of(view)} (t{known('term')})" if "term" in view.status else "–"]),
         ("leader", [f"n{leader}, heard {ago_ms(heard)}" if leader else seen]),
-        ("commit", [number(known("commit_index")), f"applied {number(view.applied_index)}"]),
+        ("commit", [number(known("commit_index")), f"applied {applied}"]),
         ("log", [f"{first} – {end}"]),
         ("lag", [lag_text(moment, view)]),
         ("snapshot", [snapshot_text(view.table("snapshot"))]),
@@ -117,7 +121,7 @@ def _machine(view: NodeView) -> list[tuple[str, Sequence[str]]]:
         ("disk", [f"wal {size(disk.get('wal_bytes'))}", f"database {size(disk.get('bytes'))}"]),
         ("process", [f"cpu {share}", f"rss {memory}", f"fds {files}"]),
         ("up", [duration(view.up_s), f"pid {number_plain(view.status.get('pid'))}"]),
-        ("boot", [f"{view.boot:016x}", view.text("machine") or "–"]),
+        ("boot", [f"{view.boot:016x}" if view.boot else "–", view.text("machine") or "–"]),
         ("frames", [number(view.seq), f"{number(view.lost)} missed", f"{view.gaps} gaps"]),
     ]
 
@@ -208,7 +212,7 @@ def link_words(moment: Moment, view: NodeView, peer: int) -> str:
             what = "cut" if any(rule.get("cut") for rule in acting) else "changed"
             words.append(f"{what} by fault #{fault}")
     other = moment.model.nodes[peer]
-    if not moment.is_live(other):
+    if moment.condition(other) not in (Condition.LIVE, Condition.REFUSES):  # it runs, and may be up
         words.append(f"{other.name} is {moment.ending(other).lower()}")
     if error := view.table("link_errors").get(str(peer)):
         words.append(printable(str(error)))

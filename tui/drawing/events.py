@@ -70,7 +70,9 @@ def words_of(kind: str, data: Mapping[str, Any]) -> str:
             names = ("fault", "what", "links", "why")
             return "  ".join(str(data[name]) for name in names if name in data)
         case "gap":
-            return f"frames {data.get('first')}–{data.get('last')} not seen: {data.get('why')}"
+            first, last = data.get("first"), data.get("last")
+            frames = f"frame {first}" if first == last else f"frames {first}–{last}"
+            return f"{frames} not seen: {data.get('why')}"
         case "disk" if data.get("state") == "failed":
             return f"the disk failed, and the node ended: {data.get('why', '?')}"
         case "truncate":

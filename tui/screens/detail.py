@@ -61,7 +61,7 @@ class NodePage(Page):
         view = self.viewer.chosen_view
         name = "no node" if view is None else view.name
         words = "" if view is None else "".join(text for text, _ in self.moment.title(view))
-        term = "" if view is None else f"  term {view.number('term')}"
+        term = "" if view is None else f"  term {view.status.get('term', '–')}"
         is_state = self._tab == TABS[0]
         upper, events, tab = self._upper, self.panel("events"), self.panel("tab")
         upper.display, tab.display = is_state, not is_state

@@ -12,7 +12,8 @@ from node.client.errors import ClientError
 from tui import exports
 from tui.drawing.diff import entries_of, gaps, log_lines, verdict
 from tui.drawing.logs import times_of, told_log
-from tui.drawing.text import Line, duration, number, printable
+from tui.drawing.moment import ago
+from tui.drawing.text import Line, number, printable
 from tui.keys import LIST_KEYS, LOG_KEYS, Key, bindings
 from tui.link import read_log
 from tui.nodes import NodeView
@@ -106,8 +107,9 @@ class LogPage(Page):
             return "what the recording tells: entries that took effect"
         for each in (view, other):
             if each is not None and each.node_id in self._failures:
-                age = duration(each.age_s(self.moment.now_ns))
-                return f"{each.name} does not answer: what it told, as of {age} ago"
+                age = each.age_s(self.moment.now_ns)
+                told = "" if age is None else f": what it told, as of {ago(age)}"
+                return f"{each.name} does not answer{told}"
         return self.key_words(LIST_KEYS[-1:])
 
     def _list(self, width: int, height: int) -> list[Line]:
