@@ -231,3 +231,20 @@ def test_entries_as_they_take_effect_show_several_nodes_on_a_small_screen() -> N
         assert "f follow" in viewer.screen_text()
 
     view(test, in_trouble(), size=(60, 15), chosen=3)
+
+
+def test_the_chosen_one_of_many_members_is_in_view_and_the_quorum_behind_the_last() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("M")
+        assert "▸ n1 " in viewer.text("list")
+        assert viewer.text("list").splitlines()[-1].endswith("↓")
+        await viewer.press(*["right"] * 8)
+        rows = viewer.text("list").splitlines()
+        (at,) = [at for at, row in enumerate(rows) if row.startswith("▸ n9")]
+        await viewer.pilot.click("#list", offset=(5, at + 2))
+        assert viewer.app.chosen == 10
+        await viewer.press("left", "left", *["left"] * 8)
+        assert viewer.app.chosen == 25
+        assert "25 voters: 13 are a quorum" in viewer.text("list")
+
+    view(test, live_cluster(25), size=TINY, chosen=1)

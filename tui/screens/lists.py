@@ -8,8 +8,8 @@ from textual.widget import Widget
 
 from tui import membership
 from tui.drawing.applied import applied_lines, shown_of
-from tui.drawing.detail import member_lines
-from tui.drawing.text import Line, number
+from tui.drawing.detail import CHOSEN, member_lines
+from tui.drawing.text import Line, number, window
 from tui.keys import LIST_KEYS, MEMBER_KEYS, Key, bindings
 from tui.screens.page import Page
 from tui.widgets.panel import Panel
@@ -61,13 +61,24 @@ class MembersPage(Page):
     BINDINGS: ClassVar[list[BindingType]] = bindings(MEMBER_KEYS)
 
     def body(self) -> Sequence[Widget]:
+        self._top = 0
+        """The first line below the heading that is shown."""
         return [Panel(self._list, id="list", classes="framed rest")]
 
     def lay_out(self) -> None:
         self.panel("list").name_it("members")
 
     def _list(self, width: int, height: int) -> list[Line]:
-        return member_lines(self.moment, width)
+        """The chosen one is always among those that are shown; below the last one stands the
+        quorum.
+        """
+        heading, *lines = member_lines(self.moment, width)
+        room, ids = height - 1, self.moment.model.ids()
+        at = next((y for y, line in enumerate(lines) if line and line[0][0].startswith(CHOSEN)), 0)
+        is_last = bool(ids) and self.moment.chosen == ids[-1]
+        at = len(lines) if is_last else at
+        self._top = max(min(at - room // 2, len(lines) - room), 0)
+        return [heading, *window(lines, self._top, width, room)]
 
     def action_add_member(self) -> None:
         self.viewer.consider(membership.add_member(self.viewer.live))
@@ -82,6 +93,7 @@ class MembersPage(Page):
 
     def on_panel_pressed(self, event: Panel.Pressed) -> None:
         lines = member_lines(self.moment, event.panel.content_size.width)
-        names = [line[1][0].strip() for line in lines[1 : event.y + 1] if len(line) > 2]
-        if event.panel.id == "list" and event.y < len(lines) - 2 and names:
+        y = event.y + self._top
+        names = [line[1][0].strip() for line in lines[1 : y + 1] if len(line) > 2]
+        if event.panel.id == "list" and event.y and y < len(lines) - 2 and names:
             self.viewer.action_choose_node(int(names[-1].removeprefix("n")))
