@@ -248,3 +248,23 @@ def test_the_chosen_one_of_many_members_is_in_view_and_the_quorum_behind_the_las
         assert "25 voters: 13 are a quorum" in viewer.text("list")
 
     view(test, live_cluster(25), size=TINY, chosen=1)
+
+
+def test_of_two_words_for_what_a_node_is_none_is_cut() -> None:
+    async def test(viewer: Viewer) -> None:
+        (row,) = [row for row in viewer.text("nodes").splitlines() if "STOPPED" in row]
+        assert row.split()[1:3] == ["STOPPED", "7"]
+
+    model = live_cluster(3, leader=2)
+    model.nodes[2].has_stopped = True
+    view(test, model, size=TINY)
+
+
+def test_of_one_voter_it_is_said_in_the_singular() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("M")
+        assert "1 voter: 1 is a quorum" in viewer.screen_text()
+        await viewer.press("enter", "4", "pagedown")
+        assert "1 is a quorum" in viewer.screen_text()
+
+    view(test, live_cluster(1, leader=1), size=TINY)

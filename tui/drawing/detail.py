@@ -254,10 +254,15 @@ def member_lines(moment: Moment, width: int) -> list[Line]:
     return [fill(line, width) for line in lines]
 
 
+def quorum_words(voters: int) -> str:
+    needed = voters // 2 + 1
+    return f"{needed} {'is' if needed == 1 else 'are'} a quorum"
+
+
 def _quorum_words(moment: Moment, voters: int) -> Line:
     """Where nobody tells who the voters are, what to type for that."""
     if voters:
-        return [(f"{voters} voters: {voters // 2 + 1} are a quorum", "dim")]
+        return [(f"{voters} voter{'s' * (voters > 1)}: {quorum_words(voters)}", "dim")]
     if moment.model.nodes:
         return [("no node tells who the voters are: ", "dim"), (f"{moment.line} up", "accent")]
     return [("there is no cluster here: ", "dim"), (f"{moment.line} up -n 5", "accent")]
