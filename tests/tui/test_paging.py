@@ -55,6 +55,8 @@ def test_a_notice_waits_for_the_question_behind_a_form_too() -> None:
         ("P", "P is a key of the page of members: M"),
         ("enter P", "P is a key of the page of members: M"),
         ("y", "y is a key of the page of log: l"),
+        ("m", "that is for a replay: one begins at an event"),
+        ("right_curly_bracket", "that is for a replay: one begins at an event"),
         ("enter 7", "1 to 5 are tabs here, → is the next node"),
     ],
 )
