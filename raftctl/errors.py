@@ -108,5 +108,6 @@ def from_os_error(error: OSError) -> CliError:
             hint = "ulimit -n: too few open files are allowed"
         case _:
             hint = "raftctl doctor"
-    message = reason if path is None else f"{path}: {reason}"
+    # The reason first: the viewer cuts what is longer than its line.
+    message = reason if path is None else f"{reason}: {path}"
     return CliError("E_IO", message, Exit.UNEXPECTED, hint=hint)

@@ -6,8 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-
-from textual.app import App
+from typing import NamedTuple
 
 from tui import actions
 from tui.actions import Action, Refusal
@@ -15,6 +14,7 @@ from tui.drawing.moment import Moment
 from tui.drawing.text import Line, printable
 from tui.healing import heal_all
 from tui.nodes import STALE_NS, NodeView
+from tui.paging import PagingApp
 from tui.runner import Outcome, Runner, as_typed
 from tui.script import LINES_MAX, Ran, fault_made, script_of
 from tui.takeback import take_back
@@ -28,6 +28,15 @@ NOT_FOUND = 9
 SHOWS_NS = STALE_NS
 """So long after a command ended the model may still show a node alive that it took away."""
 Ended = Callable[[Outcome], None]
+
+
+class Last(NamedTuple):
+    """A command line as typed; `outcome` is None as long as it runs."""
+
+    command: str
+    outcome: Outcome | None = None
+
+
 ON_NODE: Mapping[str, Callable[[Moment, NodeView], Action | Refusal]] = {
     "toggle": actions.stop_or_start,
     "kill": actions.kill,
@@ -37,7 +46,7 @@ ON_NODE: Mapping[str, Callable[[Moment, NodeView], Action | Refusal]] = {
 }
 
 
-class ActingApp(App[None]):
+class ActingApp(PagingApp):
     """`echo` is the line about the last command."""
 
     cluster_name: str
@@ -49,6 +58,8 @@ class ActingApp(App[None]):
         self.runner = runner
         self.line = line
         self.echo: Line = []
+        self.last: Last | None = None
+        """The last line that ran."""
         self._undos: list[Undo] = []
         self._not_undone = ""
         """The last action as typed, if nothing takes it back."""
@@ -81,10 +92,6 @@ class ActingApp(App[None]):
     @property
     def refusal(self) -> str:
         """Why nothing may be changed here; empty: it may."""
-        raise NotImplementedError
-
-    def paint(self) -> None:
-        """Show what changed."""
         raise NotImplementedError
 
     def action_act(self, what: str) -> None:
@@ -219,12 +226,14 @@ class ActingApp(App[None]):
         stop: asyncio.Event | None = None,
     ) -> Outcome:
         command = action.typed(self.line)
+        self.last = Last(command)
         self._say([(f" $ {command}", "bold"), ("  …", "dim")])
         try:
             outcome = await self.runner.run(action.arguments, show, stop, action.into)
         finally:
             self._under_way = [each for each in self._under_way if each is not action]
         good = outcome.code == 0
+        self.last = Last(command, outcome)
         self._note_gone(action, good)
         if not action.only_reads:
             self._note_ran(action, outcome)
@@ -280,6 +289,14 @@ class ActingApp(App[None]):
     def _say(self, echo: Line) -> None:
         self.echo = echo
         self.paint()
+
+    def action_last_line(self) -> None:
+        from tui.screens.dialogs import LastLine
+
+        if self.last is None:
+            self.notify("no line has run yet")
+        else:
+            self.push_screen(LastLine(self.last))
 
     def open_command(self, begin: str) -> None:
         """A line to complete and run."""

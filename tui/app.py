@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
@@ -20,7 +21,7 @@ from tui.actions import Verb
 from tui.chaos import Preset
 from tui.drawing.moment import Moment
 from tui.keynames import names_of
-from tui.keys import BINDINGS, CHANGING, USUAL, Key
+from tui.keys import BINDINGS, CHANGING, PAGES_OF, PLACES, USUAL, Key
 from tui.loading import Loading
 from tui.model import ClusterModel
 from tui.nodes import Condition, NodeView
@@ -146,11 +147,6 @@ class RaftApp(ReplayingApp):
     def chosen_view(self) -> NodeView | None:
         """The chosen node as it is shown."""
         return None if self.chosen is None else self.moment.model.nodes.get(self.chosen)
-
-    @property
-    def page(self) -> Page:
-        """The page that is open, whatever lies over it."""
-        return next(each for each in reversed(self.screen_stack) if isinstance(each, Page))
 
     @property
     def address(self) -> ClusterAddress | None:
@@ -325,29 +321,25 @@ class RaftApp(ReplayingApp):
                 self.screen.choose_anew()
             self.paint()
 
+    def action_press_number(self, number: int) -> None:
+        self.page.press_number(number)
+
+    def on_key(self, event: events.Key) -> None:
+        """A key of another page says where that is, rather than nothing."""
+        if self.is_covered or event.key in self.screen.active_bindings:
+            return
+        pressed = names_of(event.key)
+        for place, binding_id in PAGES_OF.items():
+            if any(pressed in self.key_names(key.id).split() for key in PLACES[place]):
+                words = f"{pressed} is a key of the page of {place}: {self.key_name(binding_id)}"
+                self.notify(words, timeout=3, markup=False)
+                return
+
     def action_choose(self, by: int) -> None:
         ids = self.moment.model.ids()
         if ids:
             at = ids.index(self.chosen) + by if self.chosen in ids else 0
             self.action_choose_node(ids[at % len(ids)])
-
-    def action_show(self, name: str) -> None:
-        """Open a page, in the place of another one that is open."""
-        from tui.screens.pages import PAGES
-
-        page = PAGES[name]()
-        if len(self.screen_stack) > 1:
-            self.switch_screen(page)
-        else:
-            self.push_screen(page)
-
-    def action_detail(self) -> None:
-        self.action_show("node")
-
-    def action_leave_page(self) -> None:
-        if len(self.screen_stack) > 1:
-            self.pop_screen()
-            self.paint()
 
     def action_filter(self) -> None:
         from tui.screens.forms import Prompt

@@ -20,9 +20,14 @@ class Verbs(Provider):
     def _all(self) -> "Iterator[tuple[str, str, Callable[[], object]]]":
         app = cast("RaftApp", self.app)
         page = app.page
-        for key, owner in (*((key, page) for key in page.KEYS), *((key, app) for key in KEYS)):
+        own = [key for key in page.KEYS if not app.is_hidden(key)]
+        taken = {name for key in own for name in app.key_names(key.id).split()}
+        for key, owner in (*((key, page) for key in own), *((key, app) for key in KEYS)):
             if key.id != "app.palette" and not app.is_hidden(key):
-                name = f"{key.about}  ({app.key_name(key.id)})"
+                # A key of the page is not what it is elsewhere.
+                names = app.key_names(key.id).split()
+                free = [each for each in names if owner is page or each not in taken]
+                name = f"{key.about}  ({free[0]})" if free else key.about
                 line = f"{app.line} {key.line}" if key.line else key.id
                 yield name, line, partial(app.run_action, key.action, owner)
         if app.may_act:

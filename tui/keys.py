@@ -64,6 +64,8 @@ KEYS = (
         line="events"),
     Key("view.filter", "slash", "filter", "filter", "show only events with a text: leader|fault",
         line="events --kind leader"),
+    Key("view.last", "O", "last_line", "last",
+        "the line that ran last, whole, and what it printed"),
     Key("view.freeze", "space", "freeze", "freeze", "hold the picture; in a replay: play, pause"),
     Key("view.back", "escape", "leave_page", "back", "to where you came from"),
     Key("select.next", "right,down,j", "choose(1)", "next", "choose the next node"),
@@ -173,6 +175,10 @@ PARTITION_KEYS = (
     Key("partition.isolate", "i", "isolate", "", "this node alone on the other side"),
     Key("partition.apply", "enter", "apply", "", "cut it so", line="partition 1,2 / rest"),
 )
+LAST_KEYS = (
+    Key("last.leave", "escape,q,enter,O", "dismiss(None)", "", "leave"),
+    Key("last.copy", "y", "copy_line", "copy", "copy the line"),
+)
 HELP_KEYS = (Key("help.leave", "escape,q,question_mark,enter", "dismiss(None)", "", "leave"),)
 PLACES: Mapping[str, Sequence[Key]] = {
     "": KEYS,
@@ -187,6 +193,7 @@ PLACES: Mapping[str, Sequence[Key]] = {
     "form": FORM_KEYS,
     "partition": PARTITION_KEYS,
     "scenarios": SCENARIO_KEYS,
+    "last line": LAST_KEYS,
     "help": HELP_KEYS,
 }
 """All keys, by where they are; those without a place are on all pages."""
@@ -194,10 +201,12 @@ NODES_BY_KEY = 9
 BINDINGS = [
     *(key.binding for key in KEYS),
     *(
-        Binding(str(node), f"choose_node({node})", show=False, id=f"select.n{node}")
+        Binding(str(node), f"press_number({node})", show=False, id=f"select.n{node}")
         for node in range(1, NODES_BY_KEY + 1)
     ),
 ]
+PAGES_OF = {"members": "view.members", "log": "view.log"}
+"""The keys that open the pages with keys that are nobody's elsewhere."""
 _ELSEWHERE = [key.binding for place, keys in PLACES.items() if place for key in keys]
 USUAL = {str(each.id): each.key for each in (*BINDINGS, *_ELSEWHERE)}
 """The keys of each id that has no other ones."""
@@ -212,8 +221,10 @@ def _together(*places: str, is_page: bool = True) -> tuple[str, ...]:
 TOGETHER = (
     *(_together(*places) for places in (("overview",), ("lists",), ("lists", "events"))),
     *(_together(*places) for places in (("node",), ("members",), ("chaos",), ("lists", "log"))),
-    *(_together(place, is_page=False) for place in ("question", "form", "partition")),
-    *(_together(place, is_page=False) for place in ("scenarios", "help")),
+    *(
+        _together(place, is_page=False)
+        for place in ("question", "form", "partition", "scenarios", "last line", "help")
+    ),
 )
 """The ids that one and the same screen has."""
 CHANGING = ("node.", "fault.", "raft.", "data.", "action.", "members.", "chaos.")

@@ -99,18 +99,19 @@ class ReplayingApp(ChaosApp):
         self.paint()
 
     def action_step(self, what: str, by: int) -> None:
-        if self.film is not None:
-            self.film.step(what, by)
-            self.paint()
+        self._in_film(lambda film: film.step(what, by))
 
     def action_speed(self, by: int) -> None:
-        if self.film is not None:
-            self.film.change_speed(by)
-            self.paint()
+        self._in_film(lambda film: film.change_speed(by))
 
     def action_bookmark(self) -> None:
-        if self.film is not None:
-            self.film.toggle_bookmark()
+        self._in_film(Film.toggle_bookmark)
+
+    def _in_film(self, move: Callable[[Film], object]) -> None:
+        if self.film is None:
+            self.notify("that is for a replay: one begins at an event", timeout=3)
+        else:
+            move(self.film)
             self.paint()
 
     def seek_to(self, time_ns: int) -> None:

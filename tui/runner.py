@@ -70,7 +70,7 @@ class Subprocesses:
         try:
             file = _new_file(into) if into else None
         except OSError as error:
-            return Outcome(NOT_STARTED, "", f"error: cannot write {into}: {error.strerror}\n", 0.0)
+            return Outcome(NOT_STARTED, "", f"error: {error.strerror}: cannot write {into}\n", 0.0)
         try:
             return await self._run(arguments, on_output, stop, file)
         finally:

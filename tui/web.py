@@ -6,6 +6,7 @@ other sites that point a name of theirs here. Each browser gets a viewer process
 """
 
 import asyncio
+import contextlib
 import re
 import secrets
 import shlex
@@ -113,6 +114,10 @@ class Browsers(Server):
             await super()._process_messages(websocket, app_service)
         finally:
             self._sockets.discard(websocket)
+            try:
+                await app_service.stop()
+            finally:
+                await _end(app_service)
 
     async def on_shutdown(self, app: web.Application) -> None:
         """aiohttp waits for requests to end, and that of an open browser never does."""
@@ -129,6 +134,22 @@ class Browsers(Server):
             access_log=None,
             shutdown_timeout=END_SECONDS_MAX,
         )
+
+
+async def _end(app_service: AppService) -> None:
+    """Wait until the viewer has ended. textual-serve does not, and one that outlives the event loop
+    makes Python print a traceback.
+    """
+    process = app_service._process
+    assert process is not None, "it was started"
+    app_service.stdin.close()
+    try:
+        async with asyncio.timeout(END_SECONDS_MAX):
+            await process.communicate()
+    except TimeoutError:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.communicate()
 
 
 def _bounded(size: object, default: int, most: int) -> int:

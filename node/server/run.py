@@ -290,10 +290,16 @@ async def _serve(node: Node, is_wiped: bool) -> None:
         nursery.start_soon(node.door.report_in_time)
         nursery.start_soon(_listener(node, watches).run, listeners)
         nursery.start_soon(_stop_on_signal, node)
-        await node.driver.run()
-        node.hub.publish("stop", core.term)  # who follows need not find out by its silence
-        with trio.move_on_after(0.1):  # let the last replies leave
-            await trio.sleep_forever()
+        try:
+            # Who follows need not find out by its silence.
+            await node.driver.run()
+            node.hub.publish("stop", core.term)
+        except StorageError as error:
+            node.hub.publish("disk", core.term, "error", state="failed", why=str(error))
+            raise
+        finally:
+            with trio.move_on_after(0.1):  # let the last replies leave
+                await trio.sleep_forever()
         nursery.cancel_scope.cancel()
 
 

@@ -108,7 +108,8 @@ def _serve(settings: Settings, replay: str | None, read_only: bool, port: int) -
 
 def _command(settings: Settings, read_only: bool) -> list[str]:
     """What each browser gets: this command, as it was started here."""
-    command = [sys.executable, "-P", "-m", "raftctl"]
+    # Its notes would be written here, among what this command says.
+    command = [sys.executable, "-P", "-m", "raftctl", "-q"]
     if settings.is_home_flag:  # else what led here leads there too
         command += ["--home", str(settings.home.absolute())]
     if settings.cluster is not None:

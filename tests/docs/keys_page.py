@@ -10,7 +10,8 @@ INTRODUCTION = """\
 
 What `raftctl tui` does by keys, and what to type for the same. The file `keys.toml` gives each id
 [other keys](../how-to/viewer.md#other-keys-other-colours); `:` finds all of them by name. On a page
-its own keys come before those that are everywhere.
+its own keys come before those that are everywhere: on the page of a node `1` to `5` are its tabs,
+and no digit chooses a node. A key of another page says which page that is.
 """
 TITLES = {
     "": "Everywhere",
@@ -25,6 +26,7 @@ TITLES = {
     "form": "In a form",
     "partition": "In the editor of a partition",
     "scenarios": "In the list of scenarios",
+    "last line": "Where the last line is shown whole",
     "help": "In the help",
 }
 

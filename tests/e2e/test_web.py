@@ -1,6 +1,7 @@
 """The viewer in a browser: who may come in, what is seen there, and what may be done."""
 
 import asyncio
+import os
 import signal
 import subprocess
 import time
@@ -29,14 +30,17 @@ def started(
         env=raftctl.env,
         cwd=folder,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.STDOUT,
         text=True,
+        start_new_session=True,
     ) as process:
         assert process.stdout is not None, "it is a pipe"
         try:
+            assert "whoever has this address" in process.stdout.readline()
             yield process.stdout.readline().strip(), process
             process.terminate()
             assert process.wait(10) == 0
+            assert process.stdout.read() == "", "neither a traceback nor what a viewer says"
         finally:
             process.kill()  # else one that does not end holds up the tests
 
@@ -103,13 +107,15 @@ def test_it_is_live_and_acts_only_where_that_was_allowed(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_ends_while_a_browser_is_open(raftctl: Raftctl, number: signal.Signals) -> None:
+    """As a terminal does it, and whatever runs services: the viewers are told to end as well."""
+
     async def use(url: str, process: subprocess.Popen[str]) -> None:
         async with (
             aiohttp.ClientSession() as session,
             session.ws_connect(f"{url}ws?width=110&height=40") as socket,
         ):
             await seen_by(socket, "LEADER")
-            process.send_signal(number)
+            os.killpg(process.pid, number)
             assert await asyncio.to_thread(process.wait, 10) == 0
 
     with started(raftctl) as (url, process):

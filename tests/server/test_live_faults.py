@@ -162,6 +162,9 @@ def test_failing_flush_ends_a_node_and_a_bit_that_flips_keeps_it_down(cluster: R
     assert row["note"] == "stopped: the disk failed"
     assert row["remedy"] == made["fault"]["undo"]
     assert hits(cluster) == 1, "though nobody is there to count it"
+    told = cluster.run("events", "--run", "demo", "--node", name, "-o", "jsonl").stdout
+    *_, last = [each for line in told.splitlines() if (each := json.loads(line))["kind"] == "disk"]
+    assert last["data"]["state"] == "failed", "its last word, for whoever follows"
     cluster.run("heal")
     cluster.run("disk", name, "--rot", "-y")
     done = cluster.run("start", name, check=False)

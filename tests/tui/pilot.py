@@ -118,9 +118,13 @@ def view(
     film: Film | None = None,
     size: tuple[int, int] = WIDE,
     chosen: int | None = None,
+    has_notices: bool = False,
     **options: Any,
 ) -> None:
-    """Run `test` on an app that shows `model`, a healthy cluster of five by itself."""
+    """Run `test` on an app that shows `model`, a healthy cluster of five by itself.
+
+    `has_notices`: they are on the screen too, not only in `told`.
+    """
 
     async def run() -> None:
         shown = live_cluster() if model is None else model
@@ -128,7 +132,7 @@ def view(
         app = RaftApp("demo", runner, film=film, verbs=VERBS, clock=lambda: shown.now_ns, **options)
         app.model = shown
         app.chosen = chosen
-        async with app.run_test(size=size) as pilot:
+        async with app.run_test(size=size, notifications=has_notices) as pilot:
             viewer = Viewer(app, runner, pilot)
             await viewer.settle()
             await test(viewer)

@@ -366,6 +366,7 @@ def test_data_goes_to_a_new_file_of_its_owner(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
     again = asyncio.run(runner.run(["print(8)"], into=str(path)))
     assert again.code == NOT_STARTED
+    assert again.headline.startswith("error: File exists"), "paths are long: the reason is first"
     assert path.read_text() == "7\n"
 
 

@@ -15,7 +15,7 @@ from tui.drawing.moment import Moment
 from tui.drawing.settings import settings_lines
 from tui.drawing.text import Line
 from tui.model import ClusterModel
-from tui.nodes import Reach
+from tui.nodes import Process, Reach
 from tui.screens.log import LogPage
 
 
@@ -178,3 +178,41 @@ def test_tabs_fit_a_small_screen(tab: str) -> None:
         assert "5stdout" in shown
 
     view(test, in_trouble(), size=SMALL, chosen=3)
+
+
+@pytest.mark.parametrize("tab", ["1", "3", "4"])
+def test_what_is_shown_of_a_node_that_ended_is_dimmed_and_has_its_age(tab: str) -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("enter", tab)
+        panel = viewer.page.panel("state" if tab == "1" else "tab")
+        told, *lines = panel._lines
+        assert told[0] == (" SIGKILL by cli 40s ago, as of 9.0s ago", "warn")
+        styles = {style for line in lines for text, style in line if text.strip(" ↓")}
+        assert styles - {"warn"} <= {"dim"}, "only signs of links and faults are not"
+
+    view(test, in_trouble(), chosen=5)
+
+
+def test_of_a_live_node_nothing_is_said_about_age() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("enter", "4")
+        assert "ago" not in viewer.text("tab")
+
+    view(test, in_trouble(), chosen=1)
+
+
+def test_the_log_of_a_node_that_ended_has_its_age() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("l")
+        async with asyncio.timeout(20):
+            while "as of 9.0s ago" not in viewer.screen_text():
+                await viewer.pilot.pause()
+
+    view(test, in_trouble(), chosen=5)
+
+
+def test_an_age_that_the_reason_has_is_not_said_twice() -> None:
+    model = in_trouble()
+    model.process(5, Process("exited", last_words="stopped: the disk failed"))
+    shown = text_of(state_lines(moment_of(model), model.nodes[5], 60))
+    assert shown.splitlines()[0] == " stopped: the disk failed 9.0s ago"

@@ -8,12 +8,14 @@ from node.wire.recording import CLUSTER
 from node.wire.words import effect_of
 from tests.tui.frames import Script, fold, live_cluster, status_of
 from tests.tui.scenes import in_trouble
+from tests.tui.test_replay import short_frames
 from tui import actions, membership
 from tui.actions import Action, Refusal
 from tui.drawing import diff
 from tui.drawing.applied import applied_lines, shown_of
 from tui.drawing.detail import peer_lines
 from tui.drawing.events import Row, event_line, event_lines, matches, words_of
+from tui.drawing.film import title
 from tui.drawing.loggrid import log_grid
 from tui.drawing.moment import Moment
 from tui.drawing.overview import cards, head_line, node_rows
@@ -32,6 +34,7 @@ from tui.drawing.text import (
 )
 from tui.model import ClusterModel
 from tui.nodes import Process, Reach
+from tui.replay import Film
 from tui.timeline import Occurrence
 
 WORDS = st.text(st.characters(exclude_categories=["C"]), max_size=20)
@@ -321,10 +324,20 @@ def test_applied_entries_are_timed_by_all_nodes_and_the_chosen_one_is_shown() ->
     for node in range(1, 10):
         script = Script(node).keyframe(status_of(node)).bulk(1, 1, after_ms=40 - 4 * node)
         fold(script.frames, model)
-    for chosen, shown, last in ((1, "n1–n3 of 9 nodes", "+24ms"), (9, "n7–n9 of 9 nodes", "✓")):
+    for chosen, shown, last in ((1, "n1–n3 of 9", "+24ms"), (9, "n7–n9 of 9", "✓")):
         moment = Moment(model=model, now_ns=model.now_ns, name="demo", chosen=chosen)
         assert shown_of(moment, 78) == shown
         heading, entry = applied_lines(moment, 78, 2)
         assert text_of([heading]).split()[-1] == f"n{max(chosen, 3)}"
         assert text_of([entry]).split()[-1] == last
     assert shown_of(moment, 200) == ""
+
+
+@pytest.mark.parametrize("width", [54, 98])
+def test_the_title_of_a_replay_keeps_where_one_is(width: int) -> None:
+    film = Film(short_frames(), "demo-with-a-name-that-takes-a-whole-line-of-its-own")
+    film.toggle_bookmark()
+    shown = title(film, width)
+    assert len(shown) <= width
+    for words in ("demo-with", "‖ PAUSED", "+0.0s of 11s", "◆ 1"):
+        assert words in shown

@@ -129,7 +129,13 @@ def test_to_an_index_and_from_there_to_what_is_looked_for() -> None:
         await viewer.press("N", "N")
         await until(viewer, lambda: chosen(viewer) == 2)
         await viewer.press("N")
-        await until(viewer, lambda: "nothing before this" in viewer.told)
+        await until(viewer, lambda: chosen(viewer) == 29)
+        assert "from the end on again" in viewer.told
+        await viewer.press("n")
+        await until(viewer, lambda: chosen(viewer) == 2)
+        assert "from the beginning on again" in viewer.told
+        await viewer.press("slash", *["backspace"] * 9, *"egg", "enter")
+        await until(viewer, lambda: "nothing in this log with 'egg'" in viewer.told)
         assert chosen(viewer) == 2
         await viewer.press("f")
         assert chosen(viewer) is None
@@ -218,7 +224,7 @@ def test_who_may_only_look_may_write_what_is_seen() -> None:
 def test_of_a_dead_node_its_stream_is_what_is_known() -> None:
     async def test(viewer: Viewer) -> None:
         await viewer.press("1", "l")
-        await shows(viewer, "n1 does not answer: what it told before")
+        await shows(viewer, "n1 does not answer: what it told, as of")
         shown = viewer.text("list")
         assert "340" in shown
         assert "⋯  20 that nobody described" in shown

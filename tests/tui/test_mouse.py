@@ -6,7 +6,7 @@ import pytest
 from textual.events import MouseScrollDown, MouseScrollUp
 
 from tests.tui.frames import Script, fold, live_cluster
-from tests.tui.pilot import Viewer, view
+from tests.tui.pilot import SMALL, WIDE, Viewer, view
 from tests.tui.scenes import in_trouble
 from tests.tui.test_replay import short_film
 from tests.tui.test_small import TINY
@@ -70,3 +70,60 @@ def test_a_click_on_a_member_counts_no_notes() -> None:
 
     model = in_trouble()
     view(test, model, size=TINY, chosen=1)
+
+
+@pytest.mark.parametrize(
+    ("words", "ran", "page"),
+    [
+        ("s stop", ["stop n2"], "Overview"),
+        ("M members", [], "MembersPage"),
+        ("? help", [], "Overview"),
+    ],
+)
+def test_a_click_on_a_key_at_the_foot_does_what_the_key_does(
+    words: str, ran: list[str], page: str
+) -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("2")
+        rows = viewer.text("keys").splitlines()
+        (row,) = [at for at, line in enumerate(rows) if words in line]
+        await viewer.pilot.click("#keys", offset=(rows[row].index(words) + 3, row))
+        await viewer.settle()
+        assert viewer.ran == ran
+        assert type(viewer.page).__name__ == page
+        assert viewer.dialog == ("Help" if "help" in words else "")
+
+    view(test)
+
+
+def test_a_click_on_a_key_of_the_page_is_for_the_page() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("2", "M")
+        await viewer.pilot.click("#keys", offset=(viewer.text("keys").index("- remove"), 0))
+        await viewer.settle()
+        assert viewer.dialog == "Ask"
+
+    view(test, size=SMALL)
+
+
+def test_a_click_on_the_line_that_ran_shows_all_of_it() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.pilot.click("#echo")
+        assert viewer.dialog == "", "none has run"
+        await viewer.press("2", "t")
+        await viewer.pilot.click("#echo")
+        assert viewer.dialog == "LastLine"
+
+    view(test)
+
+
+@pytest.mark.parametrize("size", [WIDE, TINY])
+def test_a_double_click_on_a_node_opens_it(size: tuple[int, int]) -> None:
+    async def test(viewer: Viewer) -> None:
+        offset = (90, 2) if size == WIDE else (9, 5)
+        await viewer.pilot.click("#nodes", offset=offset, times=2)
+        await viewer.settle()
+        assert viewer.app.chosen == 5
+        assert type(viewer.page).__name__ == "NodePage"
+
+    view(test, size=size)

@@ -215,3 +215,56 @@ def test_a_table_shows_links_and_ends_of_nodes() -> None:
         assert "SIGKILL by cli 40s ago" in viewer.text("list")
 
     view(test, in_trouble(), size=TINY, chosen=3)
+
+
+def test_entries_as_they_take_effect_show_several_nodes_on_a_small_screen() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("a")
+        heading, *rows = viewer.text("list").splitlines()
+        assert heading.split() == ["INDEX", "TERM", "COMMAND", "n1", "n2", "n3"]
+        assert rows[0].split()[:5] == ["104,317", "7", "put", "k5", '"v-17"']
+        assert "n1–n3 of 5" in viewer.screen_text()
+        await viewer.fold(
+            Script(3, 9, viewer.app.model.now_ns).bulk(104_318, 104_318, told=0).frames
+        )
+        await viewer.press("down")
+        assert "f follow" in viewer.screen_text()
+
+    view(test, in_trouble(), size=(60, 15), chosen=3)
+
+
+def test_the_chosen_one_of_many_members_is_in_view_and_the_quorum_behind_the_last() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("M")
+        assert "▸ n1 " in viewer.text("list")
+        assert viewer.text("list").splitlines()[-1].endswith("↓")
+        await viewer.press(*["right"] * 8)
+        rows = viewer.text("list").splitlines()
+        (at,) = [at for at, row in enumerate(rows) if row.startswith("▸ n9")]
+        await viewer.pilot.click("#list", offset=(5, at + 2))
+        assert viewer.app.chosen == 10
+        await viewer.press("left", "left", *["left"] * 8)
+        assert viewer.app.chosen == 25
+        assert "25 voters: 13 are a quorum" in viewer.text("list")
+
+    view(test, live_cluster(25), size=TINY, chosen=1)
+
+
+def test_of_two_words_for_what_a_node_is_none_is_cut() -> None:
+    async def test(viewer: Viewer) -> None:
+        (row,) = [row for row in viewer.text("nodes").splitlines() if "STOPPED" in row]
+        assert row.split()[1:3] == ["STOPPED", "7"]
+
+    model = live_cluster(3, leader=2)
+    model.nodes[2].has_stopped = True
+    view(test, model, size=TINY)
+
+
+def test_of_one_voter_it_is_said_in_the_singular() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("M")
+        assert "1 voter: 1 is a quorum" in viewer.screen_text()
+        await viewer.press("enter", "4", "pagedown")
+        assert "1 is a quorum" in viewer.screen_text()
+
+    view(test, live_cluster(1, leader=1), size=TINY)

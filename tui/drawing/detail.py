@@ -5,7 +5,7 @@ from textwrap import wrap
 from typing import Any
 
 from tui.drawing.faults import faults_of
-from tui.drawing.moment import Moment
+from tui.drawing.moment import Moment, ago
 from tui.drawing.overview import (
     LINK_SIGNS,
     UNKNOWN_LINK,
@@ -28,29 +28,43 @@ from tui.drawing.text import (
     sparkline,
     width_of,
 )
-from tui.nodes import NodeView
+from tui.nodes import Condition, NodeView
 
 LABEL_WIDTH = 11
 CHOSEN = "▸"
 
 
+def age_lines(moment: Moment, view: NodeView, width: int) -> list[Line]:
+    """Of a node that does not live, why, and how old what is shown of it is."""
+    if moment.is_live(view):
+        return []
+    age = view.age_s(moment.now_ns)
+    words = moment.cause(view) or str(moment.condition(view))
+    if age is None:
+        words += ", nothing is known of it"
+    elif not words.endswith(f" {ago(age)}"):
+        words += f", as of {ago(age)}"
+    return [fill([(f" {part}", "warn")], width) for part in wrap(words, max(width - 2, 1))]
+
+
+def dimmed(line: Line) -> Line:
+    return [(text, "dim") for text, _ in line]
+
+
 def state_lines(moment: Moment, view: NodeView, width: int) -> list[Line]:
     """What the node says of itself; dimmed, with its age, when it does not live."""
-    style = "" if moment.is_live(view) else "dim"
-    lines: list[Line] = []
-    if not moment.is_live(view):
-        age = view.age_s(moment.now_ns)
-        known = "nothing is known of it" if age is None else f"as of {duration(age)} ago"
-        words = f"{moment.cause(view) or moment.condition(view)}, {known}"
-        lines += [[(f" {part}", "warn")] for part in wrap(words, max(width - 2, 1))]
+    is_live = moment.is_live(view)
+    style = "" if is_live else "dim"
+    lines = age_lines(moment, view, width)
     if faults := faults_of(moment, view):
         lines.append(_row("faults", faults, width, "warn"))
     lines += [_row(*row, width, style) for row in _consensus(moment, view)]
-    lines.append([(" ", ""), *timer_line(moment, view, min(width - 2, 36))])
+    timer = timer_line(moment, view, min(width - 2, 36))
+    lines.append([(" ", ""), *(timer if is_live else dimmed(timer))])
     lines += [_row(*row, width, style) for row in _machine(view)]
     graph = sparkline(view.rate.history(moment.now_ns, 60), max(width - 24, 0))
     rate = f" {number(view.rate.per_second(moment.now_ns))} op/s"
-    lines.append([(" applied    ", "dim"), (graph, "accent"), (rate, "")])
+    lines.append([(" applied    ", "dim"), (graph, "accent" if is_live else "dim"), (rate, style)])
     if counters := view.table("counters"):
         lines.append([(" counters", "dim")])
         pairs = [f"{name} {value}" for name, value in sorted(counters.items())]
@@ -75,10 +89,11 @@ def _consensus(moment: Moment, view: NodeView) -> list[tuple[str, Sequence[str]]
     heard = view.status.get("age_ms")
     known = view.status.get
     first, end = number(known("first_index")), number(known("last_index"))
+    applied = number(view.applied_index if view.status else None)
     return [
-        ("vote", [f"{vote_of(view)} (t{view.number('term')})"]),
+        ("vote", [f"{vote_of(view)} (t{known('term')})" if "term" in view.status else "–"]),
         ("leader", [f"n{leader}, heard {ago_ms(heard)}" if leader else seen]),
-        ("commit", [number(known("commit_index")), f"applied {number(view.applied_index)}"]),
+        ("commit", [number(known("commit_index")), f"applied {applied}"]),
         ("log", [f"{first} – {end}"]),
         ("lag", [lag_text(moment, view)]),
         ("snapshot", [snapshot_text(view.table("snapshot"))]),
@@ -106,7 +121,7 @@ def _machine(view: NodeView) -> list[tuple[str, Sequence[str]]]:
         ("disk", [f"wal {size(disk.get('wal_bytes'))}", f"database {size(disk.get('bytes'))}"]),
         ("process", [f"cpu {share}", f"rss {memory}", f"fds {files}"]),
         ("up", [duration(view.up_s), f"pid {number_plain(view.status.get('pid'))}"]),
-        ("boot", [f"{view.boot:016x}", view.text("machine") or "–"]),
+        ("boot", [f"{view.boot:016x}" if view.boot else "–", view.text("machine") or "–"]),
         ("frames", [number(view.seq), f"{number(view.lost)} missed", f"{view.gaps} gaps"]),
     ]
 
@@ -197,7 +212,7 @@ def link_words(moment: Moment, view: NodeView, peer: int) -> str:
             what = "cut" if any(rule.get("cut") for rule in acting) else "changed"
             words.append(f"{what} by fault #{fault}")
     other = moment.model.nodes[peer]
-    if not moment.is_live(other):
+    if moment.condition(other) not in (Condition.LIVE, Condition.REFUSES):  # it runs, and may be up
         words.append(f"{other.name} is {moment.ending(other).lower()}")
     if error := view.table("link_errors").get(str(peer)):
         words.append(printable(str(error)))
@@ -239,10 +254,15 @@ def member_lines(moment: Moment, width: int) -> list[Line]:
     return [fill(line, width) for line in lines]
 
 
+def quorum_words(voters: int) -> str:
+    needed = voters // 2 + 1
+    return f"{needed} {'is' if needed == 1 else 'are'} a quorum"
+
+
 def _quorum_words(moment: Moment, voters: int) -> Line:
     """Where nobody tells who the voters are, what to type for that."""
     if voters:
-        return [(f"{voters} voters: {voters // 2 + 1} are a quorum", "dim")]
+        return [(f"{voters} voter{'s' * (voters > 1)}: {quorum_words(voters)}", "dim")]
     if moment.model.nodes:
         return [("no node tells who the voters are: ", "dim"), (f"{moment.line} up", "accent")]
     return [("there is no cluster here: ", "dim"), (f"{moment.line} up -n 5", "accent")]

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from textwrap import wrap
 from typing import Any, NamedTuple
 
 from node.wire.recording import CLUSTER
@@ -10,7 +11,7 @@ from node.wire.words import REPEATING, effect_of
 from tui.drawing.faults import sides_of
 from tui.drawing.moment import Moment
 from tui.drawing.overview import LINK_SIGNS, UNKNOWN_LINK
-from tui.drawing.text import Line, clock, fill, printable
+from tui.drawing.text import Line, clock, fill, printable, width_of
 from tui.timeline import EVENTS_MAX, Occurrence
 
 EFFECT_STYLES = {-1: "bad", 0: "", 1: "good"}
@@ -38,6 +39,8 @@ SHARED = frozenset({"fault", "heal", "member", "lost"})
 """What each node tells for itself when it comes to all of them."""
 SHARED_NS = 1_000_000_000
 """What nodes tell alike within that time is one happening."""
+_OF_A_FILE = re.compile(r"(/.*?): (.*)", re.DOTALL)
+"""A reason that begins with a path, which may be longer than there is room for."""
 _LINK = re.compile(r"n(\d+):n(\d+)")
 
 
@@ -63,6 +66,8 @@ def link_matrix(moment: Moment, width: int) -> list[Line]:
 
 def words_of(kind: str, data: Mapping[str, Any]) -> str:
     """What an event says beside its kind: its values, the telling ones without their names."""
+    if isinstance(why := data.get("why"), str) and (found := _OF_A_FILE.fullmatch(why)):
+        data = {**data, "why": f"{found[2]}: {found[1]}"}
     match kind:
         case "leader":
             return f"votes {data.get('votes', '?')}  took {data.get('took_ms', '?')} ms"
@@ -70,9 +75,13 @@ def words_of(kind: str, data: Mapping[str, Any]) -> str:
             names = ("fault", "what", "links", "why")
             return "  ".join(str(data[name]) for name in names if name in data)
         case "gap":
-            return f"frames {data.get('first')}–{data.get('last')} not seen: {data.get('why')}"
+            first, last = data.get("first"), data.get("last")
+            frames = f"frame {first}" if first == last else f"frames {first}–{last}"
+            return f"{frames} not seen: {data.get('why')}"
         case "away":
             return f"for {data.get('for_s', '?')} s, {data.get('how', '')}"
+        case "disk" if data.get("state") == "failed":
+            return f"the disk failed, and the node ended: {data.get('why', '?')}"
         case "truncate":
             return f"entries {data.get('first')}–{data.get('last')} gone, uncommitted"
     bare = {"why", "state", "members", "leader", "candidate", "node", "nodes", "line", "what"}
@@ -198,24 +207,37 @@ def lines_of(rows: Sequence[Row], moment: Moment, width: int) -> list[Line]:
     return [event_line(row, ids, width) for row in rows]
 
 
-def event_line(row: Row, ids: list[int], width: int, *, is_chosen: bool = False) -> Line:
+def event_line(row: Row, ids: list[int], width: int) -> Line:
     """`ids`: the nodes of the cluster."""
+    head, words, end = _parts(row, ids, width)
+    return [*fill([*head, (words, "")], width - width_of(end)), *end]
+
+
+def chosen_lines(row: Row, ids: list[int], width: int) -> list[Line]:
+    """The event that the cursor is on, whole: what there is no room for goes on below."""
+    head, words, end = _parts(row, ids, width)
+    head[0] = ("▸", "chosen bold")
+    indent = width_of(head)
+    first, *rest = wrap(words, max(width - indent - width_of(end), 1)) or [""]
+    lines: list[Line] = [[*fill([*head, (first, "")], width - width_of(end)), *end]]
+    return [*lines, *(fill([(" " * indent, ""), (part, "")], width) for part in rest)]
+
+
+def _parts(row: Row, ids: list[int], width: int) -> tuple[Line, str, Line]:
+    """When, whose and what; what it says; and what stands at the edge."""
     event, times, _ = row
     style = STYLES.get(event.kind) or EFFECT_STYLES[effect_of(event.kind, event.data)]
-    line: Line = [
-        ("▸", "chosen bold") if is_chosen else (" ", ""),
+    head: Line = [
+        (" ", ""),
         (f"{clock(event.wall_ns, 3 if width >= 70 else 0)} ", "dim"),
         (f" {_whose(row, ids):<3} ", "bold"),
         (f"{event.kind:<10} ", style),
     ]
     if event.term:
-        line.append((f"t{event.term} ", "dim"))
-    repeated = f" ×{times}" if times > 1 else ""
-    late = " late" if event.late else ""
-    end: Line = [(repeated, "accent"), (late, "warn")]
-    words = printable(words_of(event.kind, _in_sides(event, ids)))
-    room = width - len(repeated) - len(late)
-    return [*fill([*line, (words, "")], room), *end]
+        head.append((f"t{event.term} ", "dim"))
+    end = [(f" ×{times}", "accent")] if times > 1 else []
+    end += [(" late", "warn")] if event.late else []
+    return head, printable(words_of(event.kind, _in_sides(event, ids))), end
 
 
 def _whose(row: Row, ids: list[int]) -> str:

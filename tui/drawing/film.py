@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from node.wire.recording import CLUSTER
 from tui.chronicle import Reign, Span, in_rows
-from tui.drawing.text import Line, clock, duration, fill, sparkline
+from tui.drawing.text import Line, clock, duration, fill, fit, sparkline
 from tui.footage import Mark
 from tui.replay import SPEEDS, Film
 
@@ -17,6 +17,8 @@ GROWTH_MAX = 1.05
 EFFECT_MARKS = {-1: ("▼", "bad"), 1: ("▲", "good")}
 NOTICED_NS = 10_000_000
 """A stretch without a leader that is shorter than this is how exactly nodes tell of it."""
+NAME_MIN = 12
+"""So much of a long name stays in a title."""
 Cells = list[tuple[str, str]]
 
 
@@ -167,16 +169,30 @@ def _joined(cells: Sequence[tuple[str, str]]) -> Line:
     return line
 
 
-def title(film: Film) -> str:
-    """Where one is, how fast, and of what."""
+def title(film: Film, width: int) -> str:
+    """Where one is, how fast, and of what; where it is narrow, what matters most of it."""
     state = "▶ PLAYING" if film.is_playing else "‖ PAUSED"
     at = duration((film.now_ns - film.begin_ns) / 1e9)
     end = duration((film.end_ns - film.begin_ns) / 1e9)
-    wall = clock(film.now_ns + film.model.wall_offset_ns, 3)
-    speed = SPEEDS[film.speed]
     without = [end - begin for begin, end in stretches(film)]
-    total = f"  no leader {len(without)}×, {duration(sum(without) / 1e9)}" if without else ""
-    marks = f"  ◆ {len(film.bookmarks)}" if film.bookmarks else ""
-    reading = "" if film.read_share is None else f"  reading {film.read_share:.0%}"
-    reading = reading or ("  not whole" if film.note else "")
-    return f"{film.name}  {state}  +{at} of {end}  {wall}  ×{speed:g}{reading}{total}{marks}"
+    total = f"no leader {len(without)}×, {duration(sum(without) / 1e9)}" if without else ""
+    reading = "" if film.read_share is None else f"reading {film.read_share:.0%}"
+    pieces = [
+        (6, state),
+        (7, f"+{at} of {end}"),
+        (1, clock(film.now_ns + film.model.wall_offset_ns, 3)),
+        (3, f"×{SPEEDS[film.speed]:g}"),
+        (5, reading or ("not whole" if film.note else "")),
+        (2, total),
+        (4, f"◆ {len(film.bookmarks)}" if film.bookmarks else ""),
+    ]
+    pieces = [piece for piece in pieces if piece[1]]
+    while len(pieces) > 1 and min(len(film.name), NAME_MIN) + _width_of(pieces) > width:
+        pieces.remove(min(pieces))
+    name = fit(film.name, min(len(film.name), width - _width_of(pieces)))
+    return "  ".join([name, *(words for _, words in pieces)])
+
+
+def _width_of(pieces: Sequence[tuple[int, str]]) -> int:
+    """With the gap in front of each."""
+    return sum(2 + len(words) for _, words in pieces)

@@ -33,6 +33,7 @@ CARD_WIDTH_MAX = 52
 CARD_HEIGHT = 7
 ROWS_COLUMNS = 76
 """With so many columns a row has room for all that is known."""
+ROLE_WIDTH = 13
 SEEN_WIDTH = 6
 FRAME_COLUMNS = 6
 """Of a card's width what the words in its frame cannot have."""
@@ -310,7 +311,9 @@ def node_rows(moment: Moment, width: int) -> list[Line]:
         mark = ("▸ ", "chosen bold") if is_chosen else ("  ", "")
         lag = moment.lag(view)
         line: Line = [mark, (f"{view.name:<5} ", "bold" if is_live else "dim")]
-        line += fill(moment.title(view), 13)
+        title = moment.title(view)
+        # Half a word would be another one: what it is goes before what it last was.
+        line += fill(title if width_of(title) <= ROLE_WIDTH else title[:1], ROLE_WIDTH)
         known = view.status.get
         applied = view.applied_index if view.status else None
         line.append((f"{known('term', '–'):>5} ", style))

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from node.config import Limits, RaftSettings, RecordingSettings, SnapshotSettings
+from tui.drawing.detail import quorum_words
 from tui.drawing.text import Line, fill, number
 from tui.nodes import NodeView
 
@@ -47,7 +48,7 @@ def _member_lines(view: NodeView) -> list[Line]:
             continue
         line: Line = [(f"  {group:<12}", "dim"), (" ".join(f"n{each}" for each in ids) or "–", "")]
         if ids and group in ("voters", "outgoing"):
-            line.append((f"   {len(ids) // 2 + 1} are a quorum", "dim"))
+            line.append((f"   {quorum_words(len(ids))}", "dim"))
         lines.append(line)
     touched = view.in_touch
     if touched is not None:

@@ -9,7 +9,7 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 
 from tui import actions
-from tui.drawing.detail import CHOSEN, peer_lines, state_lines
+from tui.drawing.detail import CHOSEN, age_lines, dimmed, peer_lines, state_lines
 from tui.drawing.events import event_lines
 from tui.drawing.settings import settings_lines
 from tui.drawing.text import Line, last_rows, window
@@ -61,7 +61,7 @@ class NodePage(Page):
         view = self.viewer.chosen_view
         name = "no node" if view is None else view.name
         words = "" if view is None else "".join(text for text, _ in self.moment.title(view))
-        term = "" if view is None else f"  term {view.number('term')}"
+        term = "" if view is None else f"  term {view.status.get('term', '–')}"
         is_state = self._tab == TABS[0]
         upper, events, tab = self._upper, self.panel("events"), self.panel("tab")
         upper.display, tab.display = is_state, not is_state
@@ -100,11 +100,13 @@ class NodePage(Page):
         view = self.viewer.chosen_view
         if view is None:
             return []
+        # Beside the state that says so already.
+        told = age_lines(self.moment, view, width) if self._tab != TABS[0] else []
         heading, *lines = peer_lines(self.moment, view, width, self._peer)
-        room = height - 1
+        room = height - 1 - len(told)
         at = next((y for y, line in enumerate(lines) if line[0][0].startswith(CHOSEN)), 0)
         top = max(min(at - room // 2, len(lines) - room), 0)
-        return [heading, *window(lines, top, width, room)]
+        return [*told, heading, *window(lines, top, width, room)]
 
     def _events(self, width: int, height: int) -> list[Line]:
         return event_lines(self.moment, width, height, node=self.viewer.chosen)
@@ -119,7 +121,11 @@ class NodePage(Page):
 
     def _settings(self, width: int, height: int) -> list[Line]:
         view = self.viewer.chosen_view
-        lines = [] if view is None else settings_lines(view, width)
+        if view is None:
+            return []
+        lines = settings_lines(view, width)
+        if told := age_lines(self.moment, view, width):
+            lines = [*told, *map(dimmed, lines)]
         return self._window(lines, width, height)
 
     def _written(self, width: int, height: int) -> list[Line]:
@@ -165,6 +171,15 @@ class NodePage(Page):
     def choose_anew(self) -> None:
         self._peer, self._output, self._skip, self._top = None, None, 0, 0
         self._wanted.set()
+
+    def press_number(self, number: int) -> None:
+        """Those that open no tab choose no node either: half of the digits would."""
+        viewer = self.viewer
+        first, last = (viewer.key_name(f"tab.{name}") for name in (TABS[0], TABS[-1]))
+        following = viewer.key_name("select.next")
+        viewer.notify(
+            f"{first} to {last} are tabs here, {following} is the next node", markup=False
+        )
 
     def action_tab(self, name: str) -> None:
         if name == "log":

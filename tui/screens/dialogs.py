@@ -1,4 +1,4 @@
-"""What lies over a page and only asks or tells: a question, and the help."""
+"""What lies over a page and only asks or tells: a question, what ran last, and the help."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
@@ -13,10 +13,12 @@ from textual.markup import escape
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tui.keys import ASK_KEYS, HELP_KEYS, PLACES, bindings
+from tui.drawing.text import printable
+from tui.keys import ASK_KEYS, HELP_KEYS, LAST_KEYS, PLACES, bindings
 from tui.screens.page import NARROW_COLUMNS, key_words
 
 if TYPE_CHECKING:
+    from tui.acting import Last
     from tui.app import RaftApp
 
 KEYS_WIDTH = 11
@@ -45,6 +47,35 @@ class Ask(ModalScreen[bool]):
         self.dismiss(yes)
 
 
+class LastLine(ModalScreen[None]):
+    """The command line that ran last, and all that it printed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings(LAST_KEYS)
+
+    def __init__(self, last: "Last") -> None:
+        super().__init__()
+        self._last = last
+
+    def compose(self) -> ComposeResult:
+        command, outcome = self._last
+        with Vertical(classes="dialog -wide") as dialog:
+            dialog.border_title = "the last line"
+            dialog.border_subtitle = key_words(self, ("last.copy", "copy"), ("last.leave", "back"))
+            with VerticalScroll():
+                yield Static(f"$ {printable(command)}", markup=False)
+                printed, end = "", "it runs"
+                if outcome is not None:
+                    printed = f"{outcome.printed}{outcome.said}"
+                    end = f"exit {outcome.code}, {outcome.seconds:.1f}s"
+                lines = map(printable, printed.splitlines())
+                yield Static("\n".join(lines), classes="said", markup=False)
+                yield Static(end, classes="note", markup=False)
+
+    def action_copy_line(self) -> None:
+        self.app.copy_to_clipboard(self._last.command)
+        self.query_one(".note", Static).update("copied")
+
+
 class Help(ModalScreen[None]):
     """All keys, as they are bound now."""
 
@@ -65,6 +96,7 @@ class Help(ModalScreen[None]):
     def _groups(self) -> Iterable[RenderableType]:
         """Keys that belong together; what they do goes on in another line where it is narrow."""
         width = ABOUT_WIDTH if self.app.size.width >= NARROW_COLUMNS else 0
+        gap = ""
         for place, keys in PLACES.items():
             group = ""
             for key in keys:
@@ -73,7 +105,8 @@ class Help(ModalScreen[None]):
                 head = f"{place}: keys of that place alone" if place else key.id.partition(".")[0]
                 if head != group:
                     group = head
-                    yield Text(f"\n{head}", "bold")
+                    yield Text(f"{gap}{head}", "bold")
+                    gap = "\n"
                 about = Text.assemble(f"{key.about:<{width}}  ", (key.id, "dim"))
                 yield _row(self._viewer.key_names(key.id), about)
         yield Text()

@@ -1,4 +1,4 @@
-"""The pages that are one list: applied entries, events, members."""
+"""The pages that are one list: applied entries and members."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -8,18 +8,17 @@ from textual.widget import Widget
 
 from tui import membership
 from tui.drawing.applied import applied_lines, shown_of
-from tui.drawing.detail import member_lines
-from tui.drawing.events import event_line, event_lines, gathered, place_of
-from tui.drawing.text import Line, number
-from tui.keys import EVENT_KEYS, KEYS, LIST_KEYS, MEMBER_KEYS, Key, bindings
+from tui.drawing.detail import CHOSEN, member_lines
+from tui.drawing.text import Line, number, window
+from tui.keys import LIST_KEYS, MEMBER_KEYS, Key, bindings
 from tui.screens.page import Page
-from tui.timeline import Occurrence
 from tui.widgets.panel import Panel
 
 
 class AppliedPage(Page):
     """The entries that took effect, newest first. Scrolling stops the list from running away."""
 
+    KEYS: ClassVar[Sequence[Key]] = LIST_KEYS
     BINDINGS: ClassVar[list[BindingType]] = bindings(LIST_KEYS)
 
     def body(self) -> Sequence[Widget]:
@@ -55,77 +54,6 @@ class AppliedPage(Page):
         self.paint()
 
 
-class EventsPage(Page):
-    """All events, newest first. A cursor stands on one of them, and stays on it when others come;
-    enter goes to its time.
-    """
-
-    KEYS: ClassVar[Sequence[Key]] = EVENT_KEYS
-    BINDINGS: ClassVar[list[BindingType]] = bindings((*LIST_KEYS, *EVENT_KEYS))
-
-    def body(self) -> Sequence[Widget]:
-        self._chosen: Occurrence | None = None
-        self._row = 0
-        """Where the chosen one is shown."""
-        return [Panel(self._list, id="list", classes="framed rest")]
-
-    def lay_out(self) -> None:
-        panel = self.panel("list")
-        pattern = self.moment.pattern
-        words = f"   filter: {pattern}" if pattern else ""
-        kept = number(len(self.moment.model.timeline))
-        keys = [key for key in (*KEYS, *LIST_KEYS) if key.id in ("view.filter", "list.follow")]
-        panel.name_it(f"events  {kept} kept{words}", self.key_words((*EVENT_KEYS, *keys)))
-
-    def _list(self, width: int, height: int) -> list[Line]:
-        if self._chosen is None:
-            return event_lines(self.moment, width, height)
-        found = gathered(self.moment, height, behind=self._chosen)
-        if not found:
-            return event_lines(self.moment, width, height)
-        at = place_of(found, self._chosen)
-        self._row = min(self._row, height - 1, at)
-        shown = found[at - self._row :][:height]
-        ids = self.moment.model.ids()
-        return [
-            event_line(row, ids, width, is_chosen=place == self._row)
-            for place, row in enumerate(shown)
-        ]
-
-    def action_scroll_by(self, rows: int) -> None:
-        found = gathered(self.moment, max(rows, 0) + 1, behind=self._chosen)
-        if not found:
-            return
-        before = -1 if self._chosen is None else place_of(found, self._chosen)
-        at = min(max(before + rows, 0), len(found) - 1)
-        self._chosen = found[at].event
-        height = self.panel("list").content_size.height
-        self._row = min(max(self._row + at - max(before, 0), 0), max(height - 1, 0))
-        self.paint()
-
-    def turn_wheel(self, rows: int) -> None:
-        self.action_scroll_by(rows)
-
-    def on_panel_pressed(self, event: Panel.Pressed) -> None:
-        if event.panel.id != "list":
-            return
-        found = gathered(self.moment, event.y + 1, behind=self._chosen)
-        top = 0 if self._chosen is None else place_of(found, self._chosen) - self._row
-        if 0 <= top + event.y < len(found):
-            self._chosen, self._row = found[top + event.y].event, event.y
-            self.paint()
-
-    def action_follow(self) -> None:
-        self._chosen, self._row = None, 0
-        self.paint()
-
-    def action_jump(self) -> None:
-        if self._chosen is None:
-            self.action_scroll_by(1)
-        if self._chosen is not None:
-            self.viewer.go_to(self._chosen)
-
-
 class MembersPage(Page):
     """Who belongs to the cluster, and the changes of that."""
 
@@ -133,13 +61,24 @@ class MembersPage(Page):
     BINDINGS: ClassVar[list[BindingType]] = bindings(MEMBER_KEYS)
 
     def body(self) -> Sequence[Widget]:
+        self._top = 0
+        """The first line below the heading that is shown."""
         return [Panel(self._list, id="list", classes="framed rest")]
 
     def lay_out(self) -> None:
         self.panel("list").name_it("members")
 
     def _list(self, width: int, height: int) -> list[Line]:
-        return member_lines(self.moment, width)
+        """The chosen one is always among those that are shown; below the last one stands the
+        quorum.
+        """
+        heading, *lines = member_lines(self.moment, width)
+        room, ids = height - 1, self.moment.model.ids()
+        at = next((y for y, line in enumerate(lines) if line and line[0][0].startswith(CHOSEN)), 0)
+        is_last = bool(ids) and self.moment.chosen == ids[-1]
+        at = len(lines) if is_last else at
+        self._top = max(min(at - room // 2, len(lines) - room), 0)
+        return [heading, *window(lines, self._top, width, room)]
 
     def action_add_member(self) -> None:
         self.viewer.consider(membership.add_member(self.viewer.live))
@@ -154,6 +93,7 @@ class MembersPage(Page):
 
     def on_panel_pressed(self, event: Panel.Pressed) -> None:
         lines = member_lines(self.moment, event.panel.content_size.width)
-        names = [line[1][0].strip() for line in lines[1 : event.y + 1] if len(line) > 2]
-        if event.panel.id == "list" and event.y < len(lines) - 2 and names:
+        y = event.y + self._top
+        names = [line[1][0].strip() for line in lines[1 : y + 1] if len(line) > 2]
+        if event.panel.id == "list" and event.y and y < len(lines) - 2 and names:
             self.viewer.action_choose_node(int(names[-1].removeprefix("n")))

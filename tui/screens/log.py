@@ -12,6 +12,7 @@ from node.client.errors import ClientError
 from tui import exports
 from tui.drawing.diff import entries_of, gaps, log_lines, verdict
 from tui.drawing.logs import times_of, told_log
+from tui.drawing.moment import ago
 from tui.drawing.text import Line, number, printable
 from tui.keys import LIST_KEYS, LOG_KEYS, Key, bindings
 from tui.link import read_log
@@ -33,8 +34,8 @@ class LogPage(Page):
     is none the end is shown.
     """
 
-    KEYS: ClassVar[Sequence[Key]] = LOG_KEYS
-    BINDINGS: ClassVar[list[BindingType]] = bindings((*LIST_KEYS, *LOG_KEYS))
+    KEYS: ClassVar[Sequence[Key]] = (*LOG_KEYS, *LIST_KEYS)
+    BINDINGS: ClassVar[list[BindingType]] = bindings(KEYS)
 
     def __init__(self, diff: bool = False) -> None:
         super().__init__()
@@ -106,7 +107,9 @@ class LogPage(Page):
             return "what the recording tells: entries that took effect"
         for each in (view, other):
             if each is not None and each.node_id in self._failures:
-                return f"{each.name} does not answer: what it told before"
+                age = each.age_s(self.moment.now_ns)
+                told = "" if age is None else f": what it told, as of {ago(age)}"
+                return f"{each.name} does not answer{told}"
         return self.key_words(LIST_KEYS[-1:])
 
     def _list(self, width: int, height: int) -> list[Line]:
@@ -263,9 +266,12 @@ class LogPage(Page):
         view, span = self.viewer.chosen_view, self._span
         if view is None or not span:
             return
+        first, rest = span, range(0)
         if self._at is not None:
             here = self._at + (0 if from_here else by)
-            span = range(here, span.stop) if by > 0 else range(span.start, here + 1)
+            after = here if by > 0 else here + 1
+            first, rest = range(span.start, after), range(after, span.stop)
+            first, rest = (rest, first) if by > 0 else (first, rest)
         told = self._document(view) if self.viewer.film or view.node_id in self._failures else None
 
         async def read(first: int, last: int) -> list[dict[str, Any]]:
@@ -277,13 +283,14 @@ class LogPage(Page):
             self.paint()
 
         try:
-            found = await find(read, self._pattern, span, by, show)
+            found = await find(read, self._pattern, first, by, show)
+            if found is None and (found := await find(read, self._pattern, rest, by, show)):
+                self.notify(f"from the {'beginning' if by > 0 else 'end'} on again", timeout=3)
         except ClientError as error:
             self.notify(printable(error.message), severity="error", markup=False)
         else:
             if found is None:
-                where = "after" if by > 0 else "before"
-                words = f"nothing {where} this with {self._pattern!r}"
+                words = f"nothing in this log with {self._pattern!r}"
                 self.notify(words, severity="warning", markup=False)
             else:
                 self._go_to(found)

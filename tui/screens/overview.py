@@ -8,27 +8,28 @@ from textual.containers import Horizontal
 from textual.css.scalar import Scalar
 from textual.widget import Widget
 
-from tui.drawing.digest import digest_lines
+from tui.drawing.digest import digest, digest_lines
 from tui.drawing.events import link_matrix
 from tui.drawing.faults import fault_lines
 from tui.drawing.film import Lanes, rows_of, title
+from tui.drawing.layout import (
+    CARDS_COLUMNS_MIN,
+    FRAME_ROWS,
+    Layout,
+    grid_rows,
+    layout_of,
+    rows_for_grid,
+)
 from tui.drawing.loggrid import log_grid
 from tui.drawing.overview import CARD_HEIGHT, cards, cards_in_a_row, node_rows
 from tui.drawing.text import Line, window
 from tui.keys import KEYS, OVERVIEW_KEYS, Key, bindings
+from tui.screens.events import EventsPage
 from tui.screens.page import Page
 from tui.widgets.panel import Panel
 
-CARDS_COLUMNS_MIN = 100
-GRID_ROWS_MIN = 26
-EVENT_ROWS_MIN = 8
-FRAME_ROWS = 2
 FRAME_COLUMNS = 6
 """Of a frame's width what its words cannot have."""
-FILM_ROWS_MIN = 4
-"""With its frame: who led, and where one is."""
-EVENTS_KEPT_ROWS = 7
-"""Rows that the events keep whatever else wants room."""
 
 
 class Overview(Page):
@@ -56,46 +57,48 @@ class Overview(Page):
         return [Panel(self._node_lines, id="nodes"), grid, self._below, film]
 
     @property
+    def _film_rows(self) -> int:
+        film = self.viewer.film
+        return 0 if film is None else rows_of(film) + FRAME_ROWS
+
+    @property
     def _has_cards(self) -> bool:
-        """Whether there is room for cards, the events and the foot."""
-        count = len(self.moment.model.nodes)
-        size = self.app.size
-        if not count or size.width < CARDS_COLUMNS_MIN:
-            return False
-        rows = -(-count // cards_in_a_row(count, size.width))
-        return rows * CARD_HEIGHT + EVENT_ROWS_MIN + 3 <= size.height
+        return self._layout.has_cards
+
+    @property
+    def _layout(self) -> Layout:
+        return layout_of(len(self.moment.model.nodes), self._film_rows, *self.app.size)
 
     def lay_out(self) -> None:
-        count = len(self.moment.model.nodes)
-        size = self.app.size
-        if self._has_cards:
-            rows = -(-count // cards_in_a_row(count, size.width)) * CARD_HEIGHT
-        else:
-            rows = count + 1 if count else 9
-        film = self.viewer.film
-        left = size.height - 3
-        rows = min(rows, left - (FILM_ROWS_MIN if film is not None else 0))
-        self.panel("nodes").take_rows(rows)
-        left -= rows
+        count, layout = len(self.moment.model.nodes), self._layout
+        width, film = self.app.size.width, self.viewer.film
+        self.panel("nodes").take_rows(layout.rows)
         self.panel("film").display = film is not None
         if film is not None:
-            film_rows = min(rows_of(film) + 2, max(left, FILM_ROWS_MIN))
-            self.panel("film").take_rows(film_rows)
-            self.panel("film").name_it(title(film), self._film_keys(size.width - FRAME_COLUMNS))
-            left -= film_rows
-        self._below.display = left > FRAME_ROWS
+            room = width - FRAME_COLUMNS
+            self.panel("film").take_rows(layout.film_rows)
+            self.panel("film").name_it(title(film, room), self._film_keys(room))
+        self._below.display = layout.has_rest
         grid = self.panel("grid")
-        has_grid = bool(count) and size.height >= GRID_ROWS_MIN
-        grid.display = has_grid and left - count - 3 >= EVENTS_KEPT_ROWS
-        grid.take_rows(count + 3)
+        grid.display = layout.has_grid
+        grid.take_rows(grid_rows(count))
         grid.name_it("log", "7 committed  (7) not yet  ● match  ↑ next")
         links = self.panel("links")
-        links.display = bool(count) and size.width >= CARDS_COLUMNS_MIN
-        if links.styles.width != (width := Scalar.from_number(max(3 * count + 9, 28))):
-            links.styles.width = width
+        links.display = bool(count) and width >= CARDS_COLUMNS_MIN
+        if links.styles.width != (links_width := Scalar.from_number(max(3 * count + 9, 28))):
+            links.styles.width = links_width
         links.name_it("links  row → column", "✗cut ~slow –down ?mute")
         pattern = self.moment.pattern
-        self.panel("events").name_it(f"events  filter: {pattern}" if pattern else "events")
+        where = "" if layout.has_grid or not count else self._where_logs_are()
+        self.panel("events").name_it(f"events  filter: {pattern}" if pattern else "events", where)
+
+    def _where_logs_are(self) -> str:
+        """What to do where there is no room for their ends."""
+        key = self.viewer.key_name("view.log")
+        rows = rows_for_grid(len(self.moment.model.nodes), self._film_rows, self.app.size.width)
+        return (
+            f"logs: {key}" if rows is None else f"ends of the logs: from {rows} rows on, or {key}"
+        )
 
     def _node_lines(self, width: int, height: int) -> list[Line]:
         moment = self.moment
@@ -162,7 +165,9 @@ class Overview(Page):
         return "  ".join(words)
 
     def on_panel_pressed(self, event: Panel.Pressed) -> None:
-        """A click chooses a node; in the bar of a replay it goes to that moment."""
+        """A click chooses a node, a double one opens it; in the bar of a replay it goes to that
+        moment, and so does one on an event there.
+        """
         ids = self.moment.model.ids()
         place = None
         if event.panel.id == "nodes" and self._has_cards:
@@ -173,5 +178,19 @@ class Overview(Page):
             place = event.y - 1 + (self._top if event.panel.id == "nodes" else 0)
         elif event.panel.id == "film" and self._lanes is not None:
             self.viewer.seek_to(self._lanes.moment_of(event.x))
+        elif event.panel.id == "events":
+            self._press_event(event.y)
         if place is not None and 0 <= place < len(ids):
             self.viewer.action_choose_node(ids[place])
+            if event.is_double:
+                self.viewer.action_detail()
+
+    def _press_event(self, row: int) -> None:
+        """To its time; live, where it stands among all others, from where a key leads to that."""
+        found = digest(self.moment, row + 1)
+        if row < len(found):
+            event = found[row].event
+            if self.viewer.film is not None:
+                self.viewer.go_to(event)
+            else:
+                self.viewer.open_page(EventsPage(event))

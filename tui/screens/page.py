@@ -56,6 +56,8 @@ class Page(Screen[None]):
         """Once there are any. Not looked for: a screen that goes has lost some of them already when
         a paint is due.
         """
+        self._places: list[list[tuple[int, Key]]] = []
+        """Where each key at the foot begins, line by line."""
 
     @property
     def viewer(self) -> "RaftApp":
@@ -114,6 +116,10 @@ class Page(Screen[None]):
     def on_mouse_scroll_up(self, event: MouseScrollUp) -> None:
         self.turn_wheel(-WHEEL_ROWS)
 
+    def on_screen_resume(self) -> None:
+        """Nothing lies over it any more."""
+        self.viewer.tell_waiting()
+
     def on_resize(self, event: Resize) -> None:
         if self._panels:
             self._fit_to(event.size)
@@ -136,38 +142,66 @@ class Page(Screen[None]):
         return [[(words, "warn")], [(f" raftctl status needs less room; {leave} leaves", "dim")]]
 
     def _echo(self, width: int, height: int) -> list[Line]:
-        """The command, and what came of it: where there is no room, a half of the line each."""
-        if not self.viewer.echo:
-            return [[]]
-        (command, style), *rest = self.viewer.echo
-        room = max(width - width_of(rest), width // 2)
+        """The command, and what came of it: where there is no room, a half of the line each, and
+        the key that shows all of it.
+        """
+        echo = self.viewer.echo
+        if width_of(echo) <= width:
+            return [fill(echo, width)]
+        end: Line = [(f" {self.viewer.key_name('view.last')} all ", "accent")]
+        (command, style), *rest = echo
+        left = width - width_of(end)
+        room = max(left - width_of(rest), left // 2)
         shown = command if cell_len(command) <= room else fit(command, room)
-        if width_of([(shown, style), *rest]) > width:
+        if width_of([(shown, style), *rest]) > left:
             rest = rest[:-1]  # how long it took goes before what came of it
-        return [fill([(shown, style), *rest], width)]
+        return [[*fill([(shown, style), *rest], left), *end]]
 
     def _keys(self, width: int, height: int) -> list[Line]:
         """As many keys as there is room for; those that lead to all others are always there."""
         always = {"app.palette", "app.help", "app.quit"}
         shown = [key for key in KEYS if key.shown and not self.viewer.is_hidden(key)]
-        last = [each for key in shown if key.id in always for each in self._key(key)]
+        last = [(key, self._key(key)) for key in shown if key.id in always]
         if width < NARROW_COLUMNS:
-            last = last[::2]
+            last = [(key, words[:1]) for key, words in last]
+        end = [span for _, words in last for span in words]
         lines: list[Line] = [[]]
+        self._places = [[]]
         own = [key for key in self.KEYS if key.shown and not self.viewer.is_hidden(key)]
         taken = {name for key in own for name in self.viewer.key_names(key.id).split()}
         others = [key for key in shown if key.id not in always]
         for key in [*own, *(key for key in others if self.viewer.key_name(key.id) not in taken)]:
             words = self._key(key)
             is_last = len(lines) == height
-            if width_of([*lines[-1], *words, *(last if is_last else [])]) <= width:
-                lines[-1] += words
-            elif is_last:
-                break
-            else:
-                lines.append(words)
+            if width_of([*lines[-1], *words, *(end if is_last else [])]) > width:
+                if is_last:
+                    break
+                lines.append([])
+                self._places.append([])
+            self._places[-1].append((width_of(lines[-1]), key))
+            lines[-1] += words
         lines += [[]] * (height - len(lines))
-        return [*lines[:-1], both_ends(lines[-1], last, width)]
+        self._places += [[] for _ in range(height - len(self._places))]
+        at = width - width_of(end)
+        for key, words in last:
+            self._places[-1].append((at, key))
+            at += width_of(words)
+        return [*lines[:-1], both_ends(lines[-1], end, width)]
+
+    def on_panel_pressed(self, event: Panel.Pressed) -> None:
+        """A click on a key at the foot does what the key does."""
+        if event.panel.id == "echo" and self.viewer.echo:
+            self.viewer.action_last_line()
+        elif event.panel.id == "keys" and event.y < len(self._places):
+            keys = [key for begin, key in self._places[event.y] if begin <= event.x]
+            if keys:
+                key = keys[-1]
+                owner = self if key in self.KEYS else self.viewer
+                self.call_later(self.viewer.run_action, key.action, owner)
+
+    def press_number(self, number: int) -> None:
+        """A digit chooses a node, but where it does something else."""
+        self.viewer.action_choose_node(number)
 
     def key_words(self, keys: Sequence[Key]) -> str:
         """The keys of a panel, for its frame: those that are in force here."""

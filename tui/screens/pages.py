@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 
 from tui.screens.chaos import ChaosPage
 from tui.screens.detail import NodePage
-from tui.screens.lists import AppliedPage, EventsPage, MembersPage
+from tui.screens.events import EventsPage
+from tui.screens.lists import AppliedPage, MembersPage
 from tui.screens.log import LogPage
 from tui.screens.page import Page
 

@@ -25,13 +25,14 @@ class Panel(Widget):
     ascii_only = False
 
     class Pressed(Message):
-        """A click on a cell of the text."""
+        """A click on a cell of the text. `is_double`: the second one there in a row."""
 
-        def __init__(self, panel: "Panel", x: int, y: int) -> None:
+        def __init__(self, panel: "Panel", x: int, y: int, is_double: bool) -> None:
             super().__init__()
             self.panel = panel
             self.x = x
             self.y = y
+            self.is_double = is_double
 
     def __init__(
         self, draw: Draw, id: str | None = None, classes: str | None = None, still: bool = False
@@ -109,4 +110,4 @@ class Panel(Widget):
     def on_click(self, event: Click) -> None:
         offset = event.get_content_offset(self)
         if offset is not None:
-            self.post_message(self.Pressed(self, offset.x, offset.y))
+            self.post_message(self.Pressed(self, offset.x, offset.y, event.chain == 2))
