@@ -69,6 +69,11 @@ class RunFolder:
         return self.path / "junit.xml"
 
     @property
+    def recording(self) -> Path:
+        """What was done, and what the nodes told of themselves, for `tui --replay`."""
+        return self.path / "recording.frames"
+
+    @property
     def home(self) -> Path:
         """Of the cluster that the run made for itself."""
         return self.path / "home"
