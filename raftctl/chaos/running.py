@@ -48,6 +48,10 @@ class Ran:
     ended_ns: int
     """When the scenario was over, or broke off."""
     nodes: int = 0
+    began_mono_ns: int = 0
+    """When it began, on the monotonic clock."""
+    began_wall_ns: int = 0
+    """The same in Unix time."""
     converged_ns: int | None = None
     """From the end of all faults until all nodes held the same; None: that took too long."""
     logs: list[str] = field(default_factory=list)
@@ -247,6 +251,8 @@ class LiveRun:
             leaders=self._watcher.leaders,
             ended_ns=self._scenario.duration_us * 1000,
             nodes=len(self._arena.cluster.spec.nodes),
+            began_mono_ns=self._began_ns,
+            began_wall_ns=time.time_ns() - (time.monotonic_ns() - self._began_ns),
             converged_ns=None if ready.exit or same.exit else took,
             logs=self._compared(),
         )
