@@ -29,6 +29,9 @@ class ChaosFault:
     resolved: str | None
     """With names of nodes; null: it meant nobody."""
     nodes: list[str]
+    """Whom it was done to. Of a partition the groups that it cuts off from the largest one; of
+    other links who is at an end of them.
+    """
     began_ms: float
     """When it was in force."""
     ended_ms: float | None

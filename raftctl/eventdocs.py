@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-RunKind = Annotated[str, Literal["live", "saved"]]
+RunKind = Annotated[str, Literal["live", "saved", "chaos"]]
 
 
 @dataclass
@@ -28,7 +28,7 @@ class Event:
 class RunRow:
     name: str
     kind: RunKind
-    """live: it lies with its cluster, and goes on while that runs."""
+    """live: it lies with its cluster, and goes on while that runs. chaos: in a run's folder."""
     nodes: list[str]
     """Empty when it cannot be read."""
     started: str | None

@@ -3,11 +3,13 @@
 Folded once from all frames; pure. Times are those of the frames' clock, in nanoseconds.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from node.wire.messages import Changed, Frame, Happened, Keyframe
+from node.wire.recording import CLUSTER
+from node.wire.words import MENDING
 from tui.nodes import STALE_NS
 from tui.shapes import checked
 
@@ -40,6 +42,23 @@ class Span(NamedTuple):
     @property
     def is_fault(self) -> bool:
         return self.label.startswith("#")
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What was done to the cluster, as whoever did it told."""
+
+    label: str
+    nodes: tuple[str, ...]
+    begin: int
+    end: int | None = None
+
+    def explains(self, span: Span) -> bool:
+        """Whether that is a node which was down because of this."""
+        is_after = self.begin - AGAIN_NS <= span.begin and (
+            self.end is None or span.begin <= self.end
+        )
+        return is_after and span.label.split()[0] in self.nodes
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +102,7 @@ class Chronicler:
         self._faults: dict[int, tuple[int, int | None]] = {}
         """Beginning and end, by number."""
         self._what: dict[int, str] = {}
+        self._deeds: dict[str, Deed] = {}
         self._spans: list[Span] = []
         self._members: dict[int, tuple[int, frozenset[int]]] = {}
         """Who belongs to the cluster by the configuration that each node has, and its index."""
@@ -102,6 +122,8 @@ class Chronicler:
                 self._begin_reign(node, term, time)
             case Happened(kind="stepdown"):
                 self._end_reign(node, time)
+            case Happened(data={"fault": str(sign)}) if node == CLUSTER:
+                self._done(frame.kind, sign, frame.data, time)
             case Happened(kind="fault" | "heal", data=data):
                 self._fault(frame.kind, str(data.get("fault", "")).removeprefix("#"), time)
 
@@ -176,6 +198,26 @@ class Chronicler:
             self._spans.append(self._span(number, begin, end))
             self._faults[number] = time, None
 
+    def _done(self, kind: str, sign: str, data: Mapping[str, Any], time: int) -> None:
+        deed = self._deeds.get(sign)
+        if deed is None and kind not in MENDING:
+            nodes = str(data.get("nodes", ""))
+            words = [sign] if sign.startswith("#") else []
+            label = " ".join([*words, kind, str(data.get("what", nodes))])
+            self._deeds[sign] = Deed(label, tuple(nodes.split()), time)
+        elif deed is not None and deed.end is None and kind in MENDING:
+            self._deeds[sign] = replace(deed, end=time)
+
+    def _told(self, spans: Iterable[Span]) -> Iterator[Span]:
+        """What was done, and of what was seen only what that does not explain."""
+        deeds = self._deeds.values()
+        for deed in deeds:
+            end = self._end if deed.end is None else deed.end
+            yield Span(deed.label, deed.begin, end, deed.end is None)
+        for span in spans:
+            if not any(deed.explains(span) for deed in deeds):
+                yield span
+
     def _span(self, number: int, begin: int, end: int | None) -> Span:
         label = f"#{number} {self._what.get(number, '')}".rstrip()
         return Span(label, begin, self._end if end is None else end, end is None)
@@ -189,7 +231,10 @@ class Chronicler:
                 claims.append(Reign(node, *self._leads[node], seen if is_gone else self._end))
             if is_gone:
                 self._absent(spans, f"n{node} down", node, (seen, self._end), is_open=True)
-        spans += [self._span(number, *times) for number, times in self._faults.items()]
+        for number, times in self._faults.items():
+            if f"#{number}" not in self._deeds:
+                spans.append(self._span(number, *times))
+        spans = list(self._told(spans))
         spans.sort(key=lambda span: (span.begin, span.label))
         reigns = _one_after_the_other(claims)
         return Chronicle(reigns, spans, self._begin, self._end, dict(self._left))

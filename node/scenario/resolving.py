@@ -40,6 +40,21 @@ def nodes_of(action: Action, scene: Scene, rng: random.Random | None = None) -> 
             return []
 
 
+def concerned(action: Action, scene: Scene) -> list[int]:
+    """Whom an action that means certain nodes (`fixed`) is about, of a fault of links as well: the
+    groups that a partition cuts off from the largest one, else who is at an end of a link.
+
+    Raises ScenarioError, as `nodes_of` does.
+    """
+    if not isinstance(action, Partition | Net):
+        return nodes_of(action, scene)
+    plan = plan_of(action, scene)
+    sizes = sorted(len(group) for group in plan.groups)
+    if len(sizes) > 1 and sizes[-1] > sizes[-2]:
+        return sorted(node for group in plan.groups if len(group) < sizes[-1] for node in group)
+    return sorted({node for link in plan.links for node in link})
+
+
 def plan_of(action: Partition | Net, scene: Scene, rng: random.Random | None = None) -> FaultPlan:
     """The links of a fault, and the rule for them. Raises ScenarioError, as `nodes_of` does."""
     match action:

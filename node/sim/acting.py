@@ -8,8 +8,7 @@ from node.scenario import actions
 from node.scenario.actions import Action, ending, verb_of
 from node.scenario.errors import ScenarioError
 from node.scenario.links import FaultPlan
-from node.scenario.names import link_of
-from node.scenario.resolving import fixed, nodes_of, plan_of
+from node.scenario.resolving import concerned, fixed, nodes_of, plan_of
 from node.scenario.selectors import Scene
 from node.sim.coverage import Coverage
 from node.sim.host import Host
@@ -85,7 +84,9 @@ class Actor:
         rng = stream(self._world.seed, "selectors", key)
         try:
             again = stream(self._world.seed, "selectors", key)
-            outcome.resolved = str(fixed(action, self.scene, again))
+            meant = fixed(action, self.scene, again)
+            outcome.resolved = str(meant)
+            outcome.nodes = tuple(concerned(meant, self.scene))
             fault = self._do(action, name, rng, outcome)
         except ScenarioError as error:
             fault, outcome.refusal = None, str(error)
@@ -120,28 +121,30 @@ class Actor:
                 chosen = nodes_of(action, self.scene, rng)
                 if not chosen:
                     raise ScenarioError("it means nobody now")
-                self._trace.note(action.verb, 0, nodes=_names(chosen), line=str(action))
+                lasting: Fault | None = None
+                if ending(action) is not None:
+                    lasting = self.lasting.begin(action, name, outcome, chosen)
+                told = {} if lasting is None else {"fault": lasting.sign}
+                self._trace.note(action.verb, 0, nodes=_names(chosen), line=str(action), **told)
                 hosts = [world.hosts[node_id] for node_id in chosen]
-                return self._on_nodes(action, hosts, name, rng, outcome)
+                self._on_nodes(action, hosts, rng, outcome)
+                return lasting
         return None
 
     def _on_nodes(
-        self,
-        action: Action,
-        hosts: Sequence[Host],
-        name: str,
-        rng: random.Random,
-        outcome: Outcome,
-    ) -> Fault | None:
-        ids = [host.id for host in hosts]
-        fault = None if ending(action) is None else self.lasting.begin(action, name, outcome, ids)
+        self, action: Action, hosts: Sequence[Host], rng: random.Random, outcome: Outcome
+    ) -> None:
         match action:
+            case actions.Restart(stagger_us=stagger_us) if stagger_us:
+                for place, host in enumerate(hosts):
+                    later_us = place * stagger_us
+                    self._world.kernel.after(later_us, "fault", self._restart, host, outcome)
             case actions.MembersPromote() | actions.MembersDemote() | actions.MembersRemove():
+                ids = [host.id for host in hosts]
                 self._membership.change(action, ids, self._whole, outcome)
             case _:
                 for host in hosts:
                     self._on_node(action, host, rng, outcome)
-        return fault
 
     def _on_node(self, action: Action, host: Host, rng: random.Random, outcome: Outcome) -> None:
         match action:
@@ -204,6 +207,11 @@ class Actor:
             host.wipe()
             self._up(host)
 
+    def bring_up(self, node_ids: Iterable[int]) -> None:
+        """As an operator does who has just wiped them, unless a fault keeps them down."""
+        for node_id in node_ids:
+            self._up(self._world.hosts[node_id])
+
     def _retire(self, node_id: int) -> None:
         """Who was removed is stopped, or is forgotten about and goes on."""
         if self._coin("retire", node_id):
@@ -233,6 +241,12 @@ class Actor:
             outcome.changed()
         self._world.kernel.after(MS, "fault", self._come_up, host, outcome)
 
+    def _restart(self, host: Host, outcome: Outcome) -> None:
+        """When its turn has come."""
+        if not self._is_over:
+            self.lasting.release(host.id, actions.Kill, actions.Stop)
+            self._start(host, True, outcome)
+
     def _come_up(self, host: Host, outcome: Outcome) -> None:
         if self._up(host):
             outcome.changed()
@@ -248,7 +262,6 @@ class Actor:
         self._check_spare(host)
         self._down(host, is_clean=False)
         host.wipe()
-        self._up(host)
         self._coverage.met("node wiped")
 
     def _take_snapshot(self, host: Host, outcome: Outcome) -> None:
@@ -316,7 +329,7 @@ class Actor:
         fault = self.lasting.begin(action, name, outcome)
         self._cuts.append((fault.number, outcome))
         fault.rules = plan.rules(fault.number, fault.name, None)
-        self._trace.note(plan.kind, what=plan.spec)
+        self._trace.note(plan.kind, what=plan.spec, fault=fault.sign)
         self._coverage.met("link cut" if plan.effects.cut else "link slow")
         self._world.network.set_rules(self.lasting.rules)
         return fault
@@ -329,7 +342,7 @@ class Actor:
 
     def _end(self, fault: Fault) -> None:
         del self.lasting.faults[fault.name]
-        self._trace.note("heal", what=f"{fault.action}")
+        self._trace.note("heal", what=f"{fault.action}", fault=fault.sign)
         for host in [self._world.hosts[node_id] for node_id in fault.nodes]:
             match fault.action:
                 case actions.Kill() | actions.Stop():
@@ -345,21 +358,8 @@ class Actor:
             self._world.network.set_rules(self.lasting.rules)
 
     def _heal(self, what: str) -> None:
-        """As `raftctl heal`: faults inside the nodes end, processes stay as they are. A link is
-        that of the faults which it is among the links of.
-        """
-        link = link_of(what)
-        chosen = [
-            each
-            for each in self.lasting.faults.values()
-            if (not _is_of_processes(each) if what == "all" else each.name == what)
-            or any((rule.src, rule.dst) == link for rule in each.rules)
-        ]
-        if not chosen:
-            raise ScenarioError(
-                "there is no fault" if what == "all" else f"there is no fault {what}"
-            )
-        for fault in chosen:
+        """As `raftctl heal`: faults inside the nodes end, processes stay as they are."""
+        for fault in self.lasting.called(what):
             self._end(fault)
 
     # -- the cluster -------------------------------------------------------------------------------
@@ -382,10 +382,6 @@ class Actor:
 
 def _is_partition(fault: Fault) -> bool:
     return isinstance(fault.action, actions.Partition)
-
-
-def _is_of_processes(fault: Fault) -> bool:
-    return isinstance(fault.action, actions.Kill | actions.Stop | actions.Pause)
 
 
 def _names(ids: Iterable[int]) -> str:

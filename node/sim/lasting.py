@@ -11,6 +11,8 @@ from functools import partial
 from node.faults import LinkRule
 from node.scenario import actions
 from node.scenario.actions import Action
+from node.scenario.errors import ScenarioError
+from node.scenario.names import link_of
 from node.sim.clock import PPM
 from node.sim.host import Host
 from node.sim.outcome import Outcome
@@ -26,6 +28,11 @@ class Fault:
     outcome: Outcome
     nodes: tuple[int, ...] = ()
     rules: list[LinkRule] = field(default_factory=list)
+
+    @property
+    def sign(self) -> str:
+        """What a recording knows it by."""
+        return f"#{self.number}"
 
 
 class Lasting:
@@ -60,6 +67,24 @@ class Lasting:
 
     def holds(self, fault: Fault) -> bool:
         return self.faults.get(fault.name) is fault
+
+    def called(self, what: str) -> list[Fault]:
+        """Those that `heal` means by a name, by a link that is among theirs, or by `all`.
+
+        Raises ScenarioError where there is none.
+        """
+        link = link_of(what)
+        chosen = [
+            each
+            for each in self.faults.values()
+            if (not _is_of_processes(each) if what == "all" else each.name == what)
+            or any((rule.src, rule.dst) == link for rule in each.rules)
+        ]
+        if not chosen:
+            raise ScenarioError(
+                "there is no fault" if what == "all" else f"there is no fault {what}"
+            )
+        return chosen
 
     def on(self, node_id: int) -> list[Action]:
         """What this node suffers from, but for its links."""
@@ -136,3 +161,7 @@ class Lasting:
             for each in self.faults.values():
                 if host.id in each.nodes and isinstance(each.action, actions.Clock):
                     each.outcome.changed()
+
+
+def _is_of_processes(fault: Fault) -> bool:
+    return isinstance(fault.action, actions.Kill | actions.Stop | actions.Pause)

@@ -15,6 +15,8 @@ class Outcome:
     """Why nothing changed when it was carried out."""
     resolved: str = ""
     """The line with names of nodes in the place of selectors; empty: it meant nobody."""
+    nodes: tuple[int, ...] = ()
+    """Whom it was about."""
     began_us: int = 0
     ended_us: int | None = None
     """When its fault was over."""

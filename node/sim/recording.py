@@ -12,9 +12,8 @@ from node.replica.telling import Telling
 from node.sim.host import Host
 from node.sim.trace import Line, UntoldError
 from node.verify.observation import Observers
-from node.wire.codec import encode
 from node.wire.messages import Bulk, Changed, Frame, Happened, Keyframe, Recording
-from node.wire.recording import CLUSTER, FORMAT, checked_frame
+from node.wire.recording import CLUSTER, FORMAT
 from node.wire.words import node_name
 
 FOLD_US = 100_000
@@ -69,17 +68,17 @@ class _Life:
 
 
 class SimRecorder:
-    """Writes what happens in a run. Give `take` to the simulation as its trace, and what
-    `watching` makes as its invariants.
+    """Makes frames of what happens in a run, and hands them to `put`, the head first. Give `take`
+    to the simulation as its trace, and what `watching` makes as its invariants.
     """
 
-    def __init__(self, write: Callable[[bytes], object], name: str) -> None:
+    def __init__(self, put: Callable[[Recording | Frame], object], name: str) -> None:
         self.now: Callable[[], int] = lambda: 0
         """The run's time, in microseconds."""
-        self._write = write
+        self._hand_on = put
         self._cluster = _Stream(CLUSTER, 1)
         self._lives: dict[int, _Life] = {}
-        write(checked_frame(encode(Recording(FORMAT, name, CLUSTER, 0, 0, 0))))
+        put(Recording(FORMAT, name, CLUSTER, 0, 0, 0))
 
     def watching(self, invariants: Invariants) -> Invariants:
         """These, and this recorder."""
@@ -126,9 +125,8 @@ class SimRecorder:
 
     def _put(self, frame: Frame) -> None:
         """Raises UntoldError."""
-        data = checked_frame(encode(frame))
         try:
-            self._write(data)
+            self._hand_on(frame)
         except OSError as error:
             raise UntoldError(error) from error
 

@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 from raftctl.chaos.folders import RunFolder
 from raftctl.chaos.lines import Ended, Lines
@@ -70,13 +71,15 @@ class Arena:
         return ended
 
     def keep_logs(self) -> None:
-        """Put what the nodes wrote and recorded beside the other files of the run."""
-        for folder in sorted(self.cluster.folder.glob("n*")):
-            for path in [folder / "node.log", *folder.glob("flight/*.frames")]:
-                if path.is_file():
-                    target = self._folder.path / "nodes" / folder.name / path.name
-                    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                    shutil.copyfile(path, target)
+        """Put what the nodes wrote beside the other files of the run."""
+        for path in sorted(self.cluster.folder.glob("n*/node.log")):
+            target = self._folder.path / "nodes" / path.parent.name / path.name
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+
+    def recorded(self) -> list[Path]:
+        """The files of what the nodes recorded, also before the run."""
+        return list(self.cluster.folder.glob("n*/flight/*.frames"))
 
     def forget_data(self) -> None:
         """Remove the data of a cluster of one's own. Only behind the `with` block."""

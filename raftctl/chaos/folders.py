@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from raftctl.exit_codes import Exit
 from raftctl.settings import Settings
 
 LATEST = "latest"
-_NAME = re.compile(r"\d{8}T\d{6}(-\d+)?-.+-\d+")
+_NAME = re.compile(r"\d{8}T\d{6}(?:-\d+)?-(.+)-\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,12 @@ class RunFolder:
     @property
     def name(self) -> str:
         return self.path.name
+
+    @property
+    def scenario(self) -> str:
+        """Its scenario's name."""
+        found = _NAME.fullmatch(self.name)
+        return found[1] if found else ""
 
     @property
     def result(self) -> Path:
@@ -61,12 +68,22 @@ class RunFolder:
         return self.path / "check.json"
 
     @property
+    def committed(self) -> Path:
+        """Which commands took effect: what came of those whose client does not know it."""
+        return self.path / "committed.json"
+
+    @property
     def report(self) -> Path:
         return self.path / "report.html"
 
     @property
     def junit(self) -> Path:
         return self.path / "junit.xml"
+
+    @property
+    def recording(self) -> Path:
+        """What was done, and what the nodes told of themselves, for `tui --replay`."""
+        return self.path / "recording.frames"
 
     @property
     def home(self) -> Path:
@@ -131,7 +148,7 @@ def find_run_folder(settings: Settings, name: str) -> RunFolder:
     if name == LATEST and runs:
         return next((run for run in runs if run.history.is_file()), runs[0])
     for run in runs:
-        if name in (run.name, run.name.partition("-")[2].rpartition("-")[0]):
+        if name in (run.name, run.scenario):
             return run
     path = Path(name)
     if path.is_dir() and (path / "history.jsonl").exists():
@@ -139,3 +156,11 @@ def find_run_folder(settings: Settings, name: str) -> RunFolder:
     names = ", ".join(run.name for run in runs[:5])
     hint = f"there are: {names}" if runs else "raftctl chaos run smoke makes one"
     raise CliError("E_NO_RUN", f"{name}: no such file, and no run", Exit.NOT_FOUND, hint=hint)
+
+
+def remove_run_folder(folder: RunFolder) -> None:
+    """With all that is in it. Raises OSError."""
+    shutil.rmtree(folder.path)
+    latest = folder.path.parent / LATEST
+    if latest.is_symlink() and not latest.exists():
+        latest.unlink()

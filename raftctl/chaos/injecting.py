@@ -13,7 +13,7 @@ from node.scenario import actions
 from node.scenario.actions import Action, OnNodes, ending, undo
 from node.scenario.errors import ScenarioError
 from node.scenario.quantities import duration_text
-from node.scenario.resolving import fixed, nodes_of
+from node.scenario.resolving import concerned, fixed
 from node.scenario.scenario import Step
 from raftctl.chaos.lines import Lines
 from raftctl.cluster.directory import Cluster
@@ -69,7 +69,7 @@ class Injector:
             scene = scene_of(observe(self._cluster, OBSERVE_SECONDS))
             rng = random.Random(f"{self._seed} selectors {injected.place}")
             action = fixed(step.action, scene, rng)
-            injected.nodes = nodes_of(action, scene)
+            injected.nodes = concerned(action, scene)
             if isinstance(action, OnNodes) and not injected.nodes:
                 raise ScenarioError("it means nobody now")
         except ScenarioError as error:

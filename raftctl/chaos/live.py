@@ -8,6 +8,7 @@ from node.scenario.scenario import Scenario
 from raftctl.chaos.arena import Arena
 from raftctl.chaos.concluding import concluded
 from raftctl.chaos.folders import make_run_folder
+from raftctl.chaos.recording import write_recording
 from raftctl.chaos.running import LiveRun, Tell
 from raftctl.chaosdocs import ChaosRun
 from raftctl.settings import Settings
@@ -38,6 +39,8 @@ def run_live(
             shutil.rmtree(folder.path, ignore_errors=True)  # it did not even begin
         raise
     run = concluded(ran, folder, "live", again, began)
+    name = scenario.name if lent is None else lent
+    write_recording(folder, ran, name, arena.recorded())
     output.note(f"report: {folder.report}")
     if run.verdict == "ok":
         arena.forget_data()

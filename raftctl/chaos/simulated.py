@@ -2,11 +2,11 @@
 
 import json
 import random
-import shlex
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
-from node.raft.events import Event, LeaderElected
 from node.scenario.errors import ScenarioError
 from node.scenario.lines import parse_action
 from node.scenario.scenario import Scenario
@@ -14,21 +14,28 @@ from node.scenario.workloads import Chooser, Get, Put, Request
 from node.sim.client import Client
 from node.sim.options import OptionError
 from node.sim.planning import expanded
+from node.sim.recording import SimRecorder
 from node.sim.scripts import ProbeScript, WorkloadScript
-from node.sim.simulation import Result, Simulation
-from node.verify.observation import Operation
+from node.sim.simulation import Result, Simulation, options_of, rules_of
+from node.verify.invariants import every
+from node.verify.observation import Observers, Operation
 from node.verify.told import Told
+from node.wire.messages import Frame, Keyframe, Recording
 from raftctl.chaos.clients import Seen
+from raftctl.chaos.committed import Committed, Effects
 from raftctl.chaos.concluding import concluded
 from raftctl.chaos.folders import RunFolder, make_run_folder
 from raftctl.chaos.injecting import Injected
 from raftctl.chaos.planned import plan_of
 from raftctl.chaos.probes import KEY, KINDS, LANES, PROBES_PER_S, Kind, Probe
+from raftctl.chaos.rafttold import RaftRecords
 from raftctl.chaos.running import Ran, Tell, history_head
 from raftctl.chaosdocs import ChaosCheck, ChaosRun
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.settings import Settings
+from raftctl.simulating.plans import unheeded_options
+from raftctl.simulating.replaying import recording_to, write_frame
 
 PROBE_CLIENT = 1_000
 """Numbers of clients from here on are those of probes."""
@@ -42,13 +49,18 @@ def run_sim(settings: Settings, scenario: Scenario, again: str, tell: Tell) -> C
     began = datetime.now(UTC)
     settings.output.note(f"{scenario.name}: simulated, seed {scenario.seed}")
     try:
-        run = _SimRun(scenario)
+        options_of(scenario)
+        rules_of(scenario)
     except OptionError as error:
         raise CliError("E_CONFIG", str(error), Exit.USAGE, hint="run it --live") from error
+    if options := unheeded_options(scenario):
+        settings.output.note(f"not looked at in a simulation: {', '.join(options)}")
     folder = make_run_folder(settings, scenario.name, scenario.seed)
     settings.output.note(f"files: {folder.path}")
-    tell(plan_of(run.scenario, "sim", folder, scenario.nodes))
-    result = run.run()
+    with recording_to(folder.recording) as file:
+        run = _SimRun(scenario, partial(write_frame, file))
+        tell(plan_of(run.scenario, "sim", folder, scenario.nodes))
+        result = run.run()
     run.write_files(folder)
     found = concluded(run.ran(result), folder, "sim", again, began, [_simulated(result)])
     settings.output.note(f"report: {folder.report}")
@@ -68,16 +80,26 @@ def _simulated(result: Result) -> ChaosCheck:
 class _SimRun:
     """One run, and what is seen of it."""
 
-    def __init__(self, scenario: Scenario) -> None:
-        """Raises OptionError."""
+    def __init__(self, scenario: Scenario, record: Callable[[Recording | Frame], object]) -> None:
+        """`record` is given what makes a recording. Raises OptionError."""
         self.scenario = expanded(scenario)
         """With its background faults as steps."""
-        self._simulation = Simulation(scenario)
+        self._record = record
+        recorder = SimRecorder(self._tell, scenario.name)
+        self._effects = Effects()
+        rules = partial(every, rules=rules_of(scenario))
+        watching = recorder.watching(
+            lambda hosts: Observers([*rules(hosts).invariants, self._effects])
+        )
+        self._simulation = Simulation(scenario, recorder.take, watching)
         self._kernel = self._simulation.world.kernel
+        recorder.now = lambda: self._kernel.now
         self._lines: list[str] = []
+        self._raft: list[dict[str, Any]] = []
+        self._lives: dict[int, int] = {}
         self._probes: list[Probe] = []
-        self._leaders: list[tuple[int, int, int]] = []
         self._told = Told()
+        self._records = RaftRecords(self._raft.append, self._told, 0, _nobody_waits)
         self._under_way: dict[int, tuple[int, str]] = {}
         self._seen = Seen()
         world = self._simulation.world
@@ -85,7 +107,6 @@ class _SimRun:
         chooser = Chooser(workload, random.Random(f"{scenario.seed} operations"))
         for number, client in enumerate(world.clients):
             client.script = WorkloadScript(number, workload.clients, chooser, self._write)
-        world.listeners.append(self._hear)
         for place, kind in enumerate(KINDS):
             for lane in range(LANES):
                 client = world.make_client(PROBE_CLIENT + place * LANES + lane)
@@ -109,12 +130,17 @@ class _SimRun:
         self._seen.counts[how] += 1
         self._seen.done.append((now, now - began, f, how))
 
-    def _hear(self, node_id: int, event: Event) -> None:
-        if isinstance(event, LeaderElected):
-            at_ns = self._kernel.now * 1000
-            self._leaders.append((at_ns, node_id, event.term))
-            record = {"node": node_id, "boot": 0, "at": at_ns, "kind": "leader"}
-            self._told.take({**record, "term": event.term, "data": {}})
+    def _tell(self, frame: Recording | Frame) -> None:
+        """What a node tells here may not be on its disk yet when it dies, so it counts for one life
+        of it; what has to outlive that, the simulator itself looks at.
+        """
+        self._record(frame)
+        if isinstance(frame, Recording) or not frame.id:
+            return
+        if isinstance(frame, Keyframe) and self._lives.get(frame.id) != frame.boot:
+            self._lives[frame.id] = frame.boot
+            self._told.wiped(frame.id)
+        self._records.take(frame.id, frame)
 
     def _probe(self, client: Client, kind: Kind, lane: int) -> None:
         """One probe, and the next one of this lane."""
@@ -139,7 +165,7 @@ class _SimRun:
 
     # -- what came of it ---------------------------------------------------------------------------
     def write_files(self, folder: RunFolder) -> None:
-        """The history, and the probes. Raises OSError."""
+        """The history, the probes, and what the nodes told. Raises OSError."""
         head = history_head(self.scenario, self.scenario.nodes)
         lines = [json.dumps(head, separators=(",", ":")), *self._lines]
         folder.history.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -147,20 +173,21 @@ class _SimRun:
             {"probe": each.kind, "sent": each.sent, "ok": each.ok, "time": each.ended}
             for each in self._probes
         ]
-        text = "".join(json.dumps(each, separators=(",", ":")) + "\n" for each in probes)
-        folder.probes.write_text(text, encoding="utf-8")
+        folder.probes.write_text(_as_lines(probes), encoding="utf-8")
+        records = [{**each, "time": each["at"]} for each in self._raft]
+        folder.raft.write_text(_as_lines(records), encoding="utf-8")
 
     def ran(self, result: Result) -> Ran:
-        self._told.records = max(self._told.records, 1)
         return Ran(
             scenario=self.scenario,
             steps=[self._injected(place) for place in sorted(self._simulation.outcomes)],
             seen=self._seen,
             probes=self._probes,
             told=self._told,
-            leaders=self._leaders,
+            leaders=self._records.leaders,
             ended_ns=min(result.at_us, self.scenario.duration_us) * 1000,
             nodes=self.scenario.nodes,
+            committed=Committed(self._effects.commands()),
             converged_ns=max(result.at_us - self.scenario.duration_us, 0) * 1000,
         )
 
@@ -175,13 +202,16 @@ class _SimRun:
             place,
             step,
             action=action,
-            nodes=_named(outcome.resolved),
+            nodes=list(outcome.nodes),
             began_ns=outcome.began_us * 1000,
             ended_ns=None if ended_us is None else ended_us * 1000,
             why_not=outcome.why_not or "",
         )
 
 
-def _named(line: str) -> list[int]:
-    words = shlex.split(line)
-    return [int(word[1:]) for word in words if word[:1] == "n" and word[1:].isdigit()]
+def _as_lines(documents: list[dict[str, Any]]) -> str:
+    return "".join(json.dumps(each, separators=(",", ":")) + "\n" for each in documents)
+
+
+def _nobody_waits(node_id: int, term: int) -> None:
+    """Steps that wait for a leader are the simulation's own."""

@@ -1,7 +1,8 @@
 """Recordings: where they lie, what they are called, and their frames in the order of time.
 
 A live one lies with its cluster, in a folder of each node, and goes on while that runs; saved ones
-are a file each, in the home's folder `runs` or wherever somebody put them.
+are a file each, in the home's folder `runs` or wherever somebody put them; that of a chaos run lies
+in its folder.
 """
 
 import time
@@ -14,6 +15,7 @@ from typing import BinaryIO, NamedTuple
 from node.wire.following import Following
 from node.wire.messages import Frame, Recording
 from node.wire.recording import Part, RecordingError, merge, read_recording
+from raftctl.chaos.folders import RunFolder, all_runs
 from raftctl.cluster.directory import Cluster, all_clusters
 from raftctl.cluster.eventstream import Item
 from raftctl.errors import CliError
@@ -212,6 +214,7 @@ def find_runs(settings: Settings) -> list[Run]:
         files = sorted(cluster.folder.glob(f"n*/flight/*{SUFFIX}"))
         if files:
             runs.append(Run(cluster.name, "live", cluster.folder, files, cluster))
+    runs += [_of_chaos(each) for each in all_runs(settings) if each.recording.is_file()]
     runs += [_saved(path) for path in sorted(saved_folder(settings).glob(f"*{SUFFIX}"))]
     return sorted(runs, key=lambda run: (-run.ended, run.name))
 
@@ -220,22 +223,30 @@ def _saved(path: Path) -> Run:
     return Run(path.name.removesuffix(SUFFIX), "saved", path, [path])
 
 
+def _of_chaos(folder: RunFolder) -> Run:
+    return Run(folder.name, "chaos", folder.path, [folder.recording])
+
+
 def runs_called(settings: Settings, name: str) -> list[Run]:
     """All that have this name: a cluster and a saved run may have the same one."""
     return [run for run in find_runs(settings) if run.name == name]
 
 
 def find_run(settings: Settings, name: str) -> Run:
-    """A cluster's name, that of a saved run, `latest`, or a file. Raises CliError (exit 9)."""
+    """A cluster's name, that of a saved run or a chaos run, the latter's scenario (the newest),
+    `latest`, a file, or the folder of a chaos run. Raises CliError (exit 9).
+    """
     runs = find_runs(settings)
     if name == LATEST and runs:
         return runs[0]
     for run in runs:
-        if run.name == name:
+        if name in (run.name, RunFolder(run.path).scenario):
             return run
     path = Path(name)
     if path.is_file():
         return _saved(path)
+    if (folder := RunFolder(path)).recording.is_file():
+        return _of_chaos(folder)
     names = ", ".join(run.name for run in runs[:10])
     hint = f"there are: {names}, and {LATEST}" if runs else "raftctl up -n 3 begins one"
     raise CliError("E_NO_RUN", f"there is no recording {name!r}", Exit.NOT_FOUND, hint=hint)

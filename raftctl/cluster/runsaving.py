@@ -101,9 +101,11 @@ def default_path(settings: Settings, run: Run) -> Path:
     return saved_folder(settings) / f"{run.name}-{stamp}{SUFFIX}"
 
 
-def save(run: Run, path: Path, first_ns: int, last_ns: int) -> Saved:
-    """Write it, all or nothing. Raises CliError (exit 6: there is such a file; exit 9: nothing was
-    recorded in that time), OSError.
+def save(run: Run, path: Path, first_ns: int, last_ns: int, cluster: str | None = None) -> Saved:
+    """Write it, all or nothing, as that of a cluster of this name, else of its own.
+
+    Raises CliError (exit 6: there is such a file; exit 9: nothing was recorded in that time),
+    OSError.
     """
     if path.exists():
         raise CliError(
@@ -111,13 +113,13 @@ def save(run: Run, path: Path, first_ns: int, last_ns: int) -> Saved:
         )
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     saved = Saved(path)
-    names = {head.cluster for _, head in run.heads()}
+    name = cluster or min(head.cluster for _, head in run.heads())
     # A name that nobody can have taken before: FILE may be in a folder of others.
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    aside = Path(name)
+    descriptor, made = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    aside = Path(made)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            for frame in between(run.items(), min(names), first_ns, last_ns):
+            for frame in between(run.items(), name, first_ns, last_ns):
                 file.write(checked_frame(encode(frame)))
                 saved.last_ns = frame.wall_ns
                 if isinstance(frame, Recording):

@@ -21,7 +21,7 @@ RunArgument = Annotated[
     str,
     typer.Argument(
         metavar="RUN",
-        help="A cluster, a saved run, a file, or latest.",
+        help="A cluster, a saved run, a chaos run, a file, or latest.",
         autocompletion=completion.runs,
     ),
 ]
@@ -40,7 +40,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def runs_ls(context: typer.Context) -> None:
-    """List the recordings: of each cluster, and the saved ones; the newest first."""
+    """List the recordings: of clusters and chaos runs, and the saved ones; the newest first."""
     from raftctl.cluster.recordings import find_runs
     from raftctl.cluster.runsummary import row
     from raftctl.eventdocs import Runs
@@ -171,7 +171,10 @@ def _exported(document: "RunExport") -> str:
 
 
 def runs_rm(context: typer.Context, run: RunArgument) -> None:
-    """Remove a recording. Of a cluster that runs, the files that are being written stay."""
+    """Remove a recording, of a chaos run its whole folder.
+
+    Of a cluster that runs, the files that are being written stay.
+    """
     from raftctl.cluster.recordings import find_run, runs_called
     from raftctl.eventdocs import RunRm
 
@@ -183,6 +186,10 @@ def runs_rm(context: typer.Context, run: RunArgument) -> None:
         raise usage(f"{run} may be {paths}", "give the saved file another name, or remove it by rm")
     if found.kind == "saved" and found.path == Path(run):
         raise usage(f"{run} is a file", "rm removes files; runs rm takes a name of runs ls")
+    if found.kind == "chaos":
+        gone = _remove_chaos(settings, found)
+        settings.output.show(gone, lambda: [removed_text(gone)])
+        return
     writing = _being_written(found)
     chosen = [path for path in found.files if path not in writing]
     if not chosen:
@@ -197,6 +204,18 @@ def runs_rm(context: typer.Context, run: RunArgument) -> None:
     kept = sorted(str(path) for path in writing)
     document = RunRm(found.name, len(chosen), freed, kept)
     settings.output.show(document, lambda: [removed_text(document)])
+
+
+def _remove_chaos(settings: Settings, run: "Run") -> "RunRm":
+    """A chaos run goes with all that it left."""
+    from raftctl.chaos.folders import RunFolder, remove_run_folder
+    from raftctl.eventdocs import RunRm
+
+    files = [path for path in run.path.rglob("*") if path.is_file()]
+    sizes = [path.stat().st_size for path in files]
+    confirm(settings, f"remove the chaos run {run.name} with its {_files(len(files))}")
+    remove_run_folder(RunFolder(run.path))
+    return RunRm(run.name, len(files), sum(sizes), [])
 
 
 def removed_text(document: "RunRm") -> str:

@@ -27,7 +27,8 @@ def add_to(app: typer.Typer) -> None:
 def tui(
     context: typer.Context,
     replay: Annotated[
-        str | None, typer.Option(metavar="RUN", help="A recording: a cluster, latest, or a file.")
+        str | None,
+        typer.Option(metavar="RUN", help="A recording: a cluster, a chaos run, latest, or a file."),
     ] = None,
     read_only: Annotated[
         bool, typer.Option("--read-only", help="Show, and change nothing.")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from node.scenario.actions import Kill, MembersAdd, Restart
+from node.scenario.actions import Kill, MembersAdd
 from node.scenario.scenario import Expect, Scenario, Workload
 from node.sim.options import OptionError
 from node.sim.planning import plan
@@ -65,10 +65,10 @@ def unheeded(scenario: Scenario) -> list[str]:
         names.append("workload.ops-per-key")
     if expect.converge_within_us is not None:
         names.append("expect.converge-within")
-    return [*names, *_unheeded_options(scenario)]
+    return [*names, *unheeded_options(scenario)]
 
 
-def _unheeded_options(scenario: Scenario) -> list[str]:
+def unheeded_options(scenario: Scenario) -> list[str]:
     """Of the lines of its steps."""
     found: dict[str, None] = {}
     drawable = [action for action, _ in scenario.random.faults] if scenario.random else []
@@ -76,8 +76,6 @@ def _unheeded_options(scenario: Scenario) -> list[str]:
         match action:
             case MembersAdd(priority=priority) if priority != MembersAdd().priority:
                 found["members add --priority"] = None
-            case Restart(stagger_us=stagger_us) if stagger_us:
-                found["restart --stagger"] = None
             case Kill() if action.options():
                 found["kill --signal"] = None
     return list(found)

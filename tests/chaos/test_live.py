@@ -63,6 +63,7 @@ def test_smoke_run_has_a_verdict_and_files_and_leaves_no_process(raftctl: Raftct
     ]
     folder = Path(found["folder"])
     names = {"result.json", "plan.resolved.toml", "history.jsonl", "raft.jsonl", "metrics.csv"}
+    names |= {"recording.frames", "committed.json"}
     assert names <= {each.name for each in folder.iterdir()}
     assert found["run"] in (folder / "report.html").read_text(encoding="utf-8")
     assert not (folder / "home").exists()
@@ -71,6 +72,8 @@ def test_smoke_run_has_a_verdict_and_files_and_leaves_no_process(raftctl: Raftct
     assert nodes_below(raftctl.home) == []
     again = raftctl.document("chaos", "report", "latest")
     assert again == found
+    told = raftctl.document("runs", "show", "latest")
+    assert [node["node"] for node in told["nodes"]] == ["-", "n1", "n2", "n3"]
     assert raftctl.document("chaos", "ls")["runs"][0]["verdict"] == "ok"
 
 

@@ -1,10 +1,15 @@
 """The scenarios that ship, in virtual time: all hold, twice the same, and not with a bug inside."""
 
+import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from node.verify.told import Told
+from node.wire.messages import Keyframe
+from node.wire.recording import read_recording
 from raftctl.chaos.folders import RunFolder
 from raftctl.chaos.presets import find_scenario, preset_names
 from raftctl.chaos.shrinking import shrunk
@@ -12,6 +17,7 @@ from raftctl.chaos.simulated import run_sim
 from raftctl.chaos.telling import Lines
 from raftctl.chaosdocs import ChaosRun
 from raftctl.errors import CliError
+from raftctl.output import Output
 from raftctl.progressdocs import ChaosPlan, ChaosProgress
 from raftctl.scenariofile import read_scenario
 from raftctl.settings import Settings, make_settings
@@ -68,6 +74,56 @@ def test_history_tells_all_that_became_of_each_process(settings: Settings) -> No
             under_way.add(process)
         else:
             under_way.remove(process)
+
+
+def test_what_the_nodes_told_is_written_as_that_of_real_ones(settings: Settings) -> None:
+    run = simulated(settings, "smoke")
+    folder = RunFolder(Path(run.folder))
+    records = [json.loads(line) for line in folder.raft.read_text().splitlines()]
+    assert all(each["time"] == each["at"] for each in records)
+    assert {each["node"] for each in records} == {1, 2, 3}
+    assert {"state", "leader", "vote"} <= {each["kind"] for each in records}
+    again = Told()
+    for each in records:
+        again.take(each)
+    led = [each["term"] for each in records if each["kind"] == "leader"]
+    assert len(set(led)) == again.terms == len(run.leaders)
+    assert again.committed > run.operations["ok"] / 2
+    assert ">follower</" in folder.report.read_text()  # the lanes of nodes
+
+
+def test_fault_of_links_names_its_nodes(settings: Settings) -> None:
+    run = simulated(
+        settings, "smoke", "expect={}", 'step=[{when="2s", do="partition leader / rest", for="2s"}]'
+    )
+    (fault,) = run.faults
+    assert fault.resolved == f"partition {fault.nodes[0]} / " + ",".join(
+        name for name in ("n1", "n2", "n3") if name != fault.nodes[0]
+    )
+
+
+def test_staggered_restart_stops_one_after_the_other(settings: Settings) -> None:
+    run = simulated(
+        settings, "smoke", "expect={}", 'step=[{when="3s", do="restart all --stagger 2s"}]'
+    )
+    folder = RunFolder(Path(run.folder))
+    with folder.recording.open("rb") as file:
+        frames = [each for each in read_recording(file) if isinstance(each, Keyframe)]
+    starts: dict[int, float] = {}
+    for frame in frames:
+        if frame.boot == 2:
+            starts.setdefault(frame.id, frame.mono_ns / 1e9)
+    assert sorted(starts) == [1, 2, 3]
+    assert [round(at) for at in starts.values()] == [3, 5, 7]
+    assert run.verdict == "ok"
+
+
+def test_option_that_no_simulation_looks_at_is_said(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = replace(settings, output=Output("text", False, False, False, False))
+    simulated(told, "smoke", "expect={}", 'step=[{when="1s", do="kill n1 --signal TERM"}]')
+    assert "not looked at in a simulation: kill --signal" in capsys.readouterr().err
 
 
 def test_bug_in_the_nodes_is_found(settings: Settings) -> None:

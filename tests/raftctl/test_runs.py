@@ -93,6 +93,48 @@ def test_ls_shows_the_newest_first_and_what_cannot_be_read(home: Raftctl) -> Non
     assert "PROBLEM" not in home.run("runs", "ls").stdout
 
 
+def chaos_run(home: Path, name: str, seconds: int) -> Path:
+    """The folder of one, with a recording that was written then."""
+    folder = home / "runs" / name
+    folder.mkdir(parents=True)
+    (folder / "result.json").write_text("{}")
+    path = folder / "recording.frames"
+    path.write_bytes(recording(1, stream(1, range(seconds))))
+    os.utime(path, (seconds, seconds))
+    return folder
+
+
+def test_chaos_runs_are_among_the_recordings_by_name_scenario_and_folder(home: Raftctl) -> None:
+    names = [f"20261128T0{number}0000-my-cut-7" for number in (1, 2)]
+    folders = [chaos_run(home.home, name, 20 + n) for n, name in enumerate(names)]
+    (home.home / "runs" / "20261128T030000-broke-off-1").mkdir()
+    rows = document(home, "runs", "runs", "ls")["runs"]
+    assert [(row["name"], row["kind"]) for row in rows] == [
+        (names[1], "chaos"), (names[0], "chaos"), ("one2", "saved"), ("one1", "saved"),
+    ]  # fmt: skip
+    settings = settings_of(home.home)
+    for word, at in (("latest", 1), ("my-cut", 1), (names[0], 0), (str(folders[0]), 0)):
+        assert find_run(settings, word).path.samefile(folders[at])
+    assert document(home, "run-show", "runs", "show", names[0])["frames"] == 61
+    part = home.home / "part.frames"
+    words = ("runs", "export", names[0], str(part), "--from", "+5s", "--to", "+9s")
+    assert document(home, "run-export", *words)["nodes"] == ["n1"]
+
+
+def test_removing_a_chaos_run_removes_its_folder_and_asks(home: Raftctl) -> None:
+    name = "20261128T010000-my-cut-7"
+    folder = chaos_run(home.home, name, 20)
+    latest = home.home / "runs" / "latest"
+    latest.symlink_to(name)
+    assert home.run("runs", "rm", name, check=False).returncode == 2
+    assert folder.is_dir()
+    gone = document(home, "run-rm", "runs", "rm", name, "-y")
+    assert (gone["removed"], gone["kept"]) == (2, [])
+    assert not folder.exists()
+    assert not latest.is_symlink()
+    assert (home.home / "runs" / "one1.frames").is_file()
+
+
 def test_ls_of_a_home_without_recordings_says_so(tmp_path: Path) -> None:
     raftctl = Raftctl(tmp_path / "home")
     assert raftctl.run("runs", "ls").stdout == "there are no recordings\n"

@@ -7,7 +7,7 @@ import pytest
 from node.scenario.actions import Net, Partition
 from node.scenario.errors import LeaderlessError, NoSuchNodeError, ScenarioError, SelectorError
 from node.scenario.lines import parse_action
-from node.scenario.resolving import fixed, nodes_of, plan_of
+from node.scenario.resolving import concerned, fixed, nodes_of, plan_of
 from node.scenario.selectors import Scene, resolve, resolve_group
 
 SCENE = Scene((1, 2, 3, 4, 5), 2, running=(1, 2, 3, 4), voters=(1, 2, 3, 4, 5), lagging=(4,))
@@ -107,3 +107,24 @@ def test_fixed_means_the_same_nodes_by_their_names(line: str, expected: str) -> 
     action = fixed(parse_action(line), scene)
     assert str(action) == expected
     assert fixed(action, scene) == action
+
+
+@pytest.mark.parametrize(
+    ("line", "nodes"),
+    [
+        ("kill n2", [2]),
+        ("partition n1,n5 / n2,n3,n4", [1, 5]),
+        ("partition n2", [2]),
+        ("partition n1 / n2 / n3,n4,n5", [1, 2]),
+        ("partition n1,n2 / n3,n4 / n5", [1, 2, 3, 4, 5]),
+        ("partition --ring", [1, 2, 3, 4, 5]),
+        ("partition --bridge n3", [1, 2, 4, 5]),
+        ("partition --one-way n2:n1", [1, 2]),
+        ("net --link n2:n1 --link n2:n3 --drop 5%", [1, 2, 3]),
+        ("heal", []),
+    ],
+)
+def test_fault_of_links_concerns_who_is_cut_off_or_at_their_ends(
+    line: str, nodes: list[int]
+) -> None:
+    assert concerned(parse_action(line), SCENE) == nodes

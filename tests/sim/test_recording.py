@@ -89,14 +89,14 @@ def test_whole_status_comes_often_enough(frames: list[Frame]) -> None:
 
 
 def test_recording_that_cannot_be_written_is_no_failure_of_the_run() -> None:
-    frames: list[bytes] = []
+    frames: list[Recording | Frame] = []
 
-    def write(data: bytes) -> None:
-        frames.append(data)
+    def put(frame: Recording | Frame) -> None:
+        frames.append(frame)
         if len(frames) > 20:
             raise OSError("no space is left")
 
-    recorder = SimRecorder(write, "full")
+    recorder = SimRecorder(put, "full")
     run = Simulation(plan(SEED), None, recorder.watching(every))
     recorder.now = lambda: run.world.kernel.now
     with pytest.raises(OSError, match="no space is left"):

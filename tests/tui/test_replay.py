@@ -390,6 +390,37 @@ def test_nodes_that_are_down_and_faults_are_spans() -> None:
     assert [(reign.node, reign.term) for reign in chronicle.reigns] == [(2, 1)]
 
 
+def test_what_was_done_to_the_cluster_is_told_once_and_by_whoever_did_it() -> None:
+    """A recording of chaos has the faults of its steps; what nodes tell of them adds nothing."""
+    two = Script(2).keyframe(status_of(2, 3, leader=2, term=1))
+    two.happened("fault", 1, after_ms=2_000, fault="#4", links="n1:n2")
+    for _ in range(18):
+        two.changed(1000)
+    cluster = Script(0).happened("kill", 0, 4_900, fault="step 1", nodes="n1", line="kill leader")
+    cluster.happened("net", 0, 1_000, fault="#4", what="n1:n2 latency=40ms")
+    cluster.happened("start", 0, 4_000, fault="step 1").happened("transfer", 0, 100, to="n2")
+    chronicle = chronicle_of(in_order([down(1, 5, 11), two.frames, cluster.frames]))
+    seconds = [
+        (span.label, round((span.begin - START) / 1e9), round((span.end - START) / 1e9))
+        for span in chronicle.spans
+    ]
+    assert seconds == [("kill n1", 5, 10), ("#4 net n1:n2 latency=40ms", 6, 20)]
+    assert [span.is_open for span in chronicle.spans] == [False, True]
+
+
+def test_node_that_goes_down_after_a_fault_is_not_explained_by_it() -> None:
+    two = Script(2).keyframe(status_of(2, 3, leader=2, term=1))
+    for _ in range(18):
+        two.changed(1000)
+    cluster = Script(0).happened("kill", 0, 1_000, fault="#1", nodes="n1")
+    cluster.happened("heal", 0, 1_000, fault="#1").happened("kill", 0, 0, fault="#2", nodes="n3")
+    labels = [
+        span.label
+        for span in chronicle_of(in_order([down(1, 5, 11), two.frames, cluster.frames])).spans
+    ]
+    assert labels == ["#1 kill n1", "#2 kill n3", "n1 down"]
+
+
 def test_a_leader_that_falls_silent_leads_no_more() -> None:
     one = Script(1).keyframe(status_of(1, 3, leader=1, term=3)).changed(1_000).changed(900)
     two = Script(2).keyframe(status_of(2, 3, leader=1, term=3))
