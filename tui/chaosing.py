@@ -29,10 +29,6 @@ class ChaosApp(ActingApp):
     def chaos_is_on(self) -> bool:
         return self.chaos is not None and not self.chaos.is_over
 
-    def action_show(self, name: str) -> None:
-        """Open a page."""
-        raise NotImplementedError
-
     @property
     def shows_chaos(self) -> bool:
         """Whether the page of the run is open."""
