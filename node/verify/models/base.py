@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from enum import Enum
+from sys import getsizeof
 from typing import Any
 
 
@@ -63,6 +64,10 @@ class Model(ABC):
     def show(self, state: State) -> str:
         """For people: 3."""
 
+    def bytes_of(self, state: State) -> int:
+        """About what a state takes that `step` has made, beyond what it shares with others."""
+        return getsizeof(state)
+
     def is_tracked(self, names: Iterable[str]) -> bool:
         """Whether, with these operations alone, a state is a value that some of them write, so that
         `writes` and `observes` say all.
@@ -98,8 +103,9 @@ def elements(value: Any) -> tuple[Any, ...]:  # noqa: ANN401
         return ()
     if type(value) not in (list, tuple):
         raise ShapeError(f"the value is {shown(value)}, not an array")
-    for each in value:
-        element(each)
+    if not {*map(type, value)} <= {int, str}:
+        for each in value:
+            element(each)
     return tuple(value)
 
 
