@@ -11,7 +11,16 @@ from bisect import bisect_left
 from sys import getsizeof
 from typing import Any
 
-from node.verify.models.base import ILLEGAL, UNKNOWN, Model, ShapeError, State, shown, verdict
+from node.verify.models.base import (
+    ILLEGAL,
+    UNKNOWN,
+    Model,
+    ShapeError,
+    State,
+    shown,
+    verdict,
+    whole,
+)
 
 ACCOUNT_BYTES = 100
 
@@ -34,7 +43,7 @@ class Bank(Model):
         if type(value) is not dict or not {"from", "to", "amount"} <= value.keys():
             raise ShapeError(f"the value is {shown(value)}, not from, to and amount")
         amount = value["amount"]
-        if type(amount) is not int or amount < 0:
+        if whole(amount, "the amount") < 0:
             raise ShapeError(f"the amount is {shown(amount)}, not a number of coins")
         return (str(value["from"]), str(value["to"]), amount), verdict(result)
 
@@ -79,6 +88,8 @@ def _moved(state: State, source: str, target: str, amount: int) -> State | None:
 
 
 def _accounts(value: Any) -> tuple[tuple[str, int], ...]:  # noqa: ANN401
-    if type(value) is not dict or any(type(each) is not int for each in value.values()):
+    if type(value) is not dict:
         raise ShapeError(f"the value is {shown(value)}, not what each account holds")
-    return tuple(sorted((str(name), balance) for name, balance in value.items()))
+    return tuple(
+        sorted((str(name), whole(balance, shown(str(name)))) for name, balance in value.items())
+    )

@@ -97,6 +97,19 @@ def element(value: Any) -> Any:  # noqa: ANN401
     return value
 
 
+DIGITS_MAX = 1_000
+WHOLE_MAX = 10**DIGITS_MAX - 1
+
+
+def whole(value: Any, what: str = "the value") -> Any:  # noqa: ANN401
+    """A whole number, not so long that sums of such could not be written. Raises ShapeError."""
+    if type(value) is not int:
+        raise ShapeError(f"{what} is {shown(value)}, not a whole number")
+    if abs(value) > WHOLE_MAX:
+        raise ShapeError(f"{what} has more than {DIGITS_MAX:,} digits")
+    return value
+
+
 def elements(value: Any) -> tuple[Any, ...]:  # noqa: ANN401
     """Of an array; nothing is an empty one. Raises ShapeError."""
     if value is None:
