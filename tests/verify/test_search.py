@@ -160,3 +160,12 @@ def test_a_set_that_grows_one_by_one_is_as_small_in_each_step() -> None:
     finally:
         tracemalloc.stop()
     assert peak < 4 * MIB
+
+
+def test_of_what_never_returned_the_last_that_was_called_is_tried_first() -> None:
+    """31 may be one addition, or one of thousands of sums of those before it."""
+    events = [began(process, "add", 1 + process) for process in range(31)]
+    events += [began(40, "read"), ended(40, "read", value=31)]
+    search = search_of(made("counter", events))
+    assert search.run(100_000) is True
+    assert search.steps < 200

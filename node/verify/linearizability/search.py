@@ -20,7 +20,8 @@ What keeps it small:
 - Of those of unknown outcome that ask for the same, the one called first comes first.
 
 The next to be tried is the one with the lowest log index, where all have one, else the one that
-returned first. It is a stepper: `run` does so many steps, and can be called again.
+returned first; then, of those that never returned, the one that was called last. It is a stepper:
+`run` does so many steps, and can be called again.
 """
 
 from collections import Counter
@@ -37,7 +38,7 @@ from node.verify.models.base import ILLEGAL, NOTHING, Model
 HEAD = 0
 BYTES_MAX = 250_000_000
 """Of all configurations that are remembered."""
-CONFIGURATION_BYTES = 240
+CONFIGURATION_BYTES = 180
 """Without its state and what its bits take beyond a word."""
 STEP_BYTES = 200
 """To take one back, without what else was to be tried there."""
@@ -283,15 +284,19 @@ class Search:
 
 
 def _order_of(operations: Operations) -> list[tuple[int, int]]:
-    """What is tried first."""
+    """What is tried first. Of those that never return the last that was called: what others have
+    long got on without, they may go on without.
+    """
     has_indices = all(
         index > 0
         for index, is_certain in zip(operations.indices, operations.certain, strict=True)
         if is_certain
     )
-    if has_indices:
-        return [(index or NEVER, 0) for index in operations.indices]
-    return [(end, call) for end, call in zip(operations.returns, operations.calls, strict=True)]
+    firsts = operations.indices if has_indices else operations.returns
+    return [
+        (NEVER, -call) if first in (0, NEVER) else (first, call)
+        for first, call in zip(firsts, operations.calls, strict=True)
+    ]
 
 
 def _slots_of(operations: Operations) -> list[int]:
