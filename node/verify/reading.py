@@ -49,13 +49,26 @@ def _events(lines: Iterable[str]) -> Iterator[tuple[int, Mapping[str, Any]]]:
             raise HistoryError(number, f"cut short, or no JSON: {_why(error)}") from None
         if type(event) is not dict:
             raise HistoryError(number, "an event is an object: {...}")
+        if "\\u" in line:
+            refuse_half_characters(number, event)
         yield number, event
+
+
+def refuse_half_characters(line: int, event: Mapping[str, Any]) -> None:
+    """Raises HistoryError for half of a surrogate pair, which no text can be written with."""
+    try:
+        json.dumps(event, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError as error:
+        half = ascii(error.object[error.start])[1:-1]
+        raise HistoryError(line, f"{half} is half of a character") from None
+    except RecursionError as error:
+        raise HistoryError(line, _why(error)) from None
 
 
 def _why(error: Exception) -> str:
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg} in column {error.colno}"
-    return str(error)
+    return "nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 
 class Recorder:

@@ -9,7 +9,8 @@ from multiprocessing import active_children, get_context
 
 from node.verify.history import NEVER, CommandId, History
 from node.verify.linearizability.keys import KeyVerdict, Verdict
-from node.verify.linearizability.racing import ENTRIES_MAX, SLICE_STEPS, Race
+from node.verify.linearizability.racing import SLICE_STEPS, Race
+from node.verify.linearizability.search import BYTES_MAX
 from node.verify.models import model_for, take_shape
 from raftctl.checking.checked import Checked
 from raftctl.errors import CliError
@@ -79,7 +80,7 @@ def _share(race: Race, jobs: int, deadline: float, count: int, progress: Progres
     pool = ProcessPoolExecutor(jobs, get_context("fork"), begin_worker, (os.getpid(),))
     try:
         running = {
-            pool.submit(_search, code, deadline, ENTRIES_MAX // jobs): code for code in race.waiting
+            pool.submit(_search, code, deadline, BYTES_MAX // jobs): code for code in race.waiting
         }
         while running and race.failed is None:
             done, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -99,14 +100,12 @@ def _share(race: Race, jobs: int, deadline: float, count: int, progress: Progres
         pool.shutdown(cancel_futures=True)
 
 
-def _search(code: int, deadline: float, entries_max: int) -> KeyVerdict:
+def _search(code: int, deadline: float, bytes_max: int) -> KeyVerdict:
     check = _forked.check_of(code)
     while time.monotonic() < deadline:
-        verdict = check.search(SLICE_STEPS)
+        verdict = check.search(SLICE_STEPS, bytes_max)
         if verdict is not None:
             return verdict
-        if check.entries > entries_max:
-            return check.gave_up(f"more than {entries_max:,} configurations")
     return check.gave_up("not decided in time")
 
 

@@ -48,7 +48,7 @@ def find_source(what: str, settings: Settings) -> Source:
 def load_history(path: Path, progress: Progress | None = None) -> History:
     """Raises CliError: exit 2, with the line, for what is no history."""
     try:
-        with path.open(encoding="utf-8", errors="replace", newline="\n") as file:
+        with path.open(encoding="utf-8-sig", newline="\n") as file:
             lines = file if progress is None else _counted(file, progress)
             if path.suffix == EDN_SUFFIX:
                 from raftctl.checking.edn import events_of
@@ -57,8 +57,22 @@ def load_history(path: Path, progress: Progress | None = None) -> History:
             return read_history(lines)
     except HistoryError as error:
         raise from_history_error(path, error) from error
+    except UnicodeDecodeError as error:
+        raise from_history_error(path, _no_text(path)) from error
     except OSError as error:
         raise from_os_error(error) from error
+
+
+def _no_text(path: Path) -> HistoryError:
+    """Where it stops to be UTF-8: a file is decoded in pieces, which know of no lines."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError as error:
+                byte = line[error.start]
+                return HistoryError(number, f"no UTF-8: {byte:#04x} at byte {error.start + 1}")
+    return HistoryError(0, "no UTF-8")
 
 
 def from_history_error(path: Path, error: HistoryError) -> CliError:
@@ -85,8 +99,10 @@ def load_committed(path: Path) -> dict[CommandId, int]:
     """
     try:
         commands = json.loads(path.read_text(encoding="utf-8"))["commands"]
-        return {(int(client), int(sequence)): int(at) for client, sequence, at in commands}
-    except (KeyError, TypeError, ValueError) as error:
+        if any(type(number) is not int for command in commands for number in command):
+            raise TypeError("a command is three whole numbers")
+        return {(client, sequence): at for client, sequence, at in commands}
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise CliError(
             "E_HISTORY",
             f"{path}: not the commands of a log",

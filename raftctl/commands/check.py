@@ -178,6 +178,7 @@ def _verdict(document: "Check", what: str) -> int:
             hint=f"raftctl check {what} --html out.html draws it",
             details={"key": key.key, "stage": key.stage},
         )
-    raise CliError(
-        "E_NO_VERDICT", document.text, Exit.INCONCLUSIVE, hint="a longer --budget, or more keys"
-    )
+    hint = "a longer --budget, or more keys"
+    if document.operations == document.unknown:
+        hint = "only what was answered can be checked: an invoke and its ok"
+    raise CliError("E_NO_VERDICT", document.text, Exit.INCONCLUSIVE, hint=hint)

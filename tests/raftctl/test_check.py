@@ -86,6 +86,7 @@ def test_a_history_in_which_nothing_was_answered_proves_nothing(
     done = raftctl.run("check", str(path), check=False)
     assert done.returncode == Exit.INCONCLUSIVE
     assert "error[E_NO_VERDICT]: there are no operations" in done.stderr
+    assert "hint:  only what was answered can be checked" in done.stderr
 
 
 def test_what_the_budget_does_not_suffice_for_has_no_verdict() -> None:

@@ -60,19 +60,21 @@ class Survey:
     def _find_known(self) -> dict[Any, tuple[int, bool, int]]:
         """By element, when it surely was in, whether an acknowledgement says so, and whose."""
         operations = self._operations
-        known: dict[Any, tuple[int, bool, int]] = {}
-        for element, adds in self._adds.items():
-            first = min(adds, key=operations.returns.__getitem__)
-            if operations.returns[first] != NEVER:
-                known[element] = (operations.returns[first], True, first)
-        for place in self._reads:
+        known = dict.fromkeys(self._initial, (-1, True, -1))
+        ended = (place for place, end in enumerate(operations.returns) if end != NEVER)
+        for place in sorted(
+            ended, key=lambda each: (operations.returns[each], self._reads_at(each))
+        ):
             end = operations.returns[place]
-            for element in operations.results[place]:
-                if element not in known or end < known[element][0]:
-                    known[element] = (end, False, place)
-        for element in self._initial:
-            known[element] = (-1, True, -1)
+            if not self._reads_at(place):
+                known.setdefault(operations.values[place], (end, True, place))
+                continue
+            for element in set(operations.results[place]) - known.keys():
+                known[element] = (end, False, place)
         return known
+
+    def _reads_at(self, place: int) -> bool:
+        return self._operations.names[place] == "read"
 
     def missing(self) -> Iterator[tuple[Any, int, bool, int]]:
         """An element, the read that does not have it, whether it had been acknowledged, and whose
@@ -93,15 +95,25 @@ class Survey:
     def strange(self) -> Iterator[tuple[Any, int, bool]]:
         """An element, a read that cannot have it, and whether it was there twice."""
         operations = self._operations
-        for place in self._reads:
-            for element, times in Counter(operations.results[place]).items():
-                adds = self._adds.get(element, ())
-                times_max = len(adds) + self._initial[element] if self._is_list else 1
-                if element not in self._initial and not any(
-                    operations.calls[add] <= operations.returns[place] for add in adds
-                ):
-                    yield element, place, False
-                elif times > times_max:
+        adds = [place for places in self._adds.values() for place in places]
+        adds.sort(key=operations.calls.__getitem__)
+        begun = set(self._initial)
+        at = 0
+        for place in sorted(self._reads, key=operations.returns.__getitem__):
+            while at < len(adds) and operations.calls[adds[at]] <= operations.returns[place]:
+                begun.add(operations.values[adds[at]])
+                at += 1
+            result = operations.results[place]
+            found = set(result)
+            if not found <= begun:
+                for element in dict.fromkeys(result):
+                    if element not in begun:
+                        yield element, place, False
+            if len(found) == len(result):
+                continue
+            for element, times in Counter(result).items():
+                times_max = len(self._adds.get(element, ())) + self._initial[element]
+                if element in begun and times > (times_max if self._is_list else 1):
                     yield element, place, True
 
     def elements(self) -> Elements:
@@ -112,7 +124,7 @@ class Survey:
             (lost if is_acknowledged else stale)[element] = None
         strange = list(self.strange())
         last_read = max((self._operations.calls[place] for place in self._reads), default=-1)
-        seen = {each for place in self._reads for each in self._operations.results[place]}
+        seen = set[Any]().union(*(self._operations.results[place] for place in self._reads))
         never_read = sum(
             1
             for element, adds in self._adds.items()

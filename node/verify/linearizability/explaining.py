@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from node.verify.history import NEVER, READS
-from node.verify.linearizability.narrowing import narrowed
+from node.verify.linearizability.narrowing import narrowed, with_forced
 from node.verify.linearizability.operations import Operations
 from node.verify.linearizability.refuters import refute
 from node.verify.linearizability.search import Search
 from node.verify.linearizability.zones import Zones
 from node.verify.models.base import UNKNOWN, Model
 
-STATES_STEPS_MAX = 200_000
-"""To see in which states the last operation of the prefix might have been."""
+STATES_STEPS_MAX = 1_000_000
+"""To find out what else the last operation of the prefix could have answered."""
+STATES_MAX = 8
 STEPS_MAX = 2_000_000
 """For all prefixes that are tried: some seconds. What takes more is told with a longer one."""
 SHOWN_MAX = 12
@@ -25,7 +26,8 @@ STATES_TOLD = 5
 @dataclass
 class Explanation:
     """`operations` are numbers in the history: the end of the shortest illegal prefix, the culprit
-    last. `possible` are the states in which the culprit might have taken place.
+    last. `possible` are the states in which the culprit might have taken place, as far as they were
+    found.
     """
 
     text: str
@@ -52,22 +54,50 @@ def explained(
     last = ends[length - 1]
     prefix = prefix_of(operations, ends[:length])
     culprit = operations.numbers[last]
-    search = Search(prefix, model, initial, looks_ahead=False, barred=prefix.numbers.index(culprit))
-    search.run(STATES_STEPS_MAX)
     name = operations.names[last]
     told = model.tell(name, operations.values[last], operations.results[last])
-    states = [model.show(each) for each in search.states]
+    found, are_all = _possible(prefix, model, initial, prefix.numbers.index(culprit))
+    states = [model.show(each) for each in found]
     shown = [number for number in prefix.numbers if number != culprit]
     return Explanation(
-        f"op {culprit + 1} {told}; {_possible(name, model, states)}",
+        f"op {culprit + 1} {told}; {_told(name, model, states, are_all)}",
         culprit,
         [*shown[-SHOWN_MAX + 1 :], culprit],
         states,
     )
 
 
-def _possible(name: str, model: Model, states: list[str]) -> str:
-    some = " or ".join(states[:STATES_TOLD]) + (", or others" * (len(states) > STATES_TOLD))
+def _possible(
+    prefix: Operations,
+    model: Model,
+    initial: Any,  # noqa: ANN401
+    culprit: int,
+) -> tuple[list[Any], bool]:
+    """The states in which the operation at this place could have been, had it answered as they
+    want, and whether these are all: asked for one after the other, until there is no other.
+    """
+    prefix.results[culprit] = UNKNOWN
+    narrow = with_forced(prefix, model, initial)
+    found: list[Any] = []
+    left = STATES_STEPS_MAX
+    while len(found) < STATES_MAX:
+        search = Search(narrow, model, initial, culprit, found)
+        if not search.run(left):
+            return found, search.verdict is False
+        found.append(search.met)
+        left -= search.steps
+    return found, False
+
+
+def _told(name: str, model: Model, states: list[str], are_all: bool) -> str:
+    if not states:
+        return "no order of what came before explains that"
+    some = " or ".join(states[:STATES_TOLD])
+    if not are_all or len(states) > STATES_TOLD:
+        others = f"{some}, or others"
+        return (
+            f"{others}, were possible" if name in READS else f"the {model.noun} could be {others}"
+        )
     if name in READS:
         return f"only {some} {'was' if len(states) == 1 else 'were'} possible"
     return f"the {model.noun} could only be {some}"

@@ -70,10 +70,14 @@ class KeyCheck:
                 return self._said("ok", "zones")
         return None
 
-    def search(self, steps: int) -> KeyVerdict | None:
-        """Search so many steps more; the verdict, if there is one by then."""
+    def search(self, steps: int, bytes_max: int) -> KeyVerdict | None:
+        """Search so many steps more; the verdict, if there is one by then. Where more than
+        `bytes_max` would have to be remembered, it is that there will be none.
+        """
         search = self._begun()
-        verdict = search.run(steps)
+        verdict = search.run(steps, bytes_max)
+        if verdict is None and search.bytes > bytes_max:
+            return self.gave_up("the search needs more memory than it may take")
         if verdict is None:
             return None
         if verdict:
@@ -82,16 +86,14 @@ class KeyCheck:
         return self._refuted("search", None)
 
     @property
-    def entries(self) -> int:
-        """Configurations that the search remembers."""
-        return 0 if self._search is None else self._search.entries
+    def bytes(self) -> int:
+        """About what the search remembers."""
+        return 0 if self._search is None else self._search.bytes
 
     def gave_up(self, why: str, stage: Stage = "budget") -> KeyVerdict:
         """There will be no verdict."""
         self._search = None
-        verdict = self._said("inconclusive", stage)
-        verdict.text = why
-        return verdict
+        return self._verdict("inconclusive", stage, why)
 
     def explain(self, verdict: KeyVerdict) -> None:
         """Put the shortest illegal prefix into a verdict that failed, if it can be found."""
@@ -123,6 +125,9 @@ class KeyCheck:
         if isinstance(self._model, Set | Append):
             is_list = isinstance(self._model, Append)
             text = Survey(self.operations, self._initial, is_list).elements().text
+        return self._verdict(verdict, stage, text)
+
+    def _verdict(self, verdict: Verdict, stage: Stage, text: str) -> KeyVerdict:
         return KeyVerdict(
             self.operations.key, verdict, stage, len(self.operations), self._resolved, text
         )

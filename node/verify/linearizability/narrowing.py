@@ -7,6 +7,7 @@ alike. What nobody saw and nobody was told of may as well not have been.
 """
 
 from collections.abc import Iterable
+from sys import getsizeof
 from typing import Any
 
 from node.verify.linearizability.operations import Operations
@@ -147,39 +148,49 @@ class PrefixText(Kv):
 
 
 class ChainSet(Set):
-    """Of one key whose reads contain each other. A state is (how many steps of the chain are full,
-    what is there of the next one).
+    """Of one key whose reads contain each other. A state is how many steps of the chain are full,
+    how many elements of the next one are there before the first that is not, and a bit for each
+    from that one on. They stand in the order in which they were surely added.
     """
 
     def __init__(self, operations: Operations, initial: frozenset[Any]) -> None:
-        reads = [
-            frozenset(result)
+        reads = {
+            len(result): result
             for name, result in zip(operations.names, operations.results, strict=True)
             if name == "read"
-        ]
-        chain = sorted({initial, *reads}, key=len)
-        self._steps: dict[Any, int] = {}
+        }
+        chain = [initial, *(reads[size] for size in sorted(reads) if size > len(initial))]
+        adds: dict[Any, int] = dict.fromkeys(initial, -1)
+        for place in sorted(range(len(operations)), key=operations.returns.__getitem__):
+            if operations.names[place] != "read":
+                adds.setdefault(operations.values[place], len(adds))
+        self._places: dict[Any, tuple[int, int]] = {}
         self._sizes = []
         for step, each in enumerate(chain):
-            new = each.difference(chain[step - 1]) if step else each
+            new = sorted(
+                (element for element in each if element not in self._places), key=adds.__getitem__
+            )
             self._sizes.append(len(new))
-            self._steps.update(dict.fromkeys(new, step))
-        self._rank = {each: step + 1 for step, each in enumerate(chain)}
-        self.first = (self._rank[initial], frozenset[Any]())
+            self._places.update((element, (step, at)) for at, element in enumerate(new))
+        self._full_at = {len(each): step + 1 for step, each in enumerate(chain)}
+        self.first = (1, 0, 0)
 
     def step(self, state: Any, f: str, value: Any, result: Any) -> Any:  # noqa: ANN401
-        full, part = state
+        full, begun, bits = state
         if f == "read":
-            return state if not part and self._rank[frozenset(result)] == full else ILLEGAL
-        step = self._steps.get(value, len(self._sizes))
-        if step < full or value in part:
+            is_whole = not begun and not bits and self._full_at[len(result)] == full
+            return state if is_whole else ILLEGAL
+        step, at = self._places.get(value, (len(self._sizes), 0))
+        if step < full or (step == full and (at < begun or bits >> at - begun & 1)):
             return state
         if step > full:
             return ILLEGAL
         if full == len(self._sizes):
-            return full + 1, part
-        return (
-            (full + 1, frozenset())
-            if len(part) + 1 == self._sizes[step]
-            else (full, part | {value})
-        )
+            return full + 1, 0, 0
+        bits |= 1 << at - begun
+        whole = (~bits & (bits + 1)).bit_length() - 1
+        begun, bits = begun + whole, bits >> whole
+        return (full + 1, 0, 0) if begun == self._sizes[full] else (full, begun, bits)
+
+    def bytes_of(self, state: Any) -> int:  # noqa: ANN401
+        return sum(map(getsizeof, state))

@@ -12,11 +12,10 @@ from typing import Any
 from node.verify.history import CommandId, History, HistoryError
 from node.verify.linearizability.keys import KeyCheck, KeyVerdict
 from node.verify.linearizability.operations import operations_of, resolved
+from node.verify.linearizability.search import BYTES_MAX
 from node.verify.models.base import Model, ShapeError
 
 SLICE_STEPS = 10_000
-ENTRIES_MAX = 1_200_000
-"""Configurations that all searches together remember: some 250 MB."""
 
 
 @dataclass
@@ -62,22 +61,18 @@ class Race:
 
     def search(self) -> Iterator[None]:
         """Search the others in turns, until one fails or all are decided."""
-        turn = 0
         while self.waiting:
-            turn += 1
             for code in list(self.waiting):
                 if self.failed is not None:
                     return
-                self._search_on(code, SLICE_STEPS * turn)
+                self._search_on(code)
                 yield
 
-    def _search_on(self, code: int, steps: int) -> None:
+    def _search_on(self, code: int) -> None:
         check = self._searching.get(code) or self.check_of(code)
         self._searching[code] = check
-        verdict = check.search(steps)
-        entries = sum(each.entries for each in self._searching.values())
-        if verdict is None and entries > ENTRIES_MAX:
-            verdict = check.gave_up(f"more than {ENTRIES_MAX:,} configurations")
+        others = sum(each.bytes for each in self._searching.values()) - check.bytes
+        verdict = check.search(SLICE_STEPS, BYTES_MAX - others)
         if verdict is not None:
             self.waiting.remove(code)
             self.decide(code, verdict)

@@ -136,8 +136,8 @@ def _bank(operations: Operations, initial: Any) -> Violation | None:  # noqa: AN
         found = sum(balance for _, balance in balances)
         if found != total:
             return Violation(f"op {number} read {found} in all accounts, not {total}", (place,))
-        for name, balance in balances:
-            if balance < 0:
+        for (name, balance), (_, before) in zip(balances, initial, strict=True):
+            if balance < min(before, 0):
                 return Violation(f"op {number} read {balance} in {shown(name)}", (place,))
     return None
 

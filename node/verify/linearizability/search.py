@@ -6,8 +6,9 @@ to depends on nothing else, so each is looked at once (Wing and Gong 1993, Lowe 
 
 What keeps it small:
 
-- Of the operations in order only those beyond the first that is not are remembered one by one:
-  a configuration is as large as what was concurrent, not as the history.
+- All that returned before the first return still ahead is in order, and nothing is that was called
+  after it. So of the operations that return, a configuration is that return, and a bit for each
+  that was open then: as large as what was concurrent, however long one of them took.
 - An operation that changes nothing and fits the state is taken at once, and nothing else is tried
   in its place: moving it forward takes no possibility from any other. Whether it changed nothing
   is known by its result alone.
@@ -16,12 +17,16 @@ What keeps it small:
 - A write of unknown outcome that nobody saw can do one thing: make a compare-and-set fail that
   would have fitted. So it is tried where one waits for that, and one such write is as good as
   another.
+- Of those of unknown outcome that ask for the same, the one called first comes first.
 
 The next to be tried is the one with the lowest log index, where all have one, else the one that
-returned first. It is a stepper: `run` does so many steps, and can be called again.
+returned first; then, of those that never returned, the one that was called last. It is a stepper:
+`run` does so many steps, and can be called again.
 """
 
 from collections import Counter
+from collections.abc import Collection
+from heapq import heappop, heappush
 from typing import Any
 
 from node.verify.history import NEVER
@@ -31,17 +36,20 @@ from node.verify.linearizability.spares import Spares
 from node.verify.models.base import ILLEGAL, NOTHING, Model
 
 HEAD = 0
-STATES_MAX = 8
-"""That are remembered for the words about a violation."""
+BYTES_MAX = 250_000_000
+"""Of all configurations that are remembered."""
+CONFIGURATION_BYTES = 180
+"""Without its state and what its bits take beyond a word."""
+STEP_BYTES = 200
+"""To take one back, without what else was to be tried there."""
 
 
 class Search:
-    """Of one key. `looks_ahead`: use what later operations saw; else each prefix stands for itself,
-    as the words about a violation want it. `barred` is the place of one that is never put in order,
-    so that all configurations before it are seen.
+    """Of one key. `asked` is the place of one whose answer is not taken for granted, if there is
+    one: it may come in any state but those in `barred`.
 
-    `verdict` is None until it is known. Of the configurations that got furthest, `blocker` is the
-    operation that could not be put in order, and `states` are those in which it might have been.
+    `verdict` is None until it is known. If an order was found, `met` is the state in which `asked`
+    stands there. `bytes` is about what is remembered.
     """
 
     def __init__(
@@ -49,11 +57,12 @@ class Search:
         operations: Operations,
         model: Model,
         initial: Any,  # noqa: ANN401
-        looks_ahead: bool = True,
-        barred: int | None = None,
+        asked: int | None = None,
+        barred: Collection[Any] = (),
     ) -> None:
         self._operations = operations
         self._model = model
+        self._asked = asked
         self._barred = barred
         self._state = initial
         self._count = count = len(operations)
@@ -63,27 +72,25 @@ class Search:
         ]
         self._left = sum(operations.certain)
         self._order = _order_of(operations)
-        self._tracks = looks_ahead and model.is_tracked(set(operations.names))
-        self._spares = Spares(operations, unseen_of(operations, model) if self._tracks else [])
+        self._tracks = model.is_tracked(set(operations.names))
+        # Whoever is asked may have seen what nobody else saw.
+        has_spares = self._tracks and asked is None
+        self._spares = Spares(operations, unseen_of(operations, model) if has_spares else [])
         self._link_all(count)
         self._slots = _slots_of(operations)
-        self._frontier = 0
+        self._twins = _twins_of(operations)
+        self._passed = 0
+        """How many returned before the first return that is still ahead."""
         self._mask = 0
         self._endless = 0
         self._seen: set[tuple[int, int, int, Any]] = set()
         self._stack: list[tuple[int, Any, int, int, int, list[int]]] = []
         self._track()
         self.steps = 0
+        self.bytes = 0
         self.verdict: bool | None = None
-        self.blocker: int | None = None
-        self.states: list[Any] = []
-        self._furthest = -1
+        self.met: Any = None
         self._candidates = self._choose()
-
-    @property
-    def entries(self) -> int:
-        """Configurations that it remembers."""
-        return len(self._seen)
 
     # -- the list of what is not in order yet ------------------------------------------------------
     def _link_all(self, count: int) -> None:
@@ -93,7 +100,7 @@ class Search:
             (place for place in range(count) if operations.returns[place] != NEVER),
             key=operations.returns.__getitem__,
         )
-        self._rank = {place: rank for rank, place in enumerate(returns)}
+        self._returned = returns
         self._next = [0] * (2 * count + 2)
         self._previous = [0] * (2 * count + 2)
         self._tail = 2 * count + 1
@@ -139,6 +146,7 @@ class Search:
         """What may come next, the best last. Whether it really may is seen when it is tried."""
         operations, state, observes = self._operations, self._state, self._observes
         count, following, readonly = self._count, self._next, self._readonly
+        twins, endless = self._twins, self._endless
         found: list[int] = []
         is_waiting = False
         node = following[HEAD]
@@ -149,16 +157,15 @@ class Search:
             if observes[place] is not NOTHING and observes[place] != state:
                 continue
             if not readonly[place]:
-                found.append(place)
-            elif place != self._barred and self._after(place) is not ILLEGAL:
+                twin = twins[place]
+                if twin < 0 or endless >> twin & 1:
+                    found.append(place)
+            elif self._after(place) is not ILLEGAL:
                 return [place]
             else:
                 is_waiting = True
-        end = NEVER
-        if node != self._tail:
-            self._note(node - count - 1)
-            end = operations.returns[node - count - 1]
         if is_waiting and self._tracks:
+            end = NEVER if node == self._tail else operations.returns[node - count - 1]
             found += self._spares.choice(state, end)
         if len(found) > 1:
             found.sort(key=self._order.__getitem__, reverse=True)
@@ -174,15 +181,10 @@ class Search:
             is_of_use = operations.certain[place]
         else:
             is_of_use = not (self._tracks and self._loses(place))
-        return after if is_of_use and place != self._barred else ILLEGAL
+        return ILLEGAL if not is_of_use or self._is_barred(place) else after
 
-    def _note(self, blocker: int) -> None:
-        """How far this configuration got: all that returned before the blocker is in order."""
-        rank = self._rank[blocker]
-        if rank > self._furthest:
-            self._furthest, self.blocker, self.states = rank, blocker, [self._state]
-        elif rank == self._furthest and self._state not in self.states[: STATES_MAX - 1]:
-            self.states = [*self.states, self._state][:STATES_MAX]
+    def _is_barred(self, place: int) -> bool:
+        return place == self._asked and self._state in self._barred
 
     # -- what is still to be seen ------------------------------------------------------------------
     def _track(self) -> None:
@@ -207,17 +209,21 @@ class Search:
             self._observers_left[self._observes[place]] += by
 
     # -- going on, and back ------------------------------------------------------------------------
-    def run(self, steps: int) -> bool | None:
-        """About so many steps, each an operation that is tried; the verdict, if there is one."""
+    def run(self, steps: int, bytes_max: int = BYTES_MAX) -> bool | None:
+        """About so many steps, each an operation that is tried, or fewer where more than
+        `bytes_max` would have to be remembered; the verdict, if there is one.
+        """
         last = self.steps + steps
-        while self.verdict is None and self.steps < last:
+        while self.verdict is None and self.steps < last and self.bytes <= bytes_max:
             self.steps += 1
             if not self._left:
                 self.verdict = True
+                self.met = next((step[1] for step in self._stack if step[0] == self._asked), None)
             elif not self._advance() and not self._retreat():
                 self.verdict = False
         if self.verdict is not None:
             self._seen, self._stack = set(), []
+            self.bytes = 0
         return self.verdict
 
     def _advance(self) -> bool:
@@ -228,24 +234,24 @@ class Search:
             after = self._after(place)
             if after is ILLEGAL:
                 continue
-            frontier, mask, endless = self._frontier, self._mask, self._endless
+            passed, mask, endless = self._passed, self._mask, self._endless
             slot = self._slots[place]
             if slot < 0:
                 endless |= 1 << ~slot
             else:
-                mask |= 1 << (slot - frontier)
-            if mask & 1:
-                full = (~mask & (mask + 1)).bit_length() - 1
-                frontier, mask = frontier + full, mask >> full
+                passed, mask = self._pass(passed, mask | 1 << slot)
             if not self._readonly[place]:
-                configuration = (frontier, mask, endless, after)
+                configuration = (passed, mask, endless, after)
                 if configuration in self._seen:
                     continue
                 self._seen.add(configuration)
+                bits = mask.bit_length() + endless.bit_length()
+                self.bytes += CONFIGURATION_BYTES + (bits >> 3) + self._model.bytes_of(after)
+            self.bytes += STEP_BYTES + 8 * len(candidates)
             self._stack.append(
-                (place, self._state, self._frontier, self._mask, self._endless, candidates)
+                (place, self._state, self._passed, self._mask, self._endless, candidates)
             )
-            self._frontier, self._mask, self._endless = frontier, mask, endless
+            self._passed, self._mask, self._endless = passed, mask, endless
             self._state = after
             self._left -= self._operations.certain[place]
             self._lift(place)
@@ -255,14 +261,21 @@ class Search:
             return True
         return False
 
+    def _pass(self, passed: int, mask: int) -> tuple[int, int]:
+        """Go on to the first return of what is not in order, and free the bits of the others."""
+        returned, slots = self._returned, self._slots
+        while passed < len(returned) and mask >> slots[returned[passed]] & 1:
+            mask ^= 1 << slots[returned[passed]]
+            passed += 1
+        return passed, mask
+
     def _retreat(self) -> bool:
         """Take the last one back; False when there is none."""
         if not self._stack:
             return False
-        place, self._state, self._frontier, self._mask, self._endless, candidates = (
-            self._stack.pop()
-        )
+        place, self._state, self._passed, self._mask, self._endless, candidates = self._stack.pop()
         self._candidates = candidates
+        self.bytes -= STEP_BYTES + 8 * len(candidates)
         self._left += self._operations.certain[place]
         self._unlift(place)
         if self._tracks:
@@ -271,28 +284,58 @@ class Search:
 
 
 def _order_of(operations: Operations) -> list[tuple[int, int]]:
-    """What is tried first."""
+    """What is tried first. Of those that never return the last that was called: what others have
+    long got on without, they may go on without.
+    """
     has_indices = all(
         index > 0
         for index, is_certain in zip(operations.indices, operations.certain, strict=True)
         if is_certain
     )
-    if has_indices:
-        return [(index or NEVER, 0) for index in operations.indices]
-    return [(end, call) for end, call in zip(operations.returns, operations.calls, strict=True)]
+    firsts = operations.indices if has_indices else operations.returns
+    return [
+        (NEVER, -call) if first in (0, NEVER) else (first, call)
+        for first, call in zip(firsts, operations.calls, strict=True)
+    ]
 
 
 def _slots_of(operations: Operations) -> list[int]:
-    """A bit for each: those that return have theirs in the order of calls, from 0; those that never
-    do would hold up the frontier, and have theirs apart: ~0, ~1, and so on.
+    """A bit for each. Of those that return, no two that are open at once share one; those that
+    never do would keep theirs for ever, and have them apart: ~0, ~1, and so on.
     """
     slots = []
-    ending = endless = 0
-    for end in operations.returns:
+    endless = width = 0
+    free: list[int] = []
+    held: list[tuple[int, int]] = []
+    """Until when, and which; what ends as another begins is concurrent with it."""
+    for call, end in zip(operations.calls, operations.returns, strict=True):
         if end == NEVER:
             slots.append(~endless)
             endless += 1
-        else:
-            slots.append(ending)
-            ending += 1
+            continue
+        while held and held[0][0] < call:
+            heappush(free, heappop(held)[1])
+        if not free:
+            free.append(width)
+            width += 1
+        slots.append(heappop(free))
+        heappush(held, (end, slots[-1]))
     return slots
+
+
+def _twins_of(operations: Operations) -> list[int]:
+    """Of each of unknown outcome, the number among those without an end of the last one called
+    before it that asks for the same; -1: there is none.
+    """
+    twins = [-1] * len(operations)
+    last: dict[Any, int] = {}
+    endless = 0
+    for place, end in enumerate(operations.returns):
+        if end != NEVER:
+            continue
+        if not operations.certain[place]:
+            what = operations.names[place], operations.values[place]
+            twins[place] = last.get(what, -1)
+            last[what] = endless
+        endless += 1
+    return twins

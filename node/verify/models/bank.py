@@ -7,9 +7,22 @@ first: {"a": 10, "b": 10}. All of it is one object.
 | read | | value: what each account holds |
 """
 
+from bisect import bisect_left
+from sys import getsizeof
 from typing import Any
 
-from node.verify.models.base import ILLEGAL, UNKNOWN, Model, ShapeError, State, shown, verdict
+from node.verify.models.base import (
+    ILLEGAL,
+    UNKNOWN,
+    Model,
+    ShapeError,
+    State,
+    shown,
+    verdict,
+    whole,
+)
+
+ACCOUNT_BYTES = 100
 
 
 class Bank(Model):
@@ -30,7 +43,7 @@ class Bank(Model):
         if type(value) is not dict or not {"from", "to", "amount"} <= value.keys():
             raise ShapeError(f"the value is {shown(value)}, not from, to and amount")
         amount = value["amount"]
-        if type(amount) is not int or amount < 0:
+        if whole(amount, "the amount") < 0:
             raise ShapeError(f"the amount is {shown(amount)}, not a number of coins")
         return (str(value["from"]), str(value["to"]), amount), verdict(result)
 
@@ -38,17 +51,13 @@ class Bank(Model):
         if f == "read":
             return state if result is UNKNOWN or result == state else ILLEGAL
         source, target, amount = value
-        balances = dict(state)
-        is_possible = balances.get(source, 0) >= amount and target in balances
-        if result is UNKNOWN and not is_possible:
-            return state
-        if result is not UNKNOWN and is_possible is not result:
+        after = _moved(state, source, target, amount)
+        if result is not UNKNOWN and (after is not None) is not result:
             return ILLEGAL
-        if not is_possible:
-            return state
-        balances[source] -= amount
-        balances[target] += amount
-        return tuple(balances.items())
+        return state if after is None else after
+
+    def bytes_of(self, state: State) -> int:
+        return getsizeof(state) + 2 * ACCOUNT_BYTES
 
     def readonly(self, f: str, result: Any) -> bool:  # noqa: ANN401
         return f == "read" or result is False
@@ -64,7 +73,23 @@ class Bank(Model):
         return ", ".join(f"{name} {balance}" for name, balance in state)
 
 
+def _moved(state: State, source: str, target: str, amount: int) -> State | None:
+    """None when there is no such account, or too little in it."""
+    giver, taker = (bisect_left(state, (name,)) for name in (source, target))
+    for place, name in ((giver, source), (taker, target)):
+        if place == len(state) or state[place][0] != name:
+            return None
+    if state[giver][1] < amount:
+        return None
+    accounts = list(state)
+    accounts[giver] = source, state[giver][1] - amount
+    accounts[taker] = target, accounts[taker][1] + amount
+    return tuple(accounts)
+
+
 def _accounts(value: Any) -> tuple[tuple[str, int], ...]:  # noqa: ANN401
-    if type(value) is not dict or any(type(each) is not int for each in value.values()):
+    if type(value) is not dict:
         raise ShapeError(f"the value is {shown(value)}, not what each account holds")
-    return tuple(sorted((str(name), balance) for name, balance in value.items()))
+    return tuple(
+        sorted((str(name), whole(balance, shown(str(name)))) for name, balance in value.items())
+    )

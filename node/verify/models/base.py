@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from enum import Enum
+from sys import getsizeof
 from typing import Any
 
 
@@ -63,6 +64,10 @@ class Model(ABC):
     def show(self, state: State) -> str:
         """For people: 3."""
 
+    def bytes_of(self, state: State) -> int:
+        """About what a state takes that `step` has made, beyond what it shares with others."""
+        return getsizeof(state)
+
     def is_tracked(self, names: Iterable[str]) -> bool:
         """Whether, with these operations alone, a state is a value that some of them write, so that
         `writes` and `observes` say all.
@@ -92,14 +97,28 @@ def element(value: Any) -> Any:  # noqa: ANN401
     return value
 
 
+DIGITS_MAX = 1_000
+WHOLE_MAX = 10**DIGITS_MAX - 1
+
+
+def whole(value: Any, what: str = "the value") -> Any:  # noqa: ANN401
+    """A whole number, not so long that sums of such could not be written. Raises ShapeError."""
+    if type(value) is not int:
+        raise ShapeError(f"{what} is {shown(value)}, not a whole number")
+    if abs(value) > WHOLE_MAX:
+        raise ShapeError(f"{what} has more than {DIGITS_MAX:,} digits")
+    return value
+
+
 def elements(value: Any) -> tuple[Any, ...]:  # noqa: ANN401
     """Of an array; nothing is an empty one. Raises ShapeError."""
     if value is None:
         return ()
     if type(value) not in (list, tuple):
         raise ShapeError(f"the value is {shown(value)}, not an array")
-    for each in value:
-        element(each)
+    if not {*map(type, value)} <= {int, str}:
+        for each in value:
+            element(each)
     return tuple(value)
 
 

@@ -8,7 +8,7 @@
 
 from typing import Any
 
-from node.verify.models.base import ILLEGAL, UNKNOWN, Model, ShapeError, State, shown
+from node.verify.models.base import ILLEGAL, UNKNOWN, Model, State, whole
 
 
 class Counter(Model):
@@ -17,14 +17,14 @@ class Counter(Model):
     names = ("add", "read")
 
     def init(self, given: Any) -> State:  # noqa: ANN401
-        return 0 if given is None else _whole(given)
+        return 0 if given is None else whole(given)
 
     def shape(self, f: str, value: Any, result: Any, process: int) -> tuple[Any, Any]:  # noqa: ANN401
         if f == "read":
-            return None, result if result is UNKNOWN else _whole(result)
+            return None, result if result is UNKNOWN else whole(result)
         if result is not UNKNOWN and result is not None:
-            _whole(result)
-        return _whole(value), result
+            whole(result)
+        return whole(value), result
 
     def step(self, state: State, f: str, value: Any, result: Any) -> State:  # noqa: ANN401
         if f == "read":
@@ -43,9 +43,3 @@ class Counter(Model):
 
     def show(self, state: State) -> str:
         return str(state)
-
-
-def _whole(value: Any) -> int:  # noqa: ANN401
-    if type(value) is not int:
-        raise ShapeError(f"the value is {shown(value)}, not a whole number")
-    return value
