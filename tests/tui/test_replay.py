@@ -418,7 +418,7 @@ def test_node_that_goes_down_after_a_fault_is_not_explained_by_it() -> None:
         span.label
         for span in chronicle_of(in_order([down(1, 5, 11), two.frames, cluster.frames])).spans
     ]
-    assert labels == ["#1 kill n1", "#2 kill n3", "n1 down"]
+    assert labels == ["#1 kill n1", "#2 kill n3", "n1 silent"]
 
 
 def test_a_leader_that_falls_silent_leads_no_more() -> None:
