@@ -24,6 +24,7 @@ from raftctl.memberdocs import (
     Snapshots,
     SnapshotTake,
 )
+from raftctl.progressdocs import ChaosLeader, ChaosPhase, ChaosPlan, ChaosSecond, ChaosStep
 from raftctl.repairdocs import Recover, Restore
 from raftctl.simdocs import SimBench, SimReplay, SimRun, SimShrink
 
@@ -377,8 +378,8 @@ KINDS: dict[str, type[Any]] = {
         Heal, Put, Get, Del, Cas, Scan, Change, Propose, Transfer, Event, Log, LogEntry, Bench,
         Config, Written, Kinds, Version, Members, MemberChange, Snapshots, SnapshotTake,
         SnapshotInspect, SnapshotAuto, LogDiff, LogVerify, Recover, Restore, SimRun, SimReplay,
-        SimShrink, SimBench, ChaosRun, ChaosRuns, ChaosScenario, ChaosShrink, Check, Runs, RunShow,
-        RunExport, RunRm, Error,
+        SimShrink, SimBench, ChaosRun, ChaosPlan, ChaosStep, ChaosLeader, ChaosSecond, ChaosPhase,
+        ChaosRuns, ChaosScenario, ChaosShrink, Check, Runs, RunShow, RunExport, RunRm, Error,
     )
 }  # fmt: skip
 

@@ -48,6 +48,16 @@ class Output:
         return self.mode in ("json", "jsonl")
 
     @property
+    def on_terminal(self) -> bool:
+        """Whether progress is one line that changes."""
+        return sys.stderr.isatty()
+
+    @property
+    def columns(self) -> int:
+        """For progress on a terminal, its sign in front included."""
+        return max(os.get_terminal_size(sys.stderr.fileno()).columns - 1, 20)
+
+    @property
     def is_wide(self) -> bool:
         return self.mode == "wide"
 
@@ -77,11 +87,11 @@ class Output:
         """How far something long is: on a terminal one line that changes, else one now and then."""
         if self.quiet:
             return
-        if not sys.stderr.isatty():
+        if not self.on_terminal:
             if time.monotonic() - self._spoke_at >= PROGRESS_SECONDS:
                 self.note(f"   {text}")
             return
-        width = max(os.get_terminal_size(sys.stderr.fileno()).columns - 1, 20)
+        width = self.columns
         sys.stderr.write("\r\x1b[K" + f" {self.sign('…', '.')} {escaped(text)}"[:width])
         sys.stderr.flush()
         self._has_progress = True

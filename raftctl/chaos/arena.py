@@ -37,6 +37,7 @@ class Arena:
                 self.check(self.lines.do(["up", "-n", str(self._nodes), "--any-port"], UP_SECONDS))
             self.check(self.lines.do(["wait", "ready", "--timeout", "30s"]))
             self._cluster = find_cluster(self.settings)
+            self._check_size(len(self._cluster.spec.nodes))
         except BaseException:
             self.lines.close()
             raise
@@ -44,6 +45,14 @@ class Arena:
 
     def __exit__(self, *exc: object) -> None:
         self.lines.close()
+
+    def _check_size(self, nodes: int) -> None:
+        """A scenario for five says something else on three. Raises CliError."""
+        if nodes != self._nodes:
+            name, sizes = self.settings.cluster, f"{self._nodes} nodes"
+            hint = f"--set nodes={nodes} changes that; without -c it has a cluster of its own"
+            message = f"the scenario is about {sizes}, and {name} has {nodes}"
+            raise CliError("E_SIZE", message, Exit.PRECONDITION, hint=hint)
 
     @property
     def cluster(self) -> Cluster:

@@ -11,13 +11,11 @@ from node.scenario.actions import ending
 from node.scenario.scenario import StepBudget
 from raftctl.chaos.availability import NS, SETTLE_NS, Gap, gaps, longest, share
 from raftctl.chaos.injecting import Injected
-from raftctl.chaos.probes import PROBES_PER_S
+from raftctl.chaos.probes import USUAL_NS
 from raftctl.chaos.running import CONVERGE_SECONDS, Ran
 from raftctl.chaosdocs import ChaosCheck, ChaosFault, ChaosLatency, Verdict
 
 MS = 1_000_000
-USUAL_NS = 3 * NS // PROBES_PER_S
-"""Between two answers to probes, where all is well."""
 PROBED = ("read", "write")
 
 

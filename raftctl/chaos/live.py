@@ -9,13 +9,16 @@ from raftctl.chaos.arena import Arena
 from raftctl.chaos.concluding import concluded
 from raftctl.chaos.folders import make_run_folder
 from raftctl.chaos.recording import write_recording
-from raftctl.chaos.running import LiveRun
+from raftctl.chaos.running import LiveRun, Tell
 from raftctl.chaosdocs import ChaosRun
 from raftctl.settings import Settings
 
 
-def run_live(settings: Settings, scenario: Scenario, again: str, lent: str | None) -> ChaosRun:
+def run_live(
+    settings: Settings, scenario: Scenario, again: str, lent: str | None, tell: Tell
+) -> ChaosRun:
     """Run it, and write its folder. `again`: the line that runs it again. `lent`: a cluster to use.
+    `tell` gets what happens meanwhile.
 
     Raises CliError, OSError.
     """
@@ -29,7 +32,7 @@ def run_live(settings: Settings, scenario: Scenario, again: str, lent: str | Non
     arena = Arena(settings, folder, scenario.nodes, lent)
     try:
         with arena:
-            ran = LiveRun(scenario, arena, folder, output.note, output.progress).run()
+            ran = LiveRun(scenario, arena, folder, tell).run()
             arena.keep_logs()
     except BaseException:
         if not any(folder.path.glob("*.jsonl")):

@@ -21,6 +21,8 @@ PROBES_PER_S = 20
 PROBE_SECONDS = 1.0
 """How long one waits for its answer."""
 LANES = math.ceil(PROBES_PER_S * PROBE_SECONDS)
+USUAL_NS = 3 * 1_000_000_000 // PROBES_PER_S
+"""Between two answers, where all is well."""
 KEY = "probe"
 
 Kind = Literal["read", "write"]

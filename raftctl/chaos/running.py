@@ -17,12 +17,27 @@ from node.scenario.schedule import End, Fire, Schedule
 from node.scenario.workloads import initial
 from node.verify.told import Told
 from raftctl.chaos.arena import Arena
+from raftctl.chaos.availability import NS
 from raftctl.chaos.clients import Clients, Seen
 from raftctl.chaos.folders import RunFolder
 from raftctl.chaos.injecting import Injected, Injector
+from raftctl.chaos.planned import plan_of
 from raftctl.chaos.probes import Probe, Probes
+from raftctl.chaos.seconds import Seconds
 from raftctl.chaos.watcher import Watcher
 from raftctl.chaos.writing import LineFile
+from raftctl.progressdocs import (
+    ChaosBroken,
+    ChaosHits,
+    ChaosLeader,
+    ChaosPhase,
+    ChaosProgress,
+    ChaosSecond,
+    ChaosStep,
+    ChaosUse,
+    Phase,
+    StepState,
+)
 
 AT_ONCE_MAX = 32
 """Steps that are under way at the same time."""
@@ -58,7 +73,7 @@ class Ran:
     """What is wrong with the nodes' logs, compared at the end."""
 
 
-Tell = Callable[[str], None]
+Tell = Callable[[ChaosProgress], None]
 
 
 def history_head(scenario: Scenario, nodes: int) -> dict[str, Any]:
@@ -74,16 +89,13 @@ def history_head(scenario: Scenario, nodes: int) -> dict[str, Any]:
 
 
 class LiveRun:
-    """One run. `told` gets a line for each thing that was done, `tick` is called now and then."""
+    """One run. `tell` gets what happens, also from threads."""
 
-    def __init__(
-        self, scenario: Scenario, arena: Arena, folder: RunFolder, tell: Tell, tick: Tell
-    ) -> None:
+    def __init__(self, scenario: Scenario, arena: Arena, folder: RunFolder, tell: Tell) -> None:
         self._scenario = expand(scenario, random.Random(f"{scenario.seed} background"))
         self._arena = arena
         self._folder = folder
         self._tell = tell
-        self._tick = tick
         self._schedule = Schedule(self._scenario)
         self._steps: dict[int, Injected] = {}
         self._begun: dict[int, Future[None]] = {}
@@ -107,15 +119,22 @@ class LiveRun:
         self._told = Told()
         self._clients = Clients(cluster.address, scenario.workload, scenario.seed, history)
         self._probes = Probes(cluster.address, probed, self._began_ns)
+        self._seconds = Seconds()
         self._watcher = Watcher(cluster, raft, self._told, self._began_ns, self._led)
         self._injector = Injector(
             self._arena.lines, cluster, scenario.seed, self._began_ns, self._left_us
         )
+        self._tell(plan_of(scenario, "live", self._folder, len(cluster.spec.nodes)))
         self._watcher.start()
         self._clients.start()
         self._probes.start()
         try:
-            self._carry_out()
+            try:
+                self._carry_out()
+            except BaseException:
+                if not self._arena.is_own:  # which goes on to be used
+                    self._mend()
+                raise
             self._mend()
             ran = self._wind_up()
         finally:
@@ -152,7 +171,7 @@ class LiveRun:
                 if not self._over and not self._has_new_leader:
                     self._news.wait(min(max(next_us - self._now_us(), 0) / 1e6, TICK_SECONDS))
             self._look_now_and_then()
-            self._tick(self._progress())
+            self._tell_second()
 
     def _look_now_and_then(self) -> None:
         """What a node has counted is gone when it dies."""
@@ -174,16 +193,14 @@ class LiveRun:
         with self._news:
             self._has_new_leader = True
             self._news.notify()
-        self._say(f"leader n{node_id} term {term}")
+        self._tell(ChaosLeader(self._now_ms(), f"n{node_id}", term))
 
     def _begin(self, injected: Injected) -> None:
         self._injector.begin(injected)
         if isinstance(injected.action, Wipe):
             for node_id in injected.nodes:
                 self._told.wiped(node_id)
-        what = injected.action or injected.step.action
-        named = f" as {injected.step.name}" if injected.step.name else ""
-        self._say(f"{what}{named}" + (f": {injected.why_not}" if injected.why_not else ""))
+        self._tell_step(injected, "begun")
         over = {injected.place} if injected.why_not and ending(injected.step.action) else set()
         if isinstance(injected.action, Heal | Partition) and not injected.why_not:
             over |= self._ended_by(injected)
@@ -192,7 +209,7 @@ class LiveRun:
     def _end(self, injected: Injected) -> None:
         self._begun[injected.place].result()
         self._injector.end(injected)
-        self._say(f"end of {injected.action or injected.step.action}")
+        self._tell_step(injected, "ended")
 
     def _ended_by(self, healer: Injected) -> set[int]:
         """The steps whose faults the nodes do not hold any more."""
@@ -204,6 +221,7 @@ class LiveRun:
         ]
         for each in gone:
             each.ended_ns = healer.began_ns
+            self._tell_step(each, "ended")
         return {each.place for each in gone}
 
     def _ended(self, places: set[int]) -> None:
@@ -222,10 +240,11 @@ class LiveRun:
         for injected in self._steps.values():
             if injected.is_in_force:
                 self._injector.end(injected)
+                self._tell_step(injected, "ended")
         if self._arena.is_own:
             for line in (["heal"], ["resume", "all"], ["start", "all"]):
                 self._arena.lines.do(line)
-        self._say("all faults end")
+        self._tell_phase("faults-ended", "all faults end")
 
     def _wind_up(self) -> Ran:
         """Clients go on until the cluster has come together, and only then rest."""
@@ -239,7 +258,8 @@ class LiveRun:
         left = max(seconds - (time.monotonic_ns() - began) / 1e9, 1)
         same = lines.do(["wait", "converged", "--timeout", f"{left:g}s"], left + 30)
         took = time.monotonic_ns() - began
-        self._say("converged" if not same.exit else f"not converged: {same.message}")
+        phase: Phase = "not-converged" if same.exit else "converged"
+        self._tell_phase(phase, f"not converged: {same.message}" if same.exit else "converged")
         for injected in self._steps.values():
             self._injector.judge(injected)
         return Ran(
@@ -263,15 +283,45 @@ class LiveRun:
         return [] if not ended.exit else [ended.message]
 
     # -- telling -----------------------------------------------------------------------------------
-    def _say(self, text: str) -> None:
-        self._tell(f"{self._now_us() / 1e6:7.2f}  {text}")
+    def _now_ms(self) -> float:
+        return round(self._now_us() / 1e3, 1)
 
-    def _progress(self) -> str:
-        counts = self._clients.seen.counts
-        broken = len(self._told.broken)
-        return (
-            f"{self._now_us() / 1e6:.0f} of {self._scenario.duration_us / 1e6:.0f}s  "
-            f"{counts['ok']:,} ok  {counts['fail']:,} failed  {counts['info']:,} unknown  "
-            f"{self._told.terms} terms  {self._told.committed:,} committed  "
-            + (f"{broken} RULES BROKEN" if broken else "rules hold")
+    def _tell_step(self, injected: Injected, state: StepState) -> None:
+        step, action = injected.step, injected.action
+        self._tell(
+            ChaosStep(
+                at_ms=self._now_ms(),
+                step=injected.place + 1,
+                state=state,
+                line=str(step.action),
+                resolved=None if action is None else str(action),
+                lasts=ending(step.action) is not None,
+                why_not=injected.why_not,
+            )
+        )
+
+    def _tell_phase(self, phase: Phase, text: str) -> None:
+        self._tell(ChaosPhase(self._now_ms(), phase, text))
+
+    def _tell_second(self) -> None:
+        now_ns = self._now_us() * 1000
+        end_ns = self._seconds.due(self._probes.sent, now_ns)
+        if end_ns is None:
+            return
+        write, read = (
+            ChaosUse(lane.share(end_ns - NS, end_ns, now_ns), lane.longest_ms(now_ns))
+            for lane in (self._seconds.lanes[kind] for kind in ("write", "read"))
+        )
+        in_force = [each for each in list(self._steps.values()) if each.is_in_force]
+        self._tell(
+            ChaosSecond(
+                at_ms=end_ns / 1e6,
+                write=write,
+                read=read,
+                **self._clients.seen.counts,
+                terms=self._told.terms,
+                committed=self._told.committed,
+                broken=[ChaosBroken(each.rule, each.text) for each in self._told.broken],
+                hits=[ChaosHits(each.place + 1, each.hits) for each in in_force if each.number],
+            )
         )

@@ -25,9 +25,10 @@ from raftctl.chaos.clients import Seen
 from raftctl.chaos.concluding import concluded
 from raftctl.chaos.folders import RunFolder, make_run_folder
 from raftctl.chaos.injecting import Injected
+from raftctl.chaos.planned import plan_of
 from raftctl.chaos.probes import KEY, KINDS, LANES, PROBES_PER_S, Kind, Probe
 from raftctl.chaos.rafttold import RaftRecords
-from raftctl.chaos.running import Ran, history_head
+from raftctl.chaos.running import Ran, Tell, history_head
 from raftctl.chaosdocs import ChaosCheck, ChaosRun
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
@@ -40,8 +41,10 @@ PROBE_CLIENT = 1_000
 TURN_US = 1_000_000 // PROBES_PER_S
 
 
-def run_sim(settings: Settings, scenario: Scenario, again: str) -> ChaosRun:
-    """Run it, and write its folder. Raises CliError for what a simulation cannot do, OSError."""
+def run_sim(settings: Settings, scenario: Scenario, again: str, tell: Tell) -> ChaosRun:
+    """Run it, and write its folder; `tell` gets what it is about to do. Raises CliError for what a
+    simulation cannot do, OSError.
+    """
     began = datetime.now(UTC)
     settings.output.note(f"{scenario.name}: simulated, seed {scenario.seed}")
     try:
@@ -55,6 +58,7 @@ def run_sim(settings: Settings, scenario: Scenario, again: str) -> ChaosRun:
     settings.output.note(f"files: {folder.path}")
     with recording_to(folder.recording) as file:
         run = _SimRun(scenario, partial(write_frame, file))
+        tell(plan_of(run.scenario, "sim", folder, scenario.nodes))
         result = run.run()
     run.write_files(folder)
     found = concluded(run.ran(result), folder, "sim", again, began, [_simulated(result)])
@@ -77,7 +81,8 @@ class _SimRun:
 
     def __init__(self, scenario: Scenario, record: Callable[[Recording | Frame], object]) -> None:
         """`record` is given what makes a recording. Raises OptionError."""
-        self._scenario = expanded(scenario)
+        self.scenario = expanded(scenario)
+        """With its background faults as steps."""
         self._record = record
         recorder = SimRecorder(self._tell, scenario.name)
         invariants = recorder.watching(partial(every, rules=rules_of(scenario)))
@@ -134,7 +139,7 @@ class _SimRun:
 
     def _probe(self, client: Client, kind: Kind, lane: int) -> None:
         """One probe, and the next one of this lane."""
-        if self._kernel.now >= self._scenario.duration_us:
+        if self._kernel.now >= self.scenario.duration_us:
             return
         if client.is_idle:
             request: Request = (
@@ -156,7 +161,7 @@ class _SimRun:
     # -- what came of it ---------------------------------------------------------------------------
     def write_files(self, folder: RunFolder) -> None:
         """The history, the probes, and what the nodes told. Raises OSError."""
-        head = history_head(self._scenario, self._scenario.nodes)
+        head = history_head(self.scenario, self.scenario.nodes)
         lines = [json.dumps(head, separators=(",", ":")), *self._lines]
         folder.history.write_text("\n".join(lines) + "\n", encoding="utf-8")
         probes = [
@@ -169,19 +174,19 @@ class _SimRun:
 
     def ran(self, result: Result) -> Ran:
         return Ran(
-            scenario=self._scenario,
+            scenario=self.scenario,
             steps=[self._injected(place) for place in sorted(self._simulation.outcomes)],
             seen=self._seen,
             probes=self._probes,
             told=self._told,
             leaders=self._records.leaders,
-            ended_ns=min(result.at_us, self._scenario.duration_us) * 1000,
-            nodes=self._scenario.nodes,
-            converged_ns=max(result.at_us - self._scenario.duration_us, 0) * 1000,
+            ended_ns=min(result.at_us, self.scenario.duration_us) * 1000,
+            nodes=self.scenario.nodes,
+            converged_ns=max(result.at_us - self.scenario.duration_us, 0) * 1000,
         )
 
     def _injected(self, place: int) -> Injected:
-        outcome, step = self._simulation.outcomes[place], self._scenario.steps[place]
+        outcome, step = self._simulation.outcomes[place], self.scenario.steps[place]
         try:
             action = parse_action(outcome.resolved) if outcome.resolved else None
         except ScenarioError:  # it meant nobody

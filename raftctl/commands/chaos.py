@@ -17,6 +17,7 @@ from raftctl.verbs import group, section
 if TYPE_CHECKING:
     from node.scenario.scenario import Scenario
     from raftctl.chaos.folders import RunFolder
+    from raftctl.chaos.running import Tell
     from raftctl.chaosdocs import ChaosFault, ChaosRow, ChaosRun
 
 What = Annotated[
@@ -53,7 +54,8 @@ def run(
 ) -> int:
     """Carry a scenario out on a cluster of its own, or on -c NAME, and say what held.
 
-    Exit 7 when something was found to be wrong, 10 when it cannot be told.
+    With -o jsonl what happens meanwhile is a document each, and the verdict the last one. Exit 7
+    when something was found to be wrong, 10 when it cannot be told.
     """
     settings: Settings = context.obj
     with settings.output.patience(f"reading {what}"):
@@ -62,11 +64,14 @@ def run(
 
         changed = [*(changes or []), *([] if seed is None else [f"seed={seed}"])]
         scenario = find_scenario(what, changed)
+    from raftctl.chaos.telling import Documents, Lines
+
     words = ["raftctl", "chaos", "run", what]
     words += [] if seed is None else ["--seed", str(seed)]
     words += [word for change in changes or [] for word in ("--set", change)]
     again = shlex.join([*words, *(["--sim"] if simulated else [])])
-    found = _carried_out(settings, scenario, again, simulated)
+    tell = Documents(settings.output) if settings.output.mode == "jsonl" else Lines(settings.output)
+    found = _carried_out(settings, scenario, again, simulated, tell)
     if junit is not None:
         write_junit(found, junit)
     settings.output.show(found, lambda: _told(settings, found))
@@ -140,6 +145,7 @@ def shrink(
     from raftctl.chaos.folders import find_run_folder
     from raftctl.chaos.results import read_result
     from raftctl.chaos.shrinking import shrunk
+    from raftctl.chaos.telling import Lines
     from raftctl.chaosdocs import ChaosShrink
     from raftctl.scenariofile import read_scenario, save_scenario
 
@@ -149,7 +155,8 @@ def shrink(
     quiet = replace(settings, output=settings.output.quieter())
 
     def again(smaller: "Scenario") -> "ChaosRun":
-        return _carried_out(quiet, smaller, first.again, first.mode == "sim")
+        is_simulated = first.mode == "sim"
+        return _carried_out(quiet, smaller, first.again, is_simulated, Lines(quiet.output))
 
     settings.output.note(f"running {first.run}, {len(scenario.steps)} steps")
     found = shrunk(scenario, again, settings.output.note, runs)
@@ -178,15 +185,15 @@ def shrink(
 
 
 def _carried_out(
-    settings: Settings, scenario: "Scenario", again: str, is_simulated: bool
+    settings: Settings, scenario: "Scenario", again: str, is_simulated: bool, tell: "Tell"
 ) -> "ChaosRun":
     if is_simulated:
         from raftctl.chaos.simulated import run_sim
 
-        return run_sim(settings, scenario, again)
+        return run_sim(settings, scenario, again, tell)
     from raftctl.chaos.live import run_live
 
-    return run_live(settings, scenario, again, settings.cluster)
+    return run_live(settings, scenario, again, settings.cluster, tell)
 
 
 def _exit_of(found: "ChaosRun") -> int:

@@ -126,10 +126,54 @@ def test_cluster_that_was_lent_is_there_and_whole_afterwards(
         'duration = "4s"\n[workload]\nkind = "register"\n'
         '[[step]]\nwhen = "1s"\ndo = "partition leader / rest"\nas = "cut"\n'
     )
-    found = ran(raftctl, str(plan), "-c", "demo")
-    assert found["verdict"] == "ok"
+    done = raftctl.run("chaos", "run", str(plan), "-c", "demo", "-o", "jsonl", "-q")
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    for document in told:
+        kind = document["schema"].removeprefix("raftctl.").removesuffix("/v1")
+        assert violations(document, json_schema(kind)) == []
+    kinds = [document["schema"] for document in told]
+    assert (kinds[0], kinds[-1]) == ("raftctl.chaos-plan/v1", "raftctl.chaos-run/v1")
+    assert told[-1]["verdict"] == "ok"
+    steps = [each for each in told if each["schema"] == "raftctl.chaos-step/v1"]
+    assert [each["state"] for each in steps] == ["begun", "ended"]
+    assert steps[0]["resolved"].startswith("partition n")
+    seconds = [each for each in told if each["schema"] == "raftctl.chaos-second/v1"]
+    assert [each["at_ms"] for each in seconds[:3]] == [1000, 2000, 3000]
+    assert any(each["hits"] and each["hits"][0]["hits"] for each in seconds), "it bites"
+    assert seconds[0]["write"]["share"] > min(each["write"]["share"] for each in seconds)
     status = raftctl.document("status")
     assert (status["health"], status["faults"]) == ("ok", 0)
+
+
+def test_lent_cluster_has_its_nodes_back_when_a_run_is_ended(
+    raftctl: Raftctl, tmp_path: Path
+) -> None:
+    raftctl.run("up", "-n", "3", "--any-port")
+    plan = tmp_path / "kill.toml"
+    plan.write_text('duration = "60s"\n[[step]]\nwhen = "100ms"\ndo = "kill n2"\n')
+    process = subprocess.Popen(
+        [str(RAFTCTL), "chaos", "run", str(plan), "-c", "demo", "-o", "jsonl", "-q"],
+        env=raftctl.env,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if json.loads(line)["schema"] == "raftctl.chaos-step/v1":
+            break
+    process.terminate()
+    process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert raftctl.document("wait", "ready")["condition"] == "ready"
+    assert {node["proc"] for node in raftctl.document("status")["nodes"]} == {"running"}
+
+
+def test_scenario_about_another_number_of_nodes_is_refused(raftctl: Raftctl) -> None:
+    raftctl.run("up", "-n", "1", "--any-port")
+    done = raftctl.run("chaos", "run", "smoke", "-c", "demo", check=False)
+    assert done.returncode == 6
+    assert "the scenario is about 3 nodes, and demo has 1" in done.stderr
+    assert not list(raftctl.home.glob("runs/2*"))
 
 
 def test_fault_that_touches_nothing_is_no_pass(raftctl: Raftctl, tmp_path: Path) -> None:

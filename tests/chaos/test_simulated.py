@@ -14,6 +14,7 @@ from raftctl.chaos.folders import RunFolder
 from raftctl.chaos.presets import find_scenario, preset_names
 from raftctl.chaos.shrinking import shrunk
 from raftctl.chaos.simulated import run_sim
+from raftctl.chaos.telling import Lines
 from raftctl.chaosdocs import ChaosRun
 from raftctl.errors import CliError
 from raftctl.output import Output
@@ -32,7 +33,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def simulated(settings: Settings, name: str, *changes: str) -> ChaosRun:
-    return run_sim(settings, find_scenario(name, changes), "again")
+    return run_sim(settings, find_scenario(name, changes), "again", Lines(settings.output))
 
 
 @pytest.mark.parametrize("name", preset_names())
@@ -147,7 +148,7 @@ def test_plan_of_a_run_that_broke_off_can_be_run_again(settings: Settings) -> No
     with planted("linearizable_read_as_stale"):
         run = simulated(settings, "leader-in-minority")
         plan = RunFolder(Path(run.folder)).plan
-        again = run_sim(settings, read_scenario(plan), "again")
+        again = run_sim(settings, read_scenario(plan), "again", Lines(settings.output))
     assert again.text == run.text
 
 
@@ -156,7 +157,7 @@ def test_failed_run_is_made_small(settings: Settings) -> None:
     with planted("linearizable_read_as_stale"):
         found = shrunk(
             find_scenario("leader-in-minority"),
-            lambda scenario: run_sim(settings, scenario, "again"),
+            lambda scenario: run_sim(settings, scenario, "again", Lines(settings.output)),
             told.append,
             20,
         )

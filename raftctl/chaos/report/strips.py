@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from xml.etree.ElementTree import Element
 
 from raftctl.chaos.availability import NS, Gap, gaps
-from raftctl.chaos.judging import USUAL_NS
+from raftctl.chaos.probes import USUAL_NS
 from raftctl.chaos.report.elements import element
 from raftctl.chaos.report.reading import Answer
 from raftctl.chaos.report.timeline import Axis, legend, track
