@@ -135,3 +135,24 @@ class ChaosShrink:
     runs: int
     plan: str
     """The smaller scenario, as TOML."""
+
+
+@dataclass
+class ChaosLeftOut:
+    """A line that no scenario has, or that did nothing."""
+
+    line: str
+    why: str
+
+
+@dataclass
+class ChaosRecord:
+    """The answer of chaos record."""
+
+    name: str
+    nodes: int
+    steps: int
+    duration_ms: float
+    left_out: list[ChaosLeftOut]
+    text: str
+    """As TOML."""

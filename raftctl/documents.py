@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from raftctl.chaosdocs import ChaosRun, ChaosRuns, ChaosScenario, ChaosShrink
+from raftctl.chaosdocs import ChaosRecord, ChaosRun, ChaosRuns, ChaosScenario, ChaosShrink
 from raftctl.checkdocs import Check
 from raftctl.eventdocs import Event, RunExport, RunRm, Runs, RunShow
 from raftctl.logdocs import Log, LogDiff, LogEntry, LogVerify
@@ -379,7 +379,8 @@ KINDS: dict[str, type[Any]] = {
         Config, Written, Kinds, Version, Members, MemberChange, Snapshots, SnapshotTake,
         SnapshotInspect, SnapshotAuto, LogDiff, LogVerify, Recover, Restore, SimRun, SimReplay,
         SimShrink, SimBench, ChaosRun, ChaosPlan, ChaosStep, ChaosLeader, ChaosSecond, ChaosPhase,
-        ChaosRuns, ChaosScenario, ChaosShrink, Check, Runs, RunShow, RunExport, RunRm, Error,
+        ChaosRuns, ChaosScenario, ChaosShrink, ChaosRecord, Check, Runs, RunShow, RunExport, RunRm,
+        Error,
     )
 }  # fmt: skip
 

@@ -23,7 +23,8 @@ MODES = ("text", "wide", "json", "jsonl")
 class Output:
     """How this run prints. `started` is when the command began, for the times in its progress.
 
-    `may_color`: nobody forbade colours, whether there is a terminal for them or not.
+    `may_color`: nobody forbade colours, whether there is a terminal for them or not. `shown`: the
+    document that was printed last, if any was.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class Output:
         self.color = self.may_color and sys.stderr.isatty()
         self.ascii_only = ascii_only
         self.started = time.monotonic()
+        self.shown: Any = None
         self._spoke_at = self.started
         self._has_progress = False
 
@@ -66,6 +68,7 @@ class Output:
 
     def show(self, document: Any, text: Callable[[], Iterable[str]]) -> None:  # noqa: ANN401
         """Print a document, in the form that was asked for."""
+        self.shown = document
         if self.is_json:
             indent = 2 if self.mode == "json" and sys.stdout.isatty() else None
             lines = [json.dumps(to_json(document), indent=indent, ensure_ascii=False)]

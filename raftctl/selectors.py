@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 from node.scenario import selectors as grammar
 from node.scenario.errors import LeaderlessError, NoSuchNodeError, ScenarioError
@@ -11,6 +12,8 @@ from raftctl.documents import Node, Status
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.values import usage
+
+_noted: ContextVar[list[Scene] | None] = ContextVar("noted", default=None)
 
 
 def resolve(selectors: Sequence[str], status: Status) -> list[int]:
@@ -32,7 +35,7 @@ def resolve_group(text: str, status: Status, others: Sequence[int] = ()) -> list
 def scene_of(status: Status) -> Scene:
     """What selectors look at, out of what the nodes said."""
     rows = status.nodes
-    return Scene(
+    scene = Scene(
         ids=tuple(map(_id, rows)),
         leader=None if status.leader is None else int(status.leader[1:]),
         running={_id(row) for row in rows if row.proc == "running"},
@@ -41,6 +44,20 @@ def scene_of(status: Status) -> Scene:
         lagging={_id(row) for row in rows if row.lag},
         name=status.cluster,
     )
+    if (noted := _noted.get()) is not None:
+        noted.append(scene)
+    return scene
+
+
+@contextmanager
+def noting_scenes() -> Iterator[list[Scene]]:
+    """The scenes that selectors are looked up in meanwhile, in their order."""
+    scenes: list[Scene] = []
+    token = _noted.set(scenes)
+    try:
+        yield scenes
+    finally:
+        _noted.reset(token)
 
 
 def voters_of(status: Status) -> set[int]:

@@ -6,6 +6,7 @@ stand before or after the verb, complete like any other option, and mean nothing
 
 import inspect
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import typer
@@ -19,6 +20,19 @@ SELECTORS = (
     "n1 n2 or 1,2, leader, follower, followers, any, any-follower, minority, majority, lagging, "
     "rest, not:SEL, all. Nothing defaults to all."
 )
+
+ACTOR_VARIABLE = "RAFTCTL_BY"
+"""Who types, in the environment of a command that no person typed: one of ACTORS."""
+ACTORS = ("cli", "tui", "chaos")
+CHANGING = frozenset({
+    "up", "down", "start", "stop", "kill", "restart", "pause", "resume", "wipe", "partition", "net",
+    "disk", "clock", "heal", "transfer", "members add", "members promote", "members demote",
+    "members remove", "members replace", "snapshot take", "snapshot auto", "snapshot restore",
+    "recover",
+})  # fmt: skip
+"""The verbs that do something to a cluster that is no reading or writing of data."""
+LOOKING = (["net", "show"], ["snapshot", "auto"])
+"""Lines of theirs that do nothing."""
 
 
 def _shared_params(context: Any) -> list[Any]:  # noqa: ANN401 - Typer's own types
@@ -43,6 +57,32 @@ def settings_of(context: Any) -> Settings:  # noqa: ANN401
     return make_settings(**values)
 
 
+def verb_of(context: Any) -> list[str]:  # noqa: ANN401
+    """The words of the verb: members, add."""
+    parent = context.parent
+    return [] if parent is None else [*verb_of(parent), str(context.info_name)]
+
+
+def words_of(context: Any) -> list[str]:  # noqa: ANN401
+    """What was typed behind the verb and is its own, options last."""
+    arguments: list[str] = []
+    options: list[str] = []
+    for each in context.command.params:
+        if context.get_parameter_source(each.name).name != "COMMANDLINE":
+            continue
+        value = context.params[each.name]
+        if isinstance(value, bool):
+            options.append((each.opts if value else each.secondary_opts)[-1])
+            continue
+        values = value if isinstance(value, list | tuple) else [value]
+        for text in map(str, values):
+            if each.param_type_name == "argument":
+                arguments.append(text)
+            else:
+                options += [each.opts[-1], text]
+    return [*arguments, *options]
+
+
 class Verb(TyperCommand):
     """A command whose epilog is its examples, a line each."""
 
@@ -51,7 +91,13 @@ class Verb(TyperCommand):
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401
         ctx.obj = settings_of(ctx)
-        return super().invoke(ctx)
+        verb = verb_of(ctx)
+        line = [*verb, *words_of(ctx)]
+        if " ".join(verb) not in CHANGING or line in LOOKING or "--dry-run" in line:
+            return super().invoke(ctx)
+        from raftctl.cluster.noting import noted
+
+        return noted(ctx.obj, line, partial(super().invoke, ctx))
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ANN401
         """Arguments as people write them: Typer puts braces around the required ones."""

@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from textual.app import App
 
@@ -54,6 +54,7 @@ class ActingApp(App[None]):
         """The undo that failed last, and how often it did."""
         self._under_way: list[Action] = []
         self._ran: list[Ran] = []
+        self._opened = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
         self._gone: dict[int, int] = {}
         """Nodes that were taken away, and up to when the model need not show it."""
 
@@ -293,6 +294,14 @@ class ActingApp(App[None]):
                 self.notify(f"cannot write {name}: {error}", severity="error", markup=False)
             else:
                 self.notify(f"saved {name}: {len(self._ran)} lines", markup=False)
+
+    def action_save_scenario(self) -> None:
+        """Of whatever was done to the cluster meanwhile, here and elsewhere."""
+        from tui.screens.forms import scenario_form
+
+        if self._is_allowed() and self.may_write_files("save it"):
+            form = scenario_form(self.file_name("", "toml"), self._opened, self.line)
+            self.push_screen(form, self.consider_it)
 
     def action_screenshot_svg(self) -> None:
         if not self.may_write_files("take a picture of its window, or save it"):

@@ -22,6 +22,13 @@ def _index(text: str) -> int | None:
     return int(digits) if digits.isdecimal() and len(digits) < 19 else None
 
 
+def scenario(file: str, since: str) -> Action | Refusal:
+    """What was done to the cluster since then, a time in UTC, as a scenario."""
+    if not file.strip():
+        return NO_NAME
+    return Action(("chaos", "record", "--since", since, "--", file.strip()), only_reads=True)
+
+
 def export_applied(run: str, file: str) -> Action | Refusal:
     """What a recording has of logs: the entries that took effect."""
     if not file.strip():

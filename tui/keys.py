@@ -48,6 +48,8 @@ KEYS = (
         "bench put --duration 10s"),
     Key("action.undo", "u", "undo", "undo", "take back the last action", True, "heal 1, start n2"),
     Key("action.save", "W", "save_script", "", "write the lines that were run as a script"),
+    Key("action.scenario", "X", "save_scenario", "", "write what was done as a chaos scenario",
+        line="chaos record FILE"),
     Key("view.detail", "enter", "detail", "detail", "the node from close by", line="status n2"),
     Key("view.applied", "a", "show('applied')", "applied", "entries as they take effect", True,
         "events -f --kind applied"),

@@ -85,7 +85,7 @@ class Subprocesses:
         file: int | None,
     ) -> Outcome:
         begin = time.monotonic()
-        environment = os.environ | {"NO_COLOR": "1"}
+        environment = os.environ | {"NO_COLOR": "1", "RAFTCTL_BY": "tui"}
         try:
             process = await asyncio.create_subprocess_exec(
                 *self._prefix,

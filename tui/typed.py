@@ -12,9 +12,9 @@ GROUPS = frozenset({"log", "members", "snapshot", "runs", "chaos", "config", "si
 READING = frozenset({
     "ls", "status", "wait", "env", "doctor", "logs", "faults", "get", "scan", "watch", "log show",
     "log diff", "log verify", "members ls", "snapshot ls", "snapshot inspect", "events", "runs ls",
-    "runs show", "runs export", "check", "chaos ls", "chaos show", "chaos report", "schema",
-    "version", "help", "config show", "config validate", "config path", "sim run", "sim replay",
-    "sim shrink", "sim bench",
+    "runs show", "runs export", "check", "chaos ls", "chaos show", "chaos report", "chaos record",
+    "schema", "version", "help", "config show", "config validate", "config path", "sim run",
+    "sim replay", "sim shrink", "sim bench",
 })  # fmt: skip
 """Verbs that leave the cluster as it is."""
 FOR_GOOD = frozenset({"wipe", "members remove"})

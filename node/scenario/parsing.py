@@ -69,24 +69,34 @@ def parse(text: str, source: str = "scenario", changes: Sequence[str] = ()) -> S
     try:
         values = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ScenarioError(f"it is no TOML: {error}", where=source) from error
+        where = f"{source}:{line}" if (line := _line_in(error, text)) else source
+        raise ScenarioError(f"it is no TOML: {error}", where=where) from error
     stem = source.replace("\\", "/").rpartition("/")[2].removesuffix(".toml")
     try:
         scenario = _scenario(Table(overridden(values, changes)), stem)
         check_possible(scenario)
     except ScenarioError as error:
-        line = _line_of(text, error.key)
-        raise error.found_at(f"{source}:{line}" if line else source) from error
+        raise placed(error, text, source) from error
     return scenario
 
 
-def _line_of(text: str, key: str) -> int | None:
-    """The line of a key, or of the nearest table around it that can be found."""
-    while key:
-        if line := line_of(text, key):
-            return line
+def _line_in(error: Exception, text: str) -> int | None:
+    """The line that the parser of TOML names in words."""
+    if "at end of document" in str(error):
+        return len(text.splitlines())
+    found = re.search(r"at line (\d+)", str(error))
+    return int(found[1]) if found else None
+
+
+def placed(error: ScenarioError, text: str, source: str) -> ScenarioError:
+    """The same, with the line of its key in the text, or of the nearest table around it that can be
+    found.
+    """
+    key, line = error.key, None
+    while key and line is None:
+        line = line_of(text, key)
         key = key.rpartition(".")[0]
-    return None
+    return error.found_at(f"{source}:{line}" if line else source)
 
 
 def _scenario(table: Table, stem: str) -> Scenario:

@@ -78,8 +78,9 @@ class Table:
         if not self.has(key):
             self._known[key] = None
             return default
+        text = self.text(key)
         try:
-            return parse(self.text(key))
+            return parse(text)
         except ScenarioError as error:
             raise error.under(self.path(key), self.what(key)) from error
 

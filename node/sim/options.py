@@ -149,16 +149,30 @@ LIMITS: Mapping[str, tuple[int, int]] = {
 """Of each number, the least and the most."""
 
 
+OF_THE_PLAN = ("drawn", "digest", "format")
+"""What stands among the options in a plan, and says how that was made."""
+
+
+def check_options(values: Mapping[str, int | float | bool | str]) -> None:
+    """Whether there are such options, with such values. Raises OptionError."""
+    default = Options()
+    for name, value in values.items():
+        if name not in OF_THE_PLAN:
+            _check_value(default, name, value)
+
+
+def _check_value(options: Options, name: str, value: float | bool | str) -> None:
+    if name not in {each.name for each in dataclasses.fields(Options)}:
+        raise OptionError(f"there is no option {name}")
+    default = getattr(options, name)
+    if type(value) is not type(default) and not (type(default) is float and type(value) is int):
+        raise OptionError(f"{name} has to be like {default!r}, not {value!r}")
+
+
 def changed(options: Options, values: Mapping[str, int | float | bool | str]) -> Options:
     """`options` with other values for some. Raises OptionError."""
-    known = {each.name: each.type for each in dataclasses.fields(Options)}
     for name, value in values.items():
-        if name not in known:
-            raise OptionError(f"there is no option {name}")
-        default = getattr(options, name)
-        fits = type(value) is type(default) or (type(default) is float and type(value) is int)
-        if not fits:
-            raise OptionError(f"{name} has to be like {default!r}, not {value!r}")
+        _check_value(options, name, value)
     return dataclasses.replace(options, **dict(values)).checked()  # type: ignore[arg-type]
 
 

@@ -23,6 +23,7 @@ PRELOADED = (
     "raftctl.cli",
     "raftctl.cluster.acting",
     "raftctl.cluster.injection",
+    "raftctl.cluster.noting",
     "raftctl.cluster.waiting",
 )
 """Imported once, so that no line has to."""

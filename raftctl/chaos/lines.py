@@ -1,6 +1,7 @@
 """Lines of raftctl that a run carries out, several at a time, each as if somebody typed it."""
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -8,6 +9,8 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
+
+from raftctl.verbs import ACTOR_VARIABLE
 
 CLOSE_SECONDS = 60.0
 
@@ -49,6 +52,7 @@ class Lines:
             [sys.executable, "-P", "-m", "raftctl.chaos.hand", json.dumps(whole)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            env=os.environ | {ACTOR_VARIABLE: "chaos"},
             start_new_session=True,  # Ctrl-C is this process' business
         )
         self._lock = threading.Lock()

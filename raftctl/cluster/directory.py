@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from node.config import ClusterSpec, ConfigError, load_cluster, read_token
+from raftctl.cluster import journal
 from raftctl.cluster.processes import NodeProcess
 from raftctl.cluster.settling import settle
 from raftctl.errors import CliError
@@ -28,7 +29,9 @@ DEFAULT_NAME = "demo"
 LOCK_SECONDS_MAX = 60.0
 LOCK_PATIENCE_SECONDS = 0.1
 POLL_SECONDS = 0.02
-FILES = ("faults.json", "faults.lock", "ephemeral", "token", "cluster.json")
+FILES = (
+    journal.NAME, journal.ASIDE, "faults.json", "faults.lock", "ephemeral", "token", "cluster.json",
+)  # fmt: skip
 """What a cluster's folder holds beside its nodes' folders; the file that makes it one is last."""
 
 

@@ -1,4 +1,7 @@
-"""chaos run, random, replay, shrink, ls, show, report: scenarios, and a verdict on each run."""
+"""chaos run, random, replay, shrink, ls, show, report: scenarios, and a verdict on each run.
+
+`record` has a file of its own.
+"""
 
 import shlex
 from collections.abc import Iterator
@@ -7,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from raftctl.commands.record import record
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.output import table
@@ -35,6 +39,7 @@ def add_to(app: typer.Typer) -> None:
     add = section(verbs, "Chaos")
     add(run, "chaos run leader-in-minority", "chaos run plan.toml --set nodes=3 --junit out.xml")
     add(random, "chaos random --seed 42 --duration 60s --save plan.toml")
+    add(record, "chaos record mine.toml", "chaos record mine.toml --since 10m --resolved")
     add(replay, "chaos replay latest", "chaos replay kill-leader-loop")
     add(shrink, "chaos shrink latest --save small.toml")
     add(ls, "chaos ls")

@@ -44,7 +44,7 @@ PRINTED_BY = {
     "chaos-leader": "chaos run -o jsonl", "chaos-second": "chaos run -o jsonl",
     "chaos-phase": "chaos run -o jsonl",
     "chaos-runs": "chaos ls", "chaos-scenario": "chaos show, chaos random",
-    "chaos-shrink": "chaos shrink", "check": "check",
+    "chaos-shrink": "chaos shrink", "chaos-record": "chaos record", "check": "check",
     "runs": "runs ls", "run-show": "runs show", "run-export": "runs export", "run-rm": "runs rm",
     "kinds": "schema", "version": "version",
     "error": "any verb that fails, on stderr",

@@ -1,6 +1,8 @@
 """check: what it says of a history, how it ends, and what it makes of files that are none."""
 
 import json
+import os
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from raftctl.checking.files import find_source
 from raftctl.exit_codes import Exit
 from raftctl.schemas import json_schema
 from raftctl.settings import make_settings
-from tests.measure.commands import Raftctl
+from tests.measure.commands import RAFTCTL, Raftctl
 from tests.raftctl.schema import violations
 
 STALE = """\
@@ -92,6 +94,28 @@ def test_what_the_budget_does_not_suffice_for_has_no_verdict() -> None:
     assert checked.text == "3 of 3 keys: not decided in 0.3s"
 
 
+def test_what_has_no_end_may_have_happened_or_not(raftctl: Raftctl, tmp_path: Path) -> None:
+    begun = STALE.splitlines()
+    del begun[5]  # the end of the second write
+    path = made(tmp_path / "h.jsonl", "\n".join(begun))
+    found = document(raftctl.run("check", str(path), "-o", "json").stdout)
+    assert (found["verdict"], found["unknown"]) == ("ok", 1)
+
+
+def test_a_history_that_is_too_hard_has_no_verdict_and_takes_no_more_memory(
+    raftctl: Raftctl, tmp_path: Path
+) -> None:
+    path = made(tmp_path / "h.jsonl", "\n".join(map(json.dumps, hard_events(keys=1))))
+    command = [str(RAFTCTL), "check", str(path), "--model", "counter", "--budget", "1s", "-q"]
+    with (tmp_path / "out").open("wb") as out:
+        process = subprocess.Popen(command, env=raftctl.env, stdout=out, stderr=out)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == Exit.INCONCLUSIVE
+    assert "E_NO_VERDICT" in (tmp_path / "out").read_text()
+    assert used.ru_maxrss < 500 * 1024, "KiB"
+
+
 def test_processes_share_hard_keys_and_the_first_failure_ends_it() -> None:
     began = time.monotonic()
     checked = hard(keys=2, jobs=2, seconds=60, last_is_wrong=True)
@@ -103,6 +127,11 @@ def test_processes_share_hard_keys_and_the_first_failure_ends_it() -> None:
 
 
 def hard(keys: int, jobs: int, seconds: float, last_is_wrong: bool = False) -> Checked:
+    history = history_of(enumerate(hard_events(keys, last_is_wrong), 1))
+    return check_operations(history, "counter", seconds, jobs)
+
+
+def hard_events(keys: int, last_is_wrong: bool = False) -> list[dict[str, Any]]:
     """Counters with unknown additions that no read ever saw together: subsets in any order. The
     wrong one takes a second or two to search through.
     """
@@ -117,8 +146,7 @@ def hard(keys: int, jobs: int, seconds: float, last_is_wrong: bool = False) -> C
         for seen in (total, 0):
             said = {"process": len(events), "f": "read", "key": key}
             events += [{**said, "type": "invoke"}, {**said, "type": "ok", "value": seen}]
-    history = history_of(enumerate(events, 1))
-    return check_operations(history, "counter", seconds, jobs)
+    return events
 
 
 # -- where histories lie ---------------------------------------------------------------------------
@@ -166,6 +194,8 @@ def test_the_log_of_a_run_resolves_outcomes_unless_told_not_to(
         (STALE[:-30], 8, "cut short, or no JSON"),
         (STALE.replace('"time": 6000', '"time": 10'), 8, "time goes backwards"),
         (STALE + STALE.splitlines()[1] + "\n", 9, "time goes backwards"),
+        (STALE.replace('"type": "ok"', '"type": "invoke"', 1), 3, "invoked in line 2 has no end"),
+        (STALE.replace('"type": "invoke"', '"type": "ok"', 1), 2, "ends with ok what it never"),
         (STALE.replace('"value": 2', '"value": [2]'), 5, "write: the value is [2]"),
         (STALE.replace("register", "queue"), None, "there is no model 'queue'"),
         ("\x00\xff", 1, "cut short, or no JSON"),

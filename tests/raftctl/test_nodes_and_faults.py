@@ -53,6 +53,22 @@ def test_heal_reaches_a_node_that_was_paused_when_it_resumes(cluster: Raftctl) -
     cluster.run("wait", "converged")
 
 
+def test_what_was_done_is_a_scenario_that_runs(cluster: Raftctl, tmp_path: Path) -> None:
+    cluster.run("kill", "leader")
+    cluster.run("start", "all")
+    cluster.run("wait", "ready")
+    cluster.run("partition", "leader", "--as", "cut")
+    cluster.run("heal", "cut")
+    path = tmp_path / "mine.toml"
+    recorded = cluster.document("chaos", "record", str(path), "--last", "4")
+    assert (recorded["nodes"], recorded["steps"], recorded["left_out"]) == (3, 2, [])
+    ran = cluster.document("chaos", "run", str(path), "--sim", check=False)
+    assert [fault["line"] for fault in ran["faults"]] == ["kill leader", "partition leader"]
+    assert {check["name"]: check["verdict"] for check in ran["checks"]}["linearizable"] == "ok"
+    again = cluster.run("chaos", "record", str(path), check=False)
+    assert (again.returncode, "E_EXISTS" in again.stderr) == (6, True)
+
+
 def test_fault_that_a_node_still_obeys_is_no_secret(cluster: Raftctl) -> None:
     """Whoever resumes a process behind raftctl's back finds the old fault counted."""
     cluster.run("partition", "1,2", "/", "3")

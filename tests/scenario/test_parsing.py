@@ -86,7 +86,8 @@ def test_nodes_that_steps_add_can_be_meant_later() -> None:
 
 RANDOM = '[random]\nevery = "1s"\n'
 BAD = [
-    ("x = [", "", "it is no TOML"),
+    ("x = [", "1", "it is no TOML"),
+    ("nodes = 3\nseed = = 1", "2", "it is no TOML"),
     ("nodes = " + "9" * 5000, "", "it is no TOML"),
     ("a = " + "[" * 5000, "", "it is no TOML"),
     ("nods = 3", "1", "unknown key nods"),

@@ -1,6 +1,7 @@
 """What is done to a cluster from the viewer: when it asks, when not, and how it is taken back."""
 
 import asyncio
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -373,6 +374,40 @@ def test_what_was_done_becomes_a_script(tmp_path: Path, monkeypatch: pytest.Monk
     lines = path.read_text().splitlines()
     assert "raftctl --home 'a b' kill n2" in lines
     assert "# raftctl --home 'a b' stop n1" in lines, "it failed"
+
+
+def test_what_was_done_becomes_a_scenario_by_a_command_line() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("X")
+        assert "chaos record --since 20" in viewer.screen_text()
+        await viewer.press(*["backspace"] * 40)
+        assert "give the file a name" in viewer.screen_text()
+        await viewer.press("enter")
+        assert viewer.dialog == "Form"
+        await viewer.press(*"mine.toml", "enter")
+        (line,) = viewer.ran
+        time = r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ"
+        assert re.fullmatch(rf"chaos record --since {time} -- mine\.toml", line)
+        assert f"$ raftctl {line}  ✓" in viewer.screen_text()
+        await viewer.press("W")
+        assert viewer.told == "nothing was done yet", "it changed nothing"
+
+    view(test, size=(120, 40))
+
+
+@pytest.mark.parametrize("film", [None, short_film()])
+def test_who_may_change_nothing_has_done_nothing_to_export(film: Film | None) -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("X")
+        assert (viewer.dialog, viewer.ran) == ("", [])
+
+    view(test, film=film, read_only=film is None)
+
+
+def test_lines_say_that_the_viewer_typed_them() -> None:
+    code = "import os; print(os.environ['RAFTCTL_BY'])"
+    outcome = asyncio.run(Subprocesses([sys.executable, "-c"]).run([code]))
+    assert outcome.printed == "tui\n"
 
 
 def test_a_script_heals_its_faults_whatever_number_they_have_then() -> None:

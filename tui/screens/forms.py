@@ -10,7 +10,7 @@ from textual.events import DescendantFocus
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label, Static
 
-from tui import actions
+from tui import actions, exports
 from tui.actions import Action, Refusal
 from tui.keys import FORM_KEYS, bindings
 from tui.screens.page import key_words
@@ -136,3 +136,14 @@ def put_form(line: str) -> Form:
     """A key and its value."""
     fields = [("key", "", "k1"), ("value", "", "anything")]
     return Form("put", fields, lambda values: actions.put(values["key"], values["value"]), line)
+
+
+def scenario_form(file: str, since: str, line: str) -> Form:
+    """Where what was done goes; `file` is what it would be called."""
+    fields = [("file", file, "mine.toml")]
+    return Form(
+        "what was done since the viewer was opened, as a scenario",
+        fields,
+        lambda values: exports.scenario(values["file"], since),
+        line,
+    )
