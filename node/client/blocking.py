@@ -67,7 +67,8 @@ class Client:
         long among others; CommandError when the machine raised.
         """
         call = self._call(timeout, at)
-        number = self._sequences.take()
+        sequences = self._sequences
+        number = sequences.take()
         try:
             while True:
                 applied: Applied = self._run(call, number, payload)
@@ -82,13 +83,17 @@ class Client:
                         raise OutcomeUnknownError(
                             "session_expired", "outcome unknown: the session expired", "unknown"
                         ) from error
-                    number = self._sequences.take()
+                    sequences = self._sequences
+                    number = sequences.take()
                     assert self._answered_by is not None, "a node refused it"
                     call.again(self._answered_by)
                 else:
                     return Applied(applied.id, applied.index, applied.term, result)
+        except OutcomeUnknownError as error:
+            error.command = sequences.name_of(number)
+            raise
         finally:
-            self._sequences.done(number)
+            sequences.done(number)
 
     def read(
         self,

@@ -36,6 +36,9 @@ class DeadlineError(ClientError):
 class OutcomeUnknownError(ClientError):
     """A node took the command, and its fate was not learnt in time: it may commit later."""
 
+    command: tuple[int, int] | None = None
+    """What the log knows it by, where that was told: the client's id and the sequence number."""
+
 
 class RejectedError(ClientError):
     """A node refused for good; asking again would not help."""

@@ -213,6 +213,10 @@ class Sequences:
         lowest = next(iter(self._open), number)
         return Header(self._client_id, number, lowest, self._born_at)
 
+    def name_of(self, number: int) -> tuple[int, int]:
+        """What the log knows command `number` by: the client's id and the number."""
+        return self._client_id, number
+
     def done(self, number: int) -> None:
         """The caller has the result of `number`, or will never ask for it again."""
         self._open.pop(number, None)

@@ -207,6 +207,11 @@ class Actor:
             host.wipe()
             self._up(host)
 
+    def bring_up(self, node_ids: Iterable[int]) -> None:
+        """As an operator does who has just wiped them, unless a fault keeps them down."""
+        for node_id in node_ids:
+            self._up(self._world.hosts[node_id])
+
     def _retire(self, node_id: int) -> None:
         """Who was removed is stopped, or is forgotten about and goes on."""
         if self._coin("retire", node_id):
@@ -257,7 +262,6 @@ class Actor:
         self._check_spare(host)
         self._down(host, is_clean=False)
         host.wipe()
-        self._up(host)
         self._coverage.met("node wiped")
 
     def _take_snapshot(self, host: Host, outcome: Outcome) -> None:

@@ -335,6 +335,8 @@ class Client:
         assert operation is not None
         if self._number:
             self._sequences.done(self._number)
+            if outcome == "unknown":
+                operation.command = self._sequences.name_of(self._number)
         self._operation = self._call = None
         self._request_id += 1
         operation.outcome = outcome

@@ -59,7 +59,8 @@ class WorkloadScript:
         assert operation is not None, "it is under way"
         if asked.outcome != "ok":
             is_unknown = asked.outcome == "unknown" and asked.kind != "get"
-            self._note("info" if is_unknown else "fail", operation.value)
+            command = zip(("client", "sequence"), asked.command or (), strict=False)
+            self._note("info" if is_unknown else "fail", operation.value, **dict(command))
             self._request = None
             self._process += self._clients if is_unknown else 0
             return False

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Literal
 
 from node.raft.events import Event, LeaderElected
+from node.scenario.actions import Wipe
 from node.scenario.scenario import MIXES, Scenario, Step, WorkloadKind
 from node.scenario.schedule import End, Fire, Schedule
 from node.sim.acting import Actor
@@ -114,6 +115,8 @@ class Simulation:
         self._keys: Counter[str] = Counter()
         self._armed_at: int | None = None
         self._has_led = False
+        self._is_drawn = bool(scenario.sim.get("drawn"))
+        """Whoever is wiped in a drawn plan is started at once; other plans have a line for that."""
 
     def run(self) -> Result:
         """What came of it. Raises what `trace` raised."""
@@ -178,6 +181,8 @@ class Simulation:
                     self.outcomes[place] = outcome
                     key = self._key(step)
                     self._faults[place] = self.actor.do(step.action, step.name, key, outcome)
+                    if self._is_drawn and isinstance(step.action, Wipe) and not outcome.refusal:
+                        self.actor.bring_up(outcome.nodes)
                     self._tell_ended()
                 case End(place, step):
                     fault = self._faults.pop(place, None)
@@ -220,7 +225,7 @@ class Simulation:
             return "nothing was asked of it, or nothing answered"
         if not rules_of(self.scenario):
             return "expect.invariants names no rule that it could break"
-        if self.scenario.sim.get("drawn"):
+        if self._is_drawn:
             return None
         outcomes = sorted(self.outcomes.items())
         own = [(place, each) for place, each in outcomes if place < len(self.scenario.steps)]

@@ -112,6 +112,8 @@ class Operation:
     """The one node that had to see to it; None: whoever can."""
     attempts: int = 0
     """How often it was sent."""
+    command: tuple[int, int] | None = None
+    """Of one whose outcome is unknown: what the log knows it by."""
     sessions_lost: int = 0
     """How often it was told that its session is gone."""
 

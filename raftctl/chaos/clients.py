@@ -131,9 +131,10 @@ class Clients:
     def _ended(
         self, head: dict[str, Any], operation: Operation, began: int, how: str, error: ClientError
     ) -> None:
-        ended = self._history.write(
-            {**head, "type": how, "value": operation.value, "error": error.code}
-        )
+        line = {**head, "type": how, "value": operation.value, "error": error.code}
+        if isinstance(error, OutcomeUnknownError) and error.command is not None:
+            line["client"], line["sequence"] = error.command
+        ended = self._history.write(line)
         with self._lock:
             self._count(operation, began, ended, how)
 

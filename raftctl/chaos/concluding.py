@@ -9,6 +9,7 @@ from node.scenario.pruning import without_orphans
 from node.scenario.scenario import Scenario, Step
 from node.scenario.when import At
 from node.scenario.writing import write
+from raftctl.chaos.committed import write_committed
 from raftctl.chaos.folders import RunFolder
 from raftctl.chaos.histories import check_history
 from raftctl.chaos.judging import Judgement, verdict_of
@@ -31,7 +32,8 @@ def concluded(
     elsewhere. Raises OSError.
     """
     judgement, scenario = Judgement(ran), ran.scenario
-    checks = [*more, check_history(folder, scenario), *judgement.checks()]
+    write_committed(folder, ran.committed)
+    checks = [*more, check_history(folder, scenario, ran.committed), *judgement.checks()]
     verdict, text = verdict_of(checks)
     run = ChaosRun(
         verdict=verdict,

@@ -75,6 +75,11 @@ class RunFolder:
         return self.path / "check.json"
 
     @property
+    def committed(self) -> Path:
+        """Which commands took effect: what came of those whose client does not know it."""
+        return self.path / "committed.json"
+
+    @property
     def report(self) -> Path:
         return self.path / "report.html"
 

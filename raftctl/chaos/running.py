@@ -19,6 +19,7 @@ from node.verify.told import Told
 from raftctl.chaos.arena import Arena
 from raftctl.chaos.availability import NS
 from raftctl.chaos.clients import Clients, Seen
+from raftctl.chaos.committed import Committed, committed_in
 from raftctl.chaos.folders import RunFolder
 from raftctl.chaos.injecting import Injected, Injector
 from raftctl.chaos.planned import plan_of
@@ -63,6 +64,7 @@ class Ran:
     ended_ns: int
     """When the scenario was over, or broke off."""
     nodes: int = 0
+    committed: Committed = field(default_factory=Committed)
     began_mono_ns: int = 0
     """When it began, on the monotonic clock."""
     began_wall_ns: int = 0
@@ -269,6 +271,7 @@ class LiveRun:
             leaders=self._watcher.leaders,
             ended_ns=self._scenario.duration_us * 1000,
             nodes=len(self._arena.cluster.spec.nodes),
+            committed=committed_in(self._arena.cluster),
             began_mono_ns=self._began_ns,
             began_wall_ns=time.time_ns() - (time.monotonic_ns() - self._began_ns),
             converged_ns=None if ready.exit or same.exit else took,

@@ -18,10 +18,11 @@ from node.sim.recording import SimRecorder
 from node.sim.scripts import ProbeScript, WorkloadScript
 from node.sim.simulation import Result, Simulation, options_of, rules_of
 from node.verify.invariants import every
-from node.verify.observation import Operation
+from node.verify.observation import Observers, Operation
 from node.verify.told import Told
 from node.wire.messages import Frame, Keyframe, Recording
 from raftctl.chaos.clients import Seen
+from raftctl.chaos.committed import Committed, Effects
 from raftctl.chaos.concluding import concluded
 from raftctl.chaos.folders import RunFolder, make_run_folder
 from raftctl.chaos.injecting import Injected
@@ -85,8 +86,12 @@ class _SimRun:
         """With its background faults as steps."""
         self._record = record
         recorder = SimRecorder(self._tell, scenario.name)
-        invariants = recorder.watching(partial(every, rules=rules_of(scenario)))
-        self._simulation = Simulation(scenario, recorder.take, invariants)
+        self._effects = Effects()
+        rules = partial(every, rules=rules_of(scenario))
+        watching = recorder.watching(
+            lambda hosts: Observers([*rules(hosts).invariants, self._effects])
+        )
+        self._simulation = Simulation(scenario, recorder.take, watching)
         self._kernel = self._simulation.world.kernel
         recorder.now = lambda: self._kernel.now
         self._lines: list[str] = []
@@ -182,6 +187,7 @@ class _SimRun:
             leaders=self._records.leaders,
             ended_ns=min(result.at_us, self.scenario.duration_us) * 1000,
             nodes=self.scenario.nodes,
+            committed=Committed(self._effects.commands()),
             converged_ns=max(result.at_us - self.scenario.duration_us, 0) * 1000,
         )
 

@@ -12,7 +12,6 @@ from raftctl.errors import CliError, from_os_error
 from raftctl.exit_codes import Exit
 from raftctl.settings import Settings
 
-COMMITTED_FILE = "committed.json"
 EDN_SUFFIX = ".edn"
 TOLD_EVERY = 100_000
 """Lines."""
@@ -42,7 +41,7 @@ def find_source(what: str, settings: Settings) -> Source:
             Exit.NOT_FOUND,
             hint="raftctl chaos ls has others",
         )
-    committed = folder.path / COMMITTED_FILE
+    committed = folder.committed
     return Source(folder.history, committed if committed.is_file() else None)
 
 

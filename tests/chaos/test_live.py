@@ -68,7 +68,7 @@ def test_smoke_run_has_a_verdict_and_files_and_leaves_no_process(raftctl: Raftct
     ]
     folder = Path(found["folder"])
     names = {"result.json", "plan.resolved.toml", "history.jsonl", "raft.jsonl", "metrics.csv"}
-    names |= {"recording.frames"}
+    names |= {"recording.frames", "committed.json"}
     assert names <= {each.name for each in folder.iterdir()}
     assert found["run"] in (folder / "report.html").read_text(encoding="utf-8")
     assert not (folder / "home").exists()

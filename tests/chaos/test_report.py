@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from node.scenario.parsing import parse
+from raftctl.chaos.committed import Committed
 from raftctl.chaos.folders import RunFolder
 from raftctl.chaos.histories import check_history
 from raftctl.chaos.report.page import write_report
@@ -76,7 +77,7 @@ def test_a_violation_is_shown_with_the_operations_that_no_order_explains(tmp_pat
     ]
     reads[-1]["value"] = next(line["value"] for line in reads if line["value"] is not None)
     run.history.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
-    assert check_history(run, parse(SCENARIO)).verdict == "failed"
+    assert check_history(run, parse(SCENARIO), Committed()).verdict == "failed"
 
     parsed = Parsed(run)
     assert f"Violation key {KEY} : " in parsed.text
@@ -89,7 +90,7 @@ def test_a_violation_is_shown_with_the_operations_that_no_order_explains(tmp_pat
 
 def test_a_history_without_a_violation_has_no_such_part(tmp_path: Path) -> None:
     run = copied(tmp_path / "run")
-    assert check_history(run, parse(SCENARIO)).verdict == "ok"
+    assert check_history(run, parse(SCENARIO), Committed()).verdict == "ok"
     assert "Violation" not in Parsed(run).text
 
 

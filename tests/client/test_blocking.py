@@ -61,9 +61,10 @@ def test_client_whose_session_expired_in_doubt_goes_on_under_a_new_one(
 ) -> None:
     with lossy_middle(address) as (middle, where), Client(where, timeout=20) as client:
         middle.cut("answer", "expired")
-        with pytest.raises(OutcomeUnknownError, match="the session expired"):
+        with pytest.raises(OutcomeUnknownError, match="the session expired") as caught:
             client.propose(b"in doubt")
         before = {unseal(each)[0].client_id for each in middle.commands}
+        assert {caught.value.command} == {unseal(each)[0][:2] for each in middle.commands}
         middle.commands.clear()
         middle.cut("answer")  # so that the next one would be in doubt too
         client.propose(b"and on")

@@ -2,6 +2,7 @@
 
 python -m tests.measure startup     up -n 3 and -n 5 to an elected leader; status; --help
 python -m tests.measure firstline   how soon each long command says something
+python -m tests.measure verdict     how soon a scenario of 40 s has its verdict and report
 python -m tests.measure idle        memory and processor time of nodes that do nothing
 python -m tests.measure failover    kill -9 of the leader to the next accepted put
 python -m tests.measure durability  kill -9 of all nodes at once under load, retry, and read back

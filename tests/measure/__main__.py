@@ -21,6 +21,7 @@ from tests.measure.observers import observers
 from tests.measure.pauses import pauses
 from tests.measure.simulating import simulator
 from tests.measure.transfer import transfer
+from tests.measure.verdict import verdict
 
 MIB = 1024 * 1024
 
@@ -128,6 +129,7 @@ def main() -> int:
     shaken = what.add_parser("chaos")
     shaken.add_argument("--rounds", type=int, default=6)
     shaken.add_argument("--seconds", type=int, default=3)
+    what.add_parser("verdict").add_argument("--rounds", type=int, default=3)
     simulated = what.add_parser("simulator")
     simulated.add_argument("--rounds", type=int, default=5)
     simulated.add_argument("--seconds", type=int, default=600)
@@ -166,6 +168,8 @@ def main() -> int:
             return observers(options.rounds, options.seconds)
         case "chaos":
             return chaos(options.rounds, options.seconds)
+        case "verdict":
+            return verdict(options.rounds)
         case "membership":
             return membership(options.ops)
         case "transfer":

@@ -4,14 +4,17 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
+from node.scenario.actions import Wipe
 from node.scenario.lines import parse_action
 from node.scenario.scenario import Scenario, Step, Workload
 from node.scenario.when import At
 from node.sim.host import Host
+from node.sim.planning import plan
 from node.sim.simulation import Simulation
 
 MS = 1000
 SECOND = 1_000_000
+WIPING_SEED = 5
 
 
 def step(at_s: float, line: str, lasts_s: float | None = None) -> Step:
@@ -90,6 +93,31 @@ def test_who_is_started_by_hand_runs_and_so_does_who_is_restarted() -> None:
         assert look(steps, [2.5, 3.1, 6.1], lambda host: host.is_running) == [False, True, True]
 
 
+def test_who_is_wiped_stays_down_until_somebody_starts_it_and_has_no_vote_then() -> None:
+    """As the verb of that name leaves a node."""
+    steps = [step(2, "wipe n1"), step(4, "start n1")]
+    seen = look(steps, [2.5, 3.9, 4.1], lambda host: (host.is_running, host.is_wiped))
+    assert seen == [(False, True), (False, True), (True, True)]
+
+
+def test_who_is_wiped_in_a_plan_that_was_drawn_runs_on_without_a_vote() -> None:
+    drawn = plan(WIPING_SEED)
+    (wiped_at,) = [
+        each.when.at_us
+        for each in drawn.steps
+        if isinstance(each.action, Wipe) and isinstance(each.when, At)
+    ]
+    run = Simulation(drawn)
+    seen: list[Host] = []
+    run.world.kernel.at(
+        wiped_at + 1,
+        "check",
+        lambda: seen.extend(h for h in run.world.hosts.values() if h.is_wiped),
+    )
+    run.run()
+    assert [host.lives > 1 for host in seen] == [True]
+
+
 def test_who_stands_still_does_so_until_all_pauses_are_over() -> None:
     steps = [step(2, "pause n1", 4), step(3, "pause n1", 0.5)]
     seen = look(steps, [2.5, 3.6, 5.9, 6.1], lambda host: host.is_paused)
@@ -109,7 +137,7 @@ def test_power_that_comes_back_does_not_start_who_was_killed() -> None:
 
 
 def test_disk_that_is_full_is_full_for_a_node_that_was_wiped_too() -> None:
-    steps = [step(2, "disk n1 --full", 4), step(3, "wipe n1")]
+    steps = [step(2, "disk n1 --full", 4), step(3, "wipe n1"), step(3, "start n1")]
     seen = look(steps, [3.5, 6.5], lambda host: host.disk.faults.is_full)
     assert seen == [True, False]
 
