@@ -7,7 +7,7 @@ as one, and none is lost. Where nothing happens, what shows ages is drawn once a
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App, SystemCommand
@@ -17,6 +17,7 @@ from textual.theme import Theme
 
 from node.client.address import ClusterAddress
 from tui.actions import Verb
+from tui.chaos import Preset
 from tui.drawing.moment import Moment
 from tui.keynames import names_of
 from tui.keys import BINDINGS, CHANGING, USUAL, Key
@@ -72,18 +73,19 @@ class RaftApp(ReplayingApp):
         line: str = "raftctl",
         called: Callable[[str], Called] | None = None,
         verbs: Iterable[Verb] = (),
+        presets: Callable[[], Sequence[Preset]] = tuple,
         keymap: Mapping[str, str] | None = None,
         read_only: bool = False,
         ascii_only: bool = False,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         """`loading`: what reads the rest of the film. `recording`: what the film is of, or would
-        be. `line`: how a command line about the cluster begins. `called`: how one speaks of a
-        cluster whose name is known only when it comes up. `keymap`: other keys, by binding id.
-        `clock`: the nodes' monotonic clock, in nanoseconds.
+        be. `line`: how a command line about the cluster begins. `presets`: the chaos scenarios that
+        ship. `called`: how one speaks of a cluster whose name is known only when it comes up.
+        `keymap`: other keys, by binding id. `clock`: the nodes' monotonic clock, in nanoseconds.
         """
         self._themes: dict[str, Theme | None] = {}
-        super().__init__(runner, line, film, recording)
+        super().__init__(runner, line, presets, film, recording)
         self.register_theme(NIGHT)
         self.register_theme(DAY)
         self.theme = NIGHT.name
@@ -181,6 +183,8 @@ class RaftApp(ReplayingApp):
         """Whether the key does nothing here: actions in a replay, replay's keys on live nodes."""
         if key.id.startswith("replay."):
             return self.film is None
+        if key.id == "chaos.abort" and not self.chaos_is_on:
+            return True
         return key.id.startswith(CHANGING) and not self.may_act
 
     def key_name(self, binding_id: str) -> str:
@@ -369,9 +373,6 @@ class RaftApp(ReplayingApp):
         from tui.screens.dialogs import Help
 
         self.push_screen(Help(self))
-
-    def action_leave(self) -> None:
-        self.exit()
 
     def action_help_quit(self) -> None:
         """Ctrl-C leaves too."""

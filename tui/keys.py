@@ -44,6 +44,8 @@ KEYS = (
     Key("raft.transfer", "t", "act('transfer')", "transfer", "hand leadership to the node", True,
         "transfer n2"),
     Key("data.put", "plus", "put", "put", "write a key", line="put K V"),
+    Key("chaos.run", "c", "chaos", "chaos", "a scenario of faults, and how it goes", True,
+        "chaos run smoke"),
     Key("data.bench", "b", "bench", "bench", "see what load the cluster bears", True,
         "bench put --duration 10s"),
     Key("action.undo", "u", "undo", "undo", "take back the last action", True, "heal 1, start n2"),
@@ -144,6 +146,16 @@ LOG_KEYS = (
     Key("log.export", "x", "export", "export", "write entries as a file", True,
         "log show n2 --from 7 -o jsonl"),
 )  # fmt: skip
+CHAOS_KEYS = (
+    Key("chaos.abort", "a", "abort", "abort, heal", "end the run, and heal what it did", True),
+)
+SCENARIO_KEYS = (
+    Key("scenario.leave", "escape,q", "dismiss(None)", "", "leave"),
+    Key("scenario.next", "down,j", "move(1)", "", "the next scenario"),
+    Key("scenario.previous", "up,k", "move(-1)", "", "the scenario before"),
+    Key("scenario.file", "f", "file", "", "a file of your own"),
+    Key("scenario.run", "enter", "run", "", "run it on this cluster", line="chaos run smoke"),
+)
 ASK_KEYS = (
     Key("ask.yes", "y,Y", "answer(True)", "", "yes"),
     Key("ask.no", "n,N,escape,enter,q,space", "answer(False)", "", "no"),
@@ -170,9 +182,11 @@ PLACES: Mapping[str, Sequence[Key]] = {
     "node": NODE_KEYS,
     "members": MEMBER_KEYS,
     "log": LOG_KEYS,
+    "chaos": CHAOS_KEYS,
     "question": ASK_KEYS,
     "form": FORM_KEYS,
     "partition": PARTITION_KEYS,
+    "scenarios": SCENARIO_KEYS,
     "help": HELP_KEYS,
 }
 """All keys, by where they are; those without a place are on all pages."""
@@ -197,11 +211,12 @@ def _together(*places: str, is_page: bool = True) -> tuple[str, ...]:
 
 TOGETHER = (
     *(_together(*places) for places in (("overview",), ("lists",), ("lists", "events"))),
-    *(_together(*places) for places in (("node",), ("members",), ("lists", "log"))),
-    *(_together(place, is_page=False) for place in ("question", "form", "partition", "help")),
+    *(_together(*places) for places in (("node",), ("members",), ("chaos",), ("lists", "log"))),
+    *(_together(place, is_page=False) for place in ("question", "form", "partition")),
+    *(_together(place, is_page=False) for place in ("scenarios", "help")),
 )
 """The ids that one and the same screen has."""
-CHANGING = ("node.", "fault.", "raft.", "data.", "action.", "members.")
+CHANGING = ("node.", "fault.", "raft.", "data.", "action.", "members.", "chaos.")
 """The ids of keys that change a cluster begin so."""
 
 

@@ -1,13 +1,14 @@
 """The part of the app that plays recordings back, and goes from a live cluster to its recording."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 from tui import exports
-from tui.acting import ActingApp
 from tui.actions import Action, Refusal
+from tui.chaos import Preset
+from tui.chaosing import ChaosApp
 from tui.drawing.text import printable
 from tui.loading import Loading
 from tui.replay import Film, FilmError
@@ -37,13 +38,18 @@ class Called(NamedTuple):
     recording: Recorded | None
 
 
-class ReplayingApp(ActingApp):
+class ReplayingApp(ChaosApp):
     """`film` is what is played back, None: the cluster is shown as it is now."""
 
     def __init__(
-        self, runner: Runner, line: str, film: Film | None, recording: Recorded | None
+        self,
+        runner: Runner,
+        line: str,
+        presets: Callable[[], Sequence[Preset]],
+        film: Film | None,
+        recording: Recorded | None,
     ) -> None:
-        super().__init__(runner, line)
+        super().__init__(runner, line, presets)
         self.film = film
         self.recording = recording
 

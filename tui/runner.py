@@ -140,7 +140,9 @@ async def _read(
     while data := await stream.read(_CHUNK):
         kept += data[: OUTPUT_BYTES_MAX - len(kept)]
         begun += decoder.decode(data)
-        whole = begun if len(begun) > _CHUNK else begun[: begun.rfind("\n") + 1]
+        whole = begun[: begun.rfind("\n") + 1]
+        if not whole and len(begun) > OUTPUT_BYTES_MAX:
+            whole = begun
         begun = begun[len(whole) :]
         if whole and on_output is not None:
             on_output(whole)

@@ -17,6 +17,7 @@ READING = frozenset({
     "sim replay", "sim shrink", "sim bench",
 })  # fmt: skip
 """Verbs that leave the cluster as it is."""
+CHAOTIC = frozenset({"chaos run", "chaos replay", "chaos shrink"})
 FOR_GOOD = frozenset({"wipe", "members remove"})
 
 
@@ -25,6 +26,9 @@ def typed_action(moment: Moment, words: Sequence[str]) -> Action:
     arguments, (verb, selectors) = tuple(words), _verb_of(words)
     if verb in READING:
         return Action(arguments, only_reads=True)
+    if verb in CHAOTIC and "--sim" not in words:
+        what = " ".join([verb, *selectors])
+        return Action(arguments, question=f"{what} breaks nodes and links of this cluster")
     if verb not in TAKING | FOR_GOOD | {"down", "members demote"}:
         return Action(arguments)
     takes = _nodes(moment, ["all"] if verb == "down" else selectors)

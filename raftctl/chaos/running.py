@@ -97,7 +97,8 @@ class LiveRun:
         self._scenario = expand(scenario, random.Random(f"{scenario.seed} background"))
         self._arena = arena
         self._folder = folder
-        self._tell = tell
+        self._listener = tell
+        self._nobody_listens: OSError | None = None
         self._schedule = Schedule(self._scenario)
         self._steps: dict[int, Injected] = {}
         self._begun: dict[int, Future[None]] = {}
@@ -156,6 +157,8 @@ class LiveRun:
     def _carry_out(self) -> None:
         duration_us = self._scenario.duration_us
         while (now_us := self._now_us()) < duration_us:
+            if self._nobody_listens is not None:
+                raise self._nobody_listens
             with self._news:
                 self._tell_schedule(now_us)
             for due in self._schedule.due(now_us):
@@ -286,6 +289,13 @@ class LiveRun:
     # -- telling -----------------------------------------------------------------------------------
     def _now_ms(self) -> float:
         return round(self._now_us() / 1e3, 1)
+
+    def _tell(self, document: ChaosProgress) -> None:
+        """Threads and what tidies up go on when whoever listened is gone; the run does not."""
+        try:
+            self._listener(document)
+        except OSError as error:
+            self._nobody_listens = error
 
     def _tell_step(self, injected: Injected, state: StepState) -> None:
         step, action = injected.step, injected.action

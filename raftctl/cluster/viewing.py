@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from node.client.address import ClusterAddress
     from raftctl.cluster.recordings import Run
     from tui.actions import Verb
+    from tui.chaos import Preset
     from tui.loading import Loading
     from tui.nodes import Process
     from tui.replay import Film
@@ -167,6 +168,15 @@ def all_verbs(root: Any) -> "Iterator[Verb]":  # noqa: ANN401 - Typer's own type
             continue
         for below, each in inner.items():
             yield Verb(f"{name} {below}", each.get_short_help_str(limit=72))
+
+
+def presets() -> "list[Preset]":
+    """The chaos scenarios that ship."""
+    from raftctl.chaos.presets import find_scenario, preset_names
+    from tui.chaos import Preset
+
+    found = map(find_scenario, preset_names())
+    return [Preset(each.name, each.about, each.nodes, each.duration_us / 1e6) for each in found]
 
 
 def keys_path(config: Path) -> Path:

@@ -129,6 +129,7 @@ def _app(settings: Settings, root: Any, replay: str | None, read_only: bool) -> 
         cluster_of,
         film_of,
         keys_path,
+        presets,
         recorded,
         words_for,
     )
@@ -159,6 +160,7 @@ def _app(settings: Settings, root: Any, replay: str | None, read_only: bool) -> 
         line=line,
         called=lambda name: _called(settings, name, True),
         verbs=all_verbs(root),
+        presets=presets,
         keymap=keymap,
         read_only=read_only,
         ascii_only=settings.output.ascii_only,

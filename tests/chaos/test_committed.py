@@ -15,6 +15,7 @@ from raftctl.chaos.committed import Committed, committed_before, effects_in, wri
 from raftctl.chaos.folders import RunFolder
 from raftctl.chaos.presets import find_scenario
 from raftctl.chaos.simulated import run_sim
+from raftctl.chaos.telling import Lines
 from raftctl.checking import check_operations
 from raftctl.checking.files import find_source, load_committed, load_history
 from raftctl.cluster.directory import find_cluster
@@ -101,7 +102,9 @@ def folder(settings: Settings) -> RunFolder:
         "workload.timeout=300ms", "workload.kind=register", "workload.mix={write=70, read=30}",
         "expect={}", "sim={client_loss=0.15}",
     ]  # fmt: skip
-    run = run_sim(settings, find_scenario("leader-in-minority", changes), "again")
+    run = run_sim(
+        settings, find_scenario("leader-in-minority", changes), "again", Lines(settings.output)
+    )
     assert run.verdict == "ok", run.text
     return RunFolder(Path(run.folder))
 

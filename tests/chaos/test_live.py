@@ -171,8 +171,9 @@ def test_cluster_that_was_lent_is_there_and_whole_afterwards(
     assert again["verdict"] == "ok", "what the first run wrote is not in its way"
 
 
+@pytest.mark.parametrize("how", ["killed", "nobody listens"])
 def test_lent_cluster_has_its_nodes_back_when_a_run_is_ended(
-    raftctl: Raftctl, tmp_path: Path
+    raftctl: Raftctl, tmp_path: Path, how: str
 ) -> None:
     raftctl.run("up", "-n", "3", "--any-port")
     raftctl.run("net", "--link", "n1:n2", "--latency", "1ms", "--as", "mine")
@@ -192,8 +193,10 @@ def test_lent_cluster_has_its_nodes_back_when_a_run_is_ended(
     begun = (line for line in process.stdout if '"raftctl.chaos-step/v1"' in line)
     for _ in steps:
         assert json.loads(next(begun))["why_not"] == ""
-    process.kill()
-    process.communicate()
+    if how == "killed":
+        process.kill()
+    process.stdout.close()
+    assert process.wait(60)
     wait_until(lambda: processes_of("raftctl.chaos.hand", raftctl.home) == [])
     status = raftctl.document("status")
     assert {node["proc"] for node in status["nodes"]} == {"running"}

@@ -18,6 +18,7 @@ from raftctl.chaos.telling import Lines
 from raftctl.chaosdocs import ChaosRun
 from raftctl.errors import CliError
 from raftctl.output import Output
+from raftctl.progressdocs import ChaosPlan, ChaosProgress
 from raftctl.scenariofile import read_scenario
 from raftctl.settings import Settings, make_settings
 from tests.mutants.catalogue import MUTANTS
@@ -45,6 +46,14 @@ def test_scenario_that_ships_holds(settings: Settings, name: str) -> None:
     folder = RunFolder(Path(run.folder))
     assert folder.history.read_text().count('"type":"invoke"') >= run.operations["ok"]
     assert folder.metrics.is_file()
+
+
+def test_a_simulation_tells_its_plan(settings: Settings) -> None:
+    told: list[ChaosProgress] = []
+    run = run_sim(settings, find_scenario("smoke"), "again", told.append)
+    (plan,) = told
+    assert isinstance(plan, ChaosPlan)
+    assert (plan.mode, plan.run, len(plan.steps)) == ("sim", run.run, len(run.faults))
 
 
 def test_same_seed_is_the_same_history_and_another_seed_another(settings: Settings) -> None:
@@ -169,5 +178,5 @@ def test_failed_run_is_made_small(settings: Settings) -> None:
 
 def test_run_that_does_not_fail_is_not_made_small(settings: Settings) -> None:
     scenario = find_scenario("smoke")
-    again = partial(run_sim, settings, again="again")
+    again = partial(run_sim, settings, again="again", tell=Lines(settings.output))
     assert shrunk(scenario, again, print, 20) is None

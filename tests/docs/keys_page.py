@@ -20,9 +20,11 @@ TITLES = {
     "node": "On the page of a node",
     "members": "On the page of members",
     "log": "On the page of logs",
+    "chaos": "On the page of a chaos run",
     "question": "In a question",
     "form": "In a form",
     "partition": "In the editor of a partition",
+    "scenarios": "In the list of scenarios",
     "help": "In the help",
 }
 

@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from tests.tui.chaosruns import UNDER_WAY, printed
 from tests.tui.frames import SECOND, START, WALL, Script, fold, progress_of, status_of
 from tests.tui.pilot import SMALL, WIDE, Viewer, view
 from tests.tui.stand_in import MadeUp, StandIn, address_of
 from tests.tui.test_replay import short_film
+from tui.chaos import ChaosView
 from tui.model import ClusterModel
 from tui.nodes import Process, Reach
 
@@ -17,7 +19,7 @@ COMMITTED = {1: 104_317, 2: 104_315, 3: 104_317, 4: 10_118, 5: 75_630}
 
 class Scene(NamedTuple):
     """`keys` lead to it; `replay`: of the recording, not of the cluster. `logs`: nodes that show
-    entries of theirs, up to this one.
+    entries of theirs, up to this one. `chaos`: what a run under way has printed.
     """
 
     name: str
@@ -25,6 +27,7 @@ class Scene(NamedTuple):
     keys: str = ""
     replay: bool = False
     logs: Mapping[int, int] = {}
+    chaos: str = ""
 
 
 SCENES = (
@@ -39,6 +42,7 @@ SCENES = (
     Scene("members", SMALL, "M"),
     Scene("events", SMALL, "e"),
     Scene("partition", WIDE, "3 p"),
+    Scene("chaos", WIDE, chaos=printed(*UNDER_WAY)),
     Scene("replay", WIDE, "right_curly_bracket m right_curly_bracket", True),
 )
 
@@ -146,12 +150,21 @@ async def _with_logs(viewer: Viewer, scene: Scene) -> None:
             await node.stop()
 
 
+async def _with_chaos(viewer: Viewer, scene: Scene) -> None:
+    run = ChaosView("cut")
+    run.feed(scene.chaos, viewer.app.live.now_ns)
+    viewer.app.chaos = run
+    await viewer.press("c")
+
+
 def show(scene: Scene, take: Callable[[Viewer], None], **options: Any) -> None:
     """Let `take` have the viewer at that scene."""
 
     async def test(viewer: Viewer) -> None:
         if scene.logs:
             await _with_logs(viewer, scene)
+        elif scene.chaos:
+            await _with_chaos(viewer, scene)
         else:
             await viewer.press(*scene.keys.split())
         await asyncio.sleep(0)

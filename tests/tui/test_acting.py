@@ -315,6 +315,13 @@ def test_a_letter_that_is_cut_in_two_on_its_way_is_one_letter() -> None:
     assert "\ufffd" not in "".join(told)
 
 
+def test_a_long_line_is_told_whole() -> None:
+    told: list[str] = []
+    code = "print('a' * 100_000); print('b')"
+    asyncio.run(Subprocesses([sys.executable, "-c"]).run([code], told.append))
+    assert told[0].startswith("a" * 100_000 + "\n")
+
+
 def test_a_command_that_is_stopped_says_what_it_has() -> None:
     code = "import signal, time; signal.signal(15, lambda *_: exit(print('so far')));"
     code += "print('begun', flush=True); time.sleep(60)"

@@ -59,7 +59,7 @@ def test_the_help_cuts_nothing() -> None:
         await viewer.press("question_mark")
         assert viewer.dialog == "Help"
         words = ""
-        for _ in range(12):
+        for _ in range(14):
             shown = viewer.screen_text()
             assert "…" not in shown.replace("│ …", "")
             words += shown

@@ -155,7 +155,9 @@ class Page(Screen[None]):
             last = last[::2]
         lines: list[Line] = [[]]
         own = [key for key in self.KEYS if key.shown and not self.viewer.is_hidden(key)]
-        for key in [*own, *(key for key in shown if key.id not in always)]:
+        taken = {name for key in own for name in self.viewer.key_names(key.id).split()}
+        others = [key for key in shown if key.id not in always]
+        for key in [*own, *(key for key in others if self.viewer.key_name(key.id) not in taken)]:
             words = self._key(key)
             is_last = len(lines) == height
             if width_of([*lines[-1], *words, *(last if is_last else [])]) <= width:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from tui.screens.chaos import ChaosPage
 from tui.screens.detail import NodePage
 from tui.screens.lists import AppliedPage, EventsPage, MembersPage
 from tui.screens.log import LogPage
@@ -14,4 +15,5 @@ PAGES: Mapping[str, Callable[[], Page]] = {
     "log": LogPage,
     "diff": lambda: LogPage(diff=True),
     "node": NodePage,
+    "chaos": ChaosPage,
 }
