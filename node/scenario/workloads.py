@@ -104,6 +104,8 @@ class Chooser:
 
     workload: Workload
     rng: random.Random
+    mark: str = ""
+    """What keys have in them, which tells them from others of the same store."""
     _slots: list[_Slot] = field(default_factory=list)
     _written: int = 0
     _drawn: int = 0
@@ -141,7 +143,8 @@ class Chooser:
         return slot
 
     def _key(self, slot: _Slot) -> str:
-        return f"{self.workload.kind}-{slot.number}-{slot.generation}"
+        mark = f"{self.mark}-" if self.mark else ""
+        return f"{self.workload.kind}-{mark}{slot.number}-{slot.generation}"
 
     def _value(self, f: str, slot: _Slot) -> Value:
         match self.workload.kind, f:

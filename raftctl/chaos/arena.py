@@ -1,5 +1,8 @@
 """The cluster that a run is about: one of its own, gone when it ends, or one that was lent."""
 
+import contextlib
+import fcntl
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +16,8 @@ from raftctl.settings import Settings
 
 OWN_NAME = "chaos"
 UP_SECONDS = 60.0
+LOCK_NAME = "chaos.lock"
+"""In the folder of a cluster that was lent, locked until what a run did to it is undone."""
 
 
 class Arena:
@@ -26,9 +31,12 @@ class Arena:
         name = OWN_NAME if lent is None else lent
         home = folder.home if lent is None else settings.home
         self.settings = replace(settings, home=home, cluster=name, is_home_flag=True)
+        self.mark = "" if lent is None else folder.stamp
+        """What keys have in them, so that nobody else's are touched, nor those of earlier runs."""
         options = ["--home", str(home), "-c", name, "-y"]
-        last = [["down"]] if self.is_own else [["heal"], ["resume", "all"]]
-        self.lines = Lines(options, last)
+        self._files = contextlib.ExitStack()
+        kept = [] if lent is None else [self._lock()]
+        self.lines = Lines(options, [["down"]] if self.is_own else [], kept)
         self._cluster: Cluster | None = None
 
     def __enter__(self) -> "Arena":
@@ -39,12 +47,30 @@ class Arena:
             self._cluster = find_cluster(self.settings)
             self._check_size(len(self._cluster.spec.nodes))
         except BaseException:
-            self.lines.close()
+            self._close()
             raise
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self.lines.close()
+        self._close()
+
+    def _close(self) -> None:
+        with self._files:
+            self.lines.close()
+
+    def _lock(self) -> int:
+        """Two runs would take each other's faults for their own. Raises CliError."""
+        cluster = find_cluster(self.settings)
+        path = cluster.folder / LOCK_NAME
+        file = self._files.enter_context(os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600)))
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._files.close()
+            message = f"another run is using cluster {cluster.name}"
+            hint = "wait until it is over; without -c a run has a cluster of its own"
+            raise CliError("E_BUSY", message, Exit.PRECONDITION, hint=hint) from None
+        return file.fileno()
 
     def _check_size(self, nodes: int) -> None:
         """A scenario for five says something else on three. Raises CliError."""

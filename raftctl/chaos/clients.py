@@ -52,12 +52,14 @@ class Clients:
         workload: Workload,
         seed: int,
         history: LineFile,
+        mark: str = "",
     ) -> None:
+        """`mark`: what keys have in them."""
         self._address = address
         self._workload = workload
         self._history = history
         self._rng = random.Random(f"{seed} arrivals")
-        self._chooser = Chooser(workload, random.Random(f"{seed} operations"))
+        self._chooser = Chooser(workload, random.Random(f"{seed} operations"), mark)
         self._lock = threading.Lock()
         self._is_over = threading.Event()
         self._next_at = 0.0

@@ -13,7 +13,7 @@ from raftctl.exit_codes import Exit
 from raftctl.settings import Settings
 
 LATEST = "latest"
-_NAME = re.compile(r"\d{8}T\d{6}(?:-\d+)?-(.+)-\d+")
+_NAME = re.compile(r"(\d{8}T\d{6}(?:-\d+)?)-(.+)-\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,14 @@ class RunFolder:
     def scenario(self) -> str:
         """Its scenario's name."""
         found = _NAME.fullmatch(self.name)
-        return found[1] if found else ""
+        return found[2] if found else ""
+
+    @property
+    def stamp(self) -> str:
+        """When it was made, to the second."""
+        found = _NAME.fullmatch(self.name)
+        assert found is not None, "make_run_folder named it"
+        return found[1]
 
     @property
     def result(self) -> Path:
@@ -92,15 +99,15 @@ class RunFolder:
 
     def document(self) -> dict[str, Any]:
         """What is in `result`. Raises CliError where nothing is that can be read."""
+        hint = "raftctl chaos ls has others"
         try:
             found = json.loads(self.result.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            message = f"{self.name} has no verdict: it broke off, or goes on still"
+            raise CliError("E_RUN", message, Exit.NOT_FOUND, hint=hint) from error
         except (OSError, ValueError) as error:
-            raise CliError(
-                "E_RUN",
-                f"{self.name} has no verdict: {error}",
-                Exit.NOT_FOUND,
-                hint="it broke off; raftctl chaos ls has others",
-            ) from error
+            message = f"{self.name} has no verdict that can be read: {error}"
+            raise CliError("E_RUN", message, Exit.NOT_FOUND, hint=hint) from error
         if not isinstance(found, dict):
             raise CliError("E_RUN", f"{self.result} is no result of a run", Exit.USAGE)
         return found

@@ -2,7 +2,8 @@
 
 It has everything imported, and forks for each line, so that a line begins at once and several can
 be under way. When the run that it belongs to is gone, however that ended, nothing stands in its
-standard input any more: then it takes the run's own cluster down, or heals one that was lent.
+standard input any more: then it takes the run's own cluster down, or undoes what it did to one that
+was lent.
 """
 
 import contextlib
@@ -11,10 +12,12 @@ import json
 import os
 import selectors
 import signal
-import subprocess
 import sys
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
+
+from raftctl.chaos.lines import last_document
+from raftctl.chaos.owed import Owed, tidy_up
 
 READ_BYTES = 65_536
 PRELOADED = (
@@ -34,6 +37,7 @@ class _Child:
     """A line that is being carried out."""
 
     number: int
+    line: list[str]
     pid: int
     texts: dict[str, bytearray] = field(
         default_factory=lambda: {"stdout": bytearray(), "stderr": bytearray()}
@@ -46,9 +50,13 @@ class Hand:
     ended, once it has.
     """
 
-    def __init__(self, last: list[list[str]]) -> None:
-        """`last`: the lines to end with."""
+    def __init__(self, options: list[str], last: list[list[str]]) -> None:
+        """`options` stand before each line. `last`: the lines to end with; none: those that undo
+        what others did.
+        """
+        self._options = options
         self._last = last
+        self._owed = Owed()
         self._selector = selectors.DefaultSelector()
         self._rest = b""
 
@@ -61,14 +69,7 @@ class Hand:
                     self._read_lines()
                 else:
                     self._read_output(key.fd, *key.data)
-        for line in self._last:
-            subprocess.run(
-                [sys.executable, "-P", "-m", "raftctl", *line],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                check=False,
-            )
+        tidy_up(self._options, self._last, self._owed)
 
     def _read_lines(self) -> None:
         data = os.read(0, READ_BYTES)
@@ -84,8 +85,9 @@ class Hand:
         pipes = {name: os.pipe() for name in ("stdout", "stderr")}
         pid = os.fork()
         if pid == 0:
-            _carry_out(line, pipes["stdout"][1], pipes["stderr"][1])
-        child = _Child(number, pid)
+            whole = [*self._options, "-o", "json", "-q", *line]
+            _carry_out(whole, pipes["stdout"][1], pipes["stderr"][1])
+        child = _Child(number, line, pid)
         for name, (reading, writing) in pipes.items():
             os.close(writing)
             self._selector.register(reading, selectors.EVENT_READ, (child, name))
@@ -101,11 +103,10 @@ class Hand:
         if child.open_streams:
             return
         _, status = os.waitpid(child.pid, 0)
-        answer: dict[str, Any] = {
-            "number": child.number,
-            "exit": os.waitstatus_to_exitcode(status),
-            **{each: text.decode("utf-8", "replace") for each, text in child.texts.items()},
-        }
+        texts = {each: text.decode("utf-8", "replace") for each, text in child.texts.items()}
+        self._owed.note(child.line, last_document(texts["stdout"]))
+        ended = os.waitstatus_to_exitcode(status)
+        answer: dict[str, Any] = {"number": child.number, "exit": ended, **texts}
         with contextlib.suppress(BrokenPipeError):  # nobody asks any more
             os.write(1, json.dumps(answer).encode() + b"\n")
 
@@ -129,12 +130,12 @@ def _carry_out(line: list[str], stdout: int, stderr: int) -> NoReturn:
 
 
 def main() -> None:
-    """The arguments are the lines to end with, as JSON."""
+    """The arguments are the options of each line, and the lines to end with, as JSON."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # it ends when its run has
     for name in PRELOADED:
         importlib.import_module(name)
-    Hand(json.loads(sys.argv[1])).run()
+    Hand(*map(json.loads, sys.argv[1:])).run()
 
 
 if __name__ == "__main__":

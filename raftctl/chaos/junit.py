@@ -4,10 +4,11 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from raftctl.chaosdocs import ChaosRun
+from raftctl.errors import from_os_error
 
 
 def write_junit(run: ChaosRun, path: Path) -> None:
-    """A suite with a case for each check. Raises OSError."""
+    """A suite with a case for each check. Raises CliError."""
     verdicts = [check.verdict for check in run.checks]
     suite = ElementTree.Element(
         "testsuite",
@@ -28,4 +29,7 @@ def write_junit(run: ChaosRun, path: Path) -> None:
         elif check.verdict == "inconclusive":
             ElementTree.SubElement(case, "skipped", message=check.text)
     ElementTree.indent(suite)
-    ElementTree.ElementTree(suite).write(path, encoding="utf-8", xml_declaration=True)
+    try:
+        ElementTree.ElementTree(suite).write(path, encoding="utf-8", xml_declaration=True)
+    except OSError as error:
+        raise from_os_error(error) from error

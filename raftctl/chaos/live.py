@@ -29,9 +29,8 @@ def run_live(
     where = f"a cluster of {scenario.nodes}" if lent is None else f"cluster {lent}"
     output.note(f"{scenario.name}: {took} on {where}, seed {scenario.seed}")
     output.note(f"files: {folder.path}")
-    arena = Arena(settings, folder, scenario.nodes, lent)
     try:
-        with arena:
+        with Arena(settings, folder, scenario.nodes, lent) as arena:
             ran = LiveRun(scenario, arena, folder, tell).run()
             arena.keep_logs()
     except BaseException:

@@ -120,7 +120,9 @@ class LiveRun:
         raft = LineFile(self._folder.raft, self._began_ns)
         probed = LineFile(self._folder.probes, self._began_ns)
         self._told = Told()
-        self._clients = Clients(cluster.address, scenario.workload, scenario.seed, history)
+        self._clients = Clients(
+            cluster.address, scenario.workload, scenario.seed, history, self._arena.mark
+        )
         self._probes = Probes(cluster.address, probed, self._began_ns)
         self._seconds = Seconds()
         self._watcher = Watcher(cluster, raft, self._told, self._began_ns, self._led)
@@ -132,12 +134,7 @@ class LiveRun:
         self._clients.start()
         self._probes.start()
         try:
-            try:
-                self._carry_out()
-            except BaseException:
-                if not self._arena.is_own:  # which goes on to be used
-                    self._mend()
-                raise
+            self._carry_out()
             self._mend()
             ran = self._wind_up()
         finally:
@@ -175,6 +172,7 @@ class LiveRun:
             with self._news:
                 if not self._over and not self._has_new_leader:
                     self._news.wait(min(max(next_us - self._now_us(), 0) / 1e6, TICK_SECONDS))
+            self._arena.lines.check()
             self._look_now_and_then()
             self._tell_second()
 

@@ -14,6 +14,7 @@ from raftctl.commands.record import record
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.output import table
+from raftctl.places import check_new_place, check_place
 from raftctl.settings import Settings
 from raftctl.values import seconds, usage
 from raftctl.verbs import group, section
@@ -63,6 +64,8 @@ def run(
     when something was found to be wrong, 10 when it cannot be told.
     """
     settings: Settings = context.obj
+    if junit is not None:
+        check_place(junit)
     with settings.output.patience(f"reading {what}"):
         from raftctl.chaos.junit import write_junit
         from raftctl.chaos.presets import find_scenario
@@ -74,12 +77,18 @@ def run(
     words = ["raftctl", "chaos", "run", what]
     words += [] if seed is None else ["--seed", str(seed)]
     words += [word for change in changes or [] for word in ("--set", change)]
-    again = shlex.join([*words, *(["--sim"] if simulated else [])])
+    if simulated:
+        words.append("--sim")
+        if settings.cluster is not None:
+            settings.output.warn(f"a simulation has its own nodes, not those of {settings.cluster}")
+    elif settings.cluster is not None:
+        words += ["-c", settings.cluster]
+    again = shlex.join(words)
     tell = Documents(settings.output) if settings.output.mode == "jsonl" else Lines(settings.output)
     found = _carried_out(settings, scenario, again, simulated, tell)
+    settings.output.show(found, lambda: _told(settings, found))
     if junit is not None:
         write_junit(found, junit)
-    settings.output.show(found, lambda: _told(settings, found))
     return _exit_of(found)
 
 
@@ -102,6 +111,8 @@ def random(
     duration_us = round(seconds(duration) * 1e6)
     if not DURATION_US_MIN <= duration_us <= DURATION_US_MAX:
         raise usage(f"--duration {duration}", f"from {duration_text(DURATION_US_MIN)} to 24h")
+    if save is not None:
+        check_new_place(save)
     drawn = draw_scenario(seed, duration_us, nodes)
     text = write(drawn)
     if save is not None:
@@ -155,6 +166,8 @@ def shrink(
     from raftctl.scenariofile import read_scenario, save_scenario
 
     settings: Settings = context.obj
+    if save is not None:
+        check_new_place(save)
     folder = find_run_folder(settings, what)
     first, scenario = read_result(folder), read_scenario(folder.plan)
     quiet = replace(settings, output=settings.output.quieter())
@@ -277,7 +290,8 @@ def _run_row(folder: "RunFolder") -> "ChaosRow":
     try:
         found = folder.document()
     except CliError as error:
-        return ChaosRow(folder.name, "", 0, "", None, error.message, "")
+        why = error.message.removeprefix(f"{folder.name} ")
+        return ChaosRow(folder.name, "", 0, "", None, why, "")
     keys = ("name", "seed", "mode", "verdict", "text", "began")
     return ChaosRow(folder.name, *(found.get(key, "") for key in keys))
 

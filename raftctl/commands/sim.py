@@ -1,7 +1,5 @@
 """sim run, replay, shrink, bench: clusters in virtual time, every fault, and a verdict."""
 
-import errno
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +10,7 @@ import typer
 from raftctl.errors import CliError, from_os_error
 from raftctl.exit_codes import Exit
 from raftctl.output import table
+from raftctl.places import check_place
 from raftctl.settings import Settings
 from raftctl.verbs import group, section
 
@@ -250,7 +249,7 @@ def shrink(
     settings: Settings = context.obj
     output = settings.output
     if save is not None:
-        _check_place(save)
+        check_place(save)
     with output.patience("loading the simulator"):
         from dataclasses import replace
 
@@ -295,20 +294,6 @@ def shrink(
         raise from_os_error(lost) from lost
     output.note(f"Next: raftctl sim replay {save or 'FILE'}")
     return Exit.OK
-
-
-def _check_place(path: Path) -> None:
-    """Whether a file can be written there, before minutes go into what is to stand in it."""
-    try:
-        there, folder = path.exists(), path.parent
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-        if not folder.is_dir():
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder))
-        if not os.access(path if there else folder, os.W_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
-    except OSError as error:
-        raise from_os_error(error) from error
 
 
 def _saved(path: Path, text: str) -> OSError | None:

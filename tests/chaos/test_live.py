@@ -28,10 +28,15 @@ def raftctl() -> Iterator[Raftctl]:
 
 def nodes_below(home: Path) -> list[psutil.Process]:
     """The node processes that run with data in this home."""
+    return processes_of("node.server", home)
+
+
+def processes_of(module: str, home: Path) -> list[psutil.Process]:
+    """Of this module, with this home among their arguments."""
     found = []
     for process in psutil.process_iter(["cmdline"]):
         words = process.info["cmdline"] or []
-        if "node.server" in words and any(word.startswith(str(home)) for word in words):
+        if module in words and any(str(home) in word for word in words):
             found.append(process)
     return found
 
@@ -101,6 +106,23 @@ def test_run_that_is_killed_leaves_no_orphan(raftctl: Raftctl) -> None:
     wait_until(lambda: nodes_below(raftctl.home) == [])
 
 
+def test_run_whose_hand_is_killed_says_so_and_leaves_no_orphan(raftctl: Raftctl) -> None:
+    process = subprocess.Popen(
+        [str(RAFTCTL), "chaos", "run", "smoke"],
+        env=raftctl.env,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_until(lambda: any(raftctl.home.glob("runs/*/raft.jsonl")))
+    for child in psutil.Process(process.pid).children():
+        child.kill()
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "the process that carries out the steps has ended (signal 9)" in said
+    assert nodes_below(raftctl.home) == []
+
+
 def test_interrupted_run_ends_with_nothing_running(raftctl: Raftctl) -> None:
     process = subprocess.Popen(
         [str(RAFTCTL), "chaos", "run", "smoke"],
@@ -141,17 +163,26 @@ def test_cluster_that_was_lent_is_there_and_whole_afterwards(
     assert [each["at_ms"] for each in seconds[:3]] == [1000, 2000, 3000]
     assert any(each["hits"] and each["hits"][0]["hits"] for each in seconds), "it bites"
     assert seconds[0]["write"]["share"] > min(each["write"]["share"] for each in seconds)
+    assert told[-1]["again"].endswith("cut.toml -c demo")
     status = raftctl.document("status")
     assert (status["health"], status["faults"]) == ("ok", 0)
+    changes = ["--set", "duration=2s", "--set", "seed=2"]
+    again = ran(raftctl, str(plan), "-c", "demo", *changes)
+    assert again["verdict"] == "ok", "what the first run wrote is not in its way"
 
 
-@pytest.mark.parametrize("how", ["terminated", "nobody listens"])
+@pytest.mark.parametrize("how", ["killed", "nobody listens"])
 def test_lent_cluster_has_its_nodes_back_when_a_run_is_ended(
     raftctl: Raftctl, tmp_path: Path, how: str
 ) -> None:
     raftctl.run("up", "-n", "3", "--any-port")
+    raftctl.run("net", "--link", "n1:n2", "--latency", "1ms", "--as", "mine")
     plan = tmp_path / "kill.toml"
-    plan.write_text('duration = "60s"\n[[step]]\nwhen = "100ms"\ndo = "kill n2"\n')
+    steps = [("100ms", "disk n3 --slow 1ms"), ("200ms", "pause n1"), ("600ms", "kill n2")]
+    plan.write_text(
+        'duration = "60s"\n'
+        + "".join(f'[[step]]\nwhen = "{when}"\ndo = "{line}"\n' for when, line in steps)
+    )
     process = subprocess.Popen(
         [str(RAFTCTL), "chaos", "run", str(plan), "-c", "demo", "-o", "jsonl", "-q"],
         env=raftctl.env,
@@ -159,16 +190,17 @@ def test_lent_cluster_has_its_nodes_back_when_a_run_is_ended(
         text=True,
     )
     assert process.stdout is not None
-    for line in process.stdout:
-        if json.loads(line)["schema"] == "raftctl.chaos-step/v1":
-            break
-    if how == "terminated":
-        process.terminate()
+    begun = (line for line in process.stdout if '"raftctl.chaos-step/v1"' in line)
+    for _ in steps:
+        assert json.loads(next(begun))["why_not"] == ""
+    if how == "killed":
+        process.kill()
     process.stdout.close()
-    code = process.wait(60)
-    assert code == 143 or (how == "nobody listens" and code)
-    assert raftctl.document("wait", "ready")["condition"] == "ready"
-    assert {node["proc"] for node in raftctl.document("status")["nodes"]} == {"running"}
+    assert process.wait(60)
+    wait_until(lambda: processes_of("raftctl.chaos.hand", raftctl.home) == [])
+    status = raftctl.document("status")
+    assert {node["proc"] for node in status["nodes"]} == {"running"}
+    assert [fault["name"] for fault in raftctl.document("faults")["faults"]] == ["mine"]
 
 
 def test_scenario_about_another_number_of_nodes_is_refused(raftctl: Raftctl) -> None:

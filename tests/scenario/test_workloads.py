@@ -187,3 +187,17 @@ def test_same_seed_asks_the_same() -> None:
 @pytest.mark.parametrize("value", [None, 0, 7, [1, [2]], {"from": 1}, "text"])
 def test_values_come_back_as_they_were(value: object) -> None:
     assert decoded(encoded(value)) == value
+
+
+@pytest.mark.parametrize("kind", list(MIXES))
+def test_two_marks_have_no_key_in_common_and_ask_the_same_else(kind: WorkloadKind) -> None:
+    def drawn(mark: str) -> list[Operation]:
+        chooser = Chooser(Workload(kind=kind, mix=MIXES[kind]), random.Random(1), mark)
+        return [chooser.next(0) for _ in range(50)]
+
+    plain, marked = drawn(""), drawn("20261128T120000")
+    assert {each.key for each in plain}.isdisjoint(each.key for each in marked)
+    assert [(each.f, each.value) for each in plain] == [(each.f, each.value) for each in marked]
+    store = Store()
+    first = marked[0]
+    assert store.do(first.f, first.key, first.value).type == "ok"
