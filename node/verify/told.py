@@ -24,6 +24,10 @@ class Told:
     def __init__(self) -> None:
         self.broken: list[Broken] = []
         self.records = 0
+        self.tellers: set[int] = set()
+        """The nodes that told anything."""
+        self.missing = 0
+        """So many things were told that did not arrive."""
         self._leaders: dict[int, int] = {}
         """By term (paper 5.2)."""
         self._terms: dict[int, int] = {}
@@ -51,6 +55,7 @@ class Told:
         """Look at one more record, in the order in which they were told."""
         self.records += 1
         node, kind = record["node"], record["kind"]
+        self.tellers.add(node)
         if node in self._wiped:
             self._forget(node)
         take = self._takers.get(kind)
@@ -89,6 +94,9 @@ class Told:
             f"and told n{node} that it lacks {data['holds']}"
         )
         self._break("persist_before_reply", text)
+
+    def _gap(self, node: int, record: Record) -> None:
+        self.missing += record["last"] - record["first"] + 1
 
     def _state(self, node: int, record: Record) -> None:
         life = self._life(node, record)
@@ -142,6 +150,7 @@ class Told:
         "truncate": _truncate,
         "reverted": _reverted,
         "state": _state,
+        "gap": _gap,
     }
 
 

@@ -5,7 +5,7 @@ that happens is written down.
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +15,7 @@ from node.scenario.background import expand
 from node.scenario.scenario import Scenario
 from node.scenario.schedule import End, Fire, Schedule
 from node.scenario.workloads import initial
-from node.verify.told import Told
+from node.verify.told import RULES, Told
 from raftctl.chaos.arena import Arena
 from raftctl.chaos.availability import NS
 from raftctl.chaos.clients import Clients, Seen
@@ -64,6 +64,8 @@ class Ran:
     ended_ns: int
     """When the scenario was over, or broke off."""
     nodes: int = 0
+    members: Sequence[int] = ()
+    """The nodes that were up when it began."""
     committed: Committed = field(default_factory=Committed)
     began_mono_ns: int = 0
     """When it began, on the monotonic clock."""
@@ -71,6 +73,8 @@ class Ran:
     """The same in Unix time."""
     converged_ns: int | None = None
     """From the end of all faults until all nodes held the same; None: that took too long."""
+    rules: Collection[str] = RULES
+    """The invariants that were looked at."""
     logs: list[str] = field(default_factory=list)
     """What is wrong with the nodes' logs, compared at the end."""
 
@@ -109,6 +113,7 @@ class LiveRun:
         """Steps whose faults ended, which the schedule has not been told yet."""
         self._has_new_leader = False
         self._looks_next = 0.0
+        self._looking: Future[None] | None = None
         self._began_ns = 0
 
     def run(self) -> Ran:
@@ -119,6 +124,7 @@ class LiveRun:
         history = LineFile(self._folder.history, self._began_ns, head)
         raft = LineFile(self._folder.raft, self._began_ns)
         probed = LineFile(self._folder.probes, self._began_ns)
+        self._members = sorted(node.id for node in cluster.spec.nodes)
         self._told = Told()
         self._clients = Clients(
             cluster.address, scenario.workload, scenario.seed, history, self._arena.mark
@@ -172,17 +178,27 @@ class LiveRun:
             with self._news:
                 if not self._over and not self._has_new_leader:
                     self._news.wait(min(max(next_us - self._now_us(), 0) / 1e6, TICK_SECONDS))
-            self._arena.lines.check()
+            self._check()
             self._look_now_and_then()
             self._tell_second()
+
+    def _check(self) -> None:
+        """Raises CliError when something that the run rests on has failed."""
+        self._arena.lines.check()
+        for part in (self._clients, self._probes, self._watcher):
+            part.threads.check()
+        if self._looking is not None and self._looking.done():
+            self._looking.result()
 
     def _look_now_and_then(self) -> None:
         """What a node has counted is gone when it dies."""
         if time.monotonic() < self._looks_next:
             return
+        if self._looking is not None and not self._looking.done():
+            return
         self._looks_next = time.monotonic() + LOOK_SECONDS
         in_force = [each for each in self._steps.values() if each.is_in_force]
-        self._pool.submit(self._injector.look, *in_force)
+        self._looking = self._pool.submit(self._injector.look, *in_force)
 
     def _tell_schedule(self, now_us: int) -> None:
         if self._has_new_leader:
@@ -258,6 +274,7 @@ class LiveRun:
         ready = lines.do(["wait", "ready", "--timeout", f"{seconds:g}s"], seconds + 30)
         self._clients.stop()
         self._probes.stop()
+        self._check()
         left = max(seconds - (time.monotonic_ns() - began) / 1e9, 1)
         same = lines.do(["wait", "converged", "--timeout", f"{left:g}s"], left + 30)
         took = time.monotonic_ns() - began
@@ -274,6 +291,7 @@ class LiveRun:
             leaders=self._watcher.leaders,
             ended_ns=self._scenario.duration_us * 1000,
             nodes=len(self._arena.cluster.spec.nodes),
+            members=self._members,
             committed=committed_in(self._arena.cluster),
             began_mono_ns=self._began_ns,
             began_wall_ns=time.time_ns() - (time.monotonic_ns() - self._began_ns),
