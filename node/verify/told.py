@@ -35,7 +35,10 @@ class Told:
         """By node and term."""
         self._lives: dict[int, dict[str, Any]] = {}
         """The status of each node in its present life, as far as it was told."""
-        self._wiped: set[int] = set()
+        self._boots: dict[int, Any] = {}
+        """The life of which each node told last."""
+        self._wiped: dict[int, Any] = {}
+        """The lives that nodes lost with their data; what is told of those comes late."""
 
     @property
     def terms(self) -> int:
@@ -49,7 +52,7 @@ class Told:
 
     def wiped(self, node: int) -> None:
         """What this node told before says nothing about what it tells from now on."""
-        self._wiped.add(node)
+        self._wiped[node] = self._boots.get(node)
 
     def take(self, record: Record) -> None:
         """Look at one more record, in the order in which they were told."""
@@ -57,13 +60,16 @@ class Told:
         node, kind = record["node"], record["kind"]
         self.tellers.add(node)
         if node in self._wiped:
+            if record["boot"] == self._wiped[node]:
+                return
             self._forget(node)
+        self._boots[node] = record["boot"]
         take = self._takers.get(kind)
         if take is not None:
             take(self, node, record)
 
     def _forget(self, node: int) -> None:
-        self._wiped.remove(node)
+        del self._wiped[node]
         self._terms.pop(node, None)
         self._lives.pop(node, None)
         self._votes = {key: vote for key, vote in self._votes.items() if key[0] != node}
