@@ -122,6 +122,8 @@ class Judgement:
         yield self._asked()
         yield self._injected()
         yield self._rules()
+        if self._ran.dead is not None:
+            yield self._nodes(self._ran.dead)
         yield self._logs()
         yield self._converged()
         for injected in self._ran.steps:
@@ -187,9 +189,18 @@ class Judgement:
         return ChaosCheck("invariants", "ok", text)
 
     def _logs(self) -> ChaosCheck:
-        if self._ran.logs:
-            return ChaosCheck("logs", "failed", "; ".join(self._ran.logs))
-        return ChaosCheck("logs", "ok", "what is on the disks is whole")
+        logs = self._ran.logs
+        why = f"; not looked at: {' '.join(logs.left_out)}, which a step wiped or damaged"
+        more = why if logs.left_out else ""
+        if logs.damage:
+            return ChaosCheck("logs", "failed", "; ".join(logs.damage) + more)
+        return ChaosCheck("logs", "ok", f"what is on the disks is whole{more}")
+
+    def _nodes(self, dead: Sequence[str]) -> ChaosCheck:
+        if dead:
+            text = f"{' '.join(dead)} ended, and no step ended it: see its node.log"
+            return ChaosCheck("nodes", "failed", text)
+        return ChaosCheck("nodes", "ok", "none ended but by a step")
 
     def _converged(self) -> ChaosCheck:
         within_us = self._ran.scenario.expect.converge_within_us

@@ -20,8 +20,10 @@ from raftctl.chaos.arena import Arena
 from raftctl.chaos.availability import NS
 from raftctl.chaos.clients import Clients, Seen
 from raftctl.chaos.committed import Committed, committed_in
+from raftctl.chaos.deaths import ended_by_themselves, running
+from raftctl.chaos.disks import Logs, compared
 from raftctl.chaos.folders import RunFolder
-from raftctl.chaos.injecting import Injected, Injector
+from raftctl.chaos.injecting import Injected, Injector, judge
 from raftctl.chaos.planned import plan_of
 from raftctl.chaos.probes import Probe, Probes
 from raftctl.chaos.seconds import Seconds
@@ -75,8 +77,9 @@ class Ran:
     """From the end of all faults until all nodes held the same; None: that took too long."""
     rules: Collection[str] = RULES
     """The invariants that were looked at."""
-    logs: list[str] = field(default_factory=list)
-    """What is wrong with the nodes' logs, compared at the end."""
+    dead: list[str] | None = None
+    """Nodes that ended by themselves; None: there are no processes."""
+    logs: Logs = field(default_factory=Logs)
 
 
 Tell = Callable[[ChaosProgress], None]
@@ -124,7 +127,7 @@ class LiveRun:
         history = LineFile(self._folder.history, self._began_ns, head)
         raft = LineFile(self._folder.raft, self._began_ns)
         probed = LineFile(self._folder.probes, self._began_ns)
-        self._members = sorted(node.id for node in cluster.spec.nodes)
+        self._members = running(cluster)
         self._told = Told()
         self._clients = Clients(
             cluster.address, scenario.workload, scenario.seed, history, self._arena.mark
@@ -256,6 +259,7 @@ class LiveRun:
         """
         for future in [*self._begun.values(), *self._ending]:
             future.result()
+        self._dead = ended_by_themselves(self._arena.cluster, self._members, self._steps.values())
         for injected in self._steps.values():
             if injected.is_in_force:
                 self._injector.end(injected)
@@ -281,7 +285,7 @@ class LiveRun:
         phase: Phase = "not-converged" if same.exit else "converged"
         self._tell_phase(phase, f"not converged: {same.message}" if same.exit else "converged")
         for injected in self._steps.values():
-            self._injector.judge(injected)
+            judge(injected, self._steps.values())
         return Ran(
             scenario=self._scenario,
             steps=[self._steps[place] for place in sorted(self._steps)],
@@ -296,13 +300,9 @@ class LiveRun:
             began_mono_ns=self._began_ns,
             began_wall_ns=time.time_ns() - (time.monotonic_ns() - self._began_ns),
             converged_ns=None if ready.exit or same.exit else took,
-            logs=self._compared(),
+            dead=self._dead,
+            logs=compared(lines, self._members, list(self._steps.values())),
         )
-
-    def _compared(self) -> list[str]:
-        """What is wrong with what the nodes have on their disks."""
-        ended = self._arena.lines.do(["log", "verify"])
-        return [] if not ended.exit else [ended.message]
 
     # -- telling -----------------------------------------------------------------------------------
     def _now_ms(self) -> float:

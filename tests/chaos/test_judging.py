@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from raftctl.chaos.disks import Logs
 from raftctl.chaos.judging import Judgement, verdict_of
 from raftctl.chaos.running import Ran
 from raftctl.chaosdocs import ChaosCheck
@@ -98,7 +99,7 @@ def test_nodes_that_told_nothing_prove_nothing() -> None:
 
 def test_damaged_log_is_wrong() -> None:
     run = ran()
-    run.logs = ["n2: entry 7 does not have its checksum"]
+    run.logs = Logs(["n2: entry 7 does not have its checksum"])
     assert verdict(run) == ("failed", "logs: n2: entry 7 does not have its checksum")
 
 
@@ -199,3 +200,19 @@ def test_what_was_lost_on_the_way_is_said() -> None:
     run = ran()
     run.told.take({"node": 1, "boot": 1, "kind": "gap", "first": 4, "last": 9, "why": "slow"})
     assert checks(run)["invariants"].text.endswith("6 more were lost")
+
+
+def test_disks_that_a_step_wiped_are_left_out_and_that_is_said() -> None:
+    run = ran()
+    run.logs = Logs(left_out=["n1"])
+    found = checks(run)["logs"]
+    assert found.verdict == "ok"
+    assert found.text.endswith("not looked at: n1, which a step wiped or damaged")
+
+
+def test_node_that_ended_without_a_step_is_wrong() -> None:
+    run = ran()
+    run.dead = ["n2"]
+    assert verdict(run) == ("failed", "nodes: n2 ended, and no step ended it: see its node.log")
+    run.dead = []
+    assert checks(run)["nodes"].verdict == "ok"
