@@ -15,7 +15,7 @@ from node.scenario.errors import ScenarioError
 from node.scenario.links import check_does_something, check_one_way_to_say_it
 from node.scenario.names import check_fault_name, link_of
 from node.scenario.options import Given, Kind, read_options, verb_of
-from node.scenario.quantities import microseconds, number
+from node.scenario.quantities import is_bare, microseconds, number
 
 LINE_LENGTH_MAX = 4096
 
@@ -89,7 +89,7 @@ def _lasting(given: Given, action: Action) -> int | None:
 def check_lasts(action: Action, lasts_us: int) -> None:
     """Whether an action can hold for this long. Raises ScenarioError."""
     if lasts_us <= 0:
-        raise ScenarioError("it has to last more than 0", 'for = "10s"')
+        raise ScenarioError("it has to last more than 0", "write it like 10s or 300ms")
     if ending(action) is None:
         hint = "only what has an end lasts: kill, stop, pause, partition, net, disk, clock"
         raise ScenarioError(f"{action} has no end, so it cannot last for a time", hint)
@@ -152,8 +152,16 @@ def _disk(given: Given) -> Action:
         hint = "one of: --stall 300ms, --slow 20ms, --full, --fail, --rot, --truncate"
         raise ScenarioError("what is wrong with the disk?", hint)
     (option,) = chosen
-    delay_us = _delay_above_0(given, option) if _DISK[option] == "value" else 0
+    delay_us = _flush_delay(given, option) if _DISK[option] == "value" else 0
     return actions.Disk(nodes, _DISK_KINDS[option], delay_us)
+
+
+def _flush_delay(given: Given, option: str) -> int:
+    """Seconds are meant seldom: a number without a unit was to be milliseconds."""
+    text = given.text(option, "")
+    if is_bare(text.strip()):
+        raise ScenarioError(f"{option} {text} has no unit", f"did you mean {text.strip()}ms?")
+    return _delay_above_0(given, option)
 
 
 def _clock(given: Given) -> Action:
@@ -166,6 +174,8 @@ def _clock(given: Given) -> Action:
     if not 1 / CLOCK_RATE_MAX <= rate <= CLOCK_RATE_MAX:
         hint = f"from {1 / CLOCK_RATE_MAX:g} to {CLOCK_RATE_MAX:g}; 1 is right"
         raise ScenarioError(f"--rate {rate:g} is no clock", hint)
+    if round(rate, 9) == 1:
+        raise ScenarioError("--rate 1 is a clock that is right", "--rate 1.05 is too fast")
     return actions.Clock(nodes, rate=round(rate, 9))
 
 

@@ -77,6 +77,15 @@ def read_faults(cluster: Cluster) -> FaultSet:
     return found
 
 
+def failing_disk(cluster: Cluster, node_id: int) -> int | None:
+    """The number of the fault that ends this node with its next flush."""
+    try:
+        rules = read_faults(cluster).node_rules
+    except CliError:  # a damaged file holds for nobody; `faults` says so
+        return None
+    return next((r.fault for r in rules if (r.node, r.kind) == (node_id, "fail")), None)
+
+
 @contextlib.contextmanager
 def _locked(cluster: Cluster) -> Iterator[None]:
     with (cluster.folder / "faults.lock").open("w") as lock:

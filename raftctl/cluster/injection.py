@@ -44,7 +44,14 @@ def inject(
 def add_fault(
     current: FaultSet, kind: str, spec: str, name: str, lifetime: float | None
 ) -> SavedFault:
-    """The next fault, without rules yet. `lifetime` in seconds; None: until it is healed."""
+    """The next fault, without rules yet. `lifetime` in seconds; None: until it is healed.
+
+    Raises CliError for a name that another fault has: `heal` would end both.
+    """
+    if name and (other := next((each for each in current.faults if each.name == name), None)):
+        message = f"there is a fault {name} already: #{other.id} {other.kind} {other.spec}"
+        hint = f"another --as, or raftctl heal {name}"
+        raise CliError("E_EXISTS", message, Exit.PRECONDITION, hint=hint)
     now = time.time()
     expires_at = None if lifetime is None else now + lifetime
     saved = SavedFault(current.next_id, name, kind, spec, now, expires_at)

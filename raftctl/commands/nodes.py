@@ -40,13 +40,15 @@ def add_to(app: typer.Typer) -> None:
 def start(context: typer.Context, selectors: Selectors) -> int:
     """Start nodes with the data that they have."""
     from raftctl.cluster.acting import Deed, Done, act_on_each
+    from raftctl.cluster.faultsfile import failing_disk
     from raftctl.cluster.waiting import start_nodes
 
     def act(cluster: "Cluster", process: "NodeProcess") -> "Done":
         if process.find() is not None:
             return Done("runs already", changed=False)
         start_nodes(cluster, [process.node_id])
-        return Done("started")
+        fault = failing_disk(cluster, process.node_id)
+        return Done("started" if fault is None else f"started; fault #{fault} ends it with a flush")
 
     return act_on_each(context.obj, selectors, Deed("start", act, undo="stop", comes_up=True))
 

@@ -11,7 +11,8 @@ from node.nodefaults import NodeRule
 from node.scenario.actions import Clock, Disk
 from node.scenario.lines import SIGNALS
 from raftctl.cluster.directory import Cluster
-from raftctl.cluster.faultsfile import FaultSet, SavedFault, read_faults
+from raftctl.cluster.faultsfile import FaultSet, SavedFault, failing_disk, read_faults
+from raftctl.cluster.injection import add_fault
 from raftctl.cluster.nodefaults import _effect, _rule, line_of
 from raftctl.commands.nodes import _deadly_signal
 from raftctl.errors import CliError
@@ -72,12 +73,35 @@ def test_file_of_an_older_version_has_no_rules_of_nodes(tmp_path: Path) -> None:
     assert caught.value.code == "E_FAULTS"
 
 
+def test_disk_that_ends_a_node_with_its_next_flush_is_known(tmp_path: Path) -> None:
+    cluster, path = Cluster("demo", tmp_path), tmp_path / "faults.json"
+    assert failing_disk(cluster, 1) is None
+    rules = [NodeRule(3, 1, "slow", delay_us=5), NodeRule(4, 1, "fail"), NodeRule(5, 2, "full")]
+    saved = {"next_id": 6, "faults": [], "rules": [], "node_rules": [r.to_map() for r in rules]}
+    path.write_text(json.dumps(saved))
+    assert [failing_disk(cluster, number) for number in (1, 2, 3)] == [4, None, None]
+    path.write_text("{")
+    assert failing_disk(cluster, 1) is None
+
+
+def test_two_faults_have_not_one_name() -> None:
+    faults = FaultSet(1, [], [])
+    add_fault(faults, "disk", "n1 full", "", None)
+    add_fault(faults, "disk", "n2 full", "", None)
+    add_fault(faults, "net", "n1:n2 drop 5%", "x", None)
+    with pytest.raises(CliError, match="fault x already: #3 net n1:n2 drop 5%") as caught:
+        add_fault(faults, "clock", "n1 rate 2", "x", None)
+    assert caught.value.code == "E_EXISTS"
+    assert len(faults.faults) == 3
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
         ({}, "what is wrong with the disk?"),
         ({"--full": True, "--fail": True}, "what is wrong with the disk?"),
         ({"--slow": "0s"}, "--slow 0s: has to be more than 0"),
+        ({"--slow": "20"}, "--slow 20 has no unit"),
         ({"--full": True, "--as": "leader"}, "'leader' is no name for a fault"),
         ({"--full": True, "--as": ""}, "'' is no name for a fault"),
     ],

@@ -53,7 +53,6 @@ def test_what_is_done_to_a_node_that_is_down_comes_to_nothing(line: str) -> None
     [
         ("start n1", "start n1: n1 ran already"),
         ("resume n1", "resume n1: n1 was not paused"),
-        ("clock n1 --rate 1", "clock n1 --rate 1: the clock of n1 ran at that rate already"),
         ("transfer leader", "transfer leader: 3 is not another voter"),
         ("heal", "heal: there is no fault"),
         ("heal n1:n2", "heal n1:n2: there is no fault n1:n2"),
