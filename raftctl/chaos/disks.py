@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from node.scenario.actions import Disk, Wipe
 from raftctl.chaos.injecting import Injected
 from raftctl.chaos.lines import Lines
+from raftctl.cluster.directory import Cluster
 
 HARM = ("rot", "truncate")
 """What a disk does to data that were whole."""
@@ -31,11 +32,12 @@ def harmed(steps: Iterable[Injected]) -> set[int]:
     }
 
 
-def compared(lines: Lines, members: Iterable[int], steps: Sequence[Injected]) -> Logs:
-    """Of the nodes `members`, those with data that no step has touched. Raises CliError."""
+def compared(lines: Lines, cluster: Cluster, steps: Sequence[Injected]) -> Logs:
+    """Of the nodes that there are now, those whose data no step has touched. Raises CliError."""
+    cluster.refresh()
     touched = harmed(steps)
     left_out = [f"n{each}" for each in sorted(touched)]
-    looked_at = [f"n{each}" for each in members if each not in touched]
+    looked_at = [f"n{each}" for each in sorted(cluster.processes) if each not in touched]
     if not looked_at:
         return Logs(left_out=left_out)
     ended = lines.do(["log", "verify", *looked_at])

@@ -301,7 +301,7 @@ class LiveRun:
             began_wall_ns=time.time_ns() - (time.monotonic_ns() - self._began_ns),
             converged_ns=None if ready.exit or same.exit else took,
             dead=self._dead,
-            logs=compared(lines, self._members, list(self._steps.values())),
+            logs=compared(lines, self._arena.cluster, list(self._steps.values())),
         )
 
     # -- telling -----------------------------------------------------------------------------------
