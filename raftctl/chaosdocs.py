@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Verdict = Literal["ok", "failed", "inconclusive"]
+Finding = Verdict | Literal["unasked"]
 
 
 @dataclass
@@ -12,7 +13,8 @@ class ChaosCheck:
 
     name: str
     """linearizable, invariants, converged, faults, cut: the name of a step with a budget."""
-    verdict: Verdict
+    verdict: Finding
+    """unasked: the scenario does not expect it, and nobody looked."""
     text: str
     """What was found, in words."""
 

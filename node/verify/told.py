@@ -24,6 +24,10 @@ class Told:
     def __init__(self) -> None:
         self.broken: list[Broken] = []
         self.records = 0
+        self.tellers: set[int] = set()
+        """The nodes that told anything."""
+        self.missing = 0
+        """So many things were told that did not arrive."""
         self._leaders: dict[int, int] = {}
         """By term (paper 5.2)."""
         self._terms: dict[int, int] = {}
@@ -31,7 +35,10 @@ class Told:
         """By node and term."""
         self._lives: dict[int, dict[str, Any]] = {}
         """The status of each node in its present life, as far as it was told."""
-        self._wiped: set[int] = set()
+        self._boots: dict[int, Any] = {}
+        """The life of which each node told last."""
+        self._wiped: dict[int, Any] = {}
+        """The lives that nodes lost with their data; what is told of those comes late."""
 
     @property
     def terms(self) -> int:
@@ -45,20 +52,24 @@ class Told:
 
     def wiped(self, node: int) -> None:
         """What this node told before says nothing about what it tells from now on."""
-        self._wiped.add(node)
+        self._wiped[node] = self._boots.get(node)
 
     def take(self, record: Record) -> None:
         """Look at one more record, in the order in which they were told."""
         self.records += 1
         node, kind = record["node"], record["kind"]
+        self.tellers.add(node)
         if node in self._wiped:
+            if record["boot"] == self._wiped[node]:
+                return
             self._forget(node)
+        self._boots[node] = record["boot"]
         take = self._takers.get(kind)
         if take is not None:
             take(self, node, record)
 
     def _forget(self, node: int) -> None:
-        self._wiped.remove(node)
+        del self._wiped[node]
         self._terms.pop(node, None)
         self._lives.pop(node, None)
         self._votes = {key: vote for key, vote in self._votes.items() if key[0] != node}
@@ -89,6 +100,9 @@ class Told:
             f"and told n{node} that it lacks {data['holds']}"
         )
         self._break("persist_before_reply", text)
+
+    def _gap(self, node: int, record: Record) -> None:
+        self.missing += record["last"] - record["first"] + 1
 
     def _state(self, node: int, record: Record) -> None:
         life = self._life(node, record)
@@ -142,6 +156,7 @@ class Told:
         "truncate": _truncate,
         "reverted": _reverted,
         "state": _state,
+        "gap": _gap,
     }
 
 

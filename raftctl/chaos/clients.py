@@ -9,6 +9,7 @@ import random
 import threading
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from node.client.address import ClusterAddress
@@ -29,6 +30,7 @@ from node.scenario.workloads import (
     encoded,
     steps_of,
 )
+from raftctl.chaos.threads import Threads
 from raftctl.chaos.writing import LineFile
 
 
@@ -41,6 +43,9 @@ class Seen:
     """So many were not even begun, because all clients waited."""
     done: list[tuple[int, int, str, str]] = field(default_factory=list)
     """When it ended, how long it took, what it was, and what it came to."""
+    refused: int = 0
+    """So many of those that failed were answered: the store did not hold what they were to change.
+    """
 
 
 class Clients:
@@ -64,21 +69,18 @@ class Clients:
         self._is_over = threading.Event()
         self._next_at = 0.0
         self.seen = Seen()
-        self._threads = [
-            threading.Thread(target=self._run, args=(number,), name=f"client {number}", daemon=True)
-            for number in range(workload.clients)
-        ]
+        self.threads = Threads()
+        for number in range(workload.clients):
+            self.threads.add(f"client {number}", partial(self._run, number))
 
     def start(self) -> None:
         self._next_at = time.monotonic()
-        for thread in self._threads:
-            thread.start()
+        self.threads.start()
 
     def stop(self) -> None:
         """No new operation; those under way are waited for, as long as their time is."""
         self._is_over.set()
-        for thread in self._threads:
-            thread.join()
+        self.threads.join()
 
     # -- one client --------------------------------------------------------------------------------
     def _run(self, process: int) -> None:
@@ -125,6 +127,7 @@ class Clients:
         ended = self._history.write(line)
         with self._lock:
             self._count(operation, began, ended, came.type)
+            self.seen.refused += came.type == "fail"
             self._chooser.saw(process, operation, came)
         return True
 

@@ -25,7 +25,7 @@ def check_history(folder: RunFolder, scenario: Scenario, committed: Committed) -
     Raises CliError, OSError.
     """
     if not scenario.expect.linearizable:
-        return ChaosCheck(NAME, "ok", "not asked for")
+        return ChaosCheck(NAME, "unasked", "not asked for")
     began = time.monotonic()
     history = load_history(folder.history)
     checked = check_operations(

@@ -5,7 +5,7 @@ anything, and the line that ends it.
 import random
 import shlex
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,15 @@ RAIL_SECONDS = 30
 """A fault that the nodes hold ends by itself so long after its time, if this process is gone."""
 OBSERVE_SECONDS = 0.3
 LINKS = (actions.Partition, actions.Net)
+NO_FAULT = "E_NO_FAULT"
+ENDS_FAULTS = (
+    actions.Heal,
+    actions.Partition,
+    actions.MembersRemove,
+    actions.MembersReplace,
+    actions.Wipe,
+)
+"""Steps after which nodes may not hold a fault any more that they held."""
 
 
 @dataclass(slots=True)
@@ -43,6 +52,8 @@ class Injected:
     why_not: str = ""
     """Why it did nothing, or not what it was to do."""
     hits: int = 0
+    over_before: str = ""
+    """What was said when it was to be ended, and was over already."""
 
     @property
     def is_in_force(self) -> bool:
@@ -98,6 +109,8 @@ class Injector:
         if isinstance(injected.action, actions.Disk):  # which may have ended it
             self._lines.do(["start", *(f"n{node_id}" for node_id in injected.nodes)])
         injected.ended_ns = self._now()
+        is_gone = ended.error.get("code") == NO_FAULT
+        injected.over_before = ended.message if is_gone else _nothing_done(ended.document)
         if ended.message and injected.number is None:
             injected.why_not = f"{line}: {ended.message}"
 
@@ -109,11 +122,6 @@ class Injector:
         for each in in_force:
             if each.number is not None:
                 each.hits = max(each.hits, hits.get(each.number, 0))
-
-    def judge(self, injected: Injected) -> None:
-        """A fault that is over, and never touched anything, proves nothing."""
-        if injected.number is not None and not injected.hits and not injected.why_not:
-            injected.why_not = "it never took effect"
 
     def numbers_in_force(self) -> set[int]:
         """Of the faults that the nodes hold."""
@@ -131,6 +139,31 @@ class Injector:
 
     def _now(self) -> int:
         return time.monotonic_ns() - self._began_ns
+
+
+def judge(injected: Injected, steps: Iterable[Injected]) -> None:
+    """A fault that is over, and never touched anything, proves nothing; nor does one that something
+    ended before its time that was none of `steps`.
+    """
+    if injected.why_not:
+        return
+    if injected.over_before and not any(_ends(each, injected) for each in steps):
+        injected.why_not = f"it was over before its time: {injected.over_before}"
+    elif injected.number is not None and not injected.hits:
+        injected.why_not = "it never took effect"
+
+
+def _ends(other: Injected, injected: Injected) -> bool:
+    """Whether that step may have ended this one's fault, while it was to hold."""
+    if other is injected or other.action is None:
+        return False
+    is_later = injected.ended_ns is not None and other.began_ns > injected.ended_ns
+    is_earlier = other.ended_ns is not None and other.ended_ns < injected.began_ns
+    if is_later or is_earlier:
+        return False
+    if injected.number is not None:
+        return isinstance(other.action, ENDS_FAULTS)
+    return not set(injected.nodes).isdisjoint(other.nodes)
 
 
 def _nothing_done(document: dict[str, Any]) -> str:

@@ -17,6 +17,8 @@ from raftctl.chaosdocs import ChaosCheck, ChaosFault, ChaosLatency, Verdict
 
 MS = 1_000_000
 PROBED = ("read", "write")
+ANSWERED_SHARE = 0.5
+"""Of what clients were to ask while the cluster could be used, so much has to be answered."""
 
 
 class Judgement:
@@ -113,9 +115,15 @@ class Judgement:
     # -- judged ------------------------------------------------------------------------------------
     def checks(self) -> Iterator[ChaosCheck]:
         """All but that of the history, which is `raftctl.checking`'s."""
+        expect = self._ran.scenario.expect
+        asked = (expect.linearizable, expect.invariants != "none", expect.converge_within_us)
+        if not any(asked) and not expect.steps:
+            yield ChaosCheck("expectations", "inconclusive", "the scenario expects nothing")
         yield self._asked()
         yield self._injected()
         yield self._rules()
+        if self._ran.dead is not None:
+            yield self._nodes(self._ran.dead)
         yield self._logs()
         yield self._converged()
         for injected in self._ran.steps:
@@ -127,12 +135,27 @@ class Judgement:
         ok = self._ran.seen.counts["ok"]
         if not ok:
             return ChaosCheck("load", "inconclusive", "no operation succeeded")
+        due = self._due()
+        answered = ok + self._ran.seen.refused
+        if answered < due * ANSWERED_SHARE:
+            text = f"{answered:,} operations were answered of {due:,.0f} that were due"
+            return ChaosCheck("load", "inconclusive", text)
+        if all(f == "read" for _, _, f, how in self._ran.seen.done if how != "fail"):
+            text = f"{ok:,} reads, and nothing was ever written: nothing can be wrong with them"
+            return ChaosCheck("load", "inconclusive", text)
         missed = self._ran.seen.missed
         left_out = f", {missed:,} not begun since all clients waited" if missed else ""
         return ChaosCheck("load", "ok", f"{ok:,} operations succeeded{left_out}")
 
+    def _due(self) -> float:
+        """How many operations were to be asked while the cluster could be used."""
+        usable = min(self.share(kind) for kind in PROBED)
+        return self._ran.scenario.workload.rate_per_s * self._ran.ended_ns / NS * usable
+
     def _injected(self) -> ChaosCheck:
         steps, planned = self._ran.steps, self._ran.scenario.steps
+        if not planned:
+            return ChaosCheck("faults", "unasked", "the scenario has no step")
         for each in steps:
             if each.why_not:
                 text = f"step {each.place + 1}, {each.step.action}: {each.why_not}"
@@ -147,20 +170,37 @@ class Judgement:
     def _rules(self) -> ChaosCheck:
         told, expected = self._ran.told, self._ran.scenario.expect.invariants
         if expected == "none":
-            return ChaosCheck("invariants", "ok", "not asked for")
+            return ChaosCheck("invariants", "unasked", "not asked for")
         broken = [each for each in told.broken if expected == "all" or each.rule in expected]
         if broken:
             text = f"{broken[0].rule}: {broken[0].text}"
             return ChaosCheck("invariants", "failed", text)
-        if not told.records:
-            return ChaosCheck("invariants", "inconclusive", "the nodes told nothing")
+        unseen = [] if expected == "all" else sorted(set(expected) - set(self._ran.rules))
+        if unseen:
+            text = f"{', '.join(unseen)} cannot be seen from outside a process; --sim looks at all"
+            return ChaosCheck("invariants", "inconclusive", text)
+        silent = [f"n{each}" for each in self._ran.members if each not in told.tellers]
+        if silent or not told.records:
+            text = f"{' '.join(silent) or 'the nodes'} told nothing"
+            return ChaosCheck("invariants", "inconclusive", text)
         text = f"{told.terms} leaders, {told.committed:,} entries, {told.records:,} records"
+        if told.missing:
+            text += f", {told.missing:,} more were lost"
         return ChaosCheck("invariants", "ok", text)
 
     def _logs(self) -> ChaosCheck:
-        if self._ran.logs:
-            return ChaosCheck("logs", "failed", "; ".join(self._ran.logs))
-        return ChaosCheck("logs", "ok", "what is on the disks is whole")
+        logs = self._ran.logs
+        why = f"; not looked at: {' '.join(logs.left_out)}, which a step wiped or damaged"
+        more = why if logs.left_out else ""
+        if logs.damage:
+            return ChaosCheck("logs", "failed", "; ".join(logs.damage) + more)
+        return ChaosCheck("logs", "ok", f"what is on the disks is whole{more}")
+
+    def _nodes(self, dead: Sequence[str]) -> ChaosCheck:
+        if dead:
+            text = f"{' '.join(dead)} ended, and no step ended it: see its node.log"
+            return ChaosCheck("nodes", "failed", text)
+        return ChaosCheck("nodes", "ok", "none ended but by a step")
 
     def _converged(self) -> ChaosCheck:
         within_us = self._ran.scenario.expect.converge_within_us
@@ -197,7 +237,8 @@ def verdict_of(checks: Sequence[ChaosCheck]) -> tuple[Verdict, str]:
         for check in checks:
             if check.verdict == verdict:
                 return verdict, f"{check.name}: {check.text}"
-    return "ok", f"{len(checks)} checks hold"
+    held = sum(check.verdict == "ok" for check in checks)
+    return "ok", f"{held} {'check holds' if held == 1 else 'checks hold'}"
 
 
 def _ms(nanoseconds: int) -> float:

@@ -9,12 +9,14 @@ no longer.
 import math
 import threading
 import time
+from functools import partial
 from typing import Literal, NamedTuple
 
 from node.client.address import ClusterAddress
 from node.client.blocking import Client
 from node.client.errors import ClientError
 from node.machines import kv
+from raftctl.chaos.threads import Threads
 from raftctl.chaos.writing import LineFile
 
 PROBES_PER_S = 20
@@ -48,21 +50,18 @@ class Probes:
         self._is_over = threading.Event()
         self._lock = threading.Lock()
         self.sent: list[Probe] = []
-        self._threads = [
-            threading.Thread(target=self._run, args=(kind, lane), name=f"probe {kind}", daemon=True)
-            for kind in KINDS
-            for lane in range(LANES)
-        ]
+        self.threads = Threads()
+        for kind in KINDS:
+            for lane in range(LANES):
+                self.threads.add(f"{kind} probe", partial(self._run, kind, lane))
 
     def start(self) -> None:
         self._first_at = time.monotonic()
-        for thread in self._threads:
-            thread.start()
+        self.threads.start()
 
     def stop(self) -> None:
         self._is_over.set()
-        for thread in self._threads:
-            thread.join()
+        self.threads.join()
 
     def _run(self, kind: Kind, lane: int) -> None:
         turn = lane / PROBES_PER_S + (0.5 / PROBES_PER_S if kind == "write" else 0.0)

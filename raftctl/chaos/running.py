@@ -5,7 +5,7 @@ that happens is written down.
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,13 +15,15 @@ from node.scenario.background import expand
 from node.scenario.scenario import Scenario
 from node.scenario.schedule import End, Fire, Schedule
 from node.scenario.workloads import initial
-from node.verify.told import Told
+from node.verify.told import RULES, Told
 from raftctl.chaos.arena import Arena
 from raftctl.chaos.availability import NS
 from raftctl.chaos.clients import Clients, Seen
 from raftctl.chaos.committed import Committed, committed_in
+from raftctl.chaos.deaths import ended_by_themselves, running
+from raftctl.chaos.disks import Logs, compared
 from raftctl.chaos.folders import RunFolder
-from raftctl.chaos.injecting import Injected, Injector
+from raftctl.chaos.injecting import Injected, Injector, judge
 from raftctl.chaos.planned import plan_of
 from raftctl.chaos.probes import Probe, Probes
 from raftctl.chaos.seconds import Seconds
@@ -64,6 +66,8 @@ class Ran:
     ended_ns: int
     """When the scenario was over, or broke off."""
     nodes: int = 0
+    members: Sequence[int] = ()
+    """The nodes that were up when it began."""
     committed: Committed = field(default_factory=Committed)
     began_mono_ns: int = 0
     """When it began, on the monotonic clock."""
@@ -71,8 +75,11 @@ class Ran:
     """The same in Unix time."""
     converged_ns: int | None = None
     """From the end of all faults until all nodes held the same; None: that took too long."""
-    logs: list[str] = field(default_factory=list)
-    """What is wrong with the nodes' logs, compared at the end."""
+    rules: Collection[str] = RULES
+    """The invariants that were looked at."""
+    dead: list[str] | None = None
+    """Nodes that ended by themselves; None: there are no processes."""
+    logs: Logs = field(default_factory=Logs)
 
 
 Tell = Callable[[ChaosProgress], None]
@@ -109,6 +116,7 @@ class LiveRun:
         """Steps whose faults ended, which the schedule has not been told yet."""
         self._has_new_leader = False
         self._looks_next = 0.0
+        self._looking: Future[None] | None = None
         self._began_ns = 0
 
     def run(self) -> Ran:
@@ -119,6 +127,7 @@ class LiveRun:
         history = LineFile(self._folder.history, self._began_ns, head)
         raft = LineFile(self._folder.raft, self._began_ns)
         probed = LineFile(self._folder.probes, self._began_ns)
+        self._members = running(cluster)
         self._told = Told()
         self._clients = Clients(
             cluster.address, scenario.workload, scenario.seed, history, self._arena.mark
@@ -172,17 +181,27 @@ class LiveRun:
             with self._news:
                 if not self._over and not self._has_new_leader:
                     self._news.wait(min(max(next_us - self._now_us(), 0) / 1e6, TICK_SECONDS))
-            self._arena.lines.check()
+            self._check()
             self._look_now_and_then()
             self._tell_second()
+
+    def _check(self) -> None:
+        """Raises CliError when something that the run rests on has failed."""
+        self._arena.lines.check()
+        for part in (self._clients, self._probes, self._watcher):
+            part.threads.check()
+        if self._looking is not None and self._looking.done():
+            self._looking.result()
 
     def _look_now_and_then(self) -> None:
         """What a node has counted is gone when it dies."""
         if time.monotonic() < self._looks_next:
             return
+        if self._looking is not None and not self._looking.done():
+            return
         self._looks_next = time.monotonic() + LOOK_SECONDS
         in_force = [each for each in self._steps.values() if each.is_in_force]
-        self._pool.submit(self._injector.look, *in_force)
+        self._looking = self._pool.submit(self._injector.look, *in_force)
 
     def _tell_schedule(self, now_us: int) -> None:
         if self._has_new_leader:
@@ -240,6 +259,7 @@ class LiveRun:
         """
         for future in [*self._begun.values(), *self._ending]:
             future.result()
+        self._dead = ended_by_themselves(self._arena.cluster, self._members, self._steps.values())
         for injected in self._steps.values():
             if injected.is_in_force:
                 self._injector.end(injected)
@@ -258,13 +278,14 @@ class LiveRun:
         ready = lines.do(["wait", "ready", "--timeout", f"{seconds:g}s"], seconds + 30)
         self._clients.stop()
         self._probes.stop()
+        self._check()
         left = max(seconds - (time.monotonic_ns() - began) / 1e9, 1)
         same = lines.do(["wait", "converged", "--timeout", f"{left:g}s"], left + 30)
         took = time.monotonic_ns() - began
         phase: Phase = "not-converged" if same.exit else "converged"
         self._tell_phase(phase, f"not converged: {same.message}" if same.exit else "converged")
         for injected in self._steps.values():
-            self._injector.judge(injected)
+            judge(injected, self._steps.values())
         return Ran(
             scenario=self._scenario,
             steps=[self._steps[place] for place in sorted(self._steps)],
@@ -274,17 +295,14 @@ class LiveRun:
             leaders=self._watcher.leaders,
             ended_ns=self._scenario.duration_us * 1000,
             nodes=len(self._arena.cluster.spec.nodes),
+            members=self._members,
             committed=committed_in(self._arena.cluster),
             began_mono_ns=self._began_ns,
             began_wall_ns=time.time_ns() - (time.monotonic_ns() - self._began_ns),
             converged_ns=None if ready.exit or same.exit else took,
-            logs=self._compared(),
+            dead=self._dead,
+            logs=compared(lines, self._arena.cluster, list(self._steps.values())),
         )
-
-    def _compared(self) -> list[str]:
-        """What is wrong with what the nodes have on their disks."""
-        ended = self._arena.lines.do(["log", "verify"])
-        return [] if not ended.exit else [ended.message]
 
     # -- telling -----------------------------------------------------------------------------------
     def _now_ms(self) -> float:

@@ -17,7 +17,7 @@ from node.sim.planning import expanded
 from node.sim.recording import SimRecorder
 from node.sim.scripts import ProbeScript, WorkloadScript
 from node.sim.simulation import Result, Simulation, options_of, rules_of
-from node.verify.invariants import every
+from node.verify.invariants import BY_NAME, every
 from node.verify.observation import Observers, Operation
 from node.verify.told import Told
 from node.wire.messages import Frame, Keyframe, Recording
@@ -128,6 +128,7 @@ class _SimRun:
             return
         began, f = self._under_way.pop(process)
         self._seen.counts[how] += 1
+        self._seen.refused += how == "fail" and "index" in line
         self._seen.done.append((now, now - began, f, how))
 
     def _tell(self, frame: Recording | Frame) -> None:
@@ -187,6 +188,8 @@ class _SimRun:
             leaders=self._records.leaders,
             ended_ns=min(result.at_us, self.scenario.duration_us) * 1000,
             nodes=self.scenario.nodes,
+            members=range(1, self.scenario.nodes + 1),
+            rules=BY_NAME,
             committed=Committed(self._effects.commands()),
             converged_ns=max(result.at_us - self.scenario.duration_us, 0) * 1000,
         )

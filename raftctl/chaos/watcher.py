@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from node.verify.told import Told
 from raftctl.chaos.rafttold import RaftRecords
+from raftctl.chaos.threads import Threads
 from raftctl.chaos.writing import LineFile
 from raftctl.cluster.directory import Cluster
 from raftctl.cluster.eventstream import RECONNECT_SECONDS, Feed
@@ -30,7 +31,8 @@ class Watcher:
         self._cluster = cluster
         self._records = RaftRecords(file.write, told, began_ns, led)
         self._is_over = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="watcher", daemon=True)
+        self.threads = Threads()
+        self.threads.add("watcher", self._watch)
 
     @property
     def leaders(self) -> list[tuple[int, int, int]]:
@@ -38,12 +40,12 @@ class Watcher:
         return self._records.leaders
 
     def start(self) -> None:
-        self._thread.start()
+        self.threads.start()
 
     def stop(self) -> None:
         """What came until now is written down when this returns."""
         self._is_over.set()
-        self._thread.join()
+        self.threads.join()
 
     def _watch(self) -> None:
         feed = Feed(self._cluster, None, lambda text: None)

@@ -32,7 +32,12 @@ Change = Annotated[
     list[str] | None, typer.Option("--set", help="workload.rate=200/s; may be repeated.")
 ]
 WHAT_LENGTH_MAX = 60
-SIGNS = {"ok": ("✓", "ok"), "failed": ("✗", "FAILED"), "inconclusive": ("?", "unclear")}
+SIGNS = {
+    "ok": ("✓", "ok"),
+    "failed": ("✗", "FAILED"),
+    "inconclusive": ("?", "unclear"),
+    "unasked": ("–", "-"),
+}
 
 
 def add_to(app: typer.Typer) -> None:

@@ -15,6 +15,9 @@ SCENARIO = """
 nodes = 3
 duration = "20s"
 
+[workload]
+rate = "1/s"
+
 [[step]]
 when = "5s"
 do = "partition leader / rest"
@@ -71,10 +74,11 @@ def ran(
     return Ran(
         scenario=scenario,
         steps=[injected(step) for step in scenario.steps] if steps is None else list(steps),
-        seen=Seen({"ok": len(operations), "fail": 0, "info": 0}, 0, operations),
+        seen=Seen({"ok": 19, "fail": 1, "info": 0}, 0, operations, refused=1),
         probes=[*probes("write", *silences), *probes("read", *silences)],
         told=told,
         leaders=list(leaders),
+        members=[1],
         ended_ns=scenario.duration_us * 1000,
         converged_ns=S,
     )

@@ -203,6 +203,32 @@ def test_lent_cluster_has_its_nodes_back_when_a_run_is_ended(
     assert [fault["name"] for fault in raftctl.document("faults")["faults"]] == ["mine"]
 
 
+def test_what_others_do_to_the_nodes_meanwhile_is_noticed(raftctl: Raftctl, tmp_path: Path) -> None:
+    raftctl.run("up", "-n", "3", "--any-port")
+    pids = {node["id"]: node["pid"] for node in raftctl.document("status")["nodes"]}
+    plan = tmp_path / "pause.toml"
+    plan.write_text(
+        'duration = "3s"\n[[step]]\nwhen = "300ms"\ndo = "pause n3"\nfor = "2s"\n'
+        '[expect]\nconverge-within = "1s"\n'
+    )
+    with subprocess.Popen(
+        [str(RAFTCTL), "chaos", "run", str(plan), "-c", "demo", "-o", "jsonl", "-q"],
+        env=raftctl.env,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        next(line for line in process.stdout if '"raftctl.chaos-step/v1"' in line)
+        raftctl.run("resume", "n3")
+        os.kill(pids["n2"], signal.SIGKILL)
+        *_, last = process.stdout
+    assert process.returncode == 7
+    checks = {check["name"]: check for check in json.loads(last)["checks"]}
+    assert checks["nodes"]["text"].startswith("n2 ended, and no step ended it")
+    assert checks["faults"]["verdict"] == "inconclusive"
+    assert "it was over before its time: n3" in checks["faults"]["text"]
+
+
 def test_scenario_about_another_number_of_nodes_is_refused(raftctl: Raftctl) -> None:
     raftctl.run("up", "-n", "1", "--any-port")
     done = raftctl.run("chaos", "run", "smoke", "-c", "demo", check=False)

@@ -83,9 +83,18 @@ def test_wiped_node_may_have_forgotten_everything() -> None:
     ):
         told.take(record)
     told.wiped(1)
-    for record in (state(1, boot=2, term=0), event(1, "vote", 7, candidate="n3")):
+    for record in (state(1, boot=2, term=0), {**event(1, "vote", 7, candidate="n3"), "boot": 2}):
         told.take(record)
     assert told.broken == []
     told.take(event(2, "leader", 7))
     told.take(event(3, "leader", 7))
     assert [each.rule for each in told.broken] == ["one_leader_per_term"]
+
+
+def test_what_comes_late_of_a_life_that_was_wiped_says_nothing_about_the_next() -> None:
+    told = Told()
+    told.take(state(1, term=7, commit_index=9))
+    told.wiped(1)
+    told.take(state(1, term=8))
+    told.take(state(1, boot=2, term=0))
+    assert told.broken == []

@@ -4,16 +4,17 @@ from collections.abc import Sequence
 from xml.etree.ElementTree import Element
 
 from raftctl.chaos.report.elements import Child, element
-from raftctl.chaosdocs import ChaosCheck, ChaosFault, Verdict
+from raftctl.chaosdocs import ChaosCheck, ChaosFault, Finding
 
-SIGNS: dict[Verdict, tuple[str, str]] = {
+SIGNS: dict[Finding, tuple[str, str]] = {
     "ok": ("✓", "ok"),
     "failed": ("✗", "failed"),
     "inconclusive": ("?", "inconclusive"),
+    "unasked": ("–", "not asked"),
 }
 
 
-def badge(verdict: Verdict) -> Element:
+def badge(verdict: Finding) -> Element:
     """A sign and a word, in a colour."""
     sign, word = SIGNS[verdict]
     return element(

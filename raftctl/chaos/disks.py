@@ -1,0 +1,47 @@
+"""What the nodes of a run have on their disks when it is over."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from node.scenario.actions import Disk, Wipe
+from raftctl.chaos.injecting import Injected
+from raftctl.chaos.lines import Lines
+from raftctl.cluster.directory import Cluster
+
+HARM = ("rot", "truncate")
+"""What a disk does to data that were whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Logs:
+    """What is wrong with them, a text each."""
+
+    damage: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    """Nodes whose data a step took or harmed."""
+
+
+def harmed(steps: Iterable[Injected]) -> set[int]:
+    """The nodes whose data these steps took or harmed."""
+    return {
+        node_id
+        for each in steps
+        if isinstance(each.action, Wipe)
+        or (isinstance(each.action, Disk) and each.action.kind in HARM)
+        for node_id in each.nodes
+    }
+
+
+def compared(lines: Lines, cluster: Cluster, steps: Sequence[Injected]) -> Logs:
+    """Of the nodes that there are now, those whose data no step has touched. Raises CliError."""
+    cluster.refresh()
+    touched = harmed(steps)
+    left_out = [f"n{each}" for each in sorted(touched)]
+    looked_at = [f"n{each}" for each in sorted(cluster.processes) if each not in touched]
+    if not looked_at:
+        return Logs(left_out=left_out)
+    ended = lines.do(["log", "verify", *looked_at])
+    found = [
+        f"{log['node']}: {text}" for log in ended.document.get("logs", ()) for text in log["damage"]
+    ]
+    return Logs(found or ([ended.message] if ended.exit else []), left_out)
