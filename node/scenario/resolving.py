@@ -46,8 +46,8 @@ def concerned(action: Action, scene: Scene) -> list[int]:
 
     Raises ScenarioError, as `nodes_of` does.
     """
-    if isinstance(action, OnNodes) and not action.nodes:
-        return []  # its selectors meant nobody
+    if isinstance(action, OnNodes) and not action.nodes:  # `lagging`, where no node lags
+        return []
     if not isinstance(action, Partition | Net):
         return nodes_of(action, scene)
     plan = plan_of(action, scene)

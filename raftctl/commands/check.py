@@ -103,7 +103,10 @@ def _checked(
     try:
         return check_operations(history, model, seconds, jobs or default_jobs(), committed, tell)
     except HistoryError as error:
-        raise from_history_error(source.history, error) from error
+        shown = from_history_error(source.history, error)
+        if model is not None and history.model not in (None, model):
+            shown.hint = f"it is a history of {history.model}: leave out --model {model}"
+        raise shown from error
 
 
 def _draw(path: Path, history: "History", checked: "Checked", document: "Check") -> None:

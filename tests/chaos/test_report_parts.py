@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from raftctl.chaos.report.asked import Asked, History
+from raftctl.chaos.report.faulttrack import fault_track
 from raftctl.chaos.report.lives import Said, behind, lives, said
 from raftctl.chaos.report.operations import KEYS_MAX, OPERATIONS_MAX, chosen, told
 from raftctl.chaos.report.timeline import TICKS_MAX, Axis
+from raftctl.chaosdocs import ChaosFault
 
 
 # -- operations ------------------------------------------------------------------------------------
@@ -136,3 +138,16 @@ def test_a_text_is_written_only_where_it_has_room() -> None:
     written = axis.fitting(0, 10, ["leader, term 2", "2"])
     assert [(each.text, each.get("class")) for each in written] == [("2", "wide"), ("2", "narrow")]
     assert axis.fitting(0, 0.5, ["leader, term 2", "2"]) == []
+
+
+# -- faults ----------------------------------------------------------------------------------------
+def test_many_links_are_drawn_under_the_line_that_means_them() -> None:
+    line = "net --link leader:rest --drop 5%"
+    links = " ".join(f"--link n1:n{number}" for number in range(2, 8))
+    resolved = f"net {links} --drop 5%"
+    fault = ChaosFault(1, "", line, resolved, [], 0, 9, "", None, None, None, 0, None, None)
+    drawn = fault_track(Axis(10, [fault]))
+    assert drawn is not None
+    (label,) = [each.text for each in drawn.iter("text") if each.get("class") == "fault-name"]
+    assert label == line
+    assert any(resolved in (title.text or "") for title in drawn.iter("title"))

@@ -306,3 +306,9 @@ def test_a_page_that_cannot_be_written_is_an_error(raftctl: Raftctl, stale: Path
     done = raftctl.run("check", str(stale), "--html", "/no/such/out.html", check=False)
     assert (done.returncode, "E_IO" in done.stderr) == (Exit.UNEXPECTED, True)
     assert "only 2 was possible" in done.stdout, "what was found out is told all the same"
+
+
+def test_model_of_another_kind_of_history_is_told_what_it_is(raftctl: Raftctl, stale: Path) -> None:
+    done = raftctl.run("check", str(stale), "--model", "bank", check=False)
+    assert done.returncode == 2
+    assert "it is a history of register: leave out --model bank" in done.stderr

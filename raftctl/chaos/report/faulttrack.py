@@ -7,6 +7,8 @@ from raftctl.chaos.report.elements import element, percent
 from raftctl.chaos.report.timeline import Axis, track
 
 ROW_PX = 22
+NAME_LENGTH_MAX = 60
+"""What is longer, such as many links, is shown as it was written; pointing at it shows all."""
 
 
 def fault_track(axis: Axis) -> Element | None:
@@ -40,7 +42,8 @@ def _bars(axis: Axis) -> Iterator[Element]:
             bar = element("circle", cx=percent(left), cy=top + 8, r=5, class_=f"fault{idle}")
         shown.append(bar)
         is_left = left > 100 - right and left > 45
-        text = ("∅ " if fault.why_not else "") + (f"{fault.name}: " if fault.name else "") + what
+        short = what if len(what) <= NAME_LENGTH_MAX else fault.line
+        text = ("∅ " if fault.why_not else "") + (f"{fault.name}: " if fault.name else "") + short
         shown.append(
             element(
                 "text",

@@ -83,7 +83,7 @@ def _figures(run: ChaosRun) -> Iterator[Element]:
             yield _figure(f"{part:.1%}", f"{name} available", "of the time, by 20 probes a second")
     won = [f"n{each['node']:g} in term {each['term']:g}" for each in run.leaders]
     named = ", ".join([*won[:LEADERS_MAX], *["…"][: len(won) - LEADERS_MAX]])
-    yield _figure(str(len(run.leaders)), "leaders elected", named or "one led all through")
+    yield _figure(str(len(run.leaders)), "leader changes", named or "one led all through")
 
 
 _REST = (("fail", "failed"), ("info", "unknown"), ("missed", "not begun"))
