@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from node.scenario.actions import ending
 from node.scenario.scenario import StepBudget
 from raftctl.chaos.availability import NS, SETTLE_NS, Gap, gaps, longest, share
+from raftctl.chaos.disks import Logs
 from raftctl.chaos.injecting import Injected
 from raftctl.chaos.probes import USUAL_NS
 from raftctl.chaos.running import CONVERGE_SECONDS, Ran
@@ -124,7 +125,8 @@ class Judgement:
         yield self._rules()
         if self._ran.dead is not None:
             yield self._nodes(self._ran.dead)
-        yield self._logs()
+        if self._ran.logs is not None:
+            yield self._logs(self._ran.logs)
         yield self._converged()
         for injected in self._ran.steps:
             budget = self._budget(injected)
@@ -188,8 +190,7 @@ class Judgement:
             text += f", {told.missing:,} more were lost"
         return ChaosCheck("invariants", "ok", text)
 
-    def _logs(self) -> ChaosCheck:
-        logs = self._ran.logs
+    def _logs(self, logs: Logs) -> ChaosCheck:
         why = f"; not looked at: {' '.join(logs.left_out)}, which a step wiped or damaged"
         more = why if logs.left_out else ""
         if logs.damage:

@@ -37,5 +37,10 @@ def plan_of(
             for place, step in enumerate(scenario.steps, 1)
         ],
         rules=[rule for rule in RULES if rule in wanted],
-        at_end=[*(["linearizable"] if expect.linearizable else []), "logs", "converged", *budgets],
+        at_end=[
+            *(["linearizable"] if expect.linearizable else []),
+            *(["logs"] if mode == "live" else []),
+            "converged",
+            *budgets,
+        ],
     )

@@ -79,7 +79,8 @@ class Ran:
     """The invariants that were looked at."""
     dead: list[str] | None = None
     """Nodes that ended by themselves; None: there are no processes."""
-    logs: Logs = field(default_factory=Logs)
+    logs: Logs | None = None
+    """What is on the disks; None: there are none."""
 
 
 Tell = Callable[[ChaosProgress], None]

@@ -6,6 +6,7 @@ from node.scenario.parsing import parse
 from node.scenario.scenario import Step
 from node.verify.told import Told
 from raftctl.chaos.clients import Seen
+from raftctl.chaos.disks import Logs
 from raftctl.chaos.injecting import Injected
 from raftctl.chaos.probes import Kind, Probe
 from raftctl.chaos.running import Ran
@@ -79,6 +80,7 @@ def ran(
         told=told,
         leaders=list(leaders),
         members=[1],
+        logs=Logs(),
         ended_ns=scenario.duration_us * 1000,
         converged_ns=S,
     )

@@ -54,6 +54,8 @@ def test_a_simulation_tells_its_plan(settings: Settings) -> None:
     (plan,) = told
     assert isinstance(plan, ChaosPlan)
     assert (plan.mode, plan.run, len(plan.steps)) == ("sim", run.run, len(run.faults))
+    assert "logs" not in plan.at_end
+    assert "logs" not in {each.name for each in run.checks}, "nobody looked at a disk"
 
 
 def test_same_seed_is_the_same_history_and_another_seed_another(settings: Settings) -> None:
