@@ -87,7 +87,7 @@ def test_only_who_has_the_address_comes_in(raftctl: Raftctl) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "says"), [((), "read-only"), (("--allow-actions",), "raftctl heal")]
+    ("options", "says"), [((), "read-only"), (("--allow-actions",), "nothing to heal")]
 )
 def test_it_is_live_and_acts_only_where_that_was_allowed(
     raftctl: Raftctl, options: tuple[str, ...], says: str
