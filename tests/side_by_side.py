@@ -1,18 +1,19 @@
-"""All tests in two processes: those with real nodes, and beside them the rest.
+"""All tests in three processes: those with real nodes, those of the viewer, and the rest.
 
-The first ones mostly wait, so both together take little longer than either alone. Two of them that
-start nodes cannot run at once, since they want the same ports. Scenarios of chaos take whatever
-ports are free, and come when the rest is through. `python -m tests.side_by_side [ARGUMENT
-...]` gives pytest the arguments, and what it prints comes in two pieces, one after the other.
+The first two mostly wait, so all together take little longer than the longest alone. Two of the
+first that start nodes cannot run at once, since they want the same ports. Scenarios of chaos take
+whatever ports are free, and come when the rest is through. `python -m tests.side_by_side [ARGUMENT
+...]` gives pytest the arguments, and what it prints comes in pieces, one after the other.
 """
 
 import subprocess
 import sys
 import tempfile
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
-BESIDE = ("not e2e and not chaos", "chaos")
-"""What runs beside the tests with real nodes, one after the other."""
+REAL_NODES = "e2e"
+BESIDE = (("not e2e and not chaos and not tui", "chaos"), ("tui",))
+"""What runs beside them: the parts of each in one another's wake."""
 NOTHING_COLLECTED = 5
 """What pytest ends with when no test fits its arguments."""
 
@@ -20,25 +21,27 @@ NOTHING_COLLECTED = 5
 def main(arguments: list[str]) -> int:
     """The exit code: 0 when no test failed and at least one ran."""
     command = [sys.executable, "-m", "pytest", *arguments]
-    codes: set[int] = set()
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as printed:
 
-        def run_beside() -> None:
-            for marks in BESIDE:
-                done = subprocess.run(
+    def run(parts: tuple[str, ...]) -> tuple[set[int], str]:
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as printed:
+            codes = {
+                subprocess.run(
                     [*command, "-m", marks], stdout=printed, stderr=subprocess.STDOUT, check=False
-                )
-                codes.add(done.returncode)
-
-        beside = threading.Thread(target=run_beside)
-        beside.start()
-        try:
-            codes.add(subprocess.run([*command, "-m", "e2e"], check=False).returncode)
-        finally:
-            # An interrupt has reached both, and each takes its time to clean up.
-            beside.join()
+                ).returncode
+                for marks in parts
+            }
             printed.seek(0)
-            print(printed.read(), end="", flush=True)
+            return codes, printed.read()
+
+    with ThreadPoolExecutor() as pool:
+        beside = [pool.submit(run, parts) for parts in BESIDE]
+        try:
+            codes = {subprocess.run([*command, "-m", REAL_NODES], check=False).returncode}
+        finally:
+            # An interrupt has reached all of them, and each takes its time to clean up.
+            for each in beside:
+                print(each.result()[1], end="", flush=True)
+    codes = codes.union(*(each.result()[0] for each in beside))
     if len(codes) > 1:
         codes.discard(NOTHING_COLLECTED)
     return next((code for code in sorted(codes) if code), 0)

@@ -1,5 +1,6 @@
 """Many seeds, side by side in processes."""
 
+import gc
 import os
 import re
 import time
@@ -39,11 +40,18 @@ def read_seeds(text: str) -> range:
     return seeds
 
 
+def result_of(seed: int) -> Result:
+    """The run of a seed. Nothing else of it stays in memory."""
+    result = simulate_seed(seed)
+    gc.collect()
+    return result
+
+
 def results_of(seeds: range, jobs: int) -> Iterator[Result]:
     """The runs of the seeds, in the order in which they end."""
     ease_collector()
     if jobs == 1:
-        yield from map(simulate_seed, seeds)
+        yield from map(result_of, seeds)
         return
     # Forked, since what each process needs is here already, and takes a while to import.
     pool = ProcessPoolExecutor(jobs, get_context("fork"), begin_worker, (os.getpid(),))
@@ -52,7 +60,7 @@ def results_of(seeds: range, jobs: int) -> Iterator[Result]:
     try:
         while True:
             for seed in islice(left, jobs * AHEAD - len(running)):
-                running.add(pool.submit(simulate_seed, seed))
+                running.add(pool.submit(result_of, seed))
             if not running:
                 break
             done, running = wait(running, return_when=FIRST_COMPLETED)

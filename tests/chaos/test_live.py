@@ -178,7 +178,7 @@ def test_lent_cluster_has_its_nodes_back_when_a_run_is_ended(
     raftctl.run("up", "-n", "3", "--any-port")
     raftctl.run("net", "--link", "n1:n2", "--latency", "1ms", "--as", "mine")
     plan = tmp_path / "kill.toml"
-    steps = [("100ms", "disk n3 --slow 1ms"), ("200ms", "pause n1"), ("600ms", "kill n2")]
+    steps = [("100ms", "disk n3 --slow 1ms"), ("1500ms", "pause n1"), ("2s", "kill n2")]
     plan.write_text(
         'duration = "60s"\n'
         + "".join(f'[[step]]\nwhen = "{when}"\ndo = "{line}"\n' for when, line in steps)

@@ -6,8 +6,8 @@ from itertools import count
 
 import psutil
 
-from node.sim.simulation import simulate_seed
 from raftctl.simulating.collector import ease_collector
+from raftctl.simulating.seeds import result_of
 from tests.measure.commands import fresh_home
 
 EVENTS_A_SECOND = 25_000
@@ -43,7 +43,7 @@ def _memory(seconds: int) -> tuple[float, list[int]]:
     failed: list[int] = []
     events = 0
     for seed in count(1):
-        result = simulate_seed(seed)
+        result = result_of(seed)
         events += result.events
         if result.verdict == "failed":
             failed.append(seed)

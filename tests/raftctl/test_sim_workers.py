@@ -1,5 +1,6 @@
 """The processes that share the seeds of sim run: they end when nobody wants their results."""
 
+import gc
 import os
 import select
 import signal
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from node.sim.world import World
 from raftctl.exit_codes import Exit
+from raftctl.simulating.seeds import result_of
 from tests.measure.commands import RAFTCTL, Raftctl
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -82,3 +85,17 @@ def test_worker_that_was_killed_is_a_clear_error(work: Work) -> None:
     code, stderr = work.end()
     assert (code, "error[E_WORKER_LOST]" in stderr) == (Exit.UNEXPECTED, True)
     assert "Traceback" not in stderr
+
+
+def test_nothing_of_a_run_that_is_over_stays_in_memory() -> None:
+    def worlds() -> int:
+        return sum(type(each) is World for each in gc.get_objects())
+
+    gc.collect()
+    before = worlds()
+    gc.disable()
+    try:
+        result_of(1)
+        assert worlds() == before
+    finally:
+        gc.enable()
