@@ -73,12 +73,24 @@ def view(
         os.environ["NO_COLOR"] = "1"  # where Textual looks
     with settings.output.patience("opening the viewer" if replay is None else f"opening {replay}"):
         app = _app(settings, root, replay, read_only)
-    app.run()
+    try:
+        app.run()
+    finally:
+        _let_go(app)
     if app.failure is not None:
         raise app.failure
     if app.film is None and app.model.nodes:
         settings.output.note(f"{app.cluster_name} keeps running: {app.line} status")
     return Exit.OK
+
+
+def _let_go(app: "RaftApp") -> None:
+    """Where the terminal is gone, Textual does not end the thread that reads from it, which would
+    go on for ever, and keep the process.
+    """
+    reading = getattr(app._driver, "exit_event", None)  # of drivers with such a thread
+    if reading is not None:
+        reading.set()
 
 
 def _serve(settings: Settings, replay: str | None, read_only: bool, port: int) -> int:

@@ -149,6 +149,15 @@ def test_the_terminal_is_as_before_however_it_ends(
     assert "● LIVE" not in terminal.wait_for(" echo ")
 
 
+def test_it_ends_with_its_terminal(raftctl: Raftctl, terminal: Terminal) -> None:
+    raftctl.run("up", "-n", "3")
+    terminal.type(f"{RAFTCTL} tui")
+    terminal.wait_for("● LIVE")
+    (viewer,) = psutil.Process(int(terminal.tmux("display", "-p", "#{pane_pid}"))).children()
+    terminal.tmux("kill-session")
+    viewer.wait(10)
+
+
 def test_without_colours_none_is_used(raftctl: Raftctl, terminal: Terminal) -> None:
     raftctl.run("up", "-n", "3")
     terminal.type(f"NO_COLOR=1 {RAFTCTL} tui")
