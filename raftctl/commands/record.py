@@ -10,6 +10,7 @@ import typer
 
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
+from raftctl.places import check_new_place
 from raftctl.settings import Settings
 from raftctl.values import seconds, usage
 
@@ -49,9 +50,8 @@ def record(
 
     settings: Settings = context.obj
     cluster = find_cluster(settings)
-    if file is not None and file.exists():
-        message = f"{file} is there already"
-        raise CliError("E_EXISTS", message, Exit.PRECONDITION, hint="another FILE")
+    if file is not None:
+        check_new_place(file)
     made = _made(cluster, _name(file), since, last, resolved)
     for each in made.left_out[:TOLD_MAX]:
         settings.output.note(f"left out: {each.line}: {each.why}")

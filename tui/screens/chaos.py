@@ -4,11 +4,8 @@ from collections.abc import Callable, Sequence
 from textwrap import wrap
 from typing import ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Container, Vertical
-from textual.events import Resize
-from textual.screen import ModalScreen
+from textual.containers import Container
 from textual.widget import Widget
 
 from tui.actions import Action, Refusal
@@ -18,8 +15,9 @@ from tui.drawing.events import event_lines
 from tui.drawing.overview import node_rows
 from tui.drawing.text import Line, window
 from tui.keys import CHAOS_KEYS, SCENARIO_KEYS, Key, bindings
+from tui.screens.choosing import Chooser
 from tui.screens.forms import Prompt
-from tui.screens.page import NARROW_COLUMNS, Page, key_words
+from tui.screens.page import NARROW_COLUMNS, Page
 from tui.widgets.panel import Panel
 
 FILE = "a file …"
@@ -30,10 +28,12 @@ EVENT_ROWS_MIN = 4
 CHOOSER_KEYS = (("scenario.run", "run"), ("scenario.file", "a file"), ("scenario.leave", "leave"))
 
 
-class Scenarios(ModalScreen[Action | None]):
+class Scenarios(Chooser):
     """The scenarios that ship, and any file. `make` says what one would do, or why it cannot."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(SCENARIO_KEYS)
+    HEADING = "chaos: a scenario on this cluster"
+    FOOT = CHOOSER_KEYS
 
     def __init__(
         self,
@@ -48,25 +48,9 @@ class Scenarios(ModalScreen[Action | None]):
         fits = (place for place, each in enumerate(presets) if self._fits(each))
         self._at = next(fits, 0)
 
-    def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog") as dialog:
-            self._dialog = dialog
-            dialog.border_title = "chaos: a scenario on this cluster"
-            dialog.border_subtitle = key_words(self, *CHOOSER_KEYS)
-            yield Panel(self._draw)
-
-    def on_mount(self) -> None:
-        self.paint()
-
-    def on_resize(self, event: Resize) -> None:
-        self.paint()
-
-    def paint(self) -> None:
-        for panel in self.query(Panel):
-            width = panel.content_size.width
-            rows = len(self._presets) + 1 + len(self._told(width)) if width else 1
-            panel.take_rows(min(rows, self.app.size.height - self._dialog.gutter.height))
-            panel.paint()
+    @property
+    def _rows(self) -> int:
+        return len(self._presets) + 1
 
     @property
     def _preset(self) -> Preset | None:

@@ -4,19 +4,14 @@ from collections.abc import Callable
 from textwrap import wrap
 from typing import ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Vertical
-from textual.events import Resize
-from textual.screen import ModalScreen
 
 from tui import actions
 from tui.actions import Action, Refusal
 from tui.drawing.moment import Moment
 from tui.drawing.text import Line, fit
 from tui.keys import PARTITION_KEYS, bindings
-from tui.screens.page import key_words
-from tui.widgets.panel import Panel
+from tui.screens.choosing import Chooser
 
 EDITOR_KEYS = (
     ("partition.other_side", "move"),
@@ -26,10 +21,12 @@ EDITOR_KEYS = (
 )
 
 
-class PartitionEditor(ModalScreen[Action | None]):
+class PartitionEditor(Chooser):
     """The nodes in two sides; space moves one to the other side, and the quorum is told."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(PARTITION_KEYS)
+    HEADING = "partition"
+    FOOT = EDITOR_KEYS
 
     def __init__(self, moment: Callable[[], Moment], chosen: int | None) -> None:
         super().__init__()
@@ -39,25 +36,9 @@ class PartitionEditor(ModalScreen[Action | None]):
         self._at = ids.index(chosen) if chosen in ids else 0
         self._apart: set[int] = {ids[self._at]} if ids else set()
 
-    def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog") as dialog:
-            self._dialog = dialog
-            dialog.border_title = "partition"
-            dialog.border_subtitle = key_words(self, *EDITOR_KEYS)
-            yield Panel(self._draw)
-
-    def on_mount(self) -> None:
-        self.paint()
-
-    def on_resize(self, event: Resize) -> None:
-        self.paint()
-
-    def paint(self) -> None:
-        for panel in self.query(Panel):
-            width = panel.content_size.width
-            rows = len(self._ids) + 2 + len(self._told(width)) if width else 1
-            panel.take_rows(min(rows, self.app.size.height - self._dialog.gutter.height))
-            panel.paint()
+    @property
+    def _rows(self) -> int:
+        return len(self._ids) + 2
 
     @property
     def _sides(self) -> tuple[list[int], list[int]]:

@@ -2,7 +2,7 @@
 
 from node.raft.configuration import Configuration
 from node.raft.events import LogTruncated
-from node.raft.log import EntryId, Placed
+from node.raft.log import EntryId, Placed, RaftLog
 from node.raft.ready import Ready
 from node.raft.snapshot import Snapshot
 from node.storage.base import Stored
@@ -48,8 +48,7 @@ class MembersAreThoseOfTheLog:
         placed = log.configured
         if placed.index < max(event.from_index, log.first_index):
             return
-        there = [entry.entry for entry in log.entries(placed.index, placed.index)]
-        if there != [placed.configuration]:
+        if not _is_in(log, placed):
             text = (
                 f"goes by the members {described(placed.configuration)} of entry {placed.index}, "
                 f"which was truncated with all from {event.from_index} on"
@@ -75,8 +74,7 @@ class MembersAreThoseOfTheLog:
         covered = core.log.base.index if core.snapshot is None else core.snapshot.index
         if placed.index <= max(core.log.base.index, covered):
             return
-        there = [entry.entry for entry in core.log.entries(placed.index, placed.index)]
-        if there != [placed.configuration]:
+        if not _is_in(core.log, placed):
             text = (
                 f"goes by the members {described(placed.configuration)} of entry {placed.index}, "
                 f"which its log, from {core.log.first_index} to {core.last_index}, does not hold"
@@ -96,6 +94,12 @@ class MembersAreThoseOfTheLog:
     def _known(self, index: int) -> Configuration | None:
         ledger = self._ledger
         return ledger.configuration_at(index) if index <= ledger.last_index else None
+
+
+def _is_in(log: RaftLog, placed: Placed) -> bool:
+    return [each.entry for each in log.entries(placed.index, placed.index)] == [
+        placed.configuration
+    ]
 
 
 def _is_same(one: Configuration, other: Configuration) -> bool:
