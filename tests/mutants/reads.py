@@ -8,6 +8,8 @@ from tests.mutants.planting import mutant, rewrite
 
 FRESH = ("reads_are_confirmed", "linearizable_reads_are_fresh", "client_oracle")
 LEASED = ("leases_count_from_the_question", "leases_keep_others_from_leading", *FRESH)
+COUNTED = ("stale_reads_tell_their_age", *LEASED)
+"""How old an answer is said to be rests on the same count as a lease."""
 HANDED_OVER = ("leases_end_with_a_hand_over", *LEASED)
 
 
@@ -85,7 +87,7 @@ def lease_of_a_whole_timeout() -> None:
     rewrite(leases.lease_index, " * core.config.lease_percent // 100", "")
 
 
-@mutant("a review of the simulator", *LEASED, shows_in=needs.leases)
+@mutant("a review of the simulator", *COUNTED, shows_in=needs.leases)
 def lease_round_off_by_one() -> None:
     """A lease begins with the first message that a majority has not answered."""
     rewrite(leases._forget_old, "[1].sequence < acked", "[1].sequence <= acked")
@@ -108,7 +110,7 @@ def lease_back_after_failed_transfer() -> None:
     )
 
 
-@mutant("the thesis, 6.4.1, misread", *LEASED, shows_in=needs.leases)
+@mutant("the thesis, 6.4.1, misread", *COUNTED, shows_in=needs.leases)
 def lease_from_any_follower() -> None:
     """The answer of a single follower renews a lease."""
     newest = "max((each.acked_sequence for each in leader.progress.values()), default=0)"
@@ -116,7 +118,7 @@ def lease_from_any_follower() -> None:
         rewrite(counted, "reading.acked_by_quorum(core, leader)", newest)
 
 
-@mutant("the thesis, 6.4.1, misread", *LEASED, shows_in=needs.leases)
+@mutant("the thesis, 6.4.1, misread", *COUNTED, shows_in=needs.leases)
 def lease_counted_from_the_answer() -> None:
     """A lease begins when a majority has answered, not when it was asked."""
     rewrite(
