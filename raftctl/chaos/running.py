@@ -133,7 +133,7 @@ class LiveRun:
         self._clients = Clients(
             cluster.address, scenario.workload, scenario.seed, history, self._arena.mark
         )
-        self._probes = Probes(cluster.address, probed, self._began_ns)
+        self._probes = Probes(cluster.address, probed, self._began_ns, self._arena.mark)
         self._seconds = Seconds()
         self._watcher = Watcher(cluster, raft, self._told, self._began_ns, self._led)
         self._injector = Injector(
@@ -297,7 +297,7 @@ class LiveRun:
             ended_ns=self._scenario.duration_us * 1000,
             nodes=len(self._arena.cluster.spec.nodes),
             members=self._members,
-            committed=committed_in(self._arena.cluster),
+            committed=committed_in(self._arena.cluster, self._arena.mark),
             began_mono_ns=self._began_ns,
             began_wall_ns=time.time_ns() - (time.monotonic_ns() - self._began_ns),
             converged_ns=None if ready.exit or same.exit else took,

@@ -27,7 +27,7 @@ from raftctl.chaos.concluding import concluded
 from raftctl.chaos.folders import RunFolder, make_run_folder
 from raftctl.chaos.injecting import Injected
 from raftctl.chaos.planned import plan_of
-from raftctl.chaos.probes import KEY, KINDS, LANES, PROBES_PER_S, Kind, Probe
+from raftctl.chaos.probes import KINDS, LANES, PROBES_PER_S, Kind, Probe, key_of
 from raftctl.chaos.rafttold import RaftRecords
 from raftctl.chaos.running import Ran, Tell, history_head
 from raftctl.chaosdocs import ChaosCheck, ChaosRun
@@ -148,10 +148,9 @@ class _SimRun:
         if self._kernel.now >= self.scenario.duration_us:
             return
         if client.is_idle:
+            key = key_of(lane)
             request: Request = (
-                Get(KEY)
-                if kind == "read"
-                else Put(f"{KEY}-{lane}", f"probe {len(self._probes)} {lane}")
+                Get(key) if kind == "read" else Put(key, f"probe {len(self._probes)} {lane}")
             )
             client.script = ProbeScript(request, lambda asked: self._answered(kind, asked))
             client.is_done = False

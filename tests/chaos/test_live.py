@@ -143,6 +143,7 @@ def test_cluster_that_was_lent_is_there_and_whole_afterwards(
     raftctl: Raftctl, tmp_path: Path
 ) -> None:
     raftctl.run("up", "-n", "3", "--any-port")
+    raftctl.run("put", "probe-0", "mine")
     plan = tmp_path / "cut.toml"
     plan.write_text(
         'duration = "4s"\n[workload]\nkind = "register"\n'
@@ -169,6 +170,10 @@ def test_cluster_that_was_lent_is_there_and_whole_afterwards(
     changes = ["--set", "duration=2s", "--set", "seed=2"]
     again = ran(raftctl, str(plan), "-c", "demo", *changes)
     assert again["verdict"] == "ok", "what the first run wrote is not in its way"
+    assert raftctl.run("get", "probe-0").stdout == "mine\n"
+    keys = {entry["key"] for entry in raftctl.document("scan", "--limit", "2000")["items"]}
+    stamps = {Path(each["folder"]).name.partition("-")[0] for each in (told[-1], again)}
+    assert {key.split("-")[1] for key in keys - {"probe-0"}} == stamps, "keys of the run's own"
 
 
 @pytest.mark.parametrize("how", ["killed", "nobody listens"])
