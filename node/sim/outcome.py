@@ -13,6 +13,8 @@ class Outcome:
     """Why it was not carried out, or only in part."""
     idle: str = ""
     """Why nothing changed when it was carried out."""
+    refused: str = ""
+    """Which nodes would not start on data that a step damaged, as is right, and what they said."""
     resolved: str = ""
     """The line with names of nodes in the place of selectors; empty: it meant nobody."""
     nodes: tuple[int, ...] = ()
@@ -24,6 +26,13 @@ class Outcome:
     def changed(self) -> None:
         """Something is otherwise than without the step."""
         self.has_changed = True
+
+    def refused_by(self, node_id: int, why: str) -> None:
+        """That it did not start is what the step shows."""
+        self.changed()
+        self.refused += (
+            f"{'; ' if self.refused else ''}n{node_id} refused to start: {why.partition(';')[0]}"
+        )
 
     @property
     def reason(self) -> str:

@@ -20,8 +20,9 @@ from raftctl.chaos.arena import Arena
 from raftctl.chaos.availability import NS
 from raftctl.chaos.clients import Clients, Seen
 from raftctl.chaos.committed import Committed, committed_in
+from raftctl.chaos.converging import late
 from raftctl.chaos.deaths import ended_by_themselves, running
-from raftctl.chaos.disks import Logs, compared
+from raftctl.chaos.disks import Logs, compared, lost
 from raftctl.chaos.folders import RunFolder
 from raftctl.chaos.injecting import Injected, Injector, judge
 from raftctl.chaos.planned import plan_of
@@ -75,6 +76,8 @@ class Ran:
     """The same in Unix time."""
     converged_ns: int | None = None
     """From the end of all faults until all nodes held the same; None: that took too long."""
+    lost: list[str] = field(default_factory=list)
+    """Nodes without data that they could go on with, which need not hold the same."""
     rules: Collection[str] = RULES
     """The invariants that were looked at."""
     dead: list[str] | None = None
@@ -275,34 +278,36 @@ class LiveRun:
         within_us = self._scenario.expect.converge_within_us
         seconds = CONVERGE_SECONDS if within_us is None else within_us / 1e6
         began = time.monotonic_ns()
-        lines = self._arena.lines
-        ready = lines.do(["wait", "ready", "--timeout", f"{seconds:g}s"], seconds + 30)
+        cluster, steps = self._arena.cluster, [self._steps[each] for each in sorted(self._steps)]
+        without = lost(steps, running(cluster))
+        not_ready = late(cluster, "ready", without, seconds)
         self._clients.stop()
         self._probes.stop()
         self._check()
         left = max(seconds - (time.monotonic_ns() - began) / 1e9, 1)
-        same = lines.do(["wait", "converged", "--timeout", f"{left:g}s"], left + 30)
+        why_not = not_ready or late(cluster, "converged", without, left)
         took = time.monotonic_ns() - began
-        phase: Phase = "not-converged" if same.exit else "converged"
-        self._tell_phase(phase, f"not converged: {same.message}" if same.exit else "converged")
-        for injected in self._steps.values():
-            judge(injected, self._steps.values())
+        phase: Phase = "not-converged" if why_not else "converged"
+        self._tell_phase(phase, why_not or "converged")
+        for injected in steps:
+            judge(injected, steps)
         return Ran(
             scenario=self._scenario,
-            steps=[self._steps[place] for place in sorted(self._steps)],
+            steps=steps,
             seen=self._clients.seen,
             probes=self._probes.sent,
             told=self._told,
             leaders=self._watcher.leaders,
             ended_ns=self._scenario.duration_us * 1000,
-            nodes=len(self._arena.cluster.spec.nodes),
+            nodes=len(cluster.spec.nodes),
             members=self._members,
-            committed=committed_in(self._arena.cluster, self._arena.mark),
+            committed=committed_in(cluster, self._arena.mark),
             began_mono_ns=self._began_ns,
             began_wall_ns=time.time_ns() - (time.monotonic_ns() - self._began_ns),
-            converged_ns=None if ready.exit or same.exit else took,
+            converged_ns=None if why_not else took,
+            lost=without,
             dead=self._dead,
-            logs=compared(lines, self._arena.cluster, list(self._steps.values())),
+            logs=compared(self._arena.lines, cluster, steps),
         )
 
     # -- telling -----------------------------------------------------------------------------------
@@ -327,6 +332,7 @@ class LiveRun:
                 resolved=None if action is None else str(action),
                 lasts=ending(step.action) is not None,
                 why_not=injected.why_not,
+                refused=injected.refused,
             )
         )
 

@@ -178,6 +178,7 @@ class _SimRun:
         folder.raft.write_text(_as_lines(records), encoding="utf-8")
 
     def ran(self, result: Result) -> Ran:
+        hosts = self._simulation.world.hosts.values()
         return Ran(
             scenario=self.scenario,
             steps=[self._injected(place) for place in sorted(self._simulation.outcomes)],
@@ -190,6 +191,9 @@ class _SimRun:
             members=range(1, self.scenario.nodes + 1),
             rules=BY_NAME,
             committed=Committed(self._effects.commands()),
+            lost=[
+                f"n{each.id}" for each in hosts if each.lives and (each.is_wiped or each.is_broken)
+            ],
             converged_ns=max(result.at_us - self.scenario.duration_us, 0) * 1000,
         )
 
@@ -208,6 +212,7 @@ class _SimRun:
             began_ns=outcome.began_us * 1000,
             ended_ns=None if ended_us is None else ended_us * 1000,
             why_not=outcome.why_not or "",
+            refused=outcome.refused,
         )
 
 

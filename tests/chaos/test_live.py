@@ -253,6 +253,27 @@ def test_fault_that_touches_nothing_is_no_pass(raftctl: Raftctl, tmp_path: Path)
     assert "n2 does not run" in done.stderr
 
 
+def test_node_that_refuses_damaged_data_and_one_that_is_wiped_at_last_leave_a_verdict(
+    raftctl: Raftctl, tmp_path: Path
+) -> None:
+    plan = tmp_path / "rot.toml"
+    steps = ["kill n5", "disk n5 --rot", "start n5", "wipe n4"]
+    whens = [f"{1500 + 600 * place}ms" for place in range(len(steps))]
+    plan.write_text(
+        'nodes = 5\nduration = "4s"\n[expect]\nconverge-within = "10s"\n'
+        + "".join(
+            f'[[step]]\nwhen = "{when}"\ndo = "{line}"\n'
+            for when, line in zip(whens, steps, strict=True)
+        )
+    )
+    found = ran(raftctl, str(plan))
+    checks = {check["name"]: check["text"] for check in found["checks"]}
+    said = found["faults"][2]["refused"]
+    assert said.startswith("n5 refused to start: n5/")
+    assert checks["faults"] == f"4 steps, each took effect; rightly, {said}"
+    assert checks["converged"].endswith("all but n4 n5, which a step wiped or damaged")
+
+
 PROOFS = [
     (
         "linearizable_read_as_stale",
