@@ -51,6 +51,8 @@ class Injected:
     number: int | None = None
     """Of a fault that the nodes hold."""
     began_ns: int = 0
+    done_ns: int | None = None
+    """When its line had been carried out."""
     ended_ns: int | None = None
     why_not: str = ""
     """Why it did nothing, or not what it was to do."""
@@ -95,11 +97,12 @@ class Injector:
             injected.began_ns = self._now()
             return
         injected.action = action
-        asked_at = self._now()
+        injected.began_ns = asked_at = self._now()
         ended = self._lines.do(self._words(action, step))
-        injected.began_ns = self._now() if isinstance(action, LINKS) else asked_at
+        injected.done_ns = self._now()
+        injected.began_ns = injected.done_ns if isinstance(action, LINKS) else asked_at
         if ending(action) is None:
-            injected.ended_ns = self._now()
+            injected.ended_ns = injected.done_ns
         injected.refused = self.refusal(ended)
         if not injected.refused:
             injected.why_not = ended.message or _nothing_done(ended.document)

@@ -202,7 +202,7 @@ class Judgement:
 
     def _nodes(self, dead: Sequence[str]) -> ChaosCheck:
         if dead:
-            text = f"{' '.join(dead)} ended, and no step ended it: see its node.log"
+            text = f"ended, and no step ended it: {', '.join(dead)}; see its node.log"
             return ChaosCheck("nodes", "failed", text)
         return ChaosCheck("nodes", "ok", "none ended but by a step")
 

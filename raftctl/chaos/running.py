@@ -21,7 +21,7 @@ from raftctl.chaos.availability import NS
 from raftctl.chaos.clients import Clients, Seen
 from raftctl.chaos.committed import Committed, committed_in
 from raftctl.chaos.converging import late
-from raftctl.chaos.deaths import ended_by_themselves, running
+from raftctl.chaos.deaths import Deaths, running, unexplained
 from raftctl.chaos.disks import Logs, compared, lost
 from raftctl.chaos.folders import RunFolder
 from raftctl.chaos.injecting import Injected, Injector, judge
@@ -81,7 +81,7 @@ class Ran:
     rules: Collection[str] = RULES
     """The invariants that were looked at."""
     dead: list[str] | None = None
-    """Nodes that ended by themselves; None: there are no processes."""
+    """Nodes that ended by themselves, and when; None: there are no processes."""
     logs: Logs | None = None
     """What is on the disks; None: there are none."""
 
@@ -137,12 +137,14 @@ class LiveRun:
             cluster.address, scenario.workload, scenario.seed, history, self._arena.mark
         )
         self._probes = Probes(cluster.address, probed, self._began_ns, self._arena.mark)
+        self._deaths = Deaths(cluster, self._began_ns)
         self._seconds = Seconds()
         self._watcher = Watcher(cluster, raft, self._told, self._began_ns, self._led)
         self._injector = Injector(
             self._arena.lines, cluster, scenario.seed, self._began_ns, self._left_us
         )
         self._tell(plan_of(scenario, "live", self._folder, len(cluster.spec.nodes)))
+        self._deaths.start()
         self._watcher.start()
         self._clients.start()
         self._probes.start()
@@ -154,6 +156,7 @@ class LiveRun:
             self._clients.stop()
             self._probes.stop()
             self._watcher.stop()
+            self._deaths.stop()
             self._pool.shutdown()
             for file in (history, raft, probed):
                 file.close()
@@ -192,7 +195,7 @@ class LiveRun:
     def _check(self) -> None:
         """Raises CliError when something that the run rests on has failed."""
         self._arena.lines.check()
-        for part in (self._clients, self._probes, self._watcher):
+        for part in (self._clients, self._probes, self._watcher, self._deaths):
             part.threads.check()
         if self._looking is not None and self._looking.done():
             self._looking.result()
@@ -263,7 +266,6 @@ class LiveRun:
         """
         for future in [*self._begun.values(), *self._ending]:
             future.result()
-        self._dead = ended_by_themselves(self._arena.cluster, self._members, self._steps.values())
         for injected in self._steps.values():
             if injected.is_in_force:
                 self._injector.end(injected)
@@ -306,7 +308,7 @@ class LiveRun:
             began_wall_ns=time.time_ns() - (time.monotonic_ns() - self._began_ns),
             converged_ns=None if why_not else took,
             lost=without,
-            dead=self._dead,
+            dead=unexplained(self._deaths.stop(), steps),
             logs=compared(self._arena.lines, cluster, steps),
         )
 

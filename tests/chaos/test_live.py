@@ -214,7 +214,7 @@ def test_what_others_do_to_the_nodes_meanwhile_is_noticed(raftctl: Raftctl, tmp_
     plan = tmp_path / "pause.toml"
     plan.write_text(
         'duration = "3s"\n[[step]]\nwhen = "300ms"\ndo = "pause n3"\nfor = "2s"\n'
-        '[expect]\nconverge-within = "1s"\n'
+        '[[step]]\nwhen = "2500ms"\ndo = "start n2"\n[expect]\nconverge-within = "1s"\n'
     )
     with subprocess.Popen(
         [str(RAFTCTL), "chaos", "run", str(plan), "-c", "demo", "-o", "jsonl", "-q"],
@@ -229,7 +229,7 @@ def test_what_others_do_to_the_nodes_meanwhile_is_noticed(raftctl: Raftctl, tmp_
         *_, last = process.stdout
     assert process.returncode == 7
     checks = {check["name"]: check for check in json.loads(last)["checks"]}
-    assert checks["nodes"]["text"].startswith("n2 ended, and no step ended it")
+    assert checks["nodes"]["text"].startswith("ended, and no step ended it: n2 at ")
     assert checks["faults"]["verdict"] == "inconclusive"
     assert "it was over before its time: n3" in checks["faults"]["text"]
 
