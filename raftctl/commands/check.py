@@ -156,6 +156,8 @@ def _explained(key: "CheckedKey", explanation: "CheckExplanation") -> Iterator[s
         rows.append((each.op, lines, each.process, begin, end, each.text))
     header = ("OP", "LINES", "PROCESS", "FROM", "TO", "")
     yield from table(header, rows)
+    if explanation.left_out:
+        yield f"and {explanation.left_out:,} before them"
     yield ""
     yield explanation.text
     if key.text not in ("", explanation.text):
