@@ -40,8 +40,13 @@ class Outcome:
         return self.refusal or ("" if self.has_changed else self.idle)
 
     @property
+    def is_vain(self) -> bool:
+        """Whether the step came to nothing, now that all is over."""
+        return bool(self.reason) or not self.has_changed
+
+    @property
     def why_not(self) -> str | None:
-        """Why the step came to nothing, now that all is over; None: it did not."""
-        if self.reason:
-            return f"{self.line}: {self.reason}"
-        return None if self.has_changed else f"{self.line} never took effect"
+        """Why the step came to nothing, in a sentence with its line; None: it did not."""
+        if not self.is_vain:
+            return None
+        return f"{self.line}: {self.reason}" if self.reason else f"{self.line} never took effect"

@@ -211,7 +211,7 @@ class _SimRun:
             nodes=list(outcome.nodes),
             began_ns=outcome.began_us * 1000,
             ended_ns=None if ended_us is None else ended_us * 1000,
-            why_not=outcome.why_not or "",
+            why_not=(outcome.reason or "it never took effect") if outcome.is_vain else "",
             refused=outcome.refused,
         )
 
