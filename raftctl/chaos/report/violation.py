@@ -44,16 +44,17 @@ def violation_parts(found: Violation) -> Iterator[Child]:
     if found.why not in ("", found.text):
         yield element("p", found.why)
     header = ("", "Op", "What", "Process", "Called", "Answered", "Lines of history.jsonl")
-    more = f", and {found.left_out:,} before them" if found.left_out else ""
     yield element(
         "table",
-        element("caption", f"The operations that no order explains{more}"),
+        element("caption", "The operations that no order explains"),
         element("thead", element("tr", *(element("th", name, scope="col") for name in header))),
         element(
             "tbody",
             *(_row(each, is_culprit=each is found.operations[-1]) for each in found.operations),
         ),
     )
+    if found.left_out:
+        yield element("p", f"and {found.left_out:,} before them", class_="note")
 
 
 def _row(each: CheckedOperation, is_culprit: bool) -> Element:
