@@ -185,18 +185,15 @@ def shrink(
         return _carried_out(quiet, smaller, first.again, is_simulated, Lines(quiet.output))
 
     if first.verdict != "failed":
-        message = f"{first.run} did not fail: it is {first.verdict}"
-        hint = "raftctl chaos ls shows which did"
-        raise CliError("E_NO_FAILURE", message, Exit.PRECONDITION, hint=hint)
+        raise _no_failure(f"{first.run} did not fail: it is {first.verdict}", "raftctl chaos ls")
     count = len(scenario.steps)
     settings.output.note(f"running {first.run}, {count} step{'s' * (count != 1)}")
     found = shrunk(scenario, again, settings.output.note, runs)
     if found is None:
-        message = f"{first.run} did not fail when it was run again"
         hint = "real processes do not do the same twice: try again"
         if first.mode == "sim":
             hint = "what it runs is another one than then"
-        raise CliError("E_NO_FAILURE", message, Exit.PRECONDITION, hint=hint)
+        raise _no_failure(f"{first.run} did not fail when it was run again", hint)
     text = write(found.scenario)
     if save is not None:
         save_scenario(save, text)
@@ -215,6 +212,10 @@ def shrink(
     )
     settings.output.note(f"Next: raftctl chaos run {save or 'FILE'}")
     return Exit.OK
+
+
+def _no_failure(message: str, hint: str) -> CliError:
+    return CliError("E_NO_FAILURE", message, Exit.PRECONDITION, hint=hint)
 
 
 def _carried_out(
