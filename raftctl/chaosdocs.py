@@ -49,6 +49,8 @@ class ChaosFault:
     """Operations that succeeded while it held."""
     write_budget_ms: float | None
     read_budget_ms: float | None
+    refused: str = ""
+    """Which nodes would not start on data that a step damaged, as is right, and what they said."""
 
 
 @dataclass

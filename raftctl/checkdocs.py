@@ -21,7 +21,7 @@ class CheckedKey:
 
 @dataclass
 class CheckedOperation:
-    """An operation of the prefix; `op` counts from 1 in the order of invokes."""
+    """An operation; `op` counts from 1 in the order of invokes."""
 
     op: int
     text: str
@@ -40,7 +40,9 @@ class CheckExplanation:
     possible: list[str]
     """What the state could have been instead."""
     operations: list[CheckedOperation]
-    """The last ones of it, the culprit at the end."""
+    """Those of it that show that, the culprit at the end."""
+    left_out: int = 0
+    """So many more, of before, it would take to show it."""
 
 
 @dataclass

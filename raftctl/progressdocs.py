@@ -56,6 +56,8 @@ class ChaosStep:
     """Whether there is something that will end."""
     why_not: str
     """Why it proves nothing; empty: it did what it was to do."""
+    refused: str = ""
+    """Which nodes would not start on data that a step damaged, as is right, and what they said."""
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from node.config import unknown_key
@@ -41,6 +42,9 @@ class Table:
         return ScenarioError(f"{self.what(key)} {message}", hint, self.path(key))
 
     def missing(self, key: str, hint: str) -> ScenarioError:
+        for near in get_close_matches(key, self._values, n=1, cutoff=0.5):
+            found = unknown_key(near, near, {key: None})
+            return ScenarioError(f"{self._title}: {found}", found.hint, self.path(near))
         where = f"{self._title} has no {key}" if self._title else f"{key} is missing"
         return ScenarioError(where, hint, self._path)
 

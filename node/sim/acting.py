@@ -250,6 +250,8 @@ class Actor:
     def _come_up(self, host: Host, outcome: Outcome) -> None:
         if self._up(host):
             outcome.changed()
+        elif host.is_broken:
+            outcome.refused_by(host.id, host.refused)
 
     def _resume(self, host: Host) -> bool:
         """False: it was not paused, or has to stay so."""

@@ -71,7 +71,8 @@ class Host:
         self.clock = clock
         self.disk = SimDisk(settings.cluster_id, first)
         self.is_wiped = False
-        self.is_broken = False
+        self.refused = ""
+        """What it said when it would not start; a wipe mends that."""
         """It refuses to start: what its disk holds is damaged."""
         self.lives = 0
         self.owed = Owed()
@@ -133,6 +134,11 @@ class Host:
     def durable(self) -> SimDisk:
         return self.disk
 
+    @property
+    def is_broken(self) -> bool:
+        """Whether it does not start on what its disk holds."""
+        return bool(self.refused)
+
     # -- its lives ---------------------------------------------------------------------------------
     def start(self) -> bool:
         """Start its process. False: what its disk holds is damaged, and it does not come up."""
@@ -144,7 +150,7 @@ class Host:
             replica = self._boot(stored)
         except CorruptionError as error:
             self._found_damage(str(error))
-            self.is_broken = True
+            self.refused = str(error)
             return False
         self.owed = Owed()
         self._process = Process(self, replica, self.disk, self._around, self.crash)
@@ -236,7 +242,7 @@ class Host:
     def wipe(self) -> None:
         """Its disk is lost, while it is down. It comes back without a vote."""
         assert not self.is_running
-        self.is_wiped, self.is_broken = True, False
+        self.is_wiped, self.refused = True, ""
 
     def pause(self) -> None:
         """Let it stand still: SIGSTOP. What comes in waits."""

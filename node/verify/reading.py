@@ -67,7 +67,7 @@ def refuse_half_characters(line: int, event: Mapping[str, Any]) -> None:
 
 def _why(error: Exception) -> str:
     if isinstance(error, json.JSONDecodeError):
-        return f"{error.msg} in column {error.colno}"
+        return f"{error.msg.removesuffix(' at')} in column {error.colno}"
     return "nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 

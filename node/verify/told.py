@@ -3,6 +3,7 @@
 Each record is a map with `node`, `boot` (which life of it), `kind`, and what that kind has: the
 `raft.jsonl` of a run. A node tells what it knows when it tells it, and of one that is killed the
 last words may be missing, so only what holds between any two things that were told is a rule here.
+A state is what a node was at one moment, however many moments before it were left out.
 """
 
 from collections.abc import Callable, Mapping
@@ -30,6 +31,10 @@ class Told:
         """So many things were told that did not arrive."""
         self._leaders: dict[int, int] = {}
         """By term (paper 5.2)."""
+        self._led_with: dict[int, int] = {}
+        """By term: the lowest last index that its leader told of itself."""
+        self._committed_in: dict[int, int] = {}
+        """By term: the highest index that anybody in it told to be committed."""
         self._terms: dict[int, int] = {}
         self._votes: dict[tuple[int, int], Any] = {}
         """By node and term."""
@@ -110,15 +115,24 @@ class Told:
             if name in record and record[name] < life.get(name, 0):
                 text = f"n{node}'s {name} fell from {life[name]} to {record[name]}"
                 self._break("index_order", text)
+        before = dict(life)
         life.update((name, value) for name, value in record.items() if name in _FOLLOWED)
         applied, commit_index = life.get("last_applied", 0), life.get("commit_index", 0)
         if applied > commit_index:
             text = f"n{node} applied entry {applied}, and {commit_index} were committed"
             self._break("only_committed_entries_are_applied", text)
+        last_index = life.get("last_index")
+        if last_index is not None and commit_index > last_index:
+            text = f"n{node} has entries up to {last_index}, and {commit_index} are committed"
+            self._break("index_order", text)
         term = life.get("term", 0)
         self._term(node, term)
         if life.get("role") == "leader":
             self._leads(node, term)
+            if last_index is not None:
+                self._leads_with(node, before, term, last_index)
+        if commit_index > self._committed_in.get(term, 0):
+            self._commits(term, commit_index)
         if life.get("voted_for") is not None:
             self._voted(node, term, f"n{life['voted_for']}")
         elif "voted_for" in life and (node, term) in self._votes:
@@ -136,6 +150,30 @@ class Told:
         other = self._leaders.setdefault(term, node)
         if other != node:
             self._break("one_leader_per_term", f"n{other} and n{node} both led term {term}")
+
+    def _leads_with(self, node: int, before: Record, term: int, last_index: int) -> None:
+        """Nobody leads a term twice, so between two states as its leader it led all the time."""
+        was_leader = before.get("role") == "leader" and before.get("term") == term
+        if was_leader and last_index < before.get("last_index", 0):
+            text = f"n{node} led term {term} with entries up to {before['last_index']}"
+            self._break("leader_append_only", f"{text}, and then up to {last_index}")
+        if last_index < self._led_with.get(term, last_index + 1):
+            self._led_with[term] = last_index
+            earlier = (index for each, index in self._committed_in.items() if each < term)
+            self._is_complete(term, last_index, max(earlier, default=0))
+
+    def _commits(self, term: int, index: int) -> None:
+        self._committed_in[term] = index
+        for later, last_index in self._led_with.items():
+            if later > term:
+                self._is_complete(later, last_index, index)
+
+    def _is_complete(self, term: int, last_index: int, committed: int) -> None:
+        """Whoever leads a term has all that was committed in earlier ones (paper 5.4)."""
+        if last_index < committed:
+            leader = f"n{self._leaders[term]} led term {term}"
+            text = f"{leader} with entries up to {last_index}, and {committed} were committed"
+            self._break("leader_completeness", text)
 
     def _term(self, node: int, term: int) -> None:
         before = self._terms.get(node, 0)
@@ -160,9 +198,12 @@ class Told:
     }
 
 
-_FOLLOWED = frozenset({"role", "term", "voted_for", "commit_index", "last_applied"})
+_FOLLOWED = frozenset(
+    {"role", "term", "voted_for", "commit_index", "last_applied", "last_index"}
+)  # fmt: skip
 RULES = (
     "one_leader_per_term", "durable_terms_and_votes", "committed_is_immutable",
     "persist_before_reply", "index_order", "only_committed_entries_are_applied",
+    "leader_append_only", "leader_completeness",
 )  # fmt: skip
 """Those that can be seen from outside; the simulator looks at all of them."""

@@ -32,7 +32,7 @@ from node.wire.envelope import (
     unseal,
 )
 from raftctl.chaos.folders import RunFolder
-from raftctl.chaos.probes import KEY
+from raftctl.chaos.probes import key_of
 from raftctl.cluster.directory import Cluster
 from raftctl.cluster.nodelogs import NodeLog, read_node
 from raftctl.errors import CliError
@@ -57,15 +57,17 @@ def write_committed(folder: RunFolder, committed: Committed) -> None:
         folder.committed.write_text(json.dumps({"commands": rows}) + "\n", encoding="utf-8")
 
 
-def committed_in(cluster: Cluster) -> Committed:
-    """By the log of one of its nodes. Only when no client asks for anything any more."""
-    mark = kv.put(f"{KEY}-end", secrets.token_bytes(16))
+def committed_in(cluster: Cluster, mark: str = "") -> Committed:
+    """By the log of one of its nodes. Only when no client asks for anything any more. `mark`: what
+    a run's keys have in them.
+    """
+    end = kv.put(key_of("end", mark), secrets.token_bytes(16))
     try:
         with Client(cluster.address, timeout=BARRIER_SECONDS) as client:
-            index = client.propose(mark).index
+            index = client.propose(end).index
     except ClientError as error:
         return Committed(why_not=f"the log could not be read to its end: {error.message}")
-    return committed_before(cluster, index, mark)
+    return committed_before(cluster, index, end)
 
 
 def committed_before(cluster: Cluster, index: int, mark: bytes) -> Committed:

@@ -4,12 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from node.scenario.actions import Disk, Wipe
-from raftctl.chaos.injecting import Injected
+from raftctl.chaos.injecting import HARM, Injected
 from raftctl.chaos.lines import Lines
 from raftctl.cluster.directory import Cluster
-
-HARM = ("rot", "truncate")
-"""What a disk does to data that were whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,21 +18,32 @@ class Logs:
     """Nodes whose data a step took or harmed."""
 
 
+def wiped(steps: Iterable[Injected]) -> set[int]:
+    """The nodes whose data these steps took."""
+    return {node for each in steps if isinstance(each.action, Wipe) for node in each.nodes}
+
+
 def harmed(steps: Iterable[Injected]) -> set[int]:
-    """The nodes whose data these steps took or harmed."""
+    """The nodes whose data these steps damaged."""
     return {
-        node_id
+        node
         for each in steps
-        if isinstance(each.action, Wipe)
-        or (isinstance(each.action, Disk) and each.action.kind in HARM)
-        for node_id in each.nodes
+        if isinstance(each.action, Disk) and each.action.kind in HARM
+        for node in each.nodes
     }
+
+
+def lost(steps: Sequence[Injected], running: Iterable[int]) -> list[str]:
+    """The nodes that have nothing any more which they could bring to where the others are: they
+    were wiped, or do not run on damaged data.
+    """
+    return [f"n{node}" for node in sorted(wiped(steps) | harmed(steps) - set(running))]
 
 
 def compared(lines: Lines, cluster: Cluster, steps: Sequence[Injected]) -> Logs:
     """Of the nodes that there are now, those whose data no step has touched. Raises CliError."""
     cluster.refresh()
-    touched = harmed(steps)
+    touched = wiped(steps) | harmed(steps)
     left_out = [f"n{each}" for each in sorted(touched)]
     looked_at = [f"n{each}" for each in sorted(cluster.processes) if each not in touched]
     if not looked_at:

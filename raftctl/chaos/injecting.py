@@ -15,7 +15,8 @@ from node.scenario.errors import ScenarioError
 from node.scenario.quantities import duration_text
 from node.scenario.resolving import concerned, fixed
 from node.scenario.scenario import Step
-from raftctl.chaos.lines import Lines
+from raftctl.chaos.lines import Ended, Lines
+from raftctl.chaos.refusals import refusal
 from raftctl.cluster.directory import Cluster
 from raftctl.cluster.injection import fault_documents
 from raftctl.cluster.observation import observe
@@ -24,6 +25,8 @@ from raftctl.selectors import scene_of
 RAIL_SECONDS = 30
 """A fault that the nodes hold ends by itself so long after its time, if this process is gone."""
 OBSERVE_SECONDS = 0.3
+HARM = ("rot", "truncate")
+"""What a disk does to data that were whole."""
 LINKS = (actions.Partition, actions.Net)
 NO_FAULT = "E_NO_FAULT"
 ENDS_FAULTS = (
@@ -48,9 +51,13 @@ class Injected:
     number: int | None = None
     """Of a fault that the nodes hold."""
     began_ns: int = 0
+    done_ns: int | None = None
+    """When its line had been carried out."""
     ended_ns: int | None = None
     why_not: str = ""
     """Why it did nothing, or not what it was to do."""
+    refused: str = ""
+    """Which nodes would not start on damaged data, as is right."""
     hits: int = 0
     over_before: str = ""
     """What was said when it was to be ended, and was over already."""
@@ -72,6 +79,8 @@ class Injector:
         self._seed = seed
         self._began_ns = began_ns
         self._left_us = left_us
+        self._damaged: set[int] = set()
+        """Nodes whose data a step damaged."""
 
     def begin(self, injected: Injected) -> None:
         """Do it. What keeps it from being done stands in `why_not`."""
@@ -88,12 +97,17 @@ class Injector:
             injected.began_ns = self._now()
             return
         injected.action = action
-        asked_at = self._now()
+        injected.began_ns = asked_at = self._now()
         ended = self._lines.do(self._words(action, step))
-        injected.began_ns = self._now() if isinstance(action, LINKS) else asked_at
+        injected.done_ns = self._now()
+        injected.began_ns = injected.done_ns if isinstance(action, LINKS) else asked_at
         if ending(action) is None:
-            injected.ended_ns = self._now()
-        injected.why_not = ended.message or _nothing_done(ended.document)
+            injected.ended_ns = injected.done_ns
+        injected.refused = self.refusal(ended)
+        if not injected.refused:
+            injected.why_not = ended.message or _nothing_done(ended.document)
+        if isinstance(action, actions.Disk) and action.kind in HARM and not injected.why_not:
+            self._damaged.update(injected.nodes)
         fault = ended.document.get("fault")
         injected.number = fault["id"] if isinstance(fault, dict) else None
 
@@ -111,8 +125,13 @@ class Injector:
         injected.ended_ns = self._now()
         is_gone = ended.error.get("code") == NO_FAULT
         injected.over_before = ended.message if is_gone else _nothing_done(ended.document)
-        if ended.message and injected.number is None:
+        injected.refused = self.refusal(ended)
+        if ended.message and injected.number is None and not injected.refused:
             injected.why_not = f"{line}: {ended.message}"
+
+    def refusal(self, ended: Ended) -> str:
+        """Which nodes would not start on data that a step damaged; empty: none, or not only so."""
+        return refusal(ended, self._damaged, self._cluster.folder)
 
     def look(self, *in_force: Injected) -> None:
         """How often these took effect; what a node has counted is gone when it starts again."""

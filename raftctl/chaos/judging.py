@@ -69,6 +69,7 @@ class Judgement:
             ok=self._ok_within(injected),
             write_budget_ms=_budget_ms(limits.get("write")),
             read_budget_ms=_budget_ms(limits.get("read")),
+            refused=injected.refused,
         )
 
     def _ended_ms(self, injected: Injected) -> float | None:
@@ -167,7 +168,9 @@ class Judgement:
             if place not in done:
                 text = f"step {place + 1}, {step.action} (when {step.when}), was never carried out"
                 return ChaosCheck("faults", "inconclusive", text)
-        return ChaosCheck("faults", "ok", f"{len(steps)} steps, each took effect")
+        refusals = "; ".join(dict.fromkeys(each.refused for each in steps if each.refused))
+        text = f"{len(steps)} steps, each took effect" if steps[1:] else "1 step, which took effect"
+        return ChaosCheck("faults", "ok", text + (f"; rightly, {refusals}" if refusals else ""))
 
     def _rules(self) -> ChaosCheck:
         told, expected = self._ran.told, self._ran.scenario.expect.invariants
@@ -199,7 +202,7 @@ class Judgement:
 
     def _nodes(self, dead: Sequence[str]) -> ChaosCheck:
         if dead:
-            text = f"{' '.join(dead)} ended, and no step ended it: see its node.log"
+            text = f"ended, and no step ended it: {', '.join(dead)}; see its node.log"
             return ChaosCheck("nodes", "failed", text)
         return ChaosCheck("nodes", "ok", "none ended but by a step")
 
@@ -208,7 +211,9 @@ class Judgement:
         limit = CONVERGE_SECONDS if within_us is None else within_us / 1e6
         took = self._ran.converged_ns
         if took is not None and took <= limit * NS:
-            return ChaosCheck("converged", "ok", f"in {took / NS:.2f} of {limit:g} s")
+            names = " ".join(self._ran.lost)
+            others = f", all but {names}, which a step wiped or damaged" if names else ""
+            return ChaosCheck("converged", "ok", f"in {took / NS:.2f} of {limit:g} s{others}")
         text = f"the nodes did not hold the same within {limit:g} s after all faults had ended"
         return ChaosCheck("converged", "failed" if within_us is not None else "inconclusive", text)
 

@@ -25,10 +25,15 @@ PROBE_SECONDS = 1.0
 LANES = math.ceil(PROBES_PER_S * PROBE_SECONDS)
 USUAL_NS = 3 * 1_000_000_000 // PROBES_PER_S
 """Between two answers, where all is well."""
-KEY = "probe"
+
 
 Kind = Literal["read", "write"]
 KINDS: tuple[Kind, ...] = ("read", "write")
+
+
+def key_of(what: int | str, mark: str = "") -> str:
+    """The key of what is asked for beside the load. `mark`: what a run's keys have in them."""
+    return "-".join(filter(None, ("probe", mark, str(what))))
 
 
 class Probe(NamedTuple):
@@ -43,7 +48,11 @@ class Probe(NamedTuple):
 class Probes:
     """Of both kinds, from `start` to `stop`."""
 
-    def __init__(self, address: ClusterAddress, file: LineFile, began_ns: int) -> None:
+    def __init__(
+        self, address: ClusterAddress, file: LineFile, began_ns: int, mark: str = ""
+    ) -> None:
+        """`mark`: what keys have in them."""
+        self._mark = mark
         self._address = address
         self._file = file
         self._began_ns = began_ns
@@ -74,12 +83,13 @@ class Probes:
                     at += LANES / PROBES_PER_S
 
     def _send(self, client: Client, kind: Kind, lane: int) -> None:
+        key = key_of(lane, self._mark)
         sent = time.monotonic_ns() - self._began_ns
         try:
             if kind == "read":
-                client.read(kv.get(KEY))
+                client.read(kv.get(key))
             else:
-                client.propose(kv.put(f"{KEY}-{lane}", b"%d" % sent))
+                client.propose(kv.put(key, b"%d" % sent))
             ok = True
         except ClientError:
             ok = False

@@ -20,8 +20,9 @@ from raftctl.chaos.arena import Arena
 from raftctl.chaos.availability import NS
 from raftctl.chaos.clients import Clients, Seen
 from raftctl.chaos.committed import Committed, committed_in
-from raftctl.chaos.deaths import ended_by_themselves, running
-from raftctl.chaos.disks import Logs, compared
+from raftctl.chaos.converging import late
+from raftctl.chaos.deaths import Deaths, running, unexplained
+from raftctl.chaos.disks import Logs, compared, lost
 from raftctl.chaos.folders import RunFolder
 from raftctl.chaos.injecting import Injected, Injector, judge
 from raftctl.chaos.planned import plan_of
@@ -75,10 +76,12 @@ class Ran:
     """The same in Unix time."""
     converged_ns: int | None = None
     """From the end of all faults until all nodes held the same; None: that took too long."""
+    lost: list[str] = field(default_factory=list)
+    """Nodes without data that they could go on with, which need not hold the same."""
     rules: Collection[str] = RULES
     """The invariants that were looked at."""
     dead: list[str] | None = None
-    """Nodes that ended by themselves; None: there are no processes."""
+    """Nodes that ended by themselves, and when; None: there are no processes."""
     logs: Logs | None = None
     """What is on the disks; None: there are none."""
 
@@ -133,13 +136,15 @@ class LiveRun:
         self._clients = Clients(
             cluster.address, scenario.workload, scenario.seed, history, self._arena.mark
         )
-        self._probes = Probes(cluster.address, probed, self._began_ns)
+        self._probes = Probes(cluster.address, probed, self._began_ns, self._arena.mark)
+        self._deaths = Deaths(cluster, self._began_ns)
         self._seconds = Seconds()
         self._watcher = Watcher(cluster, raft, self._told, self._began_ns, self._led)
         self._injector = Injector(
             self._arena.lines, cluster, scenario.seed, self._began_ns, self._left_us
         )
         self._tell(plan_of(scenario, "live", self._folder, len(cluster.spec.nodes)))
+        self._deaths.start()
         self._watcher.start()
         self._clients.start()
         self._probes.start()
@@ -151,6 +156,7 @@ class LiveRun:
             self._clients.stop()
             self._probes.stop()
             self._watcher.stop()
+            self._deaths.stop()
             self._pool.shutdown()
             for file in (history, raft, probed):
                 file.close()
@@ -189,7 +195,7 @@ class LiveRun:
     def _check(self) -> None:
         """Raises CliError when something that the run rests on has failed."""
         self._arena.lines.check()
-        for part in (self._clients, self._probes, self._watcher):
+        for part in (self._clients, self._probes, self._watcher, self._deaths):
             part.threads.check()
         if self._looking is not None and self._looking.done():
             self._looking.result()
@@ -260,7 +266,6 @@ class LiveRun:
         """
         for future in [*self._begun.values(), *self._ending]:
             future.result()
-        self._dead = ended_by_themselves(self._arena.cluster, self._members, self._steps.values())
         for injected in self._steps.values():
             if injected.is_in_force:
                 self._injector.end(injected)
@@ -275,34 +280,36 @@ class LiveRun:
         within_us = self._scenario.expect.converge_within_us
         seconds = CONVERGE_SECONDS if within_us is None else within_us / 1e6
         began = time.monotonic_ns()
-        lines = self._arena.lines
-        ready = lines.do(["wait", "ready", "--timeout", f"{seconds:g}s"], seconds + 30)
+        cluster, steps = self._arena.cluster, [self._steps[each] for each in sorted(self._steps)]
+        without = lost(steps, running(cluster))
+        not_ready = late(cluster, "ready", without, seconds)
         self._clients.stop()
         self._probes.stop()
         self._check()
         left = max(seconds - (time.monotonic_ns() - began) / 1e9, 1)
-        same = lines.do(["wait", "converged", "--timeout", f"{left:g}s"], left + 30)
+        why_not = not_ready or late(cluster, "converged", without, left)
         took = time.monotonic_ns() - began
-        phase: Phase = "not-converged" if same.exit else "converged"
-        self._tell_phase(phase, f"not converged: {same.message}" if same.exit else "converged")
-        for injected in self._steps.values():
-            judge(injected, self._steps.values())
+        phase: Phase = "not-converged" if why_not else "converged"
+        self._tell_phase(phase, why_not or "converged")
+        for injected in steps:
+            judge(injected, steps)
         return Ran(
             scenario=self._scenario,
-            steps=[self._steps[place] for place in sorted(self._steps)],
+            steps=steps,
             seen=self._clients.seen,
             probes=self._probes.sent,
             told=self._told,
             leaders=self._watcher.leaders,
             ended_ns=self._scenario.duration_us * 1000,
-            nodes=len(self._arena.cluster.spec.nodes),
+            nodes=len(cluster.spec.nodes),
             members=self._members,
-            committed=committed_in(self._arena.cluster),
+            committed=committed_in(cluster, self._arena.mark),
             began_mono_ns=self._began_ns,
             began_wall_ns=time.time_ns() - (time.monotonic_ns() - self._began_ns),
-            converged_ns=None if ready.exit or same.exit else took,
-            dead=self._dead,
-            logs=compared(lines, self._arena.cluster, list(self._steps.values())),
+            converged_ns=None if why_not else took,
+            lost=without,
+            dead=unexplained(self._deaths.stop(), steps),
+            logs=compared(self._arena.lines, cluster, steps),
         )
 
     # -- telling -----------------------------------------------------------------------------------
@@ -327,6 +334,7 @@ class LiveRun:
                 resolved=None if action is None else str(action),
                 lasts=ending(step.action) is not None,
                 why_not=injected.why_not,
+                refused=injected.refused,
             )
         )
 

@@ -27,7 +27,7 @@ from raftctl.chaos.concluding import concluded
 from raftctl.chaos.folders import RunFolder, make_run_folder
 from raftctl.chaos.injecting import Injected
 from raftctl.chaos.planned import plan_of
-from raftctl.chaos.probes import KEY, KINDS, LANES, PROBES_PER_S, Kind, Probe
+from raftctl.chaos.probes import KINDS, LANES, PROBES_PER_S, Kind, Probe, key_of
 from raftctl.chaos.rafttold import RaftRecords
 from raftctl.chaos.running import Ran, Tell, history_head
 from raftctl.chaosdocs import ChaosCheck, ChaosRun
@@ -148,10 +148,9 @@ class _SimRun:
         if self._kernel.now >= self.scenario.duration_us:
             return
         if client.is_idle:
+            key = key_of(lane)
             request: Request = (
-                Get(KEY)
-                if kind == "read"
-                else Put(f"{KEY}-{lane}", f"probe {len(self._probes)} {lane}")
+                Get(key) if kind == "read" else Put(key, f"probe {len(self._probes)} {lane}")
             )
             client.script = ProbeScript(request, lambda asked: self._answered(kind, asked))
             client.is_done = False
@@ -179,6 +178,7 @@ class _SimRun:
         folder.raft.write_text(_as_lines(records), encoding="utf-8")
 
     def ran(self, result: Result) -> Ran:
+        hosts = self._simulation.world.hosts.values()
         return Ran(
             scenario=self.scenario,
             steps=[self._injected(place) for place in sorted(self._simulation.outcomes)],
@@ -191,6 +191,9 @@ class _SimRun:
             members=range(1, self.scenario.nodes + 1),
             rules=BY_NAME,
             committed=Committed(self._effects.commands()),
+            lost=[
+                f"n{each.id}" for each in hosts if each.lives and (each.is_wiped or each.is_broken)
+            ],
             converged_ns=max(result.at_us - self.scenario.duration_us, 0) * 1000,
         )
 
@@ -208,7 +211,8 @@ class _SimRun:
             nodes=list(outcome.nodes),
             began_ns=outcome.began_us * 1000,
             ended_ns=None if ended_us is None else ended_us * 1000,
-            why_not=outcome.why_not or "",
+            why_not=(outcome.reason or "it never took effect") if outcome.is_vain else "",
+            refused=outcome.refused,
         )
 
 

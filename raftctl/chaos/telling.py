@@ -68,7 +68,8 @@ class Lines:
             return f"end of {what}"
         name = self._names.get(document.step)
         named = f" as {name}" if name else ""
-        return f"{what}{named}" + (f": {document.why_not}" if document.why_not else "")
+        came_of_it = document.why_not or document.refused
+        return f"{what}{named}" + (f": {came_of_it}" if came_of_it else "")
 
     def _tell_second(self, second: ChaosSecond) -> None:
         self._shares["write"].append(second.write.share)

@@ -19,6 +19,7 @@ def document_of(path: Path, history: History, checked: Checked, wall_s: float) -
             failed.text if found is None else found.text,
             [] if found is None else found.possible,
             [operation_of(history, number) for number in numbers],
+            0 if found is None else found.left_out,
         )
     return Check(
         history=str(path),

@@ -87,6 +87,8 @@ def _why(document: Check) -> Iterator[str]:
             f"<td>{_seconds(each.to_ns)}<td>{escape(each.text)}</tr>"
         )
     yield "</table>"
+    if document.explanation.left_out:
+        yield f"<p>and {document.explanation.left_out:,} before them</p>"
 
 
 def _seconds(time: int | None) -> str:

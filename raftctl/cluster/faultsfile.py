@@ -16,11 +16,14 @@ from node.config import write_private
 from node.faults import FaultError, LinkRule
 from node.nodefaults import NodeRule
 from raftctl.cluster.directory import Cluster
-from raftctl.cluster.processes import is_paused
+from raftctl.cluster.processes import NodeProcess, is_paused
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 
 SEND_SECONDS_MAX = 1.0
+START_SECONDS_MAX = 5.0
+"""So long a process that does not listen yet is asked again."""
+POLL_SECONDS = 0.02
 
 
 @dataclass
@@ -122,9 +125,6 @@ def tell_again(cluster: Cluster) -> None:
 
 def _tell(cluster: Cluster, faults: FaultSet) -> None:
     """Put the rules in force on every running node."""
-    from node.client.admin import Admin
-    from node.client.errors import ClientError
-
     maps = [rule.to_map() for rule in faults.rules]
     node_maps = [rule.to_map() for rule in faults.node_rules]
     for node_id, process in cluster.processes.items():
@@ -134,9 +134,32 @@ def _tell(cluster: Cluster, faults: FaultSet) -> None:
         if is_paused(pid):
             faults.later.append(node_id)
             continue
+        error = _send(cluster, process, maps, node_maps)
+        if error is None or process.find() is not None:
+            faults.told[node_id] = error
+
+
+def _send(
+    cluster: Cluster,
+    process: NodeProcess,
+    maps: list[dict[str, Any]],
+    node_maps: list[dict[str, Any]],
+) -> str | None:
+    """Why a node does not have the rules now; None: it has. One that starts may have read the file
+    as it was, and does not listen yet: it is asked again until it does, or is gone.
+    """
+    from node.client.admin import Admin
+    from node.client.errors import ClientError
+
+    deadline = time.monotonic() + START_SECONDS_MAX
+    while True:
         try:
-            with Admin(cluster.address, node_id, SEND_SECONDS_MAX) as admin:
+            with Admin(cluster.address, process.node_id, SEND_SECONDS_MAX) as admin:
                 admin.set_faults(maps, node_maps)
-            faults.told[node_id] = None
         except ClientError as error:
-            faults.told[node_id] = error.message
+            is_over = process.find() is None or time.monotonic() >= deadline
+            if error.code not in ("refused", "gone") or is_over:
+                return error.message
+            time.sleep(POLL_SECONDS)
+        else:
+            return None

@@ -124,7 +124,10 @@ def random(
         save_scenario(save, text)
     document = ChaosScenario(drawn.name, drawn.about, drawn.nodes, text)
     settings.output.show(document, lambda: [] if save else text.splitlines())
-    settings.output.note(f"{len(drawn.steps)} steps. Next: raftctl chaos run {save or 'FILE'}")
+    count = len(drawn.steps)
+    settings.output.note(
+        f"{count} step{'s' * (count != 1)}. Next: raftctl chaos run {save or 'FILE'}"
+    )
     return Exit.OK
 
 
@@ -181,12 +184,16 @@ def shrink(
         is_simulated = first.mode == "sim"
         return _carried_out(quiet, smaller, first.again, is_simulated, Lines(quiet.output))
 
-    settings.output.note(f"running {first.run}, {len(scenario.steps)} steps")
+    if first.verdict != "failed":
+        raise _no_failure(f"{first.run} did not fail: it is {first.verdict}", "raftctl chaos ls")
+    count = len(scenario.steps)
+    settings.output.note(f"running {first.run}, {count} step{'s' * (count != 1)}")
     found = shrunk(scenario, again, settings.output.note, runs)
     if found is None:
-        message = f"{first.run} did not fail when it was run again"
         hint = "real processes do not do the same twice: try again"
-        raise CliError("E_NO_FAILURE", message, Exit.PRECONDITION, hint=hint)
+        if first.mode == "sim":
+            hint = "what it runs is another one than then"
+        raise _no_failure(f"{first.run} did not fail when it was run again", hint)
     text = write(found.scenario)
     if save is not None:
         save_scenario(save, text)
@@ -205,6 +212,10 @@ def shrink(
     )
     settings.output.note(f"Next: raftctl chaos run {save or 'FILE'}")
     return Exit.OK
+
+
+def _no_failure(message: str, hint: str) -> CliError:
+    return CliError("E_NO_FAILURE", message, Exit.PRECONDITION, hint=hint)
 
 
 def _carried_out(

@@ -69,7 +69,7 @@ def check(
         what = load_history(
             source.history, lambda count: output.progress(f"reading, {count:,} lines")
         )
-    output.note(f"checking {len(what):,} operations")
+    output.note(f"checking {len(what):,} operation{'s' * (len(what) != 1)}")
     checked = _checked(output, source, what, model, trust_log, seconds, jobs)
     document = document_of(source.history, what, checked, time.monotonic() - began)
     output.show(document, lambda: _summary(document, output.is_wide))
@@ -156,6 +156,8 @@ def _explained(key: "CheckedKey", explanation: "CheckExplanation") -> Iterator[s
         rows.append((each.op, lines, each.process, begin, end, each.text))
     header = ("OP", "LINES", "PROCESS", "FROM", "TO", "")
     yield from table(header, rows)
+    if explanation.left_out:
+        yield f"and {explanation.left_out:,} before them"
     yield ""
     yield explanation.text
     if key.text not in ("", explanation.text):
@@ -181,7 +183,7 @@ def _verdict(document: "Check", what: str) -> int:
             hint=f"raftctl check {what} --html out.html draws it",
             details={"key": key.key, "stage": key.stage},
         )
-    hint = "a longer --budget, or more keys"
+    hint = "a longer --budget, or more keys of fewer operations"
     if document.operations == document.unknown:
         hint = "only what was answered can be checked: an invoke and its ok"
     raise CliError("E_NO_VERDICT", document.text, Exit.INCONCLUSIVE, hint=hint)

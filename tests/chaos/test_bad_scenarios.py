@@ -1,5 +1,6 @@
 """What `chaos run` says of a scenario that cannot be meant, or that meant nobody."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ def run(line: str) -> int:
         ("seed = 1\nnodes = '3'", "bad.toml:2: nodes has to be a whole number, not '3'"),
         ("nodes = 3\nseed = = 1", "bad.toml:2: it is no TOML: Invalid value"),
         ("nodes = [", "bad.toml:1: it is no TOML: Invalid value"),
+        (f"{STEP}doo = 'kill n1'", "bad.toml:3: step 1: unknown key doo"),
         ("[[step]]\nwhen = 5", "bad.toml:1: step 1 has no do"),
         ("[[step]]\nwhen = 5\ndo = 'kill n1'", "bad.toml:2: step 1: when has to be a text"),
         (f"{STEP}do = ['kill', 'n1']", "bad.toml:3: step 1: do has to be a text"),
@@ -70,4 +72,6 @@ def test_a_step_that_met_nobody_leaves_no_verdict(
     assert run("chaos run vain.toml --sim -q") == Exit.INCONCLUSIVE
     said = capsys.readouterr().err
     assert "error[E_VACUOUS]" in said
+    check = json.loads((folder / "home/runs/latest/result.json").read_text())["checks"][3]
+    assert check["text"].count(step.partition('do = "')[2].rstrip('"')) == 1
     assert says in said

@@ -34,6 +34,14 @@ def test_simulation_says_that_it_does_not_use_the_cluster(tmp_path: Path) -> Non
     assert "again       raftctl chaos run smoke --sim\n" in done.stdout
 
 
+def test_run_that_did_not_fail_is_not_made_smaller(tmp_path: Path) -> None:
+    raftctl = Raftctl(tmp_path)
+    found = raftctl.document("chaos", "run", "smoke", "--sim")
+    done = raftctl.run("chaos", "shrink", "latest", check=False)
+    assert done.returncode == 6
+    assert f"{found['run']} did not fail: it is ok" in done.stderr
+
+
 def test_run_that_broke_off_is_listed_as_one(tmp_path: Path) -> None:
     (tmp_path / "runs" / "20261128T000000-smoke-1").mkdir(parents=True)
     done = Raftctl(tmp_path).run("chaos", "ls")

@@ -212,7 +212,8 @@ def test_disks_that_a_step_wiped_are_left_out_and_that_is_said() -> None:
 
 def test_node_that_ended_without_a_step_is_wrong() -> None:
     run = ran()
-    run.dead = ["n2"]
-    assert verdict(run) == ("failed", "nodes: n2 ended, and no step ended it: see its node.log")
+    run.dead = ["n2 at 5.0 s"]
+    text = "ended, and no step ended it: n2 at 5.0 s; see its node.log"
+    assert verdict(run) == ("failed", f"nodes: {text}")
     run.dead = []
     assert checks(run)["nodes"].verdict == "ok"

@@ -143,6 +143,7 @@ def test_cluster_that_was_lent_is_there_and_whole_afterwards(
     raftctl: Raftctl, tmp_path: Path
 ) -> None:
     raftctl.run("up", "-n", "3", "--any-port")
+    raftctl.run("put", "probe-0", "mine")
     plan = tmp_path / "cut.toml"
     plan.write_text(
         'duration = "4s"\n[workload]\nkind = "register"\n'
@@ -169,6 +170,10 @@ def test_cluster_that_was_lent_is_there_and_whole_afterwards(
     changes = ["--set", "duration=2s", "--set", "seed=2"]
     again = ran(raftctl, str(plan), "-c", "demo", *changes)
     assert again["verdict"] == "ok", "what the first run wrote is not in its way"
+    assert raftctl.run("get", "probe-0").stdout == "mine\n"
+    keys = {entry["key"] for entry in raftctl.document("scan", "--limit", "2000")["items"]}
+    stamps = {Path(each["folder"]).name.partition("-")[0] for each in (told[-1], again)}
+    assert {key.split("-")[1] for key in keys - {"probe-0"}} == stamps, "keys of the run's own"
 
 
 @pytest.mark.parametrize("how", ["killed", "nobody listens"])
@@ -209,7 +214,7 @@ def test_what_others_do_to_the_nodes_meanwhile_is_noticed(raftctl: Raftctl, tmp_
     plan = tmp_path / "pause.toml"
     plan.write_text(
         'duration = "3s"\n[[step]]\nwhen = "300ms"\ndo = "pause n3"\nfor = "2s"\n'
-        '[expect]\nconverge-within = "1s"\n'
+        '[[step]]\nwhen = "2500ms"\ndo = "start n2"\n[expect]\nconverge-within = "1s"\n'
     )
     with subprocess.Popen(
         [str(RAFTCTL), "chaos", "run", str(plan), "-c", "demo", "-o", "jsonl", "-q"],
@@ -224,7 +229,7 @@ def test_what_others_do_to_the_nodes_meanwhile_is_noticed(raftctl: Raftctl, tmp_
         *_, last = process.stdout
     assert process.returncode == 7
     checks = {check["name"]: check for check in json.loads(last)["checks"]}
-    assert checks["nodes"]["text"].startswith("n2 ended, and no step ended it")
+    assert checks["nodes"]["text"].startswith("ended, and no step ended it: n2 at ")
     assert checks["faults"]["verdict"] == "inconclusive"
     assert "it was over before its time: n3" in checks["faults"]["text"]
 
@@ -246,6 +251,27 @@ def test_fault_that_touches_nothing_is_no_pass(raftctl: Raftctl, tmp_path: Path)
     done = raftctl.run("chaos", "run", str(plan), check=False)
     assert done.returncode == 10, done.stderr
     assert "n2 does not run" in done.stderr
+
+
+def test_node_that_refuses_damaged_data_and_one_that_is_wiped_at_last_leave_a_verdict(
+    raftctl: Raftctl, tmp_path: Path
+) -> None:
+    plan = tmp_path / "rot.toml"
+    steps = ["kill n5", "disk n5 --rot", "start n5", "wipe n4"]
+    whens = [f"{1500 + 600 * place}ms" for place in range(len(steps))]
+    plan.write_text(
+        'nodes = 5\nduration = "4s"\n[expect]\nconverge-within = "10s"\n'
+        + "".join(
+            f'[[step]]\nwhen = "{when}"\ndo = "{line}"\n'
+            for when, line in zip(whens, steps, strict=True)
+        )
+    )
+    found = ran(raftctl, str(plan))
+    checks = {check["name"]: check["text"] for check in found["checks"]}
+    said = found["faults"][2]["refused"]
+    assert said.startswith("n5 refused to start: n5/")
+    assert checks["faults"] == f"4 steps, each took effect; rightly, {said}"
+    assert checks["converged"].endswith("all but n4 n5, which a step wiped or damaged")
 
 
 PROOFS = [

@@ -1,7 +1,9 @@
 """What a report is drawn from: operations, the lives of nodes, and places on its axis."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
+from xml.etree.ElementTree import Element
 
 import pytest
 
@@ -10,7 +12,9 @@ from raftctl.chaos.report.faulttrack import fault_track
 from raftctl.chaos.report.lives import Said, behind, lives, said
 from raftctl.chaos.report.operations import KEYS_MAX, OPERATIONS_MAX, chosen, told
 from raftctl.chaos.report.timeline import TICKS_MAX, Axis
+from raftctl.chaos.report.violation import Violation, violation_parts
 from raftctl.chaosdocs import ChaosFault
+from raftctl.checkdocs import CheckedOperation
 
 
 # -- operations ------------------------------------------------------------------------------------
@@ -151,3 +155,16 @@ def test_many_links_are_drawn_under_the_line_that_means_them() -> None:
     (label,) = [each.text for each in drawn.iter("text") if each.get("class") == "fault-name"]
     assert label == line
     assert any(resolved in (title.text or "") for title in drawn.iter("title"))
+
+
+def test_violation_of_more_operations_than_are_shown_says_how_many() -> None:
+    shown = CheckedOperation(3, "read 7", 1, 5, 6, 10, 20)
+    found = Violation("k", "op 3 read 7; only 8 was possible", "", [shown], 1_200)
+    assert said_of(found)[-1] == "and 1,200 before them"
+    assert not any("before them" in each for each in said_of(replace(found, left_out=0)))
+
+
+def said_of(found: Violation) -> list[str]:
+    return [
+        "".join(each.itertext()) for each in violation_parts(found) if isinstance(each, Element)
+    ]

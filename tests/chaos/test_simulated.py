@@ -104,6 +104,24 @@ def test_fault_of_links_names_its_nodes(settings: Settings) -> None:
     )
 
 
+def test_run_that_ends_with_a_wipe_has_its_verdict_by_the_others(settings: Settings) -> None:
+    run = simulated(settings, "smoke", "expect={}", 'step=[{when="3s", do="wipe n3"}]')
+    checks = {each.name: each for each in run.checks}
+    assert run.verdict == "ok"
+    assert checks["converged"].text.endswith("all but n3, which a step wiped or damaged")
+
+
+def test_refusal_of_damaged_data_is_told_as_what_the_step_showed(settings: Settings) -> None:
+    steps = [("2s", "kill n3"), ("3s", "disk n3 --rot"), ("4s", "start n3")]
+    lines = ", ".join(f'{{when="{when}", do="{line}"}}' for when, line in steps)
+    run = simulated(settings, "smoke", "expect={}", f"step=[{lines}]")
+    checks = {each.name: each for each in run.checks}
+    assert run.verdict == "ok"
+    assert run.faults[2].refused.startswith("n3 refused to start: ")
+    assert checks["faults"].text.endswith(f"; rightly, {run.faults[2].refused}")
+    assert run.faults[2].refused in RunFolder(Path(run.folder)).report.read_text()
+
+
 def test_staggered_restart_stops_one_after_the_other(settings: Settings) -> None:
     run = simulated(
         settings, "smoke", "expect={}", 'step=[{when="3s", do="restart all --stagger 2s"}]'

@@ -101,6 +101,12 @@ def test_rot_takes_effect_when_it_is_found() -> None:
     assert why(line, "restart n1", more=options) == ""
 
 
+def test_start_that_refuses_damaged_data_is_an_effect_also_the_second_time() -> None:
+    rot, options = ("kill n1", "disk n1 --rot"), "[sim]\nsnapshot_entries = 0\n"
+    assert why(*rot, "start n1", "start n1", seconds=5, more=options) == ""
+    assert why(*rot, "start n1", "wipe n1", "start n1", seconds=6, more=options) == ""
+
+
 def test_disk_that_fails_while_nothing_is_written_has_not_failed() -> None:
     scenario = written("disk n1 --fail")
     short = replace(scenario, steps=(replace(scenario.steps[0], lasts_us=1),))

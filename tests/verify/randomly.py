@@ -36,9 +36,12 @@ def _transfer(rng: random.Random) -> dict[str, Any]:
 UNIQUE = ("register", "cas", "append", "set")
 
 
-def random_history(rng: random.Random, name: str, count: int) -> History:
-    """What a right object would have answered, now and then with an answer changed; times that are
-    often equal; indices in the order of the right object, or none.
+def random_history(
+    rng: random.Random, name: str, count: int, unknown: float = 0.15, wrong_max: int = 2
+) -> History:
+    """What a right object would have answered, but for up to `wrong_max` answers that are changed;
+    times that are often equal; indices in the order of the right object, or none. `unknown`: of so
+    many nobody knows what came of them.
     """
     model = MODELS[name]
     asked = [ASKED[name](rng) for _ in range(count)]
@@ -54,14 +57,14 @@ def random_history(rng: random.Random, name: str, count: int) -> History:
         end = call + rng.randrange(5)
         free[process] = end
         spans.append((call, end, process, f, value, rng.randint(call, end)))
-    answers = _answers(model, spans, rng)
+    answers = _answers(model, spans, rng, wrong_max)
     has_indices = rng.random() < 0.3
     events = []
     for number, (call, end, process, f, value, _) in enumerate(spans):
         events.append(
             (call, number, {"process": process, "type": "invoke", "f": f, "value": value})
         )
-        kind = "info" if rng.random() < 0.15 else "ok"
+        kind = "info" if rng.random() < unknown else "ok"
         index, result = answers[number]
         ending: dict[str, Any] = {"process": process, "type": kind, "f": f}
         if kind == "ok":
@@ -88,7 +91,9 @@ def _made(name: str, events: list[tuple[int, int, dict[str, Any]]]) -> History:
     return history
 
 
-def _answers(model: Model, spans: list[Any], rng: random.Random) -> dict[int, tuple[int, Any]]:
+def _answers(
+    model: Model, spans: list[Any], rng: random.Random, wrong_max: int
+) -> dict[int, tuple[int, Any]]:
     """By number: the place in the right order, and what was answered."""
     order = sorted(range(len(spans)), key=lambda number: (spans[number][5], number))
     states = [model.init(INITIAL.get(model.name))]
@@ -98,7 +103,7 @@ def _answers(model: Model, spans: list[Any], rng: random.Random) -> dict[int, tu
             model.step(states[-1], f, model.shape(f, value, UNKNOWN, process)[0], UNKNOWN)
         )
     answers = {}
-    wrong = set(rng.sample(order, min(len(order), rng.randrange(3))))
+    wrong = set(rng.sample(order, min(len(order), rng.randrange(wrong_max + 1))))
     for index, number in enumerate(order, 1):
         _, _, process, f, value, _ = spans[number]
         asked, _ = model.shape(f, value, UNKNOWN, process)

@@ -1,6 +1,7 @@
 """What a wrong answer could have been instead: neither more nor less than what is told."""
 
 import random
+import re
 from typing import Any
 
 import pytest
@@ -8,9 +9,10 @@ import pytest
 from node.verify.linearizability import explaining
 from node.verify.linearizability.explaining import Explanation, prefix_of
 from node.verify.linearizability.operations import Operations
+from node.verify.linearizability.reducing import Reducing
 from node.verify.models import MODELS
 from node.verify.models.base import ILLEGAL, Model
-from tests.verify.randomly import is_linearizable, only_key, random_history
+from tests.verify.randomly import ASKED, is_linearizable, only_key, random_history
 from tests.verify.test_linearizability import checked, history
 
 R, W, C = "read", "write", "cas"
@@ -95,6 +97,61 @@ def test_the_answers_told_are_those_with_which_some_order_explains_it(model: str
         several += len(legal) > 1
     assert compared > 20
     assert several >= 3
+
+
+@pytest.mark.parametrize("model", ASKED)
+def test_operations_that_are_shown_prove_it_and_none_of_them_is_idle(model: str) -> None:
+    shorter = compared = 0
+    for seed in range(400):
+        made = random_history(random.Random(f"{model} {seed}"), model, 8)
+        found = checked(made).explanation if len(made) else None
+        if found is None:
+            continue
+        operations = only_key(made)
+        last = operations.returns[found.culprit]
+        ends = [place for place, end in enumerate(operations.returns) if end < last]
+        if operations.returns.count(last) > 1:
+            continue  # which of them came last is a matter of taste
+        prefix = prefix_of(operations, [*ends, found.culprit])
+        initial = MODELS[model].init(made.initial)
+        core = Reducing(prefix, MODELS[model], initial).run()
+        assert not is_linearizable(core, MODELS[model], initial), seed
+        if model not in ("append", "set"):
+            assert {*core.numbers} <= {*found.operations}
+        for place, (name, result) in enumerate(zip(core.names, core.results, strict=True)):
+            if MODELS[model].readonly(name, result):
+                others = core.chosen(each for each in range(len(core)) if each != place)
+                assert is_linearizable(others, MODELS[model], initial), seed
+        named = {int(each) for each in re.findall(r"\bop (\d+)", f"{found.text} {found.why}")}
+        assert named <= {number + 1 for number in found.operations}, seed
+        shorter += len(core) < len(prefix)
+        compared += 1
+    assert compared > 10
+    assert shorter > 5
+
+
+def test_long_list_of_what_is_needed_is_cut_and_says_so() -> None:
+    adds = [(at, at + 1, "add", 1) for at in range(0, 60, 2)]
+    found = explanation(*adds, (100, 101, R, None, 3), model="counter")
+    assert len(found.operations) == explaining.SHOWN_MAX
+    assert found.left_out == len(adds) + 1 - explaining.SHOWN_MAX
+
+
+@pytest.mark.parametrize(("model", "f"), [("set", "add"), ("append", "append")])
+def test_of_a_set_and_a_list_those_are_shown_that_are_named(model: str, f: str) -> None:
+    adds = [(at, at + 1, f, at) for at in range(0, 60, 2)]
+    seen = [at for _, _, _, at in adds if at != 8]
+    found = explanation(*adds, (100, 101, R, None, seen), model=model)
+    assert found.why == "op 31 read no 8, which was acknowledged before, by op 5"
+    assert (found.operations, found.left_out) == ([4, 30], 0)
+
+
+def test_writer_of_what_was_possible_is_shown() -> None:
+    found = explanation(
+        (0, 1, W, 1), (2, 3, W, 2), (4, 5, W, 3), (2, 9, W, 7), (10, 11, R, None, 1)
+    )
+    assert sorted(found.possible) == ["3", "7"]
+    assert {2, 3} < {*found.operations}
 
 
 def states_of(operations: Operations, model: Model, initial: Any, left_out: int) -> set[Any]:

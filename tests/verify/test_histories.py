@@ -79,6 +79,7 @@ def test_what_has_a_name_for_its_process_is_a_mark() -> None:
     ("events", "line", "text"),
     [
         (['{"process": 0, "type": "inv'], 1, "cut short, or no JSON"),
+        (['{"process": 0, "type": "inv\n'], 1, "no JSON: Invalid control character in column"),
         (["[1, 2]"], 1, "an event is an object"),
         ([event("invoked")], 1, "the type 'invoked'"),
         ([{"process": 0}], 1, "no type"),

@@ -60,12 +60,13 @@ def checked(
 
 
 # -- against all orders ----------------------------------------------------------------------------
+@pytest.mark.parametrize("unknown", [0.15, 0.5])
 @pytest.mark.parametrize("model", ASKED)
-def test_verdicts_are_those_of_trying_every_order(model: str) -> None:
-    """10,000 random histories in all, as many of each model, of up to 8 operations."""
+def test_verdicts_are_those_of_trying_every_order(model: str, unknown: float) -> None:
+    """Twice 10,000 random histories in all, as many of each model, of up to 8 operations."""
     met: Counter[tuple[str, str]] = Counter()
     for seed in range(CASES // len(ASKED)):
-        made = random_history(random.Random(f"{model} {seed}"), model, 1 + seed % 8)
+        made = random_history(random.Random(f"{model} {seed}"), model, 1 + seed % 8, unknown)
         if not len(made):
             continue
         operations = only_key(made)

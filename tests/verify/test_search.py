@@ -62,15 +62,17 @@ def appends(rounds: int, size: int) -> History:
 
 
 def transfers(accounts: int, count: int) -> History:
-    """Of unknown outcome, and a read that none of them explains."""
+    """Of unknown outcome, among two groups of three, and a read of what only one from one group to
+    the other would explain: each account by itself can have that.
+    """
     rng = random.Random(1)
     initial = {f"a{each}": 100 for each in range(accounts)}
     events = []
     for process in range(count):
-        source, target = rng.sample(list(initial), 2)
-        value = {"from": source, "to": target, "amount": 1}
+        source, target = rng.sample([["a0", "a1", "a2"], ["a3", "a4", "a5"]][process % 2], 2)
+        value = {"from": source, "to": target, "amount": 1 + process % 5}
         events.append(began(process, "transfer", value))
-    seen = {**initial, "a0": 150, "a1": 50}
+    seen = {**initial, "a0": 101, "a3": 99}
     return made("bank", [*events, began(count, "read"), ended(count, "read", value=seen)], initial)
 
 

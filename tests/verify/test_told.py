@@ -42,8 +42,28 @@ BREAKING: dict[str, list[list[Record]]] = {
     "index_order": [
         [state(1, commit_index=9), state(1, commit_index=8)],
         [state(1, commit_index=9, last_applied=9), state(1, last_applied=8)],
+        [state(1, commit_index=9, last_index=8)],
+        [state(1, commit_index=9, last_index=9), state(1, last_index=8)],
     ],
     "only_committed_entries_are_applied": [[state(1, commit_index=9, last_applied=10)]],
+    "leader_append_only": [
+        [state(1, role="leader", term=3, last_index=9), state(1, last_index=8)],
+        [
+            state(1, role="leader", term=3, last_index=9),
+            state(2, role="follower", term=3, last_index=7),
+            state(1, last_index=12),
+            state(1, last_index=11, commit_index=11),
+        ],
+    ],
+    "leader_completeness": [
+        [state(1, term=3, commit_index=9), state(2, role="leader", term=4, last_index=8)],
+        [state(2, role="leader", term=4, last_index=8), state(1, term=3, commit_index=9)],
+        [
+            state(2, role="leader", term=4, last_index=8),
+            state(2, last_index=20),
+            state(1, term=3, commit_index=9),
+        ],
+    ],
 }
 
 
@@ -67,6 +87,15 @@ def test_rule_is_broken(rule: str, records: list[Record]) -> None:
         [event(1, "vote", 3, candidate="n2"), state(1, boot=2, term=3, voted_for=2)],
         [event(1, "vote", 3, candidate="n2"), state(1, term=4, voted_for=None)],
         [state(1, commit_index=9, last_applied=9), state(1, boot=2, commit_index=0)],
+        [state(1, role="leader", term=3, last_index=9), state(1, boot=2, term=3, last_index=8)],
+        [
+            state(1, role="leader", term=3, last_index=9),
+            state(1, role="follower", term=4, last_index=8),
+            state(1, role="leader", term=5, last_index=8),
+        ],
+        [state(1, role="leader", term=3, last_index=9), state(1, role="follower", last_index=8)],
+        [state(1, term=4, commit_index=9), state(2, role="leader", term=3, last_index=8)],
+        [state(1, term=4, commit_index=9), state(2, role="leader", term=4, last_index=8)],
         [state(1, commit_index=9), event(1, "truncate", first=10, last=12)],
         [state(1, commit_index=9), state(2, commit_index=3), event(2, "truncate", first=5, last=6)],
     ],

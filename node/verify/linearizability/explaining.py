@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from node.verify.history import NEVER, READS
-from node.verify.linearizability.narrowing import narrowed, with_forced
+from node.verify.linearizability.narrowing import with_forced
 from node.verify.linearizability.operations import Operations
-from node.verify.linearizability.refuters import refute
+from node.verify.linearizability.reducing import Reducing, decided, refuted
 from node.verify.linearizability.search import Search
-from node.verify.linearizability.zones import Zones
+from node.verify.models.append import Append
 from node.verify.models.base import UNKNOWN, Model
+from node.verify.models.sets import Set
 
 STATES_STEPS_MAX = 1_000_000
 """To find out what else the last operation of the prefix could have answered."""
@@ -19,21 +20,25 @@ STATES_MAX = 8
 STEPS_MAX = 2_000_000
 """For all prefixes that are tried: some seconds. What takes more is told with a longer one."""
 SHOWN_MAX = 12
-"""Operations of the prefix that are shown, the last ones."""
+"""Operations of the prefix that are shown, the last ones, beside those that are named."""
 STATES_TOLD = 5
 
 
 @dataclass
 class Explanation:
-    """`operations` are numbers in the history: the end of the shortest illegal prefix, the culprit
-    last. `possible` are the states in which the culprit might have taken place, as far as they were
-    found.
+    """`operations` are numbers in the history: those of the shortest illegal prefix that show it,
+    and that can have made what was possible instead; the culprit is last. `possible` are the states
+    in which the culprit might have taken place, as far as they were found.
     """
 
     text: str
     culprit: int
     operations: list[int]
     possible: list[str]
+    why: str
+    """In other words, of which operations that is."""
+    left_out: int
+    """So many more it would take to show it."""
 
 
 def explained(
@@ -58,13 +63,35 @@ def explained(
     told = model.tell(name, operations.values[last], operations.results[last])
     found, are_all = _possible(prefix, model, initial, prefix.numbers.index(culprit))
     states = [model.show(each) for each in found]
-    shown = [number for number in prefix.numbers if number != culprit]
+    # What was asked for the states has changed its answer.
+    core = Reducing(prefix_of(operations, ends[:length]), model, initial).run()
+    why = refuted(core, model, initial)
+    named = {core.numbers[place] for place in why.places} if why is not None else set()
+    # Of a list or a set those say all; the others have added what was right.
+    is_told = bool(named) and isinstance(model, Append | Set)
+    needed = [number for number in core.numbers if number != culprit and not is_told]
+    named |= _makers(prefix, model, found[:STATES_TOLD])
+    shown = sorted({*needed[-SHOWN_MAX + 1 :], *named} - {culprit})
     return Explanation(
         f"op {culprit + 1} {told}; {_told(name, model, states, are_all)}",
         culprit,
-        [*shown[-SHOWN_MAX + 1 :], culprit],
+        [*shown, culprit],
         states,
+        "" if why is None else why.text,
+        len({*needed} - {*shown}),
     )
+
+
+def _makers(prefix: Operations, model: Model, states: list[Any]) -> set[int]:
+    """The numbers of those that wrote one of these states, where that is something to write."""
+    if not model.is_tracked({*prefix.names}):
+        return set()
+    triples = zip(prefix.names, prefix.values, prefix.results, strict=True)
+    return {
+        number
+        for number, triple in zip(prefix.numbers, triples, strict=True)
+        if model.writes(*triple) in states
+    }
 
 
 def _possible(
@@ -119,7 +146,7 @@ def _shortest(
     left = STEPS_MAX
     at, stride = start + 1, 1
     while illegal - legal > 1:
-        verdict, steps = _decided(prefix_of(operations, ends[:at]), model, initial, left)
+        verdict, steps = decided(prefix_of(operations, ends[:at]), model, initial, left)
         left -= steps
         if verdict is None:
             return found
@@ -135,25 +162,6 @@ def _shortest(
             at = (legal + illegal) // 2
         stride *= 2
     return found
-
-
-def _decided(
-    prefix: Operations,
-    model: Model,
-    initial: Any,  # noqa: ANN401
-    steps: int,
-) -> tuple[bool | None, int]:
-    """Whether some order explains it, and how many steps of a search that took."""
-    if refute(prefix, model.name, initial) is not None:
-        return False, 0
-    if model.is_tracked({*prefix.names}):
-        zones = Zones(prefix, model, initial)
-        if zones.violation() is not None:
-            return False, 0
-        if zones.is_exact:
-            return True, 0
-    search = Search(*narrowed(prefix, model, initial))
-    return search.run(steps), search.steps
 
 
 def prefix_of(operations: Operations, ends: list[int]) -> Operations:

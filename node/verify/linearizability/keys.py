@@ -102,8 +102,8 @@ class KeyCheck:
         near = max(suspects, key=operations.returns.__getitem__, default=None)
         found = explained(operations, self._model, self._initial, near)
         verdict.explanation = found
-        if found is not None and verdict.stage == "search":
-            verdict.text = found.text
+        if found is not None:
+            verdict.text = found.why or found.text
 
     def _begun(self) -> Search:
         if self._search is None:

@@ -14,6 +14,7 @@ What keeps it small:
   is known by its result alone.
 - Where a state is a value that is written (`Model.is_tracked`), nobody writes over it while
   somebody has yet to see it and no other write can bring it back.
+- Where states are totals, nothing is tried that keeps the next read from what it saw (`totals`).
 - A write of unknown outcome that nobody saw can do one thing: make a compare-and-set fail that
   would have fitted. So it is tried where one waits for that, and one such write is as good as
   another.
@@ -33,6 +34,7 @@ from node.verify.history import NEVER
 from node.verify.linearizability.narrowing import unseen_of
 from node.verify.linearizability.operations import Operations
 from node.verify.linearizability.spares import Spares
+from node.verify.linearizability.totals import Totals
 from node.verify.models.base import ILLEGAL, NOTHING, Model
 
 HEAD = 0
@@ -76,6 +78,8 @@ class Search:
         # Whoever is asked may have seen what nobody else saw.
         has_spares = self._tracks and asked is None
         self._spares = Spares(operations, unseen_of(operations, model) if has_spares else [])
+        has_totals = model.totals(initial) is not None and not all(operations.certain)
+        self._totals = Totals(operations, model, initial) if has_totals else None
         self._link_all(count)
         self._slots = _slots_of(operations)
         self._twins = _twins_of(operations)
@@ -144,6 +148,8 @@ class Search:
     # -- what may come next ------------------------------------------------------------------------
     def _choose(self) -> list[int]:
         """What may come next, the best last. Whether it really may is seen when it is tried."""
+        if self._totals is not None and not self._leads_on(self._totals):
+            return []
         operations, state, observes = self._operations, self._state, self._observes
         count, following, readonly = self._count, self._next, self._readonly
         twins, endless = self._twins, self._endless
@@ -170,6 +176,32 @@ class Search:
         if len(found) > 1:
             found.sort(key=self._order.__getitem__, reverse=True)
         return found
+
+    def _leads_on(self, totals: Totals) -> bool:
+        """Whether the read that returns next can still get what it saw."""
+        count, following, adds, seen = self._count, self._next, totals.adds, totals.seen
+        called: list[int] = []
+        returned: list[int] = []
+        before: dict[int, int] = {}
+        """Of reads: how many of those that add had returned when it was called."""
+        node = following[HEAD]
+        while node != self._tail:
+            self.steps += 1
+            place = node - 1 if node <= count else node - 1 - count
+            if node <= count:
+                if seen[place] is not None:
+                    before[place] = len(returned)
+                elif adds[place]:
+                    called.append(place)
+            elif seen[place] is not None:
+                first = returned[: before[place]]
+                sure = set(first)
+                perhaps = [each for each in called if each not in sure]
+                return totals.can_become(self._state, place, first, perhaps)
+            elif adds[place]:
+                returned.append(place)
+            node = following[node]
+        return True
 
     def _after(self, place: int) -> Any:  # noqa: ANN401
         """The state after it, or ILLEGAL where it need not be tried."""

@@ -8,6 +8,7 @@ first: {"a": 10, "b": 10}. All of it is one object.
 """
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from sys import getsizeof
 from typing import Any
 
@@ -61,6 +62,18 @@ class Bank(Model):
 
     def readonly(self, f: str, result: Any) -> bool:  # noqa: ANN401
         return f == "read" or result is False
+
+    def totals(self, state: State) -> Sequence[int]:
+        return [balance for _, balance in state]
+
+    def adds(self, state: State, f: str, value: Any, result: Any) -> tuple[tuple[int, int], ...]:  # noqa: ANN401
+        if self.readonly(f, result):
+            return ()
+        source, target, amount = value
+        places = {name: place for place, (name, _) in enumerate(state)}
+        if source == target or not {source, target} <= places.keys():
+            return ()
+        return (places[source], -amount), (places[target], amount)
 
     def tell(self, f: str, value: Any, result: Any) -> str:  # noqa: ANN401
         if f == "read":

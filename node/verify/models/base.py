@@ -1,7 +1,7 @@
 """What a model is: how one object that is used by one client after the other behaves."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import Enum
 from sys import getsizeof
 from typing import Any
@@ -73,6 +73,14 @@ class Model(ABC):
         `writes` and `observes` say all.
         """
         return False
+
+    def totals(self, state: State) -> Sequence[int] | None:
+        """The numbers that a state consists of, where operations add to them; None: it is none."""
+        return None
+
+    def adds(self, state: State, f: str, value: Any, result: Any) -> tuple[tuple[int, int], ...]:  # noqa: ANN401
+        """To which of the totals of any state it adds, and how much, if it takes effect."""
+        return ()
 
     def writes(self, f: str, value: Any, result: Any) -> Any:  # noqa: ANN401
         """The state that it may leave behind, or NOTHING."""

@@ -6,6 +6,7 @@
 | read | | value: the count |
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from node.verify.models.base import ILLEGAL, UNKNOWN, Model, State, whole
@@ -34,6 +35,12 @@ class Counter(Model):
 
     def readonly(self, f: str, result: Any) -> bool:  # noqa: ANN401
         return f == "read"
+
+    def totals(self, state: State) -> Sequence[int]:
+        return (state,)
+
+    def adds(self, state: State, f: str, value: Any, result: Any) -> tuple[tuple[int, int], ...]:  # noqa: ANN401
+        return () if f == "read" else ((0, value),)
 
     def tell(self, f: str, value: Any, result: Any) -> str:  # noqa: ANN401
         if f == "read":

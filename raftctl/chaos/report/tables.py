@@ -57,6 +57,8 @@ def _fault(fault: ChaosFault) -> Element:
         what.append(
             element("div", badge("inconclusive"), f" proved nothing: {fault.why_not}", class_="why")
         )
+    if fault.refused:
+        what.append(element("div", f"rightly, {fault.refused}", class_="origin"))
     return element(
         "tr",
         element("th", str(fault.step), scope="row", class_="number"),

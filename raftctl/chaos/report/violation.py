@@ -13,12 +13,14 @@ NS = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """Of one key; the culprit is the last operation that was begun."""
+    """Of one key; the culprit is the last of the operations."""
 
     key: str | None
     text: str
     why: str
     operations: list[CheckedOperation]
+    left_out: int
+    """So many more it would take to show it."""
 
 
 def violation_in(document: Mapping[str, Any]) -> Violation | None:
@@ -31,6 +33,7 @@ def violation_in(document: Mapping[str, Any]) -> Violation | None:
         text=str(found["text"]),
         why=str(failed["text"]),
         operations=[CheckedOperation(**each) for each in found["operations"]],
+        left_out=int(found.get("left_out", 0)),
     )
 
 
@@ -41,16 +44,17 @@ def violation_parts(found: Violation) -> Iterator[Child]:
     if found.why not in ("", found.text):
         yield element("p", found.why)
     header = ("", "Op", "What", "Process", "Called", "Answered", "Lines of history.jsonl")
-    last = max((each.op for each in found.operations), default=0)
     yield element(
         "table",
         element("caption", "The operations that no order explains"),
         element("thead", element("tr", *(element("th", name, scope="col") for name in header))),
         element(
             "tbody",
-            *(_row(each, is_culprit=each.op == last) for each in found.operations),
+            *(_row(each, is_culprit=each is found.operations[-1]) for each in found.operations),
         ),
     )
+    if found.left_out:
+        yield element("p", f"and {found.left_out:,} before them", class_="note")
 
 
 def _row(each: CheckedOperation, is_culprit: bool) -> Element:
