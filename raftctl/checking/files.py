@@ -7,12 +7,13 @@ from pathlib import Path
 
 from node.verify.history import CommandId, History, HistoryError
 from node.verify.reading import history_of, read_history
-from raftctl.chaos.folders import find_run_folder
+from raftctl.chaos.folders import LATEST, RunFolder, all_runs, find_run_folder
 from raftctl.errors import CliError, from_os_error
 from raftctl.exit_codes import Exit
 from raftctl.settings import Settings
 
 EDN_SUFFIX = ".edn"
+HEAD_BYTES_MAX = 64 * 1024
 TOLD_EVERY = 100_000
 """Lines."""
 
@@ -28,12 +29,16 @@ class Source:
     committed: Path | None = None
 
 
-def find_source(what: str, settings: Settings) -> Source:
-    """A file, a folder of a run, its name, or latest. Raises CliError (exit 9)."""
+def find_source(what: str, settings: Settings, model: str | None = None) -> Source:
+    """A file, a folder of a run, its name, or latest: of the model that is asked for, if a run is.
+    Raises CliError (exit 9).
+    """
     path = Path(what)
     if path.is_file():
         return Source(path)
-    folder = find_run_folder(settings, what)
+    folder = _latest_of(model, settings) if what == LATEST and model is not None else None
+    if folder is None:
+        folder = find_run_folder(settings, what)
     if not folder.history.is_file():
         raise CliError(
             "E_NO_RUN",
@@ -43,6 +48,21 @@ def find_source(what: str, settings: Settings) -> Source:
         )
     committed = folder.committed
     return Source(folder.history, committed if committed.is_file() else None)
+
+
+def _latest_of(model: str, settings: Settings) -> RunFolder | None:
+    runs = (run for run in all_runs(settings) if run.history.is_file())
+    return next((run for run in runs if _model_of(run.history) == model), None)
+
+
+def _model_of(history: Path) -> str | None:
+    """As its head says, which is the first line."""
+    with history.open("rb") as file:
+        line = file.readline(HEAD_BYTES_MAX)
+    try:
+        return read_history([line.decode()]).model
+    except (HistoryError, UnicodeDecodeError):
+        return None
 
 
 def load_history(path: Path, progress: Progress | None = None) -> History:

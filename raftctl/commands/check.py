@@ -65,7 +65,7 @@ def check(
         from raftctl.simulating.collector import ease_collector
 
         ease_collector()
-        source = find_source(history, settings)
+        source = find_source(history, settings, model)
         what = load_history(
             source.history, lambda count: output.progress(f"reading, {count:,} lines")
         )

@@ -166,6 +166,24 @@ def test_a_run_is_found_by_its_folder_its_name_and_as_the_latest(tmp_path: Path)
     assert find_source("latest", settings).history == new
 
 
+def test_the_latest_is_the_latest_of_the_model_that_is_asked_for(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    of = {
+        model: made(
+            runs / f"2026010{day}T000000-a-1" / "history.jsonl",
+            RIGHT.replace('"register"', f'"{model}"'),
+        )
+        for day, model in enumerate(("register", "cas", "set"), 1)
+    }
+    made(runs / "20260104T000000-a-1" / "history.jsonl", "no history")
+    settings = make_settings(
+        None, None, None, tmp_path, quiet=True, verbose=False, no_color=True, ascii_only=False,
+        yes=False,
+    )  # fmt: skip
+    assert find_source("latest", settings, "register").history == of["register"]
+    assert find_source("latest", settings, "set").history == of["set"]
+
+
 def test_what_is_not_there_ends_with_9(raftctl: Raftctl) -> None:
     for what in ("latest", "no-such.jsonl", "/no/such"):
         done = raftctl.run("check", what, check=False)
