@@ -143,50 +143,48 @@ def on_node(moment: Moment, verb: str, view: NodeView, undo: str = "") -> Action
     )
 
 
-def stop_or_start(moment: Moment, view: NodeView) -> Action | Refusal:
+def stop_or_start(moment: Moment, view: NodeView) -> Action:
     if _is_down(moment, view):
         return on_node(moment, "start", view, undo="stop")
     return on_node(moment, "stop", view, undo="start")
 
 
-def _does_not_run(moment: Moment, view: NodeView) -> Refusal:
-    remedy = moment.remedy(view)
-    return Refusal(f"{view.name} does not run{remedy and f': {remedy}'}")
+def hindrance(moment: Moment, what: str, view: NodeView) -> str:
+    """Why `what`, as a key does it to the node, makes no sense now; empty: it does."""
+    if what in ("kill", "pause", "restart") and _is_down(moment, view):
+        remedy = moment.remedy(view)
+        return f"{view.name} does not run{remedy and f': {remedy}'}"
+    if what == "transfer" and moment.leader is not view:
+        if moment.leader is None:
+            return "there is no leader to hand over"
+        if not moment.is_live(view):
+            return f"{view.name} cannot lead: {moment.cause(view)}"
+    return ""
 
 
-def kill(moment: Moment, view: NodeView) -> Action | Refusal:
-    if _is_down(moment, view):
-        return _does_not_run(moment, view)
+def kill(moment: Moment, view: NodeView) -> Action:
     return on_node(moment, "kill", view, undo="start")
 
 
-def pause_or_resume(moment: Moment, view: NodeView) -> Action | Refusal:
-    if _is_down(moment, view):
-        return _does_not_run(moment, view)
+def pause_or_resume(moment: Moment, view: NodeView) -> Action:
     if moment.condition(view) is Condition.PAUSED:
         return on_node(moment, "resume", view, undo="pause")
     return on_node(moment, "pause", view, undo="resume")
 
 
-def restart(moment: Moment, view: NodeView) -> Action | Refusal:
-    if _is_down(moment, view):
-        return _does_not_run(moment, view)
+def restart(moment: Moment, view: NodeView) -> Action:
     return on_node(moment, "restart", view)
 
 
 NO_SIDE = "the largest side has {}: no side takes writes"
 
 
-def transfer(moment: Moment, view: NodeView) -> Action | Refusal:
+def transfer(moment: Moment, view: NodeView) -> Action:
     """To this node; it leads already: to whoever holds most of the log."""
     leader = moment.leader
-    if leader is None:
-        return Refusal("there is no leader to hand over")
-    if leader is view:
-        return Action(("transfer",), undo=Undo(("transfer", view.name)))
-    if not moment.is_live(view):
-        return Refusal(f"{view.name} cannot lead: {moment.cause(view)}")
-    return Action(("transfer", view.name), undo=Undo(("transfer", leader.name)))
+    assert leader is not None, "see hindrance"
+    target = () if leader is view else (view.name,)
+    return Action(("transfer", *target), undo=Undo(("transfer", leader.name)))
 
 
 def partition(moment: Moment, groups: Iterable[Collection[int]]) -> Action | Refusal:
