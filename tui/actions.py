@@ -12,7 +12,7 @@ from typing import NamedTuple
 from tui.drawing.moment import Moment
 from tui.nodes import Condition, NodeView
 from tui.runner import as_typed
-from tui.undo import HEAL_WHAT_CAME, Partition, Undo, standing_partition
+from tui.undo import HEAL_WHAT_CAME, Undo, standing_partition
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +69,13 @@ def quorum_of(
     moment: Moment,
     alive: Collection[int],
     voters: Collection[int] | None = None,
-    partition: Partition | None = None,
+    cut: Collection[tuple[int, int]] | None = None,
 ) -> Quorum:
     """The quorum that the best group of these nodes makes: a leader, and whom it talks with both
     ways. During a change of voters, in the worse of both halves.
 
-    `voters`: as if these were the voters; `partition`: as if that were in force, and nothing else.
+    `voters`: as if these were the voters; `cut`: as if a partition cut these directed links, in the
+    place of whatever acts on links now.
     """
     configuration = moment.model.configuration() if voters is None else {"voters": voters}
     halves = [set(configuration.get(name, ())) for name in ("voters", "outgoing")]
@@ -86,9 +87,9 @@ def quorum_of(
         return min(counts, key=_margin)
 
     def talk(node: int, peer: int) -> bool:
-        if partition is None:
+        if cut is None:
             return _talk(moment, node, peer)
-        return not partition.cut & {(node, peer), (peer, node)}
+        return (node, peer) not in cut and (peer, node) not in cut
 
     may_lead = set(alive) & set().union(*halves)
     groups = [{node} | {peer for peer in alive if talk(node, peer)} for node in may_lead]
@@ -120,6 +121,12 @@ def asks(moment: Moment, words: str, gone: Collection[int]) -> str:
     if left.is_there:
         return ""
     return f"{words} leaves {left}: the cluster takes no writes"
+
+
+def asks_to_cut(moment: Moment, cut: Collection[tuple[int, int]]) -> str:
+    """The question for a partition of these directed links; empty when a side has a quorum."""
+    left = quorum_of(moment, alive(moment), cut=cut)
+    return "" if left.is_there else f"the largest side has {left}: no side takes writes"
 
 
 def _is_down(moment: Moment, view: NodeView) -> bool:
@@ -176,9 +183,6 @@ def restart(moment: Moment, view: NodeView) -> Action:
     return on_node(moment, "restart", view)
 
 
-NO_SIDE = "the largest side has {}: no side takes writes"
-
-
 def transfer(moment: Moment, view: NodeView) -> Action:
     """To this node; it leads already: to whoever holds most of the log."""
     leader = moment.leader
@@ -195,15 +199,13 @@ def partition(moment: Moment, groups: Iterable[Collection[int]]) -> Action | Ref
     words: list[str] = []
     for side in sides:
         words += ["/", ",".join(map(str, side))] if words else [",".join(map(str, side))]
-    best = max(
-        (quorum_of(moment, alive(moment) & set(side)) for side in sides),
-        key=_margin,
-    )
-    question = "" if best.is_there else NO_SIDE.format(best)
-    return Action(("partition", *words), _back_to(moment), question)
+    everybody = set(moment.model.nodes)
+    whole = [*map(set, sides), everybody.difference(*sides)]
+    cut = {(a, b) for side in whole for a in side for b in everybody - side}
+    return Action(("partition", *words), what_it_replaces(moment), asks_to_cut(moment, cut))
 
 
-def _back_to(moment: Moment) -> Undo:
+def what_it_replaces(moment: Moment) -> Undo:
     """What takes back a partition: the one that it replaced, as long as that would have held."""
     before = standing_partition(moment)
     if before is None:

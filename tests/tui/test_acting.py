@@ -232,6 +232,18 @@ def test_a_restored_partition_that_takes_the_quorum_asks() -> None:
     assert "the largest side has 2 of 5 < 3" in action.question
 
 
+def test_a_partition_counts_without_the_one_that_it_replaces() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("1", "p", "down", "space")
+        assert "quorum 3/5" in viewer.screen_text()
+        await viewer.press("enter")
+        assert viewer.ran == ["partition 3,4,5 / 1,2"]
+
+    model = apart(live_cluster(), {1, 2, 3}, {4, 5})
+    in_force(model, 1, {1, 2, 3}, {4, 5})
+    view(test, model)
+
+
 @pytest.mark.parametrize(("code", "tries"), [(1, 2), (NOT_FOUND, 1)])
 def test_an_undo_that_fails_makes_way_for_the_one_before(code: int, tries: int) -> None:
     async def test(viewer: Viewer) -> None:
