@@ -527,6 +527,45 @@ def test_time_before_the_recording_began_is_its_beginning() -> None:
     assert film.now_ns == film.begin_ns == START + 1_000_000
 
 
+def elected(node: int, at_s: float, told_after_ms: float) -> list[Frame]:
+    """A node that wins an election, and tells so later of what it is then."""
+    script = Script(node).keyframe(status_of(node, 3, leader=None, term=1, role="candidate"))
+    script.happened("follow", 2, after_ms=at_s * 1000, leader=f"n{node}")
+    script.happened("leader", 2, after_ms=0.01, votes="n1,n2", took_ms=12.0)
+    script.changed(told_after_ms, role="leader", term=2, leader=node)
+    return script.frames
+
+
+@pytest.mark.parametrize("size", [1, footage.FIRST_FRAMES])
+def test_who_goes_to_an_event_sees_what_it_changed(
+    size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(footage, "CHUNK_FRAMES", size)
+    two = Script(2).keyframe(status_of(2, 3, leader=None, term=1))
+    two.happened("vote", 2, after_ms=1_000.2, candidate="n1").changed(1, voted_for=1, term=2)
+    film = Film(in_order([elected(1, 1, 0.4), two.frames]), "demo")
+    for by, to in ((1, "end"), (-1, "landmark")):
+        film.step(to, by)
+    assert film.model.nodes[1].text("role") == "leader"
+    film.step("end", -1)
+    seen = []
+    while film.now_ns < film.end_ns:
+        film.step("event", 1)
+        seen.append((film.model.nodes[1].text("role"), film.model.nodes[2].number("voted_for")))
+    assert seen == [("leader", 0), ("leader", 1)], "each event in its turn"
+    leader = next(event for event in film.model.timeline.newest() if event.kind == "leader")
+    film.step("end", -1)
+    film.seek_event(leader)
+    assert film.model.nodes[1].text("role") == "leader"
+
+
+def test_what_nobody_told_for_long_after_an_event_does_not_put_it_off() -> None:
+    film = Film(elected(1, 1, 400), "demo")
+    leader = next(mark for mark in film.marks if mark.kind == "leader")
+    film.step("landmark", 1)
+    assert film.now_ns == leader.time_ns
+
+
 def test_enter_leads_to_the_event_itself_though_unix_time_is_not_exact() -> None:
     film = short_film()
     mark = next(mark for mark in film.marks if mark.kind == "fault")
