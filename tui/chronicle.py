@@ -122,6 +122,8 @@ class Chronicler:
                 self._begin_reign(node, term, time)
             case Happened(kind="stepdown"):
                 self._end_reign(node, time)
+            case Happened(kind="stall", data={"ms": int(ms)}):
+                self._stalled(node, time - ms * 1_000_000, time)
             case Happened(data={"fault": str(sign)}) if node == CLUSTER:
                 self._done(frame.kind, sign, frame.data, time)
             case Happened(kind="fault" | "heal", data=data):
@@ -134,6 +136,12 @@ class Chronicler:
             word = "silent" if boot == before else "down"
             self._absent(self._spans, f"n{node} {word}", node, (seen, time), is_open=False)
         self._seen[node] = boot, max(time, seen)
+
+    def _stalled(self, node: int, begin: int, end: int) -> None:
+        """It says so itself; where it was silent for long enough, that is told already."""
+        label = f"n{node} silent"
+        if not any(span.label == label and span.end > begin for span in self._spans):
+            self._absent(self._spans, label, node, (begin, end), is_open=False)
 
     def _absent(
         self, spans: list[Span], label: str, node: int, times: tuple[int, int], *, is_open: bool

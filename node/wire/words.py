@@ -13,7 +13,7 @@ Level = Literal["info", "warn", "error"]
 NODE_KINDS = (
     "boot", "stop", "prevote", "election", "stepdown", "vote", "leader", "follow", "leaderless",
     "transfer", "truncate", "reverted", "fault", "heal", "member", "snapshot", "disk",
-    "clock",
+    "clock", "stall",
 )  # fmt: skip
 """The events of nodes."""
 SIM_KINDS = (

@@ -31,6 +31,7 @@ STYLES = {
     "resumed": "good",
     "away": "warn",
     "lost": "warn",
+    "stall": "warn",
     "member": "accent",
     "transfer": "accent",
     "snapshot": "accent",
@@ -86,6 +87,8 @@ def words_of(kind: str, data: Mapping[str, Any]) -> str:
             return f"for {data.get('for_s', '?')} s, {data.get('how', '')}"
         case "disk" if data.get("state") == "failed":
             return f"the disk failed, and the node ended: {data.get('why', '?')}"
+        case "stall" if isinstance(ms := data.get("ms"), int):
+            return f"its process did not run for {ms / 1000:.1f} s"
         case "boot":
             return f"port {data.get('port', '?')}  log up to {data.get('last_index', '?')}"
         case "truncate":
