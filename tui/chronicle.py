@@ -92,7 +92,8 @@ class Chronicler:
     """Folds frames, given in order."""
 
     def __init__(self) -> None:
-        self._begin = self._end = 0
+        self._begin: int | None = None
+        self._end = 0
         self._seen: dict[int, tuple[int, int]] = {}
         """Of each node the boot and the time of its newest frame."""
         self._leads: dict[int, tuple[int, int]] = {}
@@ -111,7 +112,7 @@ class Chronicler:
 
     def take(self, frame: Frame) -> None:
         node, time = frame.id, frame.mono_ns
-        self._begin = self._begin or time
+        self._begin = time if self._begin is None else self._begin
         self._end = max(self._end, time)
         if node:
             self._is_there(node, frame.boot, time)
@@ -245,7 +246,7 @@ class Chronicler:
         spans = list(self._told(spans))
         spans.sort(key=lambda span: (span.begin, span.label))
         reigns = _one_after_the_other(claims)
-        return Chronicle(reigns, spans, self._begin, self._end, dict(self._left))
+        return Chronicle(reigns, spans, self._begin or 0, self._end, dict(self._left))
 
 
 def _what(rule: Mapping[str, Any]) -> str:

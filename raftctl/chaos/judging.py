@@ -167,7 +167,9 @@ class Judgement:
             if place not in done:
                 text = f"step {place + 1}, {step.action} (when {step.when}), was never carried out"
                 return ChaosCheck("faults", "inconclusive", text)
-        return ChaosCheck("faults", "ok", f"{len(steps)} steps, each took effect")
+        is_one = len(steps) == 1
+        text = "the one step took effect" if is_one else f"{len(steps)} steps, each took effect"
+        return ChaosCheck("faults", "ok", text)
 
     def _rules(self) -> ChaosCheck:
         told, expected = self._ran.told, self._ran.scenario.expect.invariants

@@ -350,6 +350,10 @@ def test_without_a_cluster_it_says_what_to_type() -> None:
         await viewer.settle()
         assert "no cluster ● WAITING" in viewer.text("head")
         assert "whatever its name" in viewer.text("nodes")
+        for key, panel in (("enter", "state"), ("l", "list"), ("M", "list")):
+            await viewer.press(key)
+            assert "there is no cluster here: raftctl up -n 5" in viewer.text(panel)
+            await viewer.press("escape")
 
     view(test, ClusterModel(), size=(60, 14))
 

@@ -273,7 +273,7 @@ def log_of(*terms: int, commit: int = 1) -> diff.Document:
     ("one", "other", "says"),
     [
         (log_of(1, 1, 2), log_of(1, 1, 2), "the same"),
-        (log_of(1, 1, 2), log_of(1, 1), "n2 is 1 entries behind"),
+        (log_of(1, 1, 2), log_of(1, 1), "n2 is one entry behind"),
         (log_of(1, 1, 2), log_of(1, 1, 3), "legal: they part at 3"),
         (log_of(1, 1, 2, commit=3), log_of(1, 1, 3, commit=3), "ILLEGAL"),
     ],

@@ -580,6 +580,19 @@ def test_enter_leads_to_the_event_itself_though_unix_time_is_not_exact() -> None
     assert film.now_ns == mark.time_ns + off_ns
 
 
+def test_time_may_begin_with_nothing() -> None:
+    """That of a simulated cluster does."""
+    script = Script(1, at_ns=-1_000_000).keyframe(status_of(1, 3, leader=1, term=4))
+    film = Film(script.changed(1_000).frames, "sim")
+    assert (film.now_ns, film.chronicle.begin) == (0, 0)
+
+    async def test(viewer: Viewer) -> None:
+        assert "NOT YET" not in viewer.text("nodes")
+        assert "leader n1 ★ · term 4" in viewer.text("head")
+
+    view(test, film=film)
+
+
 def test_a_node_that_tells_of_itself_later_is_not_connecting() -> None:
     """Nothing connects in a recording."""
     late = Script(2, at_ns=START + 5 * SECOND).keyframe(status_of(2, 2))

@@ -89,8 +89,8 @@ def words_of(kind: str, data: Mapping[str, Any]) -> str:
             return f"the disk failed, and the node ended: {data.get('why', '?')}"
         case "stall" if isinstance(ms := data.get("ms"), int):
             return f"its process did not run for {ms / 1000:.1f} s"
-        case "boot":
-            return f"port {data.get('port', '?')}  log up to {data.get('last_index', '?')}"
+        case "boot" if "port" in data:
+            return f"port {data['port']}  log up to {data.get('last_index', '?')}"
         case "truncate":
             return f"entries {data.get('first')}–{data.get('last')} gone, uncommitted"
     if "nodes" in data or {"what", "fault"} <= data.keys():
