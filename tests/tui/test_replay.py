@@ -13,7 +13,7 @@ from node.wire.codec import encode_frame
 from node.wire.messages import Frame
 from node.wire.recording import CLUSTER
 from tests.tui.frames import START, Script, fold, in_order, node_streams, shown, status_of
-from tests.tui.pilot import Viewer, view
+from tests.tui.pilot import SMALL, Viewer, view
 from tests.tui.stand_in import MadeUp, address_of
 from tui import footage, replay
 from tui.chronicle import Chronicler, Span, chronicle_of, in_rows
@@ -301,7 +301,11 @@ def test_the_recording_of_a_running_cluster_opens_at_an_event_and_leads_back() -
         assert film.now_ns == fault.mono_ns
         await viewer.press("2", "K")
         assert viewer.ran == []
+        assert "L live" not in viewer.screen_text()
         viewer.app._source = MadeUp(address_of({1: 9}))
+        viewer.app.paint()
+        await viewer.settle()
+        assert "L live" in viewer.text("keys")
         await viewer.press("L")
         assert "REPLAY" not in viewer.text("head")
 
@@ -591,6 +595,18 @@ def test_time_may_begin_with_nothing() -> None:
         assert "leader n1 ★ · term 4" in viewer.text("head")
 
     view(test, film=film)
+
+
+def test_the_head_says_how_things_are_however_long_a_name_is() -> None:
+    async def test(viewer: Viewer) -> None:
+        viewer.app.cluster_name = "20261128T071952-kill-leader-loop-2"
+        await viewer.settle()
+        assert " 20261128T071952-kil… ● REPLAY" in viewer.text("head")
+        assert "commit 300" in viewer.text("head")
+
+    film = short_film()
+    film.step("end", 1)
+    view(test, film=film, size=SMALL)
 
 
 def test_a_node_that_tells_of_itself_later_is_not_connecting() -> None:
