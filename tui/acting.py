@@ -23,6 +23,8 @@ from tui.undo import FAULT_NUMBER, Undo
 UNDOS_MAX = 20
 UNDO_TRIES_MAX = 2
 """So often an undo may fail before what lies below it has its turn."""
+UNDO = "undo"
+"""The title of the notice that says what the key would take back."""
 NOT_FOUND = 9
 """The exit code that there is no such fault, node or member: nothing is left to take back."""
 SHOWS_NS = STALE_NS
@@ -37,7 +39,7 @@ class Last(NamedTuple):
     outcome: Outcome | None = None
 
 
-ON_NODE: Mapping[str, Callable[[Moment, NodeView], Action | Refusal]] = {
+ON_NODE: Mapping[str, Callable[[Moment, NodeView], Action]] = {
     "toggle": actions.stop_or_start,
     "kill": actions.kill,
     "pause": actions.pause_or_resume,
@@ -99,7 +101,15 @@ class ActingApp(PagingApp):
         if what == "heal":
             self.consider(heal_all(self.live))
         elif (view := self.target) is not None:
-            self.consider(ON_NODE[what](self.live, view))
+            why = actions.hindrance(self.live, what, view)
+            self.consider(Refusal(why) if why else ON_NODE[what](self.live, view))
+
+    def is_possible(self, binding_id: str) -> bool:
+        """Whether the key makes sense for the chosen node as it is now."""
+        what, view = binding_id.rpartition(".")[2], self.target
+        if what not in ON_NODE or view is None:
+            return True
+        return not actions.hindrance(self.live, what, view)
 
     def action_partition(self) -> None:
         from tui.screens.partition import PartitionEditor
@@ -190,6 +200,8 @@ class ActingApp(PagingApp):
     def _perform(self, action: Action, ended: Ended | None) -> None:
         if action.takes_back is not None:
             self._not_undone = ""
+        if not action.only_reads:
+            self.untell(lambda notice: notice.title == UNDO)  # it is about the action before
         # From now on, not from when the worker has its turn: the next key may come before that.
         self._under_way.append(action)
         self.run_worker(self._run(action, ended), group="actions")
@@ -271,7 +283,7 @@ class ActingApp(PagingApp):
             words = f"u: {as_typed(self.line, undo.arguments)}"
             if undo.lines > 1:
                 words += f", and {undo.lines - 1} more"
-            self.notify(words, title="undo", timeout=4, markup=False)
+            self.notify(words, title=UNDO, timeout=4, markup=False)
         if action.takes_back is None and not action.only_reads:
             self._not_undone = "" if undo is not None else action.typed(self.line)
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from tui.drawing.moment import Moment
 from tui.nodes import Condition, NodeView
 from tui.runner import as_typed
-from tui.undo import HEAL_WHAT_CAME, Partition, Undo, standing_partition
+from tui.undo import HEAL_WHAT_CAME, Undo, standing_partition
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +69,13 @@ def quorum_of(
     moment: Moment,
     alive: Collection[int],
     voters: Collection[int] | None = None,
-    partition: Partition | None = None,
+    cut: Collection[tuple[int, int]] | None = None,
 ) -> Quorum:
     """The quorum that the best group of these nodes makes: a leader, and whom it talks with both
     ways. During a change of voters, in the worse of both halves.
 
-    `voters`: as if these were the voters; `partition`: as if that were in force, and nothing else.
+    `voters`: as if these were the voters; `cut`: as if a partition cut these directed links, in the
+    place of whatever acts on links now.
     """
     configuration = moment.model.configuration() if voters is None else {"voters": voters}
     halves = [set(configuration.get(name, ())) for name in ("voters", "outgoing")]
@@ -86,9 +87,9 @@ def quorum_of(
         return min(counts, key=_margin)
 
     def talk(node: int, peer: int) -> bool:
-        if partition is None:
+        if cut is None:
             return _talk(moment, node, peer)
-        return not partition.cut & {(node, peer), (peer, node)}
+        return (node, peer) not in cut and (peer, node) not in cut
 
     may_lead = set(alive) & set().union(*halves)
     groups = [{node} | {peer for peer in alive if talk(node, peer)} for node in may_lead]
@@ -122,6 +123,12 @@ def asks(moment: Moment, words: str, gone: Collection[int]) -> str:
     return f"{words} leaves {left}: the cluster takes no writes"
 
 
+def asks_to_cut(moment: Moment, cut: Collection[tuple[int, int]]) -> str:
+    """The question for a partition of these directed links; empty when a side has a quorum."""
+    left = quorum_of(moment, alive(moment), cut=cut)
+    return "" if left.is_there else f"the largest side has {left}: no side takes writes"
+
+
 def _is_down(moment: Moment, view: NodeView) -> bool:
     return moment.condition(view) is Condition.EXITED
 
@@ -143,50 +150,45 @@ def on_node(moment: Moment, verb: str, view: NodeView, undo: str = "") -> Action
     )
 
 
-def stop_or_start(moment: Moment, view: NodeView) -> Action | Refusal:
+def stop_or_start(moment: Moment, view: NodeView) -> Action:
     if _is_down(moment, view):
         return on_node(moment, "start", view, undo="stop")
     return on_node(moment, "stop", view, undo="start")
 
 
-def _does_not_run(moment: Moment, view: NodeView) -> Refusal:
-    remedy = moment.remedy(view)
-    return Refusal(f"{view.name} does not run{remedy and f': {remedy}'}")
+def hindrance(moment: Moment, what: str, view: NodeView) -> str:
+    """Why `what`, as a key does it to the node, makes no sense now; empty: it does."""
+    if what in ("kill", "pause", "restart") and _is_down(moment, view):
+        remedy = moment.remedy(view)
+        return f"{view.name} does not run{remedy and f': {remedy}'}"
+    if what == "transfer" and moment.leader is not view:
+        if moment.leader is None:
+            return "there is no leader to hand over"
+        if not moment.is_live(view):
+            return f"{view.name} cannot lead: {moment.cause(view)}"
+    return ""
 
 
-def kill(moment: Moment, view: NodeView) -> Action | Refusal:
-    if _is_down(moment, view):
-        return _does_not_run(moment, view)
+def kill(moment: Moment, view: NodeView) -> Action:
     return on_node(moment, "kill", view, undo="start")
 
 
-def pause_or_resume(moment: Moment, view: NodeView) -> Action | Refusal:
-    if _is_down(moment, view):
-        return _does_not_run(moment, view)
+def pause_or_resume(moment: Moment, view: NodeView) -> Action:
     if moment.condition(view) is Condition.PAUSED:
         return on_node(moment, "resume", view, undo="pause")
     return on_node(moment, "pause", view, undo="resume")
 
 
-def restart(moment: Moment, view: NodeView) -> Action | Refusal:
-    if _is_down(moment, view):
-        return _does_not_run(moment, view)
+def restart(moment: Moment, view: NodeView) -> Action:
     return on_node(moment, "restart", view)
 
 
-NO_SIDE = "the largest side has {}: no side takes writes"
-
-
-def transfer(moment: Moment, view: NodeView) -> Action | Refusal:
+def transfer(moment: Moment, view: NodeView) -> Action:
     """To this node; it leads already: to whoever holds most of the log."""
     leader = moment.leader
-    if leader is None:
-        return Refusal("there is no leader to hand over")
-    if leader is view:
-        return Action(("transfer",), undo=Undo(("transfer", view.name)))
-    if not moment.is_live(view):
-        return Refusal(f"{view.name} cannot lead: {moment.cause(view)}")
-    return Action(("transfer", view.name), undo=Undo(("transfer", leader.name)))
+    assert leader is not None, "see hindrance"
+    target = () if leader is view else (view.name,)
+    return Action(("transfer", *target), undo=Undo(("transfer", leader.name)))
 
 
 def partition(moment: Moment, groups: Iterable[Collection[int]]) -> Action | Refusal:
@@ -197,15 +199,13 @@ def partition(moment: Moment, groups: Iterable[Collection[int]]) -> Action | Ref
     words: list[str] = []
     for side in sides:
         words += ["/", ",".join(map(str, side))] if words else [",".join(map(str, side))]
-    best = max(
-        (quorum_of(moment, alive(moment) & set(side)) for side in sides),
-        key=_margin,
-    )
-    question = "" if best.is_there else NO_SIDE.format(best)
-    return Action(("partition", *words), _back_to(moment), question)
+    everybody = set(moment.model.nodes)
+    whole = [*map(set, sides), everybody.difference(*sides)]
+    cut = {(a, b) for side in whole for a in side for b in everybody - side}
+    return Action(("partition", *words), what_it_replaces(moment), asks_to_cut(moment, cut))
 
 
-def _back_to(moment: Moment) -> Undo:
+def what_it_replaces(moment: Moment) -> Undo:
     """What takes back a partition: the one that it replaced, as long as that would have held."""
     before = standing_partition(moment)
     if before is None:

@@ -177,6 +177,8 @@ class RaftApp(ReplayingApp):
 
     def is_hidden(self, key: Key) -> bool:
         """Whether the key does nothing here: actions in a replay, replay's keys on live nodes."""
+        if key.id == "replay.live" and not self.is_there:
+            return True
         if key.id.startswith("replay."):
             return self.film is None
         if key.id == "chaos.abort" and not self.chaos_is_on:
@@ -231,8 +233,13 @@ class RaftApp(ReplayingApp):
             self.cluster_name = self._source.name
             self.line, self.runner, self.recording = self._called(self.cluster_name)
 
+    @property
+    def is_there(self) -> bool:
+        """Whether there is a cluster to be shown as it is now."""
+        return self._source is not None and self._source.address is not None
+
     def show_live(self) -> str:
-        if self._source is None or self._source.address is None:
+        if not self.is_there:
             return f"{self.cluster_name} does not run here"
         self.film = None
         self._feed()

@@ -92,7 +92,8 @@ class Chronicler:
     """Folds frames, given in order."""
 
     def __init__(self) -> None:
-        self._begin = self._end = 0
+        self._begin: int | None = None
+        self._end = 0
         self._seen: dict[int, tuple[int, int]] = {}
         """Of each node the boot and the time of its newest frame."""
         self._leads: dict[int, tuple[int, int]] = {}
@@ -111,7 +112,7 @@ class Chronicler:
 
     def take(self, frame: Frame) -> None:
         node, time = frame.id, frame.mono_ns
-        self._begin = self._begin or time
+        self._begin = time if self._begin is None else self._begin
         self._end = max(self._end, time)
         if node:
             self._is_there(node, frame.boot, time)
@@ -122,6 +123,8 @@ class Chronicler:
                 self._begin_reign(node, term, time)
             case Happened(kind="stepdown"):
                 self._end_reign(node, time)
+            case Happened(kind="stall", data={"ms": int(ms)}):
+                self._stalled(node, time - ms * 1_000_000, time)
             case Happened(data={"fault": str(sign)}) if node == CLUSTER:
                 self._done(frame.kind, sign, frame.data, time)
             case Happened(kind="fault" | "heal", data=data):
@@ -134,6 +137,12 @@ class Chronicler:
             word = "silent" if boot == before else "down"
             self._absent(self._spans, f"n{node} {word}", node, (seen, time), is_open=False)
         self._seen[node] = boot, max(time, seen)
+
+    def _stalled(self, node: int, begin: int, end: int) -> None:
+        """It says so itself; where it was silent for long enough, that is told already."""
+        label = f"n{node} silent"
+        if not any(span.label == label and span.end > begin for span in self._spans):
+            self._absent(self._spans, label, node, (begin, end), is_open=False)
 
     def _absent(
         self, spans: list[Span], label: str, node: int, times: tuple[int, int], *, is_open: bool
@@ -237,7 +246,7 @@ class Chronicler:
         spans = list(self._told(spans))
         spans.sort(key=lambda span: (span.begin, span.label))
         reigns = _one_after_the_other(claims)
-        return Chronicle(reigns, spans, self._begin, self._end, dict(self._left))
+        return Chronicle(reigns, spans, self._begin or 0, self._end, dict(self._left))
 
 
 def _what(rule: Mapping[str, Any]) -> str:

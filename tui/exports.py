@@ -7,12 +7,12 @@ NO_NAME = Refusal("give the file a name")
 
 def export_log(name: str, first: str, last: str, file: str) -> Action | Refusal:
     """Entries of a node's log, as a file of lines of JSON; `last` empty: to its end."""
-    begin, end = _index(first), _index(last.strip() or "0")
+    begin, end = _index(first), _index(last) if last.strip() else 0
     if begin is None or end is None:
         return Refusal("an index is a number, such as 104,317")
     if not file.strip():
         return NO_NAME
-    span = ("--from", str(begin), "--to", str(end))
+    span = ("--from", str(begin), *(("--to", str(end)) if end else ()))
     arguments = ("log", "show", name, *span, "-o", "jsonl")
     return Action(arguments, only_reads=True, into=file.strip())
 

@@ -10,11 +10,11 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, cast
+from typing import cast
 
 from node.wire.codec import decode, encode_frame
 from node.wire.framing import FrameReader
-from node.wire.messages import Bulk, Frame
+from node.wire.messages import Bulk, Changed, Frame, Keyframe
 from node.wire.recording import CLUSTER, FRAME_BYTES_MAX
 from node.wire.words import effect_of
 from tui.chronicle import Chronicle, Chronicler
@@ -27,20 +27,26 @@ BYTES_MAX = 512 * 1024 * 1024
 """What is kept of a recording at most, compressed."""
 MARK_BYTES = 800
 """About what an event takes, here and in the pictures."""
+SHOWS_NS = 100_000_000
+"""Within that time a node tells what an event changed."""
 PICTURES_MAX = 256
 REBOOT_NS = 10_000_000_000
 """Frames stand in order but for a moment: when their clock goes back by more, it began anew."""
 _FASTEST = 1
 
 
-class Mark(NamedTuple):
-    """An event, as far as a timeline shows it. `effect`: see `effect_of`."""
+@dataclass(slots=True)
+class Mark:
+    """An event, as far as a timeline shows it. `effect`: see `effect_of`. `shown_ns`: when the node
+    told what it was like from then on, which comes behind the event: only there a leader leads.
+    """
 
     time_ns: int
     node: int
     kind: str
     term: int
     effect: int
+    shown_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +96,7 @@ def chunks_of(frames: Iterable[Frame]) -> Iterator[Chunk]:
     highest: int | None = None
     times, encoded = array("q"), list[bytes]()
     marks, applied = list[Mark](), list[tuple[int, int]]()
+    not_shown: dict[int, list[Mark]] = {}
     wanted = min(FIRST_FRAMES, CHUNK_FRAMES)
 
     def cut() -> Chunk:
@@ -108,8 +115,13 @@ def chunks_of(frames: Iterable[Frame]) -> Iterator[Chunk]:
         for event in happened:
             if event.kind == "gap":
                 continue  # it is one in what was told, not in what happened
-            effect = effect_of(event.kind, event.data)
-            marks.append(Mark(clock.now_ns, event.node, event.kind, event.term, effect))
+            effect, now_ns = effect_of(event.kind, event.data), clock.now_ns
+            marks.append(Mark(now_ns, event.node, event.kind, event.term, effect, now_ns))
+            not_shown.setdefault(event.node, []).append(marks[-1])
+        if isinstance(frame, Keyframe | Changed):
+            for mark in not_shown.pop(frame.id, ()):
+                if clock.now_ns - mark.time_ns <= SHOWS_NS:
+                    mark.shown_ns = clock.now_ns
         if isinstance(frame, Bulk) and (highest is None or frame.last > highest):
             # What a node applies again after a restart is not new.
             applied.append((clock.now_ns, frame.last - (highest or frame.first - 1)))

@@ -174,7 +174,7 @@ class NodeView:
         if self.has_stopped:
             return Condition.STOPPED
         if self.reach.is_open:
-            if not self.seen_ns:
+            if not self.boot:
                 return Condition.CONNECTING
             return Condition.LIVE if now_ns - self.seen_ns <= STALE_NS else Condition.STALE
         if self.reach.is_refusal:
@@ -186,7 +186,7 @@ class NodeView:
 
     def age_s(self, now_ns: int) -> float | None:
         """How old what is known is, in seconds; None: nothing is known."""
-        return None if not self.seen_ns else max(now_ns - self.seen_ns, 0) / 1e9
+        return max(now_ns - self.seen_ns, 0) / 1e9 if self.boot else None
 
     @property
     def up_s(self) -> float | None:

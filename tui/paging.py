@@ -4,16 +4,37 @@ Notices pop up over whatever is there. Over a dialog they would hide what is ask
 until nothing lies over the page any more.
 """
 
+import time
 from collections import deque
 from collections.abc import Callable
-from functools import partial
+from dataclasses import dataclass
 
 from textual.app import App, ScreenStackError
-from textual.notifications import SeverityLevel
+from textual.notifications import Notification, SeverityLevel
 
 from tui.screens.page import Page
 
 WAITING_MAX = 5
+
+
+@dataclass(kw_only=True)
+class Notice(Notification):
+    """`words` were told so many `times` while they were still to be seen."""
+
+    words: str
+    times: int = 1
+
+    def replaces(self, other: Notification) -> bool:
+        """A title stands for what is so by now: there is one of each. The same words are counted,
+        and not piled up.
+        """
+        if self.title:
+            return other.title == self.title
+        if not isinstance(other, Notice) or (other.title, other.words) != ("", self.words):
+            return False
+        self.times = other.times + 1
+        self.message = f"{self.words}  ×{self.times}"
+        return True
 
 
 class PagingApp(App[None]):
@@ -21,7 +42,7 @@ class PagingApp(App[None]):
 
     def __init__(self, ansi_color: bool) -> None:
         super().__init__(ansi_color=ansi_color)
-        self._waiting: deque[Callable[[], None]] = deque(maxlen=WAITING_MAX)
+        self._waiting: deque[Notice] = deque(maxlen=WAITING_MAX)
 
     def paint(self) -> None:
         """Show what changed."""
@@ -69,20 +90,25 @@ class PagingApp(App[None]):
         timeout: float | None = None,
         markup: bool = True,
     ) -> None:
-        tell = partial(
-            super().notify,
-            message,
-            title=title,
-            severity=severity,
-            timeout=timeout,
-            markup=markup,
-        )
+        seconds = self.NOTIFICATION_TIMEOUT if timeout is None else timeout
+        notice = Notice(message, title, severity, seconds, markup, words=message)
         if self.is_covered:
-            self._waiting.append(tell)
+            self._waiting.append(notice)
         else:
-            tell()
+            self._tell(notice)
+
+    def _tell(self, notice: Notice) -> None:
+        notice.raised_at = time.time()  # it may have waited
+        self.untell(notice.replaces)
+        self._notifications.add(notice)
+        self._refresh_notifications()
+
+    def untell(self, is_meant: Callable[[Notification], bool]) -> None:
+        """Take such notices away."""
+        for notice in filter(is_meant, list(self._notifications)):
+            self._unnotify(notice)
 
     def tell_waiting(self) -> None:
         """What was to be said while a dialog was open."""
         while self._waiting and not self.is_covered:
-            self._waiting.popleft()()
+            self._tell(self._waiting.popleft())

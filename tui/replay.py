@@ -116,13 +116,19 @@ class Film:
         self.now_ns = min(max(time_ns, self.begin_ns), self.end_ns)
         self._fold_up_to(bisect_right(self._footage.times, self.now_ns))
 
-    def seek_event(self, event: Occurrence) -> None:
-        """Where it stands in the recording: Unix time alone says that to a millisecond or so."""
-        about_ns = self.end_ns - (self.wall_of(self.end_ns) - event.wall_ns)
+    def seek_event(self, event: Occurrence, about_ns: int | None = None) -> None:
+        """To where what it changed is seen. `about_ns`: where it stands here; None: Unix time says
+        that, to a millisecond or so.
+        """
+        if about_ns is None:
+            about_ns = self.end_ns - (self.wall_of(self.end_ns) - event.wall_ns)
         what = event.node, event.kind, event.term
-        same = [mark.time_ns for mark in self.marks if (mark.node, mark.kind, mark.term) == what]
-        nearest = min(same, key=lambda time_ns: abs(time_ns - about_ns), default=about_ns)
-        self.seek(nearest if abs(nearest - about_ns) <= EVENT_NS else about_ns)
+        same = [mark for mark in self.marks if (mark.node, mark.kind, mark.term) == what]
+        nearest = min(same, key=lambda mark: abs(mark.time_ns - about_ns), default=None)
+        if nearest is None or abs(nearest.time_ns - about_ns) > EVENT_NS:
+            self.seek(about_ns)
+        else:
+            self.seek(nearest.shown_ns)
 
     def _fold_up_to(self, count: int) -> None:
         at, picture = self._footage.picture_before(count)
@@ -197,8 +203,8 @@ class Film:
         return sorted([*marks, *(edge for edge in edges if not _is_near(marks, edge))])
 
     def times_of(self, kinds: frozenset[str] | None) -> list[int]:
-        """When events of these kinds were, None: of any; in order."""
-        return [mark.time_ns for mark in self.marks if kinds is None or mark.kind in kinds]
+        """When events of these kinds are seen, None: of any; in order."""
+        return sorted({mark.shown_ns for mark in self.marks if kinds is None or mark.kind in kinds})
 
 
 def _is_near(times: Sequence[int], time_ns: int) -> bool:

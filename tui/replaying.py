@@ -65,7 +65,8 @@ class ReplayingApp(ChaosApp):
     def go_to(self, event: Occurrence) -> None:
         """To the time of the event: in the film, and of a live cluster in its recording."""
         if self.film is not None:
-            self.seek_to(event.mono_ns)
+            self.film.seek_event(event, event.mono_ns)
+            self.paint()
         elif self.recording is None:
             self.notify("nothing is recorded here", severity="warning")
         else:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from tui.actions import BRINGING, NO_SIDE, TAKING, Action, alive, on_node, quorum_of
+from tui.actions import BRINGING, TAKING, Action, asks_to_cut, on_node
 from tui.drawing.moment import Moment
 from tui.membership import with_voters
 from tui.undo import Undo
@@ -19,6 +19,5 @@ def take_back(moment: Moment, undo: Undo) -> Action:
     elif view is not None and verb == "members":
         action = with_voters(moment, arguments[1], view)
     elif undo.restores is not None and arguments[0] == "partition":
-        left = quorum_of(moment, alive(moment), partition=undo.restores)
-        action = Action(arguments, question="" if left.is_there else NO_SIDE.format(left))
+        action = Action(arguments, question=asks_to_cut(moment, undo.restores.cut))
     return replace(action, undo=None, takes_back=undo)

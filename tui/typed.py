@@ -2,13 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
-from tui.actions import TAKING, Action, asks
+from node.scenario.errors import ScenarioError
+from node.scenario.links import plan_partition
+from node.scenario.selectors import Scene, resolve
+from tui.actions import TAKING, Action, asks, asks_to_cut, what_it_replaces
 from tui.drawing.moment import Moment
 from tui.healing import heal_all
 from tui.membership import asks_to_add, asks_voters, voters_of
 
-VALUED = frozenset({"-c", "--cluster", "-o", "--output", "--timeout", "--home", "--signal"})
+VALUED = frozenset({
+    "-c", "--cluster", "-o", "--output", "--timeout", "--home", "--signal", "--for", "--as",
+    "--bridge", "--one-way", "--stall", "--slow", "--stagger",
+})  # fmt: skip
 """Options whose next word is their value."""
 GROUPS = frozenset({"log", "members", "snapshot", "runs", "chaos", "config", "sim"})
 READING = frozenset({
@@ -24,6 +31,8 @@ FOR_GOOD = frozenset({"wipe", "members remove"})
 """What takes nodes away and does not give them back."""
 DESTROYING = frozenset({"recover", "snapshot restore", "members replace", "prune", "runs rm"})
 """What gives up data, whatever nodes it names."""
+DISABLING = frozenset({"--full", "--fail"})
+"""What `disk` takes a node away with."""
 DAMAGING = frozenset({"--purge", "--rot", "--truncate"})
 """Options that make a verb one of those."""
 
@@ -43,7 +52,10 @@ def typed_action(moment: Moment, words: Sequence[str]) -> Action:
         return Action(arguments, question=f"{what}: for good?")
     if verb in CHAOTIC and "--sim" not in words:
         return Action(arguments, question=f"{what} breaks nodes and links of this cluster")
-    if verb not in TAKING | FOR_GOOD | {"down", "members demote"}:
+    if verb == "partition":
+        return _partition(moment, arguments, selectors)
+    is_taking = verb == "disk" and not DISABLING.isdisjoint(words)
+    if not is_taking and verb not in TAKING | FOR_GOOD | {"down", "members demote"}:
         return Action(arguments)
     takes = _nodes(moment, ["all"] if verb == "down" else selectors)
     if verb.startswith("members"):
@@ -67,11 +79,47 @@ def _verb_of(words: Sequence[str]) -> tuple[str, list[str]]:
     return " ".join(plain[:size]), plain[size:]
 
 
+def _partition(moment: Moment, arguments: tuple[str, ...], groups: Sequence[str]) -> Action:
+    bridges = _values(arguments, "--bridge")
+    try:
+        plan = plan_partition(
+            _scene(moment),
+            groups,
+            halves="--halves" in arguments,
+            ring="--ring" in arguments,
+            bridge=bridges[-1] if bridges else None,
+            one_way=_values(arguments, "--one-way"),
+        )
+    except ScenarioError:
+        return Action(arguments)  # the command says what is wrong with it
+    return Action(arguments, what_it_replaces(moment), asks_to_cut(moment, set(plan.links)))
+
+
+def _values(arguments: Sequence[str], option: str) -> list[str]:
+    """What the option was given, each time."""
+    apart = [value for name, value in pairwise(arguments) if name == option]
+    prefix = f"{option}="
+    return [*apart, *(each.removeprefix(prefix) for each in arguments if each.startswith(prefix))]
+
+
 def _nodes(moment: Moment, selectors: Sequence[str]) -> frozenset[int]:
-    """The nodes that may be meant: all of them by a word that is not known here."""
-    everybody = frozenset(moment.model.nodes)
-    leader = frozenset({moment.leader.node_id} if moment.leader is not None else ())
-    words = {"leader": leader, "followers": everybody - leader}
-    words |= {name: frozenset({node}) for node in everybody for name in (f"n{node}", f"{node}")}
-    named = [each for word in selectors for each in word.split(",") if each]
-    return frozenset().union(*(words.get(each, everybody) for each in named))
+    try:
+        return frozenset(resolve(selectors, _scene(moment)))
+    except ScenarioError:
+        return frozenset()  # the command says what is wrong with it
+
+
+def _scene(moment: Moment) -> Scene:
+    """What selectors look at, as far as the viewer knows."""
+    views = moment.model.nodes.values()
+    leader = moment.leader
+    commit = 0 if leader is None else leader.number("commit_index")
+    ids = moment.model.ids()
+    return Scene(
+        tuple(ids),
+        None if leader is None else leader.node_id,
+        running={view.node_id for view in views if moment.is_live(view)},
+        voters=voters_of(moment) or set(ids),
+        wiped={view.node_id for view in views if not view.status.get("voting", True)},
+        lagging={view.node_id for view in views if view.applied_index < commit},
+    )

@@ -72,7 +72,7 @@ def _enter_later_term(core: "RaftCore", message: Message, now: int) -> None:
     sender = sender_of(message)
     reach = core.term + TERM_STEP_MAX
     if message.term > reach:
-        core.become_follower(reach, None, now, f"{sender} is in a term out of reach")
+        core.become_follower(reach, None, now, f"member {sender} is in a term out of reach")
         raise RemoteProtocolError(f"{sender} is in term {message.term}, far above any election's")
     is_of_leader = isinstance(message, AppendEntries | InstallSnapshot)
     leader_id = sender if is_of_leader else None

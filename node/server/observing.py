@@ -19,6 +19,10 @@ QUIET_SECONDS = 1.0
 """So often a frame comes even if nothing happens."""
 
 
+STALL_SECONDS = 0.5
+"""A process that runs so much too late was paused, or starved: its peers gave it up meanwhile."""
+
+
 class Observing:
     """Publishes what changes in the status, and which entries take effect."""
 
@@ -44,8 +48,16 @@ class Observing:
             self._looked = trio.Event()
             if self._hub.is_followed and self._is_time(trio.current_time()):
                 self._tell(trio.current_time())
+            began = trio.current_time()
             with trio.move_on_after(FOLD_SECONDS):
                 await self._looked.wait()
+            self._look_at_pause(trio.current_time() - began)
+
+    def _look_at_pause(self, seconds: float) -> None:
+        """It waits no longer than FOLD_SECONDS, if the process runs."""
+        if seconds > FOLD_SECONDS + STALL_SECONDS:
+            term = self._replica.core.term
+            self._hub.publish("stall", term, "warn", ms=round(seconds * 1000))
 
     def _is_time(self, now: float) -> bool:
         if self._telling.is_urgent or now - self._told_at >= QUIET_SECONDS:

@@ -1,5 +1,6 @@
 """What a core reports in the words of operators, in a node's events and in a simulation alike."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
@@ -12,7 +13,7 @@ Level = Literal["info", "warn", "error"]
 NODE_KINDS = (
     "boot", "stop", "prevote", "election", "stepdown", "vote", "leader", "follow", "leaderless",
     "transfer", "truncate", "reverted", "fault", "heal", "member", "snapshot", "disk",
-    "clock",
+    "clock", "stall",
 )  # fmt: skip
 """The events of nodes."""
 SIM_KINDS = (
@@ -63,6 +64,8 @@ def _names(members: frozenset[int]) -> str:
     return ",".join(f"n{member}" for member in sorted(members))
 
 
+_MEMBER = re.compile(r"\bmember (\d+)")
+"""As a core calls another one, which knows nothing of names."""
 _ROLES = {"precandidate": "prevote", "candidate": "election", "follower": "stepdown"}
 
 
@@ -72,7 +75,7 @@ def told(event: Event) -> Told | None:
         case events.RoleChanged(_, "leader", _):
             return None  # LeaderElected says more
         case events.RoleChanged(term, role, why):
-            return Told(_ROLES[role], term, {"why": why})
+            return Told(_ROLES[role], term, {"why": _MEMBER.sub(r"n\1", why)})
         case events.LeaderElected(term, votes, took_us):
             names = ",".join(node_name(vote) for vote in votes)
             return Told("leader", term, {"votes": names, "took_ms": round(took_us / 1000, 1)})

@@ -169,7 +169,8 @@ class Judgement:
                 text = f"step {place + 1}, {step.action} (when {step.when}), was never carried out"
                 return ChaosCheck("faults", "inconclusive", text)
         refusals = "; ".join(dict.fromkeys(each.refused for each in steps if each.refused))
-        text = f"{len(steps)} steps, each took effect" if steps[1:] else "1 step, which took effect"
+        is_one = len(steps) == 1
+        text = "the one step took effect" if is_one else f"{len(steps)} steps, each took effect"
         return ChaosCheck("faults", "ok", text + (f"; rightly, {refusals}" if refusals else ""))
 
     def _rules(self) -> ChaosCheck:

@@ -254,3 +254,16 @@ def test_election_timer_that_runs_out_is_told_each_time_that_it_begins_anew() ->
         assert last.mono_ns - first.mono_ns < 1e9, "not with the tick of each second alone"
 
     trio.run(main)
+
+
+def test_a_process_that_did_not_run_tells_for_how_long() -> None:
+    async def scene(at: Stage, following: Following) -> None:
+        await trio.testing.wait_all_tasks_blocked()
+        until = trio.current_time() + observing.FOLD_SECONDS + 2 * observing.STALL_SECONDS
+        while trio.current_time() < until:
+            pass  # nothing else has its turn, as when the process is stopped
+        await following.until(lambda frame: isinstance(frame, Happened) and frame.kind == "stall")
+        (told,) = [frame for frame in following.of(Happened) if frame.kind == "stall"]
+        assert told.data["ms"] >= 2 * 1000 * observing.STALL_SECONDS
+
+    run(scene)

@@ -77,7 +77,6 @@ def test_the_quorum_is_that_of_nodes_that_reach_each_other() -> None:
     assert (quorum.have, quorum.is_there) == (3, True)
     for node, asks in ((1, False), (4, True)):
         action = actions.kill(moment, model.nodes[node])
-        assert isinstance(action, Action)
         assert bool(action.question) is asks
 
 
@@ -231,6 +230,18 @@ def test_a_restored_partition_that_takes_the_quorum_asks() -> None:
     assert before is not None
     action = take_back(moment, Undo(before.arguments(model.ids()), before))
     assert "the largest side has 2 of 5 < 3" in action.question
+
+
+def test_a_partition_counts_without_the_one_that_it_replaces() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("1", "p", "down", "space")
+        assert "quorum 3/5" in viewer.screen_text()
+        await viewer.press("enter")
+        assert viewer.ran == ["partition 3,4,5 / 1,2"]
+
+    model = apart(live_cluster(), {1, 2, 3}, {4, 5})
+    in_force(model, 1, {1, 2, 3}, {4, 5})
+    view(test, model)
 
 
 @pytest.mark.parametrize(("code", "tries"), [(1, 2), (NOT_FOUND, 1)])

@@ -112,15 +112,16 @@ def test_the_same_key_takes_a_node_down_and_up(state: Process, key: str, line: s
 def test_the_foot_says_what_the_keys_do_to_the_chosen_node() -> None:
     async def test(viewer: Viewer) -> None:
         for node, says in (
-            ("1", "s stop  K kill  z pause"),
-            ("2", "s start  K"),
-            ("3", "z resume"),
+            ("1", "s stop  K kill  z pause  r restart  p"),
+            ("2", "s start  p"),
+            ("4", "s stop  K kill  z resume  r restart  p"),
         ):
             await viewer.press(node)
             assert says in viewer.text("keys")
+            assert (" t transfer" in viewer.text("keys")) is (node == "1")
 
     model = with_dead(live_cluster(), 2)
-    model.process(3, Process("paused", 7))
+    model.process(4, Process("paused", 7))
     view(test, model)
 
 
@@ -349,6 +350,10 @@ def test_without_a_cluster_it_says_what_to_type() -> None:
         await viewer.settle()
         assert "no cluster ● WAITING" in viewer.text("head")
         assert "whatever its name" in viewer.text("nodes")
+        for key, panel in (("enter", "state"), ("l", "list"), ("M", "list")):
+            await viewer.press(key)
+            assert "there is no cluster here: raftctl up -n 5" in viewer.text(panel)
+            await viewer.press("escape")
 
     view(test, ClusterModel(), size=(60, 14))
 

@@ -55,7 +55,7 @@ def test_what_a_node_did_not_tell_is_a_dash_in_every_tab() -> None:
     for row in (
         "commit    –",
         "log       – – –",
-        "fsync     p50 –  p99 –  –×",
+        "fsync     p50 –  p99 –  –",
         "up        –  pid –",
     ):
         assert row in state

@@ -22,7 +22,7 @@ def election(lead: int = 2, term: int = 7) -> list[Script]:
     two.happened("election", term, after_ms=5, why="asks for votes")
     for voter in (one, three):
         voter.happened("leaderless", term, after_ms=310)
-    one.happened("stepdown", term, why="member 2 is in a later term")
+    one.happened("stepdown", term, why="n2 is in a later term")
     for voter in (one, three):
         voter.happened("vote", term, candidate=f"n{lead}")
     two.happened("follow", term, after_ms=9, leader=f"n{lead}")
@@ -52,7 +52,7 @@ def test_an_election_is_one_line() -> None:
 def test_what_comes_long_after_an_election_is_no_part_of_it() -> None:
     scripts = election()
     scripts[2].happened("follow", after_ms=2_000, leader="n2")
-    scripts[2].happened("stepdown", why="member 2 is in a later term")
+    scripts[2].happened("stepdown", why="n2 is in a later term")
     scripts[1].happened("stepdown", after_ms=50, why="lost touch with the majority")
     scripts[1].happened("leaderless")
     assert kept(scripts) == [

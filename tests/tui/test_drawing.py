@@ -111,7 +111,7 @@ def test_events_in_words_and_by_pattern() -> None:
 
 def test_a_simulated_fault_is_told_in_words() -> None:
     killed = Occurrence(0, CLUSTER, 1, 1, 0, "kill", 0, {"nodes": "n2", "line": "kill leader"})
-    assert "↯   kill       n2  kill leader" in text_of(
+    assert "↯   kill       n2  (leader)" in text_of(
         [event_line(Row(killed, 1, frozenset({CLUSTER})), [1, 2], 90)]
     )
     assert words_of("heal", {"what": "net --link all:all"}) == "net --link all:all"
@@ -154,6 +154,27 @@ def test_what_all_nodes_tell_alike_is_one_line_and_a_partition_has_its_sides() -
     ]
     assert len(told) == 8
     assert events_of(scripts, 5, node=2)[-1] == "n2  fault      t7 #1  cut  1,2|3,4,5"
+
+
+def test_what_was_done_to_a_cluster_is_said_once() -> None:
+    cluster = Script(0)
+    cluster.happened("kill", 0, nodes="n4", line="kill leader", fault="#2")
+    cluster.happened("kill", 0, nodes="n1 n3", line="kill n1,n3", fault="#3")
+    cluster.happened("partition", 0, what="{n1} | {n2}", fault="#4")
+    cluster.happened("clock", 0, nodes="n1", line="clock any --rate 0.9", fault="#5")
+    cluster.happened("skipped", 0, line="kill leader", why="the cluster has no leader")
+    assert events_of([cluster], 5)[::-1] == [
+        "↯   kill       #2  n4  (leader)",
+        "↯   kill       #3  n1 n3",
+        "↯   partition  #4  {n1} | {n2}",
+        "↯   clock      #5  n1  (any --rate 0.9)",
+        "↯   skipped    kill leader  the cluster has no leader",
+    ]
+
+
+def test_a_node_that_boots_says_what_it_has() -> None:
+    script = Script(2, 5).happened("boot", 3, node="n2", port=8102, last_index=12)
+    assert events_of([script], 5) == ["n2  boot       t3 port 8102  log up to 12"]
 
 
 def test_the_last_row_has_all_of_its_nodes_though_others_told_something_between() -> None:
@@ -252,7 +273,7 @@ def log_of(*terms: int, commit: int = 1) -> diff.Document:
     ("one", "other", "says"),
     [
         (log_of(1, 1, 2), log_of(1, 1, 2), "the same"),
-        (log_of(1, 1, 2), log_of(1, 1), "n2 is 1 entries behind"),
+        (log_of(1, 1, 2), log_of(1, 1), "n2 is one entry behind"),
         (log_of(1, 1, 2), log_of(1, 1, 3), "legal: they part at 3"),
         (log_of(1, 1, 2, commit=3), log_of(1, 1, 3, commit=3), "ILLEGAL"),
     ],
@@ -306,9 +327,10 @@ def test_a_partition_needs_two_sides() -> None:
 def test_nobody_hands_over_to_the_dead_or_without_a_leader() -> None:
     model = in_trouble()
     moment = moment_of(model)
-    assert isinstance(actions.transfer(moment, model.nodes[5]), Refusal)
+    assert actions.hindrance(moment, "transfer", model.nodes[5]).startswith("n5 cannot lead")
+    assert not actions.hindrance(moment, "transfer", model.nodes[1])
     model.process(3, Process("exited"))
-    assert isinstance(actions.transfer(moment, model.nodes[1]), Refusal)
+    assert "no leader" in actions.hindrance(moment, "transfer", model.nodes[1])
 
 
 def test_a_value_that_looks_like_an_option_is_a_value() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from node.wire.messages import Frame
 from tests.tui.frames import SECOND, START, WALL, Script, fold, in_order, status_of
 from tests.tui.pilot import Viewer, view
 from tui.drawing.events import words_of
@@ -127,6 +128,30 @@ def test_a_new_life_has_not_lost_whom_it_never_had() -> None:
     after.keyframe(status_of(1, links={"2": "down", "3": "down"}))
     told = events_of(fold([*before.frames, *after.frames]))
     assert not any(" lost " in each for each in told)
+
+
+def stalled(ms: int) -> list[Frame]:
+    """A node that did not run for so long, and says so once it does again."""
+    script = Script(1).keyframe(status_of(1)).changed(1_000)
+    return script.happened("stall", after_ms=ms - 50, ms=ms).changed(1_000).frames
+
+
+@pytest.mark.parametrize("ms", [600, 9_000])
+def test_a_pause_however_short_has_its_place_in_a_replay(ms: int) -> None:
+    film = Film(stalled(ms), "demo")
+    (span,) = film.chronicle.spans
+    assert (span.label, span.is_open) == ("n1 silent", False)
+    assert round((span.end - span.begin) / 1e6) in (ms, ms - 50)
+    film.step("landmark", 1)
+    assert film.now_ns <= span.begin + 50_000_000
+
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("end")
+        assert viewer.text("events").count("run") == 1
+        assert f"its process did not run for {ms / 1000:.1f} s" in viewer.text("events")
+        assert "away" not in viewer.text("events"), "it is the same"
+
+    view(test, film=film)
 
 
 def test_steps_of_a_replay_go_to_where_a_node_went_and_came_back() -> None:

@@ -216,7 +216,7 @@ def test_who_may_only_look_may_write_what_is_seen() -> None:
         await viewer.press("1", "l", "x")
         assert "empty: its end" in viewer.screen_text()
         await viewer.press("down", "down", *"out.jsonl", "enter")
-        assert viewer.ran == ["log show n1 --from 1 --to 0 -o jsonl > out.jsonl"]
+        assert viewer.ran == ["log show n1 --from 1 -o jsonl > out.jsonl"]
 
     view(test, told(), read_only=True)
 

@@ -1,5 +1,7 @@
 """Pages and what lies over them: notices wait for dialogs, and no key does nothing in silence."""
 
+import time
+
 import pytest
 
 from tests.tui.frames import live_cluster
@@ -18,8 +20,11 @@ def test_a_notice_waits_until_no_dialog_is_open() -> None:
         viewer.app.notify("what an earlier key did")
         await viewer.settle()
         assert "an earlier key" not in viewer.screen_text()
+        opened = time.time()
         await viewer.press("escape")
         assert "an earlier key" in viewer.screen_text()
+        (notice,) = viewer.app._notifications
+        assert notice.raised_at >= opened, "its time begins when it is seen"
 
     view(test, size=SMALL, has_notices=True)
 
@@ -47,6 +52,30 @@ def test_a_notice_waits_for_the_question_behind_a_form_too() -> None:
         assert "meanwhile" in viewer.told
 
     view(test, in_trouble())
+
+
+def test_notices_that_say_the_same_are_one() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("m", "p")
+        viewer.app.notify("what came meanwhile")
+        viewer.app.notify("what came meanwhile")
+        await viewer.press("escape", "m", "m")
+        said = "that is for a replay: one begins at an event"
+        assert viewer.told == f"what came meanwhile  ×2\n{said}  ×3"
+        assert viewer.screen_text().count("what came meanwhile") == 1
+
+    view(test, size=SMALL, has_notices=True)
+
+
+def test_only_the_undo_that_the_key_would_do_is_told() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("1", "K", "2", "z")
+        assert viewer.told == "u: raftctl resume n2"
+        await viewer.press("u")
+        assert viewer.ran[-1] == "resume n2"
+        assert viewer.told == ""
+
+    view(test)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from node.wire.codec import encode_frame
 from node.wire.messages import Frame
 from node.wire.recording import CLUSTER
 from tests.tui.frames import START, Script, fold, in_order, node_streams, shown, status_of
-from tests.tui.pilot import Viewer, view
+from tests.tui.pilot import SMALL, Viewer, view
 from tests.tui.stand_in import MadeUp, address_of
 from tui import footage, replay
 from tui.chronicle import Chronicler, Span, chronicle_of, in_rows
@@ -301,7 +301,11 @@ def test_the_recording_of_a_running_cluster_opens_at_an_event_and_leads_back() -
         assert film.now_ns == fault.mono_ns
         await viewer.press("2", "K")
         assert viewer.ran == []
+        assert "L live" not in viewer.screen_text()
         viewer.app._source = MadeUp(address_of({1: 9}))
+        viewer.app.paint()
+        await viewer.settle()
+        assert "L live" in viewer.text("keys")
         await viewer.press("L")
         assert "REPLAY" not in viewer.text("head")
 
@@ -527,6 +531,45 @@ def test_time_before_the_recording_began_is_its_beginning() -> None:
     assert film.now_ns == film.begin_ns == START + 1_000_000
 
 
+def elected(node: int, at_s: float, told_after_ms: float) -> list[Frame]:
+    """A node that wins an election, and tells so later of what it is then."""
+    script = Script(node).keyframe(status_of(node, 3, leader=None, term=1, role="candidate"))
+    script.happened("follow", 2, after_ms=at_s * 1000, leader=f"n{node}")
+    script.happened("leader", 2, after_ms=0.01, votes="n1,n2", took_ms=12.0)
+    script.changed(told_after_ms, role="leader", term=2, leader=node)
+    return script.frames
+
+
+@pytest.mark.parametrize("size", [1, footage.FIRST_FRAMES])
+def test_who_goes_to_an_event_sees_what_it_changed(
+    size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(footage, "CHUNK_FRAMES", size)
+    two = Script(2).keyframe(status_of(2, 3, leader=None, term=1))
+    two.happened("vote", 2, after_ms=1_000.2, candidate="n1").changed(1, voted_for=1, term=2)
+    film = Film(in_order([elected(1, 1, 0.4), two.frames]), "demo")
+    for by, to in ((1, "end"), (-1, "landmark")):
+        film.step(to, by)
+    assert film.model.nodes[1].text("role") == "leader"
+    film.step("end", -1)
+    seen = []
+    while film.now_ns < film.end_ns:
+        film.step("event", 1)
+        seen.append((film.model.nodes[1].text("role"), film.model.nodes[2].number("voted_for")))
+    assert seen == [("leader", 0), ("leader", 1)], "each event in its turn"
+    leader = next(event for event in film.model.timeline.newest() if event.kind == "leader")
+    film.step("end", -1)
+    film.seek_event(leader)
+    assert film.model.nodes[1].text("role") == "leader"
+
+
+def test_what_nobody_told_for_long_after_an_event_does_not_put_it_off() -> None:
+    film = Film(elected(1, 1, 400), "demo")
+    leader = next(mark for mark in film.marks if mark.kind == "leader")
+    film.step("landmark", 1)
+    assert film.now_ns == leader.time_ns
+
+
 def test_enter_leads_to_the_event_itself_though_unix_time_is_not_exact() -> None:
     film = short_film()
     mark = next(mark for mark in film.marks if mark.kind == "fault")
@@ -539,6 +582,31 @@ def test_enter_leads_to_the_event_itself_though_unix_time_is_not_exact() -> None
         assert film.now_ns == mark.time_ns
     film.seek_event(event._replace(kind="unheard"))
     assert film.now_ns == mark.time_ns + off_ns
+
+
+def test_time_may_begin_with_nothing() -> None:
+    """That of a simulated cluster does."""
+    script = Script(1, at_ns=-1_000_000).keyframe(status_of(1, 3, leader=1, term=4))
+    film = Film(script.changed(1_000).frames, "sim")
+    assert (film.now_ns, film.chronicle.begin) == (0, 0)
+
+    async def test(viewer: Viewer) -> None:
+        assert "NOT YET" not in viewer.text("nodes")
+        assert "leader n1 ★ · term 4" in viewer.text("head")
+
+    view(test, film=film)
+
+
+def test_the_head_says_how_things_are_however_long_a_name_is() -> None:
+    async def test(viewer: Viewer) -> None:
+        viewer.app.cluster_name = "20261128T071952-kill-leader-loop-2"
+        await viewer.settle()
+        assert " 20261128T071952-kil… ● REPLAY" in viewer.text("head")
+        assert "commit 300" in viewer.text("head")
+
+    film = short_film()
+    film.step("end", 1)
+    view(test, film=film, size=SMALL)
 
 
 def test_a_node_that_tells_of_itself_later_is_not_connecting() -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from tests.tui.pilot import Viewer, view
 from tests.tui.test_acting import Slow
+from tui.runner import Outcome
 
 
 async def type_line(viewer: Viewer, line: str) -> None:
@@ -34,6 +35,16 @@ def test_a_line_of_the_palette_counts_as_one_of_a_key() -> None:
     view(test)
 
 
+def test_a_typed_partition_is_taken_back_as_one_of_the_editor() -> None:
+    async def test(viewer: Viewer) -> None:
+        viewer.runner.outcome = Outcome(0, "fault #4  {n1,n2,n3} | {n4,n5}\n", "", 0.1)
+        await type_line(viewer, "partition 4,5")
+        await viewer.press("escape", "u")
+        assert viewer.ran == ["partition 4,5", "heal 4"]
+
+    view(test)
+
+
 def test_what_only_reads_leaves_the_undo_as_it_is() -> None:
     async def test(viewer: Viewer) -> None:
         await viewer.press("1", "K")
@@ -53,7 +64,19 @@ def test_what_only_reads_leaves_the_undo_as_it_is() -> None:
         ("kill n1,2 leader", True),
         ("kill n1 --signal TERM", False),
         ("stop followers", True),
-        ("pause minority", True),
+        ("pause minority", False),
+        ("pause majority --timeout 5s", True),
+        ("kill not:n1,n2", True),
+        ("kill n9", False),
+        ("partition 1,2 / rest", False),
+        ("partition 1,2 / 3,4 / 5", True),
+        ("partition leader --for 10s", False),
+        ("partition --halves", False),
+        ("partition --ring", False),
+        ("partition --bridge n3 --as b", False),
+        ("partition --one-way 1:2", False),
+        ("partition --one-way=all:all", True),
+        ("partition", False),
         ("start n1", False),
         ("chaos run smoke", True),
         ("chaos run smoke --sim", False),
@@ -73,6 +96,8 @@ def test_what_only_reads_leaves_the_undo_as_it_is() -> None:
         ("down --purge -y", True),
         ("disk n1 --rot -y", True),
         ("disk n1 --slow 20ms", False),
+        ("disk n1 --fail", False),
+        ("disk leader,n1,n2 --full --for 5s", True),
         ("heal", False),
         ("log show n1", False),
     ],

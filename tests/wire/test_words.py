@@ -3,9 +3,10 @@
 import re
 from pathlib import Path
 
+from node.raft.events import RoleChanged
 from node.sim.planning import plan
 from node.sim.simulation import simulate
-from node.wire.words import NODE_KINDS, SIM_KINDS
+from node.wire.words import NODE_KINDS, SIM_KINDS, told
 from raftctl.cluster.eventlines import check_kinds
 
 ROOT = Path(__file__).parents[2]
@@ -35,3 +36,9 @@ def test_every_event_of_a_simulated_run_can_be_chosen() -> None:
         simulate(plan(seed), lambda line: kinds.add(line.kind))
     assert len(kinds) > 10
     check_kinds(kinds)
+
+
+def test_a_member_that_made_a_node_step_down_is_called_as_everywhere() -> None:
+    event = told(RoleChanged(3, "follower", "member 12 is in a later term"))
+    assert event is not None
+    assert event.data == {"why": "n12 is in a later term"}

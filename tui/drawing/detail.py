@@ -116,7 +116,7 @@ def _machine(view: NodeView) -> list[tuple[str, Sequence[str]]]:
     share = "–" if cpu is None else f"{cpu:.0f}%"
     memory, files = size(process.get("rss_bytes")), number(process.get("files"))
     return [
-        ("fsync", [*_quantiles(disk), f"{number(disk.get('syncs'))}×"]),
+        ("fsync", [*_quantiles(disk), f"{number(disk['syncs'])}×" if "syncs" in disk else "–"]),
         ("commits", _quantiles(commits)),
         ("disk", [f"wal {size(disk.get('wal_bytes'))}", f"database {size(disk.get('bytes'))}"]),
         ("process", [f"cpu {share}", f"rss {memory}", f"fds {files}"]),
@@ -265,6 +265,10 @@ def _quorum_words(moment: Moment, voters: int) -> Line:
         return [(f"{voters} voter{'s' * (voters > 1)}: {quorum_words(voters)}", "dim")]
     if moment.model.nodes:
         return [("no node tells who the voters are: ", "dim"), (f"{moment.line} up", "accent")]
+    return no_cluster(moment)
+
+
+def no_cluster(moment: Moment) -> Line:
     return [("there is no cluster here: ", "dim"), (f"{moment.line} up -n 5", "accent")]
 
 

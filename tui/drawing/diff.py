@@ -122,4 +122,6 @@ def verdict(one: Document, other: Document, names: tuple[str, str]) -> Line:
     if ends[0] == ends[1]:
         return [(" the same as far as shown", "good")]
     behind = names[0] if ends[0] < ends[1] else names[1]
-    return [(f" {behind} is {number(abs(ends[0] - ends[1]))} entries behind", "accent")]
+    count = abs(ends[0] - ends[1])
+    entries = "one entry" if count == 1 else f"{number(count)} entries"
+    return [(f" {behind} is {entries} behind", "accent")]

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from tui.drawing.events import Row, gathered, lines_of, rows_of
 from tui.drawing.moment import Moment
 from tui.drawing.text import Line
+from tui.lives import SAME_LIFE
 from tui.timeline import Occurrence
 
 PART_NS = 1_000_000_000
@@ -32,8 +33,11 @@ def wholes(events: Iterable[Occurrence]) -> Iterator[Occurrence]:
     waiting: deque[Occurrence] = deque()
     leaders: dict[int, Occurrence] = {}
     endings: dict[str, Occurrence] = {}
+    stalls: dict[str, Occurrence] = {}
 
     def is_whole(event: Occurrence) -> bool:
+        if event.kind == "away" and event.data.get("how") == SAME_LIFE:
+            return not _is_near(event, stalls.get(event.who))
         if event.kind == "lost":
             return not _is_near(event, endings.get(str(event.data.get("node"))))
         return not any(_is_step(event, leaders.get(term)) for term in (event.term, event.term + 1))
@@ -41,6 +45,8 @@ def wholes(events: Iterable[Occurrence]) -> Iterator[Occurrence]:
     for event in events:
         if event.kind == "leader":
             leaders[event.term] = event
+        elif event.kind == "stall":
+            stalls[event.who] = event
         elif event.kind in ENDINGS:
             endings[event.who] = event
         waiting.append(event)

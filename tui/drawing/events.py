@@ -31,6 +31,7 @@ STYLES = {
     "resumed": "good",
     "away": "warn",
     "lost": "warn",
+    "stall": "warn",
     "member": "accent",
     "transfer": "accent",
     "snapshot": "accent",
@@ -39,6 +40,10 @@ SHARED = frozenset({"fault", "heal", "member", "lost"})
 """What each node tells for itself when it comes to all of them."""
 SHARED_NS = 1_000_000_000
 """What nodes tell alike within that time is one happening."""
+BARE = frozenset({
+    "fault", "why", "state", "members", "leader", "candidate", "node", "nodes", "line", "what",
+})  # fmt: skip
+"""Values that say without their name what they are."""
 _OF_A_FILE = re.compile(r"(/.*?): (.*)", re.DOTALL)
 """A reason that begins with a path, which may be longer than there is room for."""
 _LINK = re.compile(r"n(\d+):n(\d+)")
@@ -82,12 +87,28 @@ def words_of(kind: str, data: Mapping[str, Any]) -> str:
             return f"for {data.get('for_s', '?')} s, {data.get('how', '')}"
         case "disk" if data.get("state") == "failed":
             return f"the disk failed, and the node ended: {data.get('why', '?')}"
+        case "stall" if isinstance(ms := data.get("ms"), int):
+            return f"its process did not run for {ms / 1000:.1f} s"
+        case "boot" if "port" in data:
+            return f"port {data['port']}  log up to {data.get('last_index', '?')}"
         case "truncate":
             return f"entries {data.get('first')}–{data.get('last')} gone, uncommitted"
-    bare = {"why", "state", "members", "leader", "candidate", "node", "nodes", "line", "what"}
+    if "nodes" in data or {"what", "fault"} <= data.keys():
+        data = _deed(kind, data)
     return "  ".join(
-        str(value) if name in bare else f"{name} {value}" for name, value in data.items()
+        str(value) if name in BARE else f"{name} {value}" for name, value in data.items()
     )
+
+
+def _deed(kind: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What was done to the cluster: its number first, and of the line that asked for it, which
+    begins as the kind does, what names the nodes in other words: (leader).
+    """
+    told = {name: value for name, value in data.items() if name not in ("fault", "line")}
+    asked = str(data.get("line", "")).removeprefix(kind).strip()
+    if asked and asked.replace(",", " ") != data.get("nodes"):
+        told["line"] = f"({asked})"
+    return {"fault": data["fault"], **told} if "fault" in data else told
 
 
 def matches(occurrence: Occurrence, pattern: str) -> bool:

@@ -51,20 +51,20 @@ def head_line(moment: Moment, width: int) -> Line:
     # Tenths of a second would have the line painted anew each time that anything is.
     digits = 1 if moment.frozen or moment.replay else 0
     end.append((f" {clock(moment.wall_ns, digits)} ", "dim"))
-    pieces = _head_pieces(moment)
+    pieces = _head_pieces(moment, fit(moment.name, min(cells_of(moment.name), width // 4)))
     while len(pieces) > 1 and width_of(end) + sum(width_of(p) for _, p in pieces) > width:
         pieces.remove(min(pieces, key=lambda piece: piece[0]))
     return both_ends([span for _, piece in pieces for span in piece], end, width)
 
 
-def _head_pieces(moment: Moment) -> list[tuple[int, Line]]:
-    """The parts in order, each with its weight."""
+def _head_pieces(moment: Moment, name: str) -> list[tuple[int, Line]]:
+    """The parts in order, each with its weight. `name`: of the cluster, or of the recording."""
     model, leader = moment.model, moment.leader
     word, style = health(moment)
     live, count = sum(moment.is_live(view) for view in model.nodes.values()), len(model.nodes)
     is_known = any(view.status for view in model.nodes.values())
     pieces: list[tuple[int, Line]] = [
-        (10, [(f" {moment.name or 'no cluster'} ", "bold"), (f"● {word}", style)]),
+        (10, [(f" {name or 'no cluster'} ", "bold"), (f"● {word}", style)]),
         (6 if live < count else 3, [(f"  {live}/{count} nodes", "warn" if live < count else "")]),
     ]
     if leader is None:

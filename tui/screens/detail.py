@@ -9,7 +9,14 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 
 from tui import actions
-from tui.drawing.detail import CHOSEN, age_lines, dimmed, peer_lines, state_lines
+from tui.drawing.detail import (
+    CHOSEN,
+    age_lines,
+    dimmed,
+    no_cluster,
+    peer_lines,
+    state_lines,
+)
 from tui.drawing.events import event_lines
 from tui.drawing.settings import settings_lines
 from tui.drawing.text import Line, last_rows, window
@@ -88,7 +95,8 @@ class NodePage(Page):
 
     def _state(self, width: int, height: int) -> list[Line]:
         view = self.viewer.chosen_view
-        lines = [] if view is None else state_lines(self.moment, view, width)
+        nothing: list[Line] = [[], [("  ", ""), *no_cluster(self.moment)]]
+        lines = nothing if view is None else state_lines(self.moment, view, width)
         return self._window(lines, width, height)
 
     def _window(self, lines: list[Line], width: int, height: int) -> list[Line]:

@@ -10,6 +10,7 @@ from textual.widget import Widget
 
 from node.client.errors import ClientError
 from tui import exports
+from tui.drawing.detail import no_cluster
 from tui.drawing.diff import entries_of, gaps, log_lines, verdict
 from tui.drawing.logs import times_of, told_log
 from tui.drawing.moment import ago
@@ -115,7 +116,7 @@ class LogPage(Page):
     def _list(self, width: int, height: int) -> list[Line]:
         view, other = self.viewer.chosen_view, self._other
         if view is None:
-            return []
+            return [[], [("  ", ""), *no_cluster(self.moment)]]
         document, beside = self._document(view), self._document(other)
         if document is None:
             words = "nothing is known of it yet" if self.viewer.film else "reading ..."

@@ -159,7 +159,8 @@ class Overview(Page):
             f"{names[f'replay.{back}']} {names[f'replay.{on}']} {what}" for back, on, what in pairs
         ]
         words += [f"{names['replay.bookmark']} mark"]
-        words += [f"{names['replay.clip']} clip", f"{names['replay.live']} live"]
+        words += [f"{names['replay.clip']} clip"]
+        words += [f"{names['replay.live']} live"] if self.viewer.is_there else []
         while len("  ".join(words)) > width:
             words.pop()
         return "  ".join(words)

@@ -160,7 +160,11 @@ class Page(Screen[None]):
     def _keys(self, width: int, height: int) -> list[Line]:
         """As many keys as there is room for; those that lead to all others are always there."""
         always = {"app.palette", "app.help", "app.quit"}
-        shown = [key for key in KEYS if key.shown and not self.viewer.is_hidden(key)]
+        shown = [
+            key
+            for key in KEYS
+            if key.shown and not self.viewer.is_hidden(key) and self.viewer.is_possible(key.id)
+        ]
         last = [(key, self._key(key)) for key in shown if key.id in always]
         if width < NARROW_COLUMNS:
             last = [(key, words[:1]) for key, words in last]

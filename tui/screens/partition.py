@@ -71,7 +71,8 @@ class PartitionEditor(Chooser):
         moment = self._moment()
         lines: list[Line] = []
         for side_ids in self._sides:
-            quorum = actions.quorum_of(moment, actions.alive(moment) & set(side_ids))
+            side = actions.alive(moment) & set(side_ids)
+            quorum = actions.quorum_of(moment, side, cut=())
             names = " ".join(f"n{node_id}" for node_id in side_ids) or "nobody"
             words = f"quorum {quorum.have}/{quorum.voters}" if quorum.is_there else str(quorum)
             style = "good" if quorum.is_there else "warn"
