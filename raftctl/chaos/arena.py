@@ -10,15 +10,13 @@ from typing import IO
 
 from raftctl.chaos.folders import RunFolder
 from raftctl.chaos.lines import Lines
-from raftctl.cluster.directory import Cluster, find_cluster
+from raftctl.cluster.directory import RUN_LOCK, Cluster, find_cluster
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.settings import Settings
 
 OWN_NAME = "chaos"
 UP_SECONDS = 60.0
-LOCK_NAME = "chaos.lock"
-"""In the folder of a cluster that was lent, locked until what a run did to it is undone."""
 
 
 def held(settings: Settings) -> IO[str]:
@@ -26,7 +24,7 @@ def held(settings: Settings) -> IO[str]:
     each other's faults for their own. Raises CliError.
     """
     cluster = find_cluster(settings)
-    file = os.fdopen(os.open(cluster.folder / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o600))
+    file = os.fdopen(os.open(cluster.folder / RUN_LOCK, os.O_RDWR | os.O_CREAT, 0o600))
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

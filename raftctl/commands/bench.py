@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from raftctl import completion
 from raftctl.commands.arguments import kv_cluster
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
@@ -37,7 +38,11 @@ Rate = Annotated[str, typer.Option(help="Requests a second, each due at its time
 Keys = Annotated[int, typer.Option(min=1, max=KEYS_MAX, help="How many: key-0, key-1...")]
 KeyOrder = Annotated[str, typer.Option(help="Which is next: sequential, uniform or zipfian.")]
 ReadMode = Annotated[
-    str, typer.Option(help="How reads are answered: linearizable, lease or stale.")
+    str,
+    typer.Option(
+        help="How reads are answered: linearizable, lease or stale.",
+        autocompletion=completion.reads,
+    ),
 ]
 Scenario = Annotated[
     str | None, typer.Option(metavar="FILE|PRESET", help="A scenario's faults meanwhile.")

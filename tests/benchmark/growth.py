@@ -31,6 +31,8 @@ IN_FLIGHT_BYTES_MAX = 4_000_000
 WARM_OPS = 10_000
 FILL_OPS = 200_000
 """A command of raftctl puts so many."""
+FILL_SECONDS = 150.0
+"""For so long a cluster is given keys."""
 
 
 def growth(seconds: float, log_seconds: float) -> None:
@@ -101,20 +103,29 @@ def log_entries(growing_seconds: float, seconds: float) -> Iterator[Row]:
 def keys(seconds: float) -> Iterator[Row]:
     for count in KEY_COUNTS:
         with _cluster(3) as raftctl:
-            run_load(raftctl, Load(_put_of, no_reads, INFLIGHT, 1, count, None))
-            options = ["--keys", str(count), "--distribution", "uniform"]
+            there = _fill(raftctl, count)
+            options = ["--keys", str(there), "--distribution", "uniform"]
             figures = bench(raftctl, Step("put", INFLIGHT, seconds), *options)
             reads = bench(raftctl, Step("get", INFLIGHT, seconds), *options)
             yield {
-                "keys": count,
+                "keys": there,
                 **_row(figures),
                 "gets/s": reads.ops_per_s,
                 "rss MiB": resident_mib(raftctl),
             }
 
 
-def _put_of(number: int) -> bytes:
-    return kv.put(f"key-{number}", b"x" * measures.VALUE_BYTES)
+def _fill(raftctl: Raftctl, keys: int) -> int:
+    """Put each key once, as far as FILL_SECONDS reach. Gives how many there are."""
+    asked = 0
+
+    def put(number: int) -> bytes:
+        nonlocal asked
+        asked = number + 1
+        return kv.put(f"key-{number}", b"x" * measures.VALUE_BYTES)
+
+    run_load(raftctl, Load(put, no_reads, INFLIGHT, 1, keys, FILL_SECONDS))
+    return asked
 
 
 def observers(seconds: float) -> Iterator[Row]:
