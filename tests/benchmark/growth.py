@@ -29,7 +29,7 @@ INFLIGHT = 256
 IN_FLIGHT_BYTES_MAX = 4_000_000
 """Large values are no more at a time than this: what is measured is the cluster, not a queue."""
 WARM_OPS = 10_000
-FILL_OPS = 200_000
+FILL_OPS = 100_000
 """A command of raftctl puts so many."""
 FILL_SECONDS = 150.0
 """For so long a cluster is given keys."""

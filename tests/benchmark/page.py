@@ -80,7 +80,8 @@ def growth(document: dict[str, Any]) -> list[str]:
             continue
         header = list(rows[0])
         drawn = {column: [(row[name], row[column]) for row in rows] for column in columns}
-        svg = drawing(drawn, name, columns[0], (is_log, is_log and columns == ("MB/s",)))
+        y_label = columns[0] if len(columns) == 1 else "per second"
+        svg = drawing(drawn, name, y_label, (is_log, is_log and columns == ("MB/s",)))
         lines += ["", f"### By {name}", ""]
         lines += markdown(header, [[number(row[column]) for column in header] for row in rows])
         lines += ["", _drawn(name.replace(" ", "-"), svg, f"{', '.join(columns)} by {name}")]

@@ -24,15 +24,16 @@ def side(rounds: int, seconds: float) -> None:
     steps = [Step("put", n, seconds) for n in PUTS] + [Step("get", n, seconds) for n in GETS]
     systems = present()
     found: dict[str, list[Round]] = {system.name: [] for system in systems}
-    flushes = []
+    flushes: dict[str, list[float]] = {system.name: [] for system in systems}
     BUILD.mkdir(parents=True, exist_ok=True)
     for number in range(rounds):
         turn = number % len(systems)
         for system in systems[turn:] + systems[:turn]:
             print(f"round {number + 1} of {rounds}: {system.name}", flush=True)
             with tempfile.TemporaryDirectory(dir=BUILD) as work:
-                flushes.append(flush_p50_ms(Path(work)))
+                before = flush_p50_ms(Path(work))
                 round_ = system.round(Path(work), system.steps(steps))
+                flushes[system.name].append((before + flush_p50_ms(Path(work))) / 2)
             found[system.name].append(round_)
             for step, figures in zip(system.steps(steps), round_.steps, strict=True):
                 share = figures.client_share
@@ -45,8 +46,12 @@ def side(rounds: int, seconds: float) -> None:
     metrics: dict[str, dict[str, float]] = {}
     for system in systems:
         _add(metrics, system.name, system.steps(steps), found[system.name])
-    flush = statistics.median(flushes)
-    metrics[targets.FLUSH] = {targets.OWN: metrics[targets.PUT_P50][targets.OWN] / flush}
+    flush = statistics.median(each for of_system in flushes.values() for each in of_system)
+    by_flush = [
+        round_.steps[0].p50_ms / flush_ms
+        for round_, flush_ms in zip(found[targets.OWN], flushes[targets.OWN], strict=True)
+    ]
+    metrics[targets.FLUSH] = {targets.OWN: statistics.median(by_flush)}
     metrics |= _starts()
     save(
         "side",
@@ -56,6 +61,7 @@ def side(rounds: int, seconds: float) -> None:
             "rounds": rounds,
             "seconds": seconds,
             "flush_p50_ms": flush,
+            "flushes": flushes,
             "metrics": metrics,
             "all": found,
         },
