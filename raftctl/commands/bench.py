@@ -56,7 +56,7 @@ def add_to(app: typer.Typer) -> None:
         "bench put --inflight 256 --duration 10s",
         'bench get --assert "p99<50ms,err<1%"',
         "bench mixed --reads 90% --rate 2000 --distribution zipfian",
-        "bench put --rate 500 --faults kill-leader-loop",
+        "bench put --rate 500 --faults slow-disk-leader",
     )
 
 
