@@ -154,7 +154,8 @@ def test_faults_beside_a_load_are_done_told_and_undone() -> None:
             kind = each["schema"].split(".")[1].split("/")[0]
             assert violations(each, json_schema(kind)) == []
         assert [each["at_ms"] for each in seconds] == [1000.0, 2000.0, 3000.0]
-        assert document["max_ms"] >= 100, "requests that were due meanwhile waited"
+        lost = document["errors"] + document["unknown"]
+        assert document["max_ms"] >= 100 or lost >= 20, "those due meanwhile waited, or were lost"
         assert document["put"]["ops"] + document["get"]["ops"] == document["ops"] > 0
         pause, slow = document["faults"]
         assert re.fullmatch(r"pause n[123]", pause["line"])
