@@ -7,8 +7,11 @@ from raftctl.output import Output, table
 class Tell:
     """Called at the end of each second."""
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: Output, seconds: float | None, ops: int | None) -> None:
+        """`seconds` and `ops`: when the load ends."""
         self._output = output
+        self._of_seconds = "" if seconds is None else f" of {seconds:g}"
+        self._of_ops = "" if ops is None else f" of {ops:,}"
         self.seconds = 0
         """So many were told."""
 
@@ -21,7 +24,8 @@ class Tell:
         p99 = "-" if second.p99_ms is None else f"{second.p99_ms:g} ms"
         lost = f"  {second.errors} errors  {second.unknown} unknown"
         self._output.progress(
-            f"{self.seconds}s  {done:,} done  {second.ops:,}/s  p99 {p99}"
+            f"{self.seconds}{self._of_seconds}s  {done:,}{self._of_ops} done  "
+            f"{second.ops:,}/s  p99 {p99}"
             f"{lost if second.errors or second.unknown else ''}"
         )
 

@@ -125,11 +125,11 @@ def _run(
     from raftctl.benching.running import run_load
     from raftctl.benching.telling import Tell
 
-    tell = Tell(settings.output)
     if faults is None:
         if load.seconds is None and load.ops is None:
             load = replace(load, seconds=DURATION_SECONDS)
         timeout = settings.timeout or BENCH_SECONDS
+        tell = Tell(settings.output, load.seconds, load.ops)
         return run_load(cluster.address, load, asked, timeout, tell, lambda: None)
     from raftctl.benching.faults import Faults
     from raftctl.chaos.presets import find_scenario
@@ -138,6 +138,7 @@ def _run(
     if load.seconds is None:
         load = replace(load, seconds=scenario.duration_us / 1e6)
     assert load.seconds is not None, "it was set"
+    tell = Tell(settings.output, load.seconds, load.ops)
     with Faults(settings, scenario, cluster, load.seconds) as carried_out:
         carried_out.begin()
         try:
