@@ -23,7 +23,7 @@ from tests.raftctl.schema import violations
 FAULTS = """
 name = "blink"
 nodes = 3
-duration = "3s"
+duration = "2s"
 
 [[step]]
 when = "500ms"
@@ -153,7 +153,7 @@ def test_faults_beside_a_load_are_done_told_and_undone() -> None:
         for each in (*seconds, document):
             kind = each["schema"].split(".")[1].split("/")[0]
             assert violations(each, json_schema(kind)) == []
-        assert [each["at_ms"] for each in seconds][:3] == [1000.0, 2000.0, 3000.0]
+        assert [each["at_ms"] for each in seconds][:2] == [1000.0, 2000.0]
         lost = document["errors"] + document["unknown"]
         assert document["max_ms"] >= 100 or lost >= 20, "those due meanwhile waited, or were lost"
         assert document["put"]["ops"] + document["get"]["ops"] == document["ops"] > 0
