@@ -31,7 +31,7 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test lint types unit e2e chaos sim-long mutants docs screenshots format lock \
+.PHONY: help setup demo test lint types unit e2e chaos sim-long mutants bench docs screenshots format lock \
     clean stale
 
 help: ## list the targets
@@ -70,6 +70,9 @@ sim-long: $(STAMP) ## 2,000 simulated seeds (SEEDS=1..2000): none fails, every s
 
 mutants: $(STAMP) ## plant known bugs one at a time: the simulator has to find each
 	@$(BIN)/python -m tests.mutants.gate --jobs $(JOBS)
+
+bench: $(STAMP) ## raftctl beside etcd and PySyncObj, failover, and growth: half an hour
+	@$(BIN)/python -m tests.benchmark all
 
 docs: $(DOCS_STAMP) ## the documentation, as build/site; a warning is an error
 	@echo "docs: mkdocs build --strict"

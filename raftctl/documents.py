@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
+from raftctl.benchdocs import Bench, BenchSecond
 from raftctl.chaosdocs import ChaosRecord, ChaosRun, ChaosRuns, ChaosScenario, ChaosShrink
 from raftctl.checkdocs import Check
 from raftctl.eventdocs import Event, RunExport, RunRm, Runs, RunShow
@@ -313,21 +314,6 @@ class Line:
 
 
 @dataclass
-class Bench:
-    mode: str
-    clients: int
-    inflight: int
-    ops: int
-    errors: int
-    unknown: int
-    ops_per_s: float
-    p50_ms: float | None
-    p95_ms: float | None
-    p99_ms: float | None
-    max_ms: float | None
-
-
-@dataclass
 class Config:
     source: str
     settings: dict[str, Any]
@@ -376,11 +362,11 @@ KINDS: dict[str, type[Any]] = {
     for kind in (
         Status, Up, UpPlan, Down, Ls, Wait, Env, Doctor, Prune, Action, Line, Faults, Injected,
         Heal, Put, Get, Del, Cas, Scan, Change, Propose, Transfer, Event, Log, LogEntry, Bench,
-        Config, Written, Kinds, Version, Members, MemberChange, Snapshots, SnapshotTake,
-        SnapshotInspect, SnapshotAuto, LogDiff, LogVerify, Recover, Restore, SimRun, SimReplay,
-        SimShrink, SimBench, ChaosRun, ChaosPlan, ChaosStep, ChaosLeader, ChaosSecond, ChaosPhase,
-        ChaosRuns, ChaosScenario, ChaosShrink, ChaosRecord, Check, Runs, RunShow, RunExport, RunRm,
-        Error,
+        BenchSecond, Config, Written, Kinds, Version, Members, MemberChange, Snapshots,
+        SnapshotTake, SnapshotInspect, SnapshotAuto, LogDiff, LogVerify, Recover, Restore, SimRun,
+        SimReplay, SimShrink, SimBench, ChaosRun, ChaosPlan, ChaosStep, ChaosLeader, ChaosSecond,
+        ChaosPhase, ChaosRuns, ChaosScenario, ChaosShrink, ChaosRecord, Check, Runs, RunShow,
+        RunExport, RunRm, Error,
     )
 }  # fmt: skip
 

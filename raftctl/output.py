@@ -74,6 +74,7 @@ class Output:
             lines = [json.dumps(to_json(document), indent=indent, ensure_ascii=False)]
         else:
             lines = list(text())
+        self._end_progress()
         try:
             sys.stdout.writelines(f"{line}\n" for line in lines)
             sys.stdout.flush()
@@ -104,6 +105,7 @@ class Output:
         if self._has_progress:
             self._has_progress = False
             sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
 
     def note(self, text: str) -> None:
         """A line about the data, not data. What it quotes may come from anywhere."""

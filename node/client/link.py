@@ -1,6 +1,7 @@
 """A blocking connection to one node."""
 
 import os
+import select
 import socket as sockets
 import time
 from typing import Any
@@ -100,6 +101,10 @@ class Link:
         while not self._connection.incoming:
             self._receive(until)
         return self.take_messages()
+
+    def has_more(self, seconds: float) -> bool:
+        """Wait for so long; whether anything has arrived."""
+        return bool(self._connection.incoming or select.select([self._socket], [], [], seconds)[0])
 
     @property
     def socket(self) -> sockets.socket:

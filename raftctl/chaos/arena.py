@@ -6,18 +6,43 @@ import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 from raftctl.chaos.folders import RunFolder
-from raftctl.chaos.lines import Ended, Lines
-from raftctl.cluster.directory import Cluster, find_cluster
+from raftctl.chaos.lines import Lines
+from raftctl.cluster.directory import RUN_LOCK, Cluster, find_cluster
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.settings import Settings
 
 OWN_NAME = "chaos"
 UP_SECONDS = 60.0
-LOCK_NAME = "chaos.lock"
-"""In the folder of a cluster that was lent, locked until what a run did to it is undone."""
+
+
+def held(settings: Settings) -> IO[str]:
+    """A file that keeps the cluster for one run, for as long as it is open: two runs would take
+    each other's faults for their own. Raises CliError.
+    """
+    cluster = find_cluster(settings)
+    file = os.fdopen(os.open(cluster.folder / RUN_LOCK, os.O_RDWR | os.O_CREAT, 0o600))
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        message = f"another run is using cluster {cluster.name}"
+        hint = "wait until it is over; without -c a run has a cluster of its own"
+        raise CliError("E_BUSY", message, Exit.PRECONDITION, hint=hint) from None
+    return file
+
+
+def check_size(nodes: int, cluster: Cluster, hint: str) -> None:
+    """A scenario for five says something else on three. Raises CliError; its hint may have {found}
+    in it.
+    """
+    found = len(cluster.spec.nodes)
+    if found != nodes:
+        message = f"the scenario is about {nodes} nodes, and {cluster.name} has {found}"
+        raise CliError("E_SIZE", message, Exit.PRECONDITION, hint=hint.format(found=found))
 
 
 class Arena:
@@ -35,17 +60,21 @@ class Arena:
         """What keys have in them, so that nobody else's are touched, nor those of earlier runs."""
         options = ["--home", str(home), "-c", name, "-y"]
         self._files = contextlib.ExitStack()
-        kept = [] if lent is None else [self._lock()]
+        kept = [] if lent is None else [self._files.enter_context(held(self.settings)).fileno()]
         self.lines = Lines(options, [["down"]] if self.is_own else [], kept)
         self._cluster: Cluster | None = None
 
     def __enter__(self) -> "Arena":
         try:
             if self.is_own:
-                self.check(self.lines.do(["up", "-n", str(self._nodes), "--any-port"], UP_SECONDS))
-            self.check(self.lines.do(["wait", "ready", "--timeout", "30s"]))
+                self.lines.do(["up", "-n", str(self._nodes), "--any-port"], UP_SECONDS).check()
+            self.lines.do(["wait", "ready", "--timeout", "30s"]).check()
             self._cluster = find_cluster(self.settings)
-            self._check_size(len(self._cluster.spec.nodes))
+            check_size(
+                self._nodes,
+                self._cluster,
+                "--set nodes={found} changes that; without -c it has a cluster of its own",
+            )
         except BaseException:
             self._close()
             raise
@@ -58,43 +87,10 @@ class Arena:
         with self._files:
             self.lines.close()
 
-    def _lock(self) -> int:
-        """Two runs would take each other's faults for their own. Raises CliError."""
-        cluster = find_cluster(self.settings)
-        path = cluster.folder / LOCK_NAME
-        file = self._files.enter_context(os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600)))
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._files.close()
-            message = f"another run is using cluster {cluster.name}"
-            hint = "wait until it is over; without -c a run has a cluster of its own"
-            raise CliError("E_BUSY", message, Exit.PRECONDITION, hint=hint) from None
-        return file.fileno()
-
-    def _check_size(self, nodes: int) -> None:
-        """A scenario for five says something else on three. Raises CliError."""
-        if nodes != self._nodes:
-            name, sizes = self.settings.cluster, f"{self._nodes} nodes"
-            hint = f"--set nodes={nodes} changes that; without -c it has a cluster of its own"
-            message = f"the scenario is about {sizes}, and {name} has {nodes}"
-            raise CliError("E_SIZE", message, Exit.PRECONDITION, hint=hint)
-
     @property
     def cluster(self) -> Cluster:
         assert self._cluster is not None, "it is up"
         return self._cluster
-
-    def check(self, ended: Ended) -> Ended:
-        """Itself. Raises CliError for a line that failed."""
-        if ended.exit:
-            raise CliError(
-                str(ended.error.get("code", "E_CHAOS")),
-                f"{' '.join(ended.line)}: {ended.message}",
-                Exit(ended.exit) if ended.exit in set(Exit) else Exit.UNEXPECTED,
-                hint=str(ended.error.get("hint") or "raftctl status"),
-            )
-        return ended
 
     def keep_logs(self) -> None:
         """Put what the nodes wrote beside the other files of the run."""

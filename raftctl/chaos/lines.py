@@ -36,6 +36,16 @@ class Ended:
         said = self.error.get("message") or self._of_targets()
         return str(said or f"exit {self.exit}")
 
+    def check(self) -> None:
+        """Raises CliError when it failed."""
+        if self.exit:
+            raise CliError(
+                str(self.error.get("code", "E_CHAOS")),
+                f"{' '.join(self.line)}: {self.message}",
+                Exit(self.exit) if self.exit in set(Exit) else Exit.UNEXPECTED,
+                hint=str(self.error.get("hint") or "raftctl status"),
+            )
+
     def _of_targets(self) -> str:
         targets = self.document.get("targets") or []
         return "; ".join(f"{each['node']} {each['message']}" for each in targets if not each["ok"])

@@ -3,17 +3,14 @@ that happens is written down.
 """
 
 import random
-import threading
 import time
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from node.scenario.actions import Heal, Partition, Wipe, ending
+from node.scenario.actions import Wipe, ending
 from node.scenario.background import expand
 from node.scenario.scenario import Scenario
-from node.scenario.schedule import End, Fire, Schedule
 from node.scenario.workloads import initial
 from node.verify.told import RULES, Told
 from raftctl.chaos.arena import Arena
@@ -28,6 +25,7 @@ from raftctl.chaos.injecting import Injected, Injector, judge
 from raftctl.chaos.planned import plan_of
 from raftctl.chaos.probes import Probe, Probes
 from raftctl.chaos.seconds import Seconds
+from raftctl.chaos.stepping import Steps
 from raftctl.chaos.watcher import Watcher
 from raftctl.chaos.writing import LineFile
 from raftctl.progressdocs import (
@@ -43,11 +41,6 @@ from raftctl.progressdocs import (
     StepState,
 )
 
-AT_ONCE_MAX = 32
-"""Steps that are under way at the same time."""
-TICK_SECONDS = 0.25
-LOOK_SECONDS = 0.5
-"""How often nodes are asked whether faults took effect."""
 CONVERGE_SECONDS = 10.0
 """How long a cluster has to come together where a scenario does not say."""
 
@@ -110,17 +103,6 @@ class LiveRun:
         self._folder = folder
         self._listener = tell
         self._nobody_listens: OSError | None = None
-        self._schedule = Schedule(self._scenario)
-        self._steps: dict[int, Injected] = {}
-        self._begun: dict[int, Future[None]] = {}
-        self._ending: list[Future[None]] = []
-        self._pool = ThreadPoolExecutor(AT_ONCE_MAX, "step")
-        self._news = threading.Condition()
-        self._over: set[int] = set()
-        """Steps whose faults ended, which the schedule has not been told yet."""
-        self._has_new_leader = False
-        self._looks_next = 0.0
-        self._looking: Future[None] | None = None
         self._began_ns = 0
 
     def run(self) -> Ran:
@@ -139,10 +121,11 @@ class LiveRun:
         self._probes = Probes(cluster.address, probed, self._began_ns, self._arena.mark)
         self._deaths = Deaths(cluster, self._began_ns)
         self._seconds = Seconds()
-        self._watcher = Watcher(cluster, raft, self._told, self._began_ns, self._led)
-        self._injector = Injector(
+        self._watcher = Watcher(cluster, raft.write, self._told, self._began_ns, self._led)
+        injector = Injector(
             self._arena.lines, cluster, scenario.seed, self._began_ns, self._left_us
         )
+        self._steps = Steps(scenario, injector, self._tell_step)
         self._tell(plan_of(scenario, "live", self._folder, len(cluster.spec.nodes)))
         self._deaths.start()
         self._watcher.start()
@@ -157,7 +140,7 @@ class LiveRun:
             self._probes.stop()
             self._watcher.stop()
             self._deaths.stop()
-            self._pool.shutdown()
+            self._steps.close()
             for file in (history, raft, probed):
                 file.close()
         return ran
@@ -175,21 +158,10 @@ class LiveRun:
         while (now_us := self._now_us()) < duration_us:
             if self._nobody_listens is not None:
                 raise self._nobody_listens
-            with self._news:
-                self._tell_schedule(now_us)
-            for due in self._schedule.due(now_us):
-                match due:
-                    case Fire(place, step):
-                        self._steps[place] = Injected(place, step)
-                        self._begun[place] = self._pool.submit(self._begin, self._steps[place])
-                    case End(place, _):
-                        self._ending.append(self._pool.submit(self._end, self._steps[place]))
-            next_us = min(self._schedule.next_at or duration_us, duration_us)
-            with self._news:
-                if not self._over and not self._has_new_leader:
-                    self._news.wait(min(max(next_us - self._now_us(), 0) / 1e6, TICK_SECONDS))
+            self._steps.carry_out(now_us)
+            self._steps.wait(self._now_us())
             self._check()
-            self._look_now_and_then()
+            self._steps.look_now_and_then()
             self._tell_second()
 
     def _check(self) -> None:
@@ -197,79 +169,18 @@ class LiveRun:
         self._arena.lines.check()
         for part in (self._clients, self._probes, self._watcher, self._deaths):
             part.threads.check()
-        if self._looking is not None and self._looking.done():
-            self._looking.result()
-
-    def _look_now_and_then(self) -> None:
-        """What a node has counted is gone when it dies."""
-        if time.monotonic() < self._looks_next:
-            return
-        if self._looking is not None and not self._looking.done():
-            return
-        self._looks_next = time.monotonic() + LOOK_SECONDS
-        in_force = [each for each in self._steps.values() if each.is_in_force]
-        self._looking = self._pool.submit(self._injector.look, *in_force)
-
-    def _tell_schedule(self, now_us: int) -> None:
-        if self._has_new_leader:
-            self._has_new_leader = False
-            self._schedule.leader_changed(now_us)
-        for place in sorted(self._over):
-            self._schedule.ended(place, now_us)
-        self._over.clear()
 
     def _led(self, node_id: int, term: int) -> None:
-        with self._news:
-            self._has_new_leader = True
-            self._news.notify()
+        self._steps.leader_changed()
         self._tell(ChaosLeader(self._now_ms(), f"n{node_id}", term))
-
-    def _begin(self, injected: Injected) -> None:
-        self._injector.begin(injected)
-        if isinstance(injected.action, Wipe):
-            for node_id in injected.nodes:
-                self._told.wiped(node_id)
-        self._tell_step(injected, "begun")
-        over = {injected.place} if injected.why_not and ending(injected.step.action) else set()
-        if isinstance(injected.action, Heal | Partition) and not injected.why_not:
-            over |= self._ended_by(injected)
-        self._ended(over)
-
-    def _end(self, injected: Injected) -> None:
-        self._begun[injected.place].result()
-        self._injector.end(injected)
-        self._tell_step(injected, "ended")
-
-    def _ended_by(self, healer: Injected) -> set[int]:
-        """The steps whose faults the nodes do not hold any more."""
-        held = self._injector.numbers_in_force()
-        gone = [
-            each
-            for each in list(self._steps.values())
-            if each.is_in_force and each.number is not None and each.number not in held
-        ]
-        for each in gone:
-            each.ended_ns = healer.began_ns
-            self._tell_step(each, "ended")
-        return {each.place for each in gone}
-
-    def _ended(self, places: set[int]) -> None:
-        if places:
-            with self._news:
-                self._over |= places
-                self._news.notify()
 
     # -- the end -----------------------------------------------------------------------------------
     def _mend(self) -> None:
         """End every fault, and start what was stopped; of a cluster that was lent, what this run
         did to it.
         """
-        for future in [*self._begun.values(), *self._ending]:
-            future.result()
-        for injected in self._steps.values():
-            if injected.is_in_force:
-                self._injector.end(injected)
-                self._tell_step(injected, "ended")
+        self._steps.settle()
+        self._steps.end_all()
         if self._arena.is_own:
             for line in (["heal"], ["resume", "all"], ["start", "all"]):
                 self._arena.lines.do(line)
@@ -280,7 +191,7 @@ class LiveRun:
         within_us = self._scenario.expect.converge_within_us
         seconds = CONVERGE_SECONDS if within_us is None else within_us / 1e6
         began = time.monotonic_ns()
-        cluster, steps = self._arena.cluster, [self._steps[each] for each in sorted(self._steps)]
+        cluster, steps = self._arena.cluster, self._steps.done
         without = lost(steps, running(cluster))
         not_ready = late(cluster, "ready", without, seconds)
         self._clients.stop()
@@ -325,6 +236,9 @@ class LiveRun:
 
     def _tell_step(self, injected: Injected, state: StepState) -> None:
         step, action = injected.step, injected.action
+        if state == "begun" and isinstance(action, Wipe):
+            for node_id in injected.nodes:
+                self._told.wiped(node_id)
         self._tell(
             ChaosStep(
                 at_ms=self._now_ms(),
@@ -350,7 +264,7 @@ class LiveRun:
             ChaosUse(lane.share(end_ns - NS, end_ns, now_ns), lane.longest_ms(now_ns))
             for lane in (self._seconds.lanes[kind] for kind in ("write", "read"))
         )
-        in_force = [each for each in list(self._steps.values()) if each.is_in_force]
+        held = [each for each in self._steps.in_force if each.number]
         self._tell(
             ChaosSecond(
                 at_ms=end_ns / 1e6,
@@ -360,6 +274,6 @@ class LiveRun:
                 terms=self._told.terms,
                 committed=self._told.committed,
                 broken=[ChaosBroken(each.rule, each.text) for each in self._told.broken],
-                hits=[ChaosHits(each.place + 1, each.hits) for each in in_force if each.number],
+                hits=[ChaosHits(each.place + 1, each.hits) for each in held],
             )
         )

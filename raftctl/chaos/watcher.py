@@ -3,11 +3,11 @@
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 from node.verify.told import Told
 from raftctl.chaos.rafttold import RaftRecords
 from raftctl.chaos.threads import Threads
-from raftctl.chaos.writing import LineFile
 from raftctl.cluster.directory import Cluster
 from raftctl.cluster.eventstream import RECONNECT_SECONDS, Feed
 
@@ -20,16 +20,17 @@ class Watcher:
     def __init__(
         self,
         cluster: Cluster,
-        file: LineFile,
+        write: Callable[[dict[str, Any]], object],
         told: Told,
         began_ns: int,
         led: Callable[[int, int], None],
     ) -> None:
-        """`led` is called with a node and a term for each leader that was elected, on the thread
-        that watches. Times in the file are those of the nodes, which have the same clock.
+        """`write` is given each record, whose times are those of the nodes, which have the same
+        clock. `led` is called with a node and a term for each leader that was elected, on the
+        thread that watches.
         """
         self._cluster = cluster
-        self._records = RaftRecords(file.write, told, began_ns, led)
+        self._records = RaftRecords(write, told, began_ns, led)
         self._is_over = threading.Event()
         self.threads = Threads()
         self.threads.add("watcher", self._watch)

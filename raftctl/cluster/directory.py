@@ -29,8 +29,11 @@ DEFAULT_NAME = "demo"
 LOCK_SECONDS_MAX = 60.0
 LOCK_PATIENCE_SECONDS = 0.1
 POLL_SECONDS = 0.02
+RUN_LOCK = "chaos.lock"
+"""Locked by a run of faults on the cluster, until what it did is undone."""
 FILES = (
-    journal.NAME, journal.ASIDE, "faults.json", "faults.lock", "ephemeral", "token", "cluster.json",
+    journal.NAME, journal.ASIDE, "faults.json", "faults.lock", RUN_LOCK, "ephemeral", "token",
+    "cluster.json",
 )  # fmt: skip
 """What a cluster's folder holds beside its nodes' folders; the file that makes it one is last."""
 

@@ -9,9 +9,9 @@ import pytest
 from node.client import pipeline
 from node.client.address import ClusterAddress
 from node.client.errors import NoLeaderError, UnreachableError
-from node.client.pipeline import Load, Pipeline, Tally
+from node.client.pipeline import Load, Pipeline, Tally, no_reads
 from node.wire.envelope import EXPIRED_RESULT, error_result, ok_result
-from node.wire.messages import Applied, Failure, WireMessage
+from node.wire.messages import Answer, Applied, Failure, Propose, Read, WireMessage
 
 ADDRESS = ClusterAddress("c1", b"", {1: ("127.0.0.1", 1)}, 1024)
 Script = Callable[[list[int]], list[WireMessage]]
@@ -59,7 +59,7 @@ def refused(request_id: int, code: str) -> Failure:
 
 
 def load(ops: int, inflight: int = 4) -> Load:
-    return Load(lambda number: b"", False, inflight, 1, ops, None)
+    return Load(lambda number: b"", no_reads, inflight, 1, ops, None)
 
 
 @pytest.fixture
@@ -139,3 +139,125 @@ def test_load_that_is_interrupted_counts_what_was_in_flight_as_unknown(connect: 
         list(running.run())
     assert counts(running.tally) == (8, 0, 4)
     assert 0 < running.tally.elapsed <= time.monotonic() - before
+
+
+class Clock:
+    """Virtual time, in the place of the module: a look at it takes a microsecond."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        self.now += 1e-6
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(pipeline, "time", made)
+    return made
+
+
+class StallingLink(ScriptedLink):
+    """Answers all that waits, but for a time nothing at all. Keeps what was asked."""
+
+    def __init__(self, clock: Clock, stalls_from: float, stalls_to: float) -> None:
+        super().__init__(lambda ids: [])
+        self._clock = clock
+        self._from, self._to = clock.now + stalls_from, clock.now + stalls_to
+        self.asked: list[Propose | Read] = []
+
+    def queue(self, message: Any) -> None:
+        super().queue(message)
+        self.asked.append(message)
+
+    def has_more(self, seconds: float) -> bool:
+        now = self._clock.now
+        is_stalled = self._from <= now < self._to
+        if is_stalled or not self._waiting:
+            self._clock.sleep(min(seconds, self._to - now) if is_stalled else seconds)
+            return False
+        return True
+
+    def next_messages(self, until: float) -> list[WireMessage]:
+        while not self.has_more(until - self._clock.now):
+            if self._clock.now >= until:
+                raise UnreachableError("silent", "n1 does not answer")
+        waiting = set(self._waiting)
+        self._waiting.clear()
+        return [
+            Answer(each.id, 1, b"", None) if isinstance(each, Read) else applied(each.id)
+            for each in self.asked
+            if each.id in waiting
+        ]
+
+
+def open_loop(inflight: int, seconds: float | None, ops: int | None = None) -> Load:
+    return Load(lambda number: b"", no_reads, inflight, 1, ops, seconds, rate=500)
+
+
+def test_stall_is_seen_by_all_that_were_due_meanwhile_also_by_those_not_sent(
+    connect: Any, clock: Clock
+) -> None:
+    for inflight in (1, 1000):
+        connect(StallingLink(clock, 0.1, 0.3))
+        (*_, tally) = Pipeline(ADDRESS, open_loop(inflight, 0.5)).run()
+        waited = [each for each in tally.latencies if each > 0.05]
+        assert len(waited) == pytest.approx(75, abs=2), "those due in the first 150 ms of 200"
+        assert max(waited) == pytest.approx(0.2, abs=0.005)
+        assert tally.errors == tally.unknown == 0
+
+
+def test_requests_that_were_due_and_not_sent_are_counted(connect: Any, clock: Clock) -> None:
+    link = StallingLink(clock, 0.1, 0.4)
+    connect(link)
+    (*_, tally) = Pipeline(ADDRESS, open_loop(1, 0.3)).run()
+    assert tally.unsent == pytest.approx(0.2 * 500, abs=2)
+    assert len(tally.latencies) + tally.unsent == 150
+
+
+def test_rate_is_kept_where_there_is_no_stall(connect: Any, clock: Clock) -> None:
+    link = StallingLink(clock, 0, 0)
+    connect(link)
+    (*_, tally) = Pipeline(ADDRESS, open_loop(100, None, ops=100)).run()
+    assert tally.elapsed == pytest.approx(0.2, abs=0.005)
+    assert (len(tally.latencies), tally.unsent) == (100, 0)
+
+
+def test_leader_that_is_silent_is_left_while_there_is_time_for_another(
+    connect: Any, clock: Clock
+) -> None:
+    timeouts = connect(StallingLink(clock, 0, 60), StallingLink(clock, 0, 0))
+    running = Pipeline(ADDRESS, open_loop(1000, 0.5), timeout=0.4)
+    (*_, tally) = running.run()
+    assert len(timeouts) == 2
+    assert tally.unknown == pytest.approx(0.2 * 500, abs=2)
+    assert len(tally.latencies) == 250 - tally.unknown
+
+
+def test_reads_and_commands_of_one_load_are_asked_and_counted_apart(
+    connect: Any, clock: Clock
+) -> None:
+    link = StallingLink(clock, 0, 0)
+    connect(link)
+    mixed = Load(
+        lambda number: b"", lambda number: number % 4 > 0, 1, 1, 100, None, read_mode="lease"
+    )
+    (*_, tally) = Pipeline(ADDRESS, mixed).run()
+    assert (len(tally.latencies), len(tally.read_latencies)) == (25, 75)
+    assert {each.mode for each in link.asked if isinstance(each, Read)} == {"lease"}
+
+
+def test_reads_that_are_lost_are_errors_and_commands_that_are_lost_are_unknown(
+    connect: Any,
+) -> None:
+    connect(ScriptedLink(lambda ids: []))
+    mixed = Load(lambda number: b"", lambda number: number % 4 > 0, 8, 1, 100, None)
+    running = Pipeline(ADDRESS, mixed)
+    with pytest.raises(NoLeaderError):
+        list(running.run())
+    assert counts(running.tally) == (0, 6, 2)

@@ -7,7 +7,7 @@ import cbor2
 import pytest
 
 from node.client.blocking import Client
-from node.client.pipeline import Load, Pipeline, Tally
+from node.client.pipeline import Load, Pipeline, Tally, no_reads
 from tests.measure.commands import Raftctl
 
 pytestmark = pytest.mark.e2e
@@ -32,7 +32,9 @@ def test_leader_killed_in_the_middle_leaves_unknown_outcomes_and_the_load_goes_o
     status = raftctl.document("status")
     (pid,) = (node["pid"] for node in status["nodes"] if node["id"] == status["leader"])
     running = Pipeline(
-        raftctl.address("demo"), Load(command, False, INFLIGHT, 2, ops, None, rate=1500), timeout=20
+        raftctl.address("demo"),
+        Load(command, no_reads, INFLIGHT, 2, ops, None, rate=1500),
+        timeout=20,
     )
     before: tuple[int, int, int] | None = None
     for tally in running.run():

@@ -31,7 +31,8 @@ PRINTED_BY = {
     "injected": "partition, net, disk, clock", "heal": "heal", "put": "put",
     "get": "get", "del": "del", "cas": "cas", "scan": "scan", "change": "watch -o jsonl",
     "propose": "propose", "transfer": "transfer", "event": "events -o jsonl", "log": "log show",
-    "bench": "bench", "config": "config show, config validate", "written": "config init",
+    "bench": "bench", "bench-second": "bench -o jsonl", "config": "config show, config validate",
+    "written": "config init",
     "members": "members ls", "snapshots": "snapshot ls", "snapshot-take": "snapshot take",
     "member-change": "members add, members promote, members demote, members remove, "
     "members replace",

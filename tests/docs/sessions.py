@@ -20,7 +20,7 @@ BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.S | re.M)
 UNSEEN_OR_BLOCK = re.compile(rf"^<!-- run: ([^\n]*) -->$|{BLOCK.pattern}", re.S | re.M)
 PROGRESS = re.compile(
     r"(waiting for|asking|reading|loading|looking at|writing the( snapshot)?)\b"
-    r"|.*: under way$| +\d+s  \d+ done| +n\d+ catches up"
+    r"|.*: under way$| +\d+( of [\d.]+)?s  [\d,]+( of [\d,]+)? done| +n\d+ catches up"
 )
 """Said only by a command that takes longer than usual."""
 SHAPES = [

@@ -59,7 +59,7 @@ def _probed(raftctl: Raftctl) -> Iterator[None]:
     began_ns = time.monotonic_ns()
     raft = LineFile(raftctl.home / "raft.jsonl", began_ns)
     probed = LineFile(raftctl.home / "probes.jsonl", began_ns)
-    watcher = Watcher(cluster, raft, Told(), began_ns, lambda node_id, term: None)
+    watcher = Watcher(cluster, raft.write, Told(), began_ns, lambda node_id, term: None)
     probes = Probes(cluster.address, probed, began_ns)
     watcher.start()
     probes.start()

@@ -10,7 +10,7 @@ import psutil
 
 from node.client.admin import Admin
 from node.client.errors import UnreachableError
-from node.client.pipeline import Load, Pipeline
+from node.client.pipeline import Load, Pipeline, no_reads
 from node.machines import kv
 from tests.measure.commands import Raftctl, fresh_home
 
@@ -31,7 +31,7 @@ class Background(threading.Thread):
 
     def __init__(self, raftctl: Raftctl, rate: float = RATE) -> None:
         super().__init__(daemon=True)
-        load = Load(put, False, 4096, 1, None, 24 * 3600.0, rate)
+        load = Load(put, no_reads, 4096, 1, None, 24 * 3600.0, rate)
         self.pipeline = Pipeline(raftctl.address("demo"), load, CALL_SECONDS)
         self._is_over = threading.Event()
 
@@ -76,7 +76,7 @@ def folder_bytes(folder: Path) -> int:
 
 def bench(raftctl: Raftctl, ops: int, inflight: int = 256) -> float:
     """Put `ops` values of 100 bytes. Gives the rate."""
-    return run_load(raftctl, Load(put, False, inflight, 16, ops, None))
+    return run_load(raftctl, Load(put, no_reads, inflight, 16, ops, None))
 
 
 def run_load(raftctl: Raftctl, load: Load) -> float:

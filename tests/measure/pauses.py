@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from node.client.address import ClusterAddress
 from node.client.admin import Admin
 from node.client.errors import ClientError, UnreachableError
-from node.client.pipeline import Load
+from node.client.pipeline import Load, no_reads
 from node.config import first_configuration, load_cluster
 from node.machines import kv
 from node.replica.sessions import Sessions
@@ -73,7 +73,7 @@ def pauses(keys: int, rounds: int) -> int:
         late = next(n for n in (1, 2, 3) if n != leader)
 
         def write() -> None:
-            spread = Load(lambda number: put(number * keys // WRITES), False, 1, 1, WRITES, None)
+            spread = Load(lambda number: put(number * keys // WRITES), no_reads, 1, 1, WRITES, None)
             run_load(raftctl, spread)
 
         quiet = [while_written(raftctl, leader, write) for _ in range(rounds)]

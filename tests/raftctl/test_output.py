@@ -53,6 +53,17 @@ def test_what_is_said_beside_data_is_escaped_too(capsys: pytest.CaptureFixture[s
     assert said.count("a\\x1b]0;x\\x07b\nc") == 6, "lines stay lines"
 
 
+def test_data_does_not_stand_behind_progress_on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Output, "on_terminal", True)
+    monkeypatch.setattr(Output, "columns", 80)
+    output = Output("text", False, False, False, True)
+    output.progress("half")
+    output.show(None, lambda: ["done"])
+    assert capsys.readouterr().err.endswith("half\r\x1b[K")
+
+
 def test_unknown_parts_of_an_error_are_null(capsys: pytest.CaptureFixture[str]) -> None:
     output = Output("json", False, False, True, False)
     for hint, cause in (("", ""), ("so", "why")):

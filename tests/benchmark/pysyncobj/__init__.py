@@ -1,0 +1,1 @@
+"""PySyncObj among those that are compared, in an environment of its own."""

@@ -1,0 +1,170 @@
+"""What a batch of puts costs a node, counted at its seams: how often it waits, writes, sends and
+calls. Times are another each day; these figures are nearly the same in each run.
+"""
+
+import sys
+import tracemalloc
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import trio
+
+from node.machines import kv
+from node.storage.memory import MemoryStorage
+from node.wire.codec import encode_frame
+from node.wire.framing import FrameReader
+from node.wire.messages import Propose
+from tests.server.stage import Stage, Visitor, stage
+
+BATCH = 256
+WRITES_MAX = 3
+SENDS_MAX = 8
+"""With the one of who asks; it takes 2, and more where the system hands bytes over in parts."""
+TURNS_MAX = 40
+"""Of tasks, and so of awaits; it takes 11. An await for each put would be more than BATCH."""
+CALLS_MAX = 190
+"""Of functions, those in C included, for each put; it takes 152."""
+KEPT_BYTES_MAX = 1200
+"""Of memory for each new key of 100 bytes, in the log and in the machine; it takes 600 to 800."""
+
+
+@dataclass(slots=True)
+class Cost:
+    """Of a batch, with what the other end of the connection does."""
+
+    turns: int = 0
+    writes: int = 0
+    sends: int = 0
+    calls: int = 0
+
+
+class Turns(trio.abc.Instrument):
+    def __init__(self, cost: Cost) -> None:
+        self._cost = cost
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:
+        self._cost.turns += 1
+
+
+class Puts:
+    """A client that asks for many puts at once, and counts frames instead of reading them."""
+
+    def __init__(self, made: Stage, visitor: Visitor) -> None:
+        self._made = made
+        self._stream = visitor.stream
+        self._next = 0
+
+    def asked(self, count: int) -> bytes:
+        """Frames of the next puts, each of a key of its own."""
+        first, self._next = self._next, self._next + count
+        return b"".join(
+            encode_frame(Propose(n + 1, self._made.command(kv.put(f"key-{n}", b"x" * 100))))
+            for n in range(first, self._next)
+        )
+
+    async def answered(self, asked: bytes, count: int) -> None:
+        reader = FrameReader(1 << 28)
+        await self._stream.send_all(asked)
+        while count > 0:
+            count -= len(reader.feed(await self._stream.receive_some(1 << 20)))
+
+    async def batch(self, count: int) -> None:
+        await self.answered(self.asked(count), count)
+
+    async def counted(self, count: int, monkeypatch: pytest.MonkeyPatch) -> Cost:
+        cost = Cost()
+        asked = self.asked(count)
+        with monkeypatch.context() as patch, counting(cost, patch):
+            await self.answered(asked, count)
+        return cost
+
+
+@contextmanager
+def counting(cost: Cost, patch: pytest.MonkeyPatch) -> Iterator[None]:
+    save, send_all = MemoryStorage.save, trio.SocketStream.send_all
+
+    def counted_save(self: MemoryStorage, batch: Any) -> None:
+        cost.writes += 1
+        save(self, batch)
+
+    async def counted_send(self: trio.SocketStream, data: bytes) -> None:
+        cost.sends += 1
+        await send_all(self, data)
+
+    def profile(frame: object, event: str, arg: object) -> None:
+        cost.calls += event in ("call", "c_call")
+
+    patch.setattr(MemoryStorage, "save", counted_save)
+    patch.setattr(trio.SocketStream, "send_all", counted_send)
+    turns = Turns(cost)
+    trio.lowlevel.add_instrument(turns)
+    before = sys.getprofile()
+    sys.setprofile(profile)
+    try:
+        yield
+    finally:
+        sys.setprofile(before)
+        trio.lowlevel.remove_instrument(turns)
+
+
+def run(scenario: Callable[[Puts], Awaitable[None]]) -> None:
+    async def main() -> None:
+        async with stage() as made:
+            puts = Puts(made, await made.visit())
+            await puts.batch(BATCH)  # what is made once is not counted
+            await scenario(puts)
+
+    trio.run(main)
+
+
+def test_batch_of_puts_waits_writes_and_sends_a_few_times_and_not_for_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scenario(puts: Puts) -> None:
+        cost = await puts.counted(BATCH, monkeypatch)
+        assert 1 <= cost.writes <= WRITES_MAX
+        assert 2 <= cost.sends <= SENDS_MAX
+        assert cost.turns <= TURNS_MAX
+
+    run(scenario)
+
+
+def test_put_takes_no_more_calls_than_it_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(puts: Puts) -> None:
+        cost = await puts.counted(BATCH, monkeypatch)
+        assert cost.calls / BATCH <= CALLS_MAX
+
+    run(scenario)
+
+
+def test_twice_the_puts_take_twice_the_calls_however_many_came_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scenario(puts: Puts) -> None:
+        first = await puts.counted(BATCH, monkeypatch)
+        await puts.batch(20 * BATCH)
+        later = await puts.counted(BATCH, monkeypatch)
+        twice = await puts.counted(2 * BATCH, monkeypatch)
+        assert later.calls < 1.15 * first.calls
+        assert twice.calls < 2.3 * first.calls
+
+    run(scenario)
+
+
+def test_put_leaves_no_more_memory_than_its_entry_and_its_value() -> None:
+    async def scenario(puts: Puts) -> None:
+        tracemalloc.start()
+        try:
+            await puts.batch(BATCH)
+            before, _ = tracemalloc.get_traced_memory()
+            await puts.batch(8 * BATCH)
+            after, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        kept = (after - before) / (8 * BATCH)
+        assert kept <= KEPT_BYTES_MAX
+
+    run(scenario)
