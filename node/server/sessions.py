@@ -9,7 +9,7 @@ connection: each request looks first whether anybody is still there.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, astuple
 from functools import partial
@@ -24,12 +24,12 @@ from node.replica import Ticket
 from node.replica.compaction import CompactionPolicy
 from node.replica.describing import log_document
 from node.server.driver import Source, Work
-from node.server.eventhub import Sealed
 from node.server.node import Node
+from node.server.subscriptions import SUBSCRIPTIONS_MAX, Subscriptions
 from node.server.watches import Watches
 from node.transport.channel import Channel, FrameTooLargeError
 from node.wire.changes import CHANGES_MAX, change_from_map
-from node.wire.codec import TEXT_MAX, WireError, decode, with_id
+from node.wire.codec import TEXT_MAX, WireError, decode
 from node.wire.framing import FrameError
 from node.wire.messages import (
     Applied,
@@ -63,12 +63,8 @@ QUERY_BYTES_MAX = 64 * 1024
 LOG_ENTRIES_MAX = 1000
 LOG_BYTES_MAX = 256 * 1024
 """Describing a thousand entries takes about 13 ms, in which the node does nothing else."""
-SUBSCRIPTIONS_MAX = 16
-"""Of one connection."""
 TURN_US_MAX = 20_000
 """Requests that come later in a turn of the driver wait for the next one: heartbeats go between."""
-STREAM_BYTES_MAX = 1024 * 1024
-"""Of a connection that reads slower than it is sent: what follows in a stream waits in the hub."""
 HALF_CLOSE_SECONDS_MAX = 10.0
 """How long a connection that will ask nothing more waits for its answers."""
 
@@ -128,9 +124,14 @@ class Session:
         self._few_open = trio.Event()
         self._reads: set[int] = set()
         self._cancelled: set[int] = set()
-        self._subscriptions: set[int] = set()
+        self._subscriptions = Subscriptions(node.hub, channel, self.push_nowait)
 
     # -- the driver's view -------------------------------------------------------------------------
+    def answer_nowait(self, replies: Sequence[WireMessage]) -> None:
+        with self._channel.in_one_piece():
+            for reply in replies:
+                self.reply_nowait(reply)
+
     def reply_nowait(self, message: WireMessage) -> None:
         """The one answer to a request."""
         self._answered()
@@ -177,8 +178,7 @@ class Session:
                 self._channel.end_nowait()
         finally:
             self._is_gone = True
-            for request_id in self._subscriptions:
-                self._node.hub.unsubscribe((self, request_id))
+            self._subscriptions.end_all()
             self._watches.drop(self)
             self._node.driver.replica.forget(self)
 
@@ -291,7 +291,7 @@ class Session:
             # Its answer may be large: into the bounded buffer with it, before the next one is made.
             driver = self._node.driver
             for source, answer in driver.replica.take_replies(driver.clock.now()):
-                cast(Source, source).reply_nowait(answer)
+                cast(Source, source).answer_nowait((answer,))
 
     def _is_long(self, request_id: int, query: bytes) -> bool:
         if len(query) <= QUERY_BYTES_MAX:
@@ -307,8 +307,7 @@ class Session:
 
     def _cancel(self, message: Cancel, now: int) -> None:
         self._watches.remove(self, message.id)
-        if message.id in self._subscriptions:
-            self._end_subscription(message.id)
+        self._subscriptions.end(message.id)
         if message.id in self._reads:
             self._cancelled.add(message.id)
         self._answered()  # with nothing
@@ -368,31 +367,11 @@ class Session:
         self.reply_nowait(Document(message.id, document))
 
     def _subscribe(self, message: Subscribe, now: int) -> None:
-        request_id = message.id
-        if len(self._subscriptions) >= SUBSCRIPTIONS_MAX and request_id not in self._subscriptions:
-            self._fail(request_id, "busy", f"there are {SUBSCRIPTIONS_MAX} subscriptions already")
-            return
-        self._answered()  # by a stream
-
-        def tell(sealed: Sealed) -> None:
-            try:
-                self._channel.send_payload_nowait(with_id(sealed.payload, request_id))
-            except FrameTooLargeError as error:
-                self._end_subscription(request_id)
-                self.push_nowait(Failure(request_id, "too_large", str(error), "none", None))
-
-        self._subscriptions.add(request_id)
-        self._node.hub.subscribe(
-            (self, request_id),
-            tell,
-            history=message.history,
-            behind=(message.boot, message.since) if message.boot else None,
-            has_room=lambda: self._channel.buffered_bytes < STREAM_BYTES_MAX,
-        )
-
-    def _end_subscription(self, request_id: int) -> None:
-        self._subscriptions.discard(request_id)
-        self._node.hub.unsubscribe((self, request_id))
+        if self._subscriptions.is_full_for(message.id):
+            self._fail(message.id, "busy", f"there are {SUBSCRIPTIONS_MAX} subscriptions already")
+        else:
+            self._answered()  # by a stream
+            self._subscriptions.begin(message)
 
     def _fail(self, request_id: int, code: str, text: str) -> None:
         self.reply_nowait(Failure(request_id, code, text, "none", None))

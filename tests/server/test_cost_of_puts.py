@@ -14,6 +14,7 @@ import trio
 
 from node.machines import kv
 from node.storage.memory import MemoryStorage
+from node.transport.channel import Channel
 from node.wire.codec import encode_frame
 from node.wire.framing import FrameReader
 from node.wire.messages import Propose
@@ -85,6 +86,7 @@ class Puts:
 @contextmanager
 def counting(cost: Cost, patch: pytest.MonkeyPatch) -> Iterator[None]:
     save, send_all = MemoryStorage.save, trio.SocketStream.send_all
+    sent_now = Channel._sent_now
 
     def counted_save(self: MemoryStorage, batch: Any) -> None:
         cost.writes += 1
@@ -94,11 +96,16 @@ def counting(cost: Cost, patch: pytest.MonkeyPatch) -> Iterator[None]:
         cost.sends += 1
         await send_all(self, data)
 
+    def counted_at_once(self: Channel, data: bytes) -> int:
+        cost.sends += 1
+        return sent_now(self, data)
+
     def profile(frame: object, event: str, arg: object) -> None:
         cost.calls += event in ("call", "c_call")
 
     patch.setattr(MemoryStorage, "save", counted_save)
     patch.setattr(trio.SocketStream, "send_all", counted_send)
+    patch.setattr(Channel, "_sent_now", counted_at_once)
     turns = Turns(cost)
     trio.lowlevel.add_instrument(turns)
     before = sys.getprofile()
