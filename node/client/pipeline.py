@@ -1,6 +1,6 @@
 """Many requests in flight on one connection: the load of `raftctl bench`.
 
-One socket, one loop: requests leave in one piece for as many replies as arrived in one. When the
+One socket, one loop: requests leave in batches, each of which has one reply. When the
 leader goes, what was in flight has an unknown outcome; it is counted as such, never sent again, and
 the load goes on with the next leader, and ends when there is none in time.
 
@@ -19,16 +19,29 @@ from node.client.errors import UnreachableError
 from node.client.leader import link_to_leader
 from node.client.link import Link
 from node.client.session import FINAL_CODES, Sequences
-from node.wire.envelope import ApplyError, EnvelopeError, SessionExpiredError, read_result, seal
-from node.wire.messages import Answer, Applied, Failure, Propose, Read, ReadMode
+from node.wire.batches import (
+    BATCH_BYTES_MAX,
+    BATCH_MAX,
+    AnswerAll,
+    AppliedAll,
+    ProposeAll,
+    ReadAll,
+    ReadMode,
+)
+from node.wire.envelope import HEADER_BYTES, is_ok, seal_all
+from node.wire.messages import Failure, Outcome
 
 SAME_LEADER_CODES = FINAL_CODES | {"busy"}
 """The request failed, and the node that says so leads on."""
 TICK_SECONDS = 0.1
 """How often it is said how far the load is."""
 
-READ = 0
-"""Stands for the number of a request that is no command."""
+PIECES = 4
+"""What may be in flight leaves in so many batches, or more: while the cluster works at some of it,
+the client sees to the rest.
+"""
+FRAME_OVERHEAD_BYTES = 64
+REQUEST_OVERHEAD_BYTES = HEADER_BYTES + 5
 
 
 def no_reads(number: int) -> bool:
@@ -81,7 +94,10 @@ class Pipeline:
         self._load = load
         random_bits = random.SystemRandom().getrandbits
         self._clients = [Sequences(random_bits(64)) for _ in range(load.clients)]
-        self._in_flight: dict[int, tuple[float, Sequences, int]] = {}
+        self._in_flight: dict[int, _Batch] = {}
+        self._open = 0  # the requests in them
+        self._piece = max(1, min(load.inflight // PIECES, BATCH_MAX))
+        self._turn = 0
         self._started = 0
         self._leader: int | None = None
         self.tally = Tally()
@@ -146,33 +162,56 @@ class Pipeline:
         return link
 
     def _fill(self, link: Link, begin: float) -> None:
-        load = self._load
         now = time.monotonic()
         if not self._in_flight:
             self._waiting_since = self._heard_at = now
-        while not self._is_lost and len(self._in_flight) < load.inflight:
-            if self._is_over(begin):
-                break
-            due = now if load.rate is None else begin + self._started / load.rate
-            if due > now:
-                break
-            request_id = link.new_id()
-            body = load.make(self._started)
-            client = self._clients[self._started % len(self._clients)]
-            is_read = load.is_read(self._started)
-            self._started += 1
-            number = READ if is_read else client.take()
-            if is_read:
-                link.queue(Read(request_id, body, load.read_mode, False))
-            else:
-                link.queue(Propose(request_id, seal(client.header(number), body)))
-            self._in_flight[request_id] = (due, client, number)
+        while not self._is_lost and (count := self._room(now, begin)):
+            self._start(link, count, begin if self._load.rate else now)
         link.flush()
+
+    def _room(self, now: float, begin: float) -> int:
+        """How many requests may leave now, in one piece."""
+        load = self._load
+        room = min(load.inflight - self._open, self._piece)
+        if load.ops is not None:
+            room = min(room, load.ops - self._started)
+        if load.rate is not None:
+            room = min(room, int((now - begin) * load.rate) + 1 - self._started)
+        return 0 if self._is_over(begin) else max(room, 0)
+
+    def _start(self, link: Link, count: int, since: float) -> None:
+        """Send the next `count` requests. `since`: when they are due, or with a rate the first."""
+        load = self._load
+        rate = load.rate
+        commands, queries = _Batch(), _Batch()
+        for number in range(self._started, self._started + count):
+            batch = queries if load.is_read(number) else commands
+            batch.add(load.make(number), since if rate is None else since + number / rate)
+            if batch.size > BATCH_BYTES_MAX - FRAME_OVERHEAD_BYTES:
+                break
+        self._started = number + 1
+        if commands.bodies:
+            self._propose(link, commands)
+        if queries.bodies:
+            request = ReadAll(link.new_id(), queries.bodies, load.read_mode)
+            self._send(link, request, queries)
+
+    def _propose(self, link: Link, batch: "_Batch") -> None:
+        batch.client = client = self._clients[self._turn % len(self._clients)]
+        self._turn += 1
+        batch.number = client.take(len(batch.bodies))
+        commands = seal_all(client.header(batch.number), batch.bodies)
+        self._send(link, ProposeAll(link.new_id(), commands), batch)
+
+    def _send(self, link: Link, request: ProposeAll | ReadAll, batch: "_Batch") -> None:
+        link.queue(request)
+        self._in_flight[request.id] = batch
+        self._open += len(batch.dues)
 
     def _has_replies(self, link: Link, begin: float) -> bool:
         """Whether to take replies now: with a rate, the next request may be due before."""
         load = self._load
-        is_full = self._is_lost or len(self._in_flight) >= load.inflight
+        is_full = self._is_lost or self._open >= load.inflight
         if load.rate is None or is_full or self._is_over(begin):
             return bool(self._in_flight)
         now = time.monotonic()
@@ -187,49 +226,62 @@ class Pipeline:
         messages = link.next_messages(self._heard_at + self._timeout / 2)
         now = self._heard_at = time.monotonic()
         for message in messages:
-            request_id = getattr(message, "id", 0)
-            if request_id not in self._in_flight:
+            batch = self._in_flight.pop(getattr(message, "id", 0), None)
+            if batch is None:
                 continue
-            due, client, number = self._in_flight.pop(request_id)
-            if number != READ:
-                client.done(number)
+            self._ended(batch)
             if isinstance(message, Failure):
                 self._is_lost = self._is_lost or message.code not in SAME_LEADER_CODES
-                if message.outcome == "unknown":
-                    self.tally.unknown += 1
-                else:
-                    self.tally.errors += 1
-                continue
-            self._waiting_since = now
-            if isinstance(message, Answer):
-                self.tally.read_latencies.append(now - due)
-            elif _is_done(message):
-                self.tally.latencies.append(now - due)
-            else:
-                self.tally.errors += 1
+                self._count_lost(batch, message.outcome)
+            elif isinstance(message, AppliedAll | AnswerAll):
+                self._waiting_since = now
+                self._count_done(batch, message.results, now)
         if self._is_lost and not self._in_flight:
             raise _LeaderLost
 
+    def _count_done(self, batch: "_Batch", results: list[bytes], now: float) -> None:
+        """The machine may have raised at some of the requests."""
+        found = [
+            now - due for due, result in zip(batch.dues, results, strict=False) if is_ok(result)
+        ]
+        tally = self.tally
+        (tally.read_latencies if batch.client is None else tally.latencies).extend(found)
+        tally.errors += len(batch.dues) - len(found)
+
+    def _count_lost(self, batch: "_Batch", outcome: Outcome) -> None:
+        if outcome == "unknown":
+            self.tally.unknown += len(batch.dues)
+        else:
+            self.tally.errors += len(batch.dues)
+
+    def _ended(self, batch: "_Batch") -> None:
+        self._open -= len(batch.dues)
+        if batch.client is not None:
+            batch.client.done(batch.number)
+
     def _lose(self) -> None:
         """The connection broke: nobody will answer what was in flight."""
-        for _, client, number in self._in_flight.values():
-            if number == READ:
-                self.tally.errors += 1
-            else:
-                self.tally.unknown += 1
-                client.done(number)
+        for batch in self._in_flight.values():
+            self._ended(batch)
+            self._count_lost(batch, "none" if batch.client is None else "unknown")
         self._in_flight.clear()
 
 
-def _is_done(message: object) -> bool:
-    """Whether the machine took the command: it may have raised."""
-    if not isinstance(message, Applied):
-        return False
-    try:
-        read_result(message.result)
-    except (ApplyError, SessionExpiredError, EnvelopeError):
-        return False
-    return True
+@dataclass(slots=True, eq=False)
+class _Batch:
+    """Requests that leave as one: reads, or commands of one `client`, from `number` on."""
+
+    bodies: list[bytes] = field(default_factory=list)
+    dues: list[float] = field(default_factory=list)
+    """When each was due."""
+    size: int = 0
+    client: Sequences | None = None
+    number: int = 0
+
+    def add(self, body: bytes, due: float) -> None:
+        self.bodies.append(body)
+        self.dues.append(due)
+        self.size += len(body) + REQUEST_OVERHEAD_BYTES
 
 
 class _LeaderLost(Exception):

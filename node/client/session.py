@@ -200,10 +200,10 @@ class Sequences:
         if self._born_at is None:
             self._born_at = born_at
 
-    def take(self) -> int:
-        """The number of a new command."""
+    def take(self, count: int = 1) -> int:
+        """The number of a new command, the first of `count` that end together."""
         number = self._next
-        self._next += 1
+        self._next += count
         self._open[number] = None
         return number
 

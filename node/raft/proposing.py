@@ -4,7 +4,8 @@ A leader that is cut off cannot know it at once, and would take entries without 
 number and their bytes are bounded until they are committed.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from node.raft.config import CoreConfig
@@ -36,11 +37,12 @@ def propose(core: "RaftCore", entries: Sequence[Any]) -> int:
         raise NotLeaderError(core.leader_id)
     if leader.transfer is not None:
         raise ProposalDroppedError("leadership is being transferred")
-    size = _size_of(core, entries)
+    measure = core.config.entry_size
+    size = 0 if measure is None else sum(map(measure, entries))
     _check_room(core, leader, len(entries), size)
     leader.uncommitted_bytes += size
     first = core.log.last_index + 1
-    core.log.append([LogEntry(core.term, entry) for entry in entries])
+    core.log.append(list(map(LogEntry, repeat(core.term), entries)))
     return first
 
 
@@ -79,11 +81,7 @@ def committed(core: "RaftCore", leader: Leader, index: int) -> None:
     """Everything up to `index`, above the commit index so far, makes room."""
     first = max(core.commit_index, leader.first_index) + 1
     entries = core.log.entries(first, index)
-    leader.uncommitted_bytes -= _size_of(core, [entry.entry for entry in entries])
-
-
-def _size_of(core: "RaftCore", entries: Iterable[Any]) -> int:
-    return sum(size_of(core.config, entry) for entry in entries)
+    leader.uncommitted_bytes -= sum(size_of(core.config, entry) for _, entry in entries)
 
 
 def size_of(config: CoreConfig, entry: object) -> int:

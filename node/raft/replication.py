@@ -34,13 +34,17 @@ MEASURED_ENTRIES_MAX = 4096
 def send_appends(core: "RaftCore", leader: Leader) -> None:
     """Queue whatever each follower may and should be sent now."""
     log = core.log
+    found: dict[int, tuple[list[LogEntry], int]] = {}  # most followers need the same
     for peer_id, progress in leader.progress.items():
         if progress.next_index < log.first_index:
             installing.maybe_begin(core, leader, peer_id, progress)
         while progress.next_index <= log.last_index and progress.may_send_entries:
-            entries, size = _next_entries(core, progress)
+            first = progress.next_index
+            if first not in found:
+                found[first] = _next_entries(core, first)
+            entries, size = found[first]
             _send_append(core, leader, peer_id, progress, entries)
-            progress.sent(progress.next_index + len(entries) - 1, size)
+            progress.sent(first + len(entries) - 1, size)
     send_heartbeats(core, leader)
 
 
@@ -84,10 +88,11 @@ def _send_append(
     )
 
 
-def _next_entries(core: "RaftCore", progress: Progress) -> tuple[list[LogEntry], int]:
-    """At least one entry, and no more than one append may hold; and their bytes, where known."""
+def _next_entries(core: "RaftCore", first: int) -> tuple[list[LogEntry], int]:
+    """The entries from `first` on, at least one and no more than one append may hold; and their
+    bytes, where known.
+    """
     config = core.config
-    first = progress.next_index
     if config.entry_size is None:
         return core.log.entries(first, first + config.append_entries_max - 1), 0
     entries = core.log.entries(first, first + MEASURED_ENTRIES_MAX - 1)

@@ -4,8 +4,9 @@ A proposal waits under its index *and* term. The index alone would acknowledge i
 put another entry in the same place.
 """
 
-from collections.abc import Hashable, Iterator
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import NamedTuple
@@ -18,49 +19,72 @@ class Ticket(NamedTuple):
     id: int
 
 
-class Proposal(NamedTuple):
-    term: int
+@dataclass(slots=True, eq=False)
+class Proposal:
+    """Commands that were proposed as one request, in `term`, at `first` and the indices behind it.
+    `results` are those of the ones that took effect so far.
+    """
+
     ticket: Ticket
+    term: int
+    first: int
+    last: int
+    is_batch: bool
+    results: list[bytes] = field(default_factory=list)
 
 
 class Proposals:
-    """Proposals of one term, by index."""
+    """Proposals in the order of their indices."""
 
     def __init__(self) -> None:
-        self._waiting: dict[int, Proposal] = {}
+        self._waiting: deque[Proposal] = deque()
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def add(self, index: int, term: int, ticket: Ticket) -> None:
-        self._waiting[index] = Proposal(term, ticket)
+    @property
+    def term(self) -> int | None:
+        """That of the newest one."""
+        return self._waiting[-1].term if self._waiting else None
 
-    def pop(self, index: int) -> Proposal | None:
-        return self._waiting.pop(index, None)
+    def add(self, proposal: Proposal) -> None:
+        """Its indices lie above those of all others."""
+        self._waiting.append(proposal)
+
+    def reached(self, index: int) -> Iterator[Proposal]:
+        """What waits for entries up to `index`; it waits on if it ends above that."""
+        while self._waiting and self._waiting[0].first <= index:
+            if self._waiting[0].last > index:
+                yield self._waiting[0]
+                return
+            yield self._waiting.popleft()
 
     def pop_above(self, index: int) -> Iterator[Ticket]:
         """Remove what waits for entries above `index`."""
-        for waiting in sorted(at for at in self._waiting if at > index):
-            yield self._waiting.pop(waiting).ticket
+        lost = [each for each in self._waiting if each.last > index]
+        for proposal in lost:
+            self._waiting.remove(proposal)
+            yield proposal.ticket
 
     def pop_up_to(self, index: int) -> Iterator[Ticket]:
         """Remove what waits for entries up to `index`."""
-        for waiting in sorted(at for at in self._waiting if at <= index):
-            yield self._waiting.pop(waiting).ticket
+        while self._waiting and self._waiting[0].first <= index:
+            yield self._waiting.popleft().ticket
 
     def forget(self, source: Hashable) -> None:
-        gone = [at for at, waiting in self._waiting.items() if waiting.ticket.source == source]
-        for index in gone:
-            del self._waiting[index]
+        self._waiting = deque(each for each in self._waiting if each.ticket.source != source)
 
 
 @dataclass(slots=True, eq=False)
 class Query:
-    """A read of the machine. `deadline`, in microseconds, bounds the wait for its index."""
+    """A read of the machine, of several at once if `is_batch`. `deadline`, in microseconds, bounds
+    the wait for its index.
+    """
 
     ticket: Ticket
-    query: bytes
+    queries: Sequence[bytes]
     deadline: int
+    is_batch: bool = False
     forgotten: bool = False
     lease_term: int | None = None
     """The term whose lease it is read under; None: a majority confirmed its index."""

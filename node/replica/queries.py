@@ -5,7 +5,7 @@ linearizable  at an index that a majority confirms, here or through the leader (
 lease         at the leader's commit index, as long as a majority answered it lately
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from itertools import chain
 
 from node.raft.core import RaftCore
@@ -14,6 +14,8 @@ from node.raft.ready import ReadState
 from node.replica.outbox import Outbox
 from node.replica.pending import ConfirmedQueries, Query, Ticket
 from node.replica.state import State
+from node.wire.batches import AnswerAll
+from node.wire.envelope import error_result, ok_result
 from node.wire.messages import Answer, ReadMode
 
 READ_PATIENCE = 8
@@ -31,7 +33,7 @@ class Queries:
         self._outbox = outbox
         self._asked: dict[Query, None] = {}  # waiting for a majority, in the order of asking
         self._confirmed = ConfirmedQueries()
-        self._leased: list[tuple[Query, Answer]] = []
+        self._leased: list[tuple[Query, Answer | AnswerAll]] = []
         self._answer_bytes = 0
 
     @property
@@ -43,14 +45,25 @@ class Queries:
 
     def read(self, ticket: Ticket, query: bytes, mode: ReadMode, here: bool, now: int) -> None:
         """Its reply is Answer or a Failure. `here`: this node answers, whoever leads."""
+        self._take(Query(ticket, (query,), self._deadline(now)), mode, here, now)
+
+    def read_all(self, ticket: Ticket, queries: Sequence[bytes], mode: ReadMode, now: int) -> None:
+        """Reads of one state, on the leader unless they may be stale. Their reply is AnswerAll or a
+        Failure.
+        """
+        self._take(Query(ticket, queries, self._deadline(now), is_batch=True), mode, False, now)
+
+    def _deadline(self, now: int) -> int:
+        return now + READ_PATIENCE * self._core.config.election_timeout_us
+
+    def _take(self, waiting: Query, mode: ReadMode, here: bool, now: int) -> None:
         core = self._core
         if mode == "stale":
-            self._answer(Query(ticket, query, now), core.age_us(now))
+            self._answer(waiting, core.age_us(now))
             return
         if not (here or core.is_leader):
-            self._outbox.fail_not_leader(ticket, core.leader_id)
+            self._outbox.fail_not_leader(waiting.ticket, core.leader_id)
             return
-        waiting = Query(ticket, query, now + READ_PATIENCE * core.config.election_timeout_us)
         leased_index = core.lease_index(now) if mode == "lease" else None
         if leased_index is None:
             self._ask_for_index(waiting, now)
@@ -97,24 +110,51 @@ class Queries:
     def _answer(self, query: Query, age_us: int | None = 0) -> None:
         if query.forgotten:
             return
-        try:
-            result = self._state.machine.query(query.query)
-        except Exception as error:  # the machine is the user's
-            text = f"the machine raised {type(error).__name__}"
-            self._outbox.fail(query.ticket, "bad_request", text)
-            return
-        if type(result) is not bytes:
-            kind = type(result).__name__
-            text = f"the machine answered {kind}, not bytes"
-            self._outbox.fail(query.ticket, "bad_request", text)
-            return
-        self._answer_bytes += len(result)
         age_ms = None if age_us is None else -(-age_us // 1000)
-        answer = Answer(query.ticket.id, self._state.index, result, age_ms)
+        answer = self._all_of(query, age_ms) if query.is_batch else self._one_of(query, age_ms)
+        if answer is None:
+            return
         if query.lease_term is None:
             self._outbox.reply(query.ticket, answer)
         else:
             self._leased.append((query, answer))
+
+    def _one_of(self, query: Query, age_ms: int | None) -> Answer | None:
+        """The answer to its one query; None: there is none, and that is told."""
+        why = None
+        try:
+            result = self._state.machine.query(query.queries[0])
+        except Exception as error:  # the machine is the user's
+            why = f"the machine raised {type(error).__name__}"
+        else:
+            if type(result) is not bytes:
+                why = f"the machine answered {type(result).__name__}, not bytes"
+        if why is not None:
+            self._outbox.fail(query.ticket, "bad_request", why)
+            return None
+        self._answer_bytes += len(result)
+        return Answer(query.ticket.id, self._state.index, result, age_ms)
+
+    def _all_of(self, query: Query, age_ms: int | None) -> AnswerAll | None:
+        results = []
+        size = 0
+        for each in query.queries:
+            result = self._result_of(each)
+            size += len(result)
+            if size > ANSWER_BYTES_MAX:
+                text = f"the answers have more than {ANSWER_BYTES_MAX} bytes"
+                self._outbox.fail(query.ticket, "too_large", text)
+                return None
+            results.append(result)
+        self._answer_bytes += size
+        return AnswerAll(query.ticket.id, self._state.index, results, age_ms)
+
+    def _result_of(self, query: bytes) -> bytes:
+        try:
+            result = self._state.machine.query(query)
+        except Exception as error:  # the machine is the user's
+            return error_result(type(error).__name__)
+        return ok_result(result) if type(result) is bytes else error_result("TypeError")
 
     def hand_out(self, now: int) -> None:
         """The answers are about to leave, at `now`, which is read after all of them were made.

@@ -14,8 +14,7 @@ Every request ends: with its result, or with a Failure that says whether it may 
 """
 
 import random
-from collections.abc import Collection, Hashable
-from typing import Any
+from collections.abc import Collection, Hashable, Sequence
 
 from node.machines.base import Snapshotable, StateMachine
 from node.raft.config import CoreConfig, InitialState
@@ -25,17 +24,18 @@ from node.raft.errors import NotLeaderError, ProposalDroppedError
 from node.raft.messages import Message, ProposalRefused
 from node.raft.ready import Prompt, Ready
 from node.raft.snapshot import Snapshot, SnapshotId
+from node.replica.applying import Applying
 from node.replica.compaction import CompactionPolicy
 from node.replica.forwarding import Forwarded
 from node.replica.operations import Operations
 from node.replica.outbox import Outbox
-from node.replica.pending import Proposals, Ticket
+from node.replica.pending import Proposal, Proposals, Ticket
 from node.replica.queries import Queries
 from node.replica.snapshotting import Job, Snapshotting
 from node.replica.state import NewMachine, State, capture
 from node.storage.base import Stored
-from node.wire.envelope import EnvelopeError, error_result, ok_result, unseal
-from node.wire.messages import Applied, ReadMode, WireMessage
+from node.wire.envelope import HEADER_BYTES, unseal
+from node.wire.messages import ReadMode, WireMessage
 
 STALL_TIMEOUTS = 4
 """A save that takes so many election timeouts means a disk that hangs: a leader gives way."""
@@ -81,6 +81,9 @@ class Replica:
         self._forwarded = Forwarded(self.core, self._outbox)
         self.snapshots = Snapshotting(self.core, self._outbox, policy)
         self._proposals = Proposals()
+        self._applying = Applying(
+            state, self.snapshots, self._proposals, self._forwarded, self._outbox, self._capture
+        )
         self._queries = Queries(self.core, state, self._outbox)
         self._timed = (self._queries, self._operations, self._forwarded)
         self._saved_snapshot = state.snapshot
@@ -123,25 +126,43 @@ class Replica:
         """Propose a sealed command; `here`: through whoever leads. Its reply is Applied or a
         Failure.
         """
+        if self._takes(ticket, (command,)) and not (here and self._handed_on(ticket, command, now)):
+            self._propose(ticket, (command,), is_batch=False)
+
+    def submit_all(self, ticket: Ticket, commands: Sequence[bytes]) -> None:
+        """Propose sealed commands in one piece. Their reply is AppliedAll or a Failure."""
+        if self._takes(ticket, commands):
+            self._propose(ticket, commands, is_batch=True)
+
+    def _takes(self, ticket: Ticket, commands: Sequence[bytes]) -> bool:
+        """Whether this node takes writes, and these are some. Else that is told."""
         if self._is_overloaded(ticket) or not self._accepts_writes(ticket):
-            return
-        try:
+            return False
+        shortest = min(map(len, commands))
+        if shortest < HEADER_BYTES:
+            text = f"a command of {shortest} bytes is shorter than its header"
+            self._outbox.fail(ticket, "bad_request", text)
+        return shortest >= HEADER_BYTES
+
+    def _handed_on(self, ticket: Ticket, command: bytes, now: int) -> bool:
+        """Whether another node has to propose it, which is seen to."""
+        if not self.core.is_leader:
             header, _ = unseal(command)
-        except EnvelopeError as error:
-            self._outbox.fail(ticket, "bad_request", str(error))
-            return
+            self._forwarded.forward(ticket, header, command, now)
+        return not self.core.is_leader
+
+    def _propose(self, ticket: Ticket, commands: Sequence[bytes], is_batch: bool) -> None:
         try:
-            index = self.core.propose([command])
+            first = self.core.propose(commands)
         except NotLeaderError as error:
-            if here:
-                self._forwarded.forward(ticket, header, command, now)
-            else:
-                self._outbox.fail_not_leader(ticket, error.leader)
+            self._outbox.fail_not_leader(ticket, error.leader)
         except ProposalDroppedError as error:
             code = "busy" if self.core.transferring_to is None else "transferring"
             self._outbox.fail(ticket, code, str(error))
         else:
-            self._proposals.add(index, self.core.term, ticket)
+            self.fail_lost_proposals()  # of an earlier term: these may have taken their places
+            last = first + len(commands) - 1
+            self._proposals.add(Proposal(ticket, self.core.term, first, last, is_batch))
 
     def _is_overloaded(self, ticket: Ticket) -> bool:
         if self.is_overloaded:
@@ -169,6 +190,11 @@ class Replica:
         """
         if not (self._is_overloaded(ticket) or self._is_wiped(ticket)):
             self._queries.read(ticket, query, mode, here, now)
+
+    def read_all(self, ticket: Ticket, queries: Sequence[bytes], mode: ReadMode, now: int) -> None:
+        """Query the machine, each time in the same state. The reply is AnswerAll or a Failure."""
+        if not (self._is_overloaded(ticket) or self._is_wiped(ticket)):
+            self._queries.read_all(ticket, queries, mode, now)
 
     def transfer(self, ticket: Ticket, target: int, now: int) -> None:
         """Hand leadership over; `target` 0 takes the voter that holds most of the log, of several
@@ -240,10 +266,8 @@ class Replica:
 
     def apply(self, ready: Ready) -> None:
         """Apply the batch's committed entries and answer what waited for them."""
-        index = ready.committed_first_index
-        for term, command in ready.committed:
-            self._apply_entry(index, term, command)
-            index += 1
+        if ready.committed:
+            self._applying.apply(ready.committed_first_index, ready.committed)
         for state in ready.reads:
             self._queries.finish(state)
         self._queries.answer_confirmed()
@@ -274,7 +298,7 @@ class Replica:
 
         The client asks the new leader, under the same sequence number, and learns it there.
         """
-        if not self._proposals or self.core.is_leader:
+        if not self._proposals or (self.core.is_leader and self._proposals.term == self.core.term):
             return
         for ticket in self._proposals.pop_above(self.core.commit_index):
             self._outbox.fail(ticket, "leadership_lost", "this node leads no longer", "unknown")
@@ -352,49 +376,9 @@ class Replica:
         return frozenset(kept)
 
     # -- inside ------------------------------------------------------------------------------------
-    def _apply_entry(self, index: int, term: int, entry: Any) -> None:  # noqa: ANN401 - as in LogEntry
-        is_command = type(entry) is bytes
-        result = self._run(entry, index, term) if is_command else b""
-        self.state.index = index
-        is_due = self.snapshots.applied(index, len(entry) if is_command else 0)
-        if is_due and isinstance(self.machine, Snapshotable):
-            self._capture(self.machine)
-        proposal = self._proposals.pop(index)
-        if proposal is None:
-            return
-        ticket = proposal.ticket
-        if proposal.term == term:
-            self._outbox.reply(ticket, Applied(ticket.id, index, term, result))
-        else:
-            text = f"another leader's entry took index {index}"
-            self._outbox.fail(ticket, "superseded", text)
-
     def _capture(self, machine: Snapshotable) -> None:
         if self.snapshots.is_writing:
             return
         term = self.core.log.term_at(self.last_applied)
         assert term is not None, "what was applied last is in the log, or its base"
         self.snapshots.capture(self.last_applied, term, capture(machine, self.state.sessions))
-
-    def _run(self, command: bytes, index: int, term: int) -> bytes:
-        try:
-            header, payload = unseal(command)
-        except EnvelopeError as error:
-            return error_result(type(error).__name__)
-
-        def run_machine() -> bytes:
-            try:
-                return ok_result(self.machine.apply(payload, index))
-            except (MemoryError, RecursionError):
-                # What this process had to spare, not the command, decided that: another node may
-                # have applied it. Going on would make the two differ.
-                raise
-            except Exception as error:
-                # The machine is the user's: whatever it raises is the command's result, and by
-                # its type alone the same on every node.
-                return error_result(type(error).__name__)
-
-        result = self.state.sessions.apply(header, index, run_machine)
-        if self._forwarded:
-            self._forwarded.applied(header, index, term, result)
-        return result

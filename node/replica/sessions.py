@@ -59,9 +59,7 @@ class Session:
         return replace(self, results=self.results.copy(), is_shared=False)
 
     def acknowledge(self, acked_below: int) -> None:
-        """The client has the results of all lower sequences."""
-        if acked_below <= self.acked_below:
-            return
+        """The client has the results of all lower sequences, which are more than before."""
         if acked_below - self.acked_below <= len(self.results):
             for sequence in range(self.acked_below, acked_below):
                 self.results_bytes -= len(self.results.pop(sequence, b""))
@@ -105,9 +103,10 @@ class Sessions:
                 session = self._sessions[header.client_id] = session.copy()
             self._sessions.move_to_end(header.client_id)
             session.last_index = index
-        before = session.results_bytes
-        session.acknowledge(header.acked_below)
-        self._bytes += session.results_bytes - before
+        if header.acked_below > session.acked_below:
+            before = session.results_bytes
+            session.acknowledge(header.acked_below)
+            self._bytes += session.results_bytes - before
         if header.sequence < session.acked_below:
             return EXPIRED_RESULT  # a late copy of a command whose client has the result
         known = session.results.get(header.sequence)

@@ -13,7 +13,7 @@ are refused. A disk that hangs for several election timeouts ends a leadership.
 import math
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Protocol, cast
 
@@ -51,7 +51,9 @@ class Link(Protocol):
 class Source(Protocol):
     """A connection, as the driver sees it."""
 
-    def reply_nowait(self, message: WireMessage) -> None: ...
+    def answer_nowait(self, replies: Sequence[WireMessage]) -> None:
+        """The answers of one turn."""
+        ...
 
     def misbehaved(self, error: RemoteProtocolError) -> None:
         """What it sent breaks the protocol: end it."""
@@ -364,8 +366,11 @@ class Driver:
         self.round_trips.left(envelopes, self.clock.now())
 
     def _send_replies(self) -> None:
+        by_source: dict[Hashable, list[WireMessage]] = {}
         for source, message in self.replica.take_replies(self.clock.now()):
-            cast(Source, source).reply_nowait(message)  # tickets of this process hold connections
+            by_source.setdefault(source, []).append(message)
+        for source, replies in by_source.items():
+            cast(Source, source).answer_nowait(replies)  # tickets of this process hold connections
 
     async def _sleep(self, disk: Disk) -> None:
         """Until something arrives, or there is something to do."""

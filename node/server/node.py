@@ -19,6 +19,7 @@ from node.server.journal import Folded
 from node.server.observing import Observing
 from node.server.status import Status
 from node.transport.opening import Identity
+from node.wire.batches import BATCH_BYTES_MAX
 from node.wire.codec import WireError, decode, encode
 from node.wire.envelope import HEADER_BYTES
 from node.wire.messages import Role, SetFaults
@@ -55,7 +56,8 @@ class Node:
         """What a frame of that role may hold. A value somewhat over its limit still comes in, so
         that its refusal names it.
         """
-        of_role = {"peer": self.spec.limits.frame_bytes_max, "client": 2 * self.command_bytes_max}
+        of_client = BATCH_BYTES_MAX + 2 * self.command_bytes_max
+        of_role = {"peer": self.spec.limits.frame_bytes_max, "client": of_client}
         return min(self.spec.limits.frame_bytes_max, of_role.get(role, OPERATOR_FRAME_BYTES_MAX))
 
     def may_receive(self, peer_id: int, kind: str) -> bool:

@@ -9,7 +9,7 @@ connection: each request looks first whether anybody is still there.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, astuple
 from functools import partial
@@ -24,12 +24,14 @@ from node.replica import Ticket
 from node.replica.compaction import CompactionPolicy
 from node.replica.describing import log_document
 from node.server.driver import Source, Work
-from node.server.eventhub import Sealed
 from node.server.node import Node
+from node.server.permitted import PERMITTED
+from node.server.subscriptions import SUBSCRIPTIONS_MAX, Subscriptions
 from node.server.watches import Watches
 from node.transport.channel import Channel, FrameTooLargeError
+from node.wire.batches import BATCH_MAX, AppliedAll, ProposeAll, ReadAll, ReadMode
 from node.wire.changes import CHANGES_MAX, change_from_map
-from node.wire.codec import TEXT_MAX, WireError, decode, with_id
+from node.wire.codec import TEXT_MAX, WireError, decode
 from node.wire.framing import FrameError
 from node.wire.messages import (
     Applied,
@@ -63,24 +65,10 @@ QUERY_BYTES_MAX = 64 * 1024
 LOG_ENTRIES_MAX = 1000
 LOG_BYTES_MAX = 256 * 1024
 """Describing a thousand entries takes about 13 ms, in which the node does nothing else."""
-SUBSCRIPTIONS_MAX = 16
-"""Of one connection."""
 TURN_US_MAX = 20_000
 """Requests that come later in a turn of the driver wait for the next one: heartbeats go between."""
-STREAM_BYTES_MAX = 1024 * 1024
-"""Of a connection that reads slower than it is sent: what follows in a stream waits in the hub."""
 HALF_CLOSE_SECONDS_MAX = 10.0
 """How long a connection that will ask nothing more waits for its answers."""
-
-_CLIENT = frozenset({Propose, Read, Watch, Cancel})
-_ADMIN = _CLIENT | {GetStatus, TransferLeadership, SetFaults, ReadLog}
-_ADMIN |= {ChangeMembers, TakeSnapshot, SetCompaction, Disturb}
-ALLOWED: dict[Role, frozenset[type[Any]]] = {
-    "peer": frozenset(),  # peers speak Raft alone
-    "client": _CLIENT,
-    "admin": _ADMIN,
-    "observer": frozenset({Subscribe, GetStatus, Cancel}),
-}
 
 
 class Refused(Exception):
@@ -106,7 +94,9 @@ class Session:
         self._watches = watches
         self._handlers: dict[type[Any], Callable[[Any, int], None]] = {
             Propose: self._propose,
+            ProposeAll: self._propose_all,
             Read: self._read,
+            ReadAll: self._read_all,
             Watch: self._watch,
             Cancel: self._cancel,
             GetStatus: self._get_status,
@@ -128,9 +118,14 @@ class Session:
         self._few_open = trio.Event()
         self._reads: set[int] = set()
         self._cancelled: set[int] = set()
-        self._subscriptions: set[int] = set()
+        self._subscriptions = Subscriptions(node.hub, channel, self.push_nowait)
 
     # -- the driver's view -------------------------------------------------------------------------
+    def answer_nowait(self, replies: Sequence[WireMessage]) -> None:
+        with self._channel.in_one_piece():
+            for reply in replies:
+                self.reply_nowait(reply)
+
     def reply_nowait(self, message: WireMessage) -> None:
         """The one answer to a request."""
         self._answered()
@@ -150,7 +145,7 @@ class Session:
             self._channel.send_nowait(message)
         except FrameTooLargeError as error:
             # A command had its effect, whose result does not fit; all else had none.
-            outcome = "unknown" if isinstance(message, Applied) else "none"
+            outcome = "unknown" if isinstance(message, Applied | AppliedAll) else "none"
             request_id: int = message.id  # type: ignore[union-attr]
             failure = Failure(request_id, "too_large", str(error), outcome, None)  # type: ignore[arg-type]
             self._channel.send_nowait(failure)
@@ -171,14 +166,13 @@ class Session:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._write, nursery.cancel_scope)
                 with self._reading:
-                    await self._read_all()
+                    await self._receive_all()
                 if self._misbehaviour is not None:
                     self._refuse(Refused("protocol_error", str(self._misbehaviour)))
                 self._channel.end_nowait()
         finally:
             self._is_gone = True
-            for request_id in self._subscriptions:
-                self._node.hub.unsubscribe((self, request_id))
+            self._subscriptions.end_all()
             self._watches.drop(self)
             self._node.driver.replica.forget(self)
 
@@ -192,7 +186,7 @@ class Session:
                 await self._channel.linger()
         scope.cancel()
 
-    async def _read_all(self) -> None:
+    async def _receive_all(self) -> None:
         try:
             while payloads := await self._channel.receive():
                 if self._role == "peer":
@@ -252,12 +246,12 @@ class Session:
             self._submit(payloads[start : start + SUBMIT_MAX])
 
     def _submit(self, payloads: list[bytes]) -> None:
-        allowed = ALLOWED[self._role]
+        permitted = PERMITTED[self._role]
         work: list[Work] = []
         for payload in payloads:
             message = decode(payload)
             kind = type(message)
-            if kind not in allowed:
+            if kind not in permitted:
                 raise Refused("not_permitted", f"{kind.__name__} from a {self._role}")
             work.append(partial(self._carry_out, self._handlers[kind], message))
         self._open += len(work)
@@ -273,42 +267,58 @@ class Session:
         handler(message, now)
 
     def _propose(self, message: Propose, now: int) -> None:
-        limit = self._node.command_bytes_max
-        if len(message.command) > limit:
-            text = f"a command of {len(message.command)} bytes; the limit is {limit}"
-            self._fail(message.id, "too_large", text)
-            return
-        ticket = Ticket(self, message.id)
-        self._node.driver.replica.submit(ticket, message.command, now, message.here)
+        if self._fits(message.id, "command", (message.command,)):
+            ticket = Ticket(self, message.id)
+            self._node.driver.replica.submit(ticket, message.command, now, message.here)
+
+    def _propose_all(self, message: ProposeAll, now: int) -> None:
+        if self._fits(message.id, "command", message.commands):
+            self._node.driver.replica.submit_all(Ticket(self, message.id), message.commands)
+
+    def _fits(self, request_id: int, what: str, bodies: Sequence[bytes]) -> bool:
+        """Whether there are neither none nor too many, and none of them is too long. Else that is
+        told.
+        """
+        limit = self._node.command_bytes_max if what == "command" else QUERY_BYTES_MAX
+        longest = max(map(len, bodies), default=0)
+        if not 0 < len(bodies) <= BATCH_MAX:
+            self._fail(request_id, "bad_request", f"{len(bodies)} in one; at most {BATCH_MAX}")
+        elif longest > limit:
+            text = f"a {what} of {longest} bytes; the limit is {limit}"
+            self._fail(request_id, "too_large", text)
+        else:
+            return True
+        return False
 
     def _read(self, message: Read, now: int) -> None:
-        if self._is_long(message.id, message.query):
-            return
-        self._reads.add(message.id)
-        ticket = Ticket(self, message.id)
-        self._node.driver.replica.read(ticket, message.query, message.mode, message.here, now)
-        if message.mode == "stale":
-            # Its answer may be large: into the bounded buffer with it, before the next one is made.
+        if self._fits(message.id, "query", (message.query,)):
+            self._reads.add(message.id)
+            ticket = Ticket(self, message.id)
+            self._node.driver.replica.read(ticket, message.query, message.mode, message.here, now)
+            self._hand_over(message.mode)
+
+    def _read_all(self, message: ReadAll, now: int) -> None:
+        if self._fits(message.id, "query", message.queries):
+            self._reads.add(message.id)
+            ticket = Ticket(self, message.id)
+            self._node.driver.replica.read_all(ticket, message.queries, message.mode, now)
+            self._hand_over(message.mode)
+
+    def _hand_over(self, mode: ReadMode) -> None:
+        """A stale answer may be large: into the bounded buffer with it, before the next is made."""
+        if mode == "stale":
             driver = self._node.driver
             for source, answer in driver.replica.take_replies(driver.clock.now()):
-                cast(Source, source).reply_nowait(answer)
-
-    def _is_long(self, request_id: int, query: bytes) -> bool:
-        if len(query) <= QUERY_BYTES_MAX:
-            return False
-        text = f"a query of {len(query)} bytes; the limit is {QUERY_BYTES_MAX}"
-        self._fail(request_id, "too_large", text)
-        return True
+                cast(Source, source).answer_nowait((answer,))
 
     def _watch(self, message: Watch, now: int) -> None:
-        if not self._is_long(message.id, message.query):
+        if self._fits(message.id, "query", (message.query,)):
             self._watches.add(self, message)
             self._answered()
 
     def _cancel(self, message: Cancel, now: int) -> None:
         self._watches.remove(self, message.id)
-        if message.id in self._subscriptions:
-            self._end_subscription(message.id)
+        self._subscriptions.end(message.id)
         if message.id in self._reads:
             self._cancelled.add(message.id)
         self._answered()  # with nothing
@@ -368,31 +378,11 @@ class Session:
         self.reply_nowait(Document(message.id, document))
 
     def _subscribe(self, message: Subscribe, now: int) -> None:
-        request_id = message.id
-        if len(self._subscriptions) >= SUBSCRIPTIONS_MAX and request_id not in self._subscriptions:
-            self._fail(request_id, "busy", f"there are {SUBSCRIPTIONS_MAX} subscriptions already")
-            return
-        self._answered()  # by a stream
-
-        def tell(sealed: Sealed) -> None:
-            try:
-                self._channel.send_payload_nowait(with_id(sealed.payload, request_id))
-            except FrameTooLargeError as error:
-                self._end_subscription(request_id)
-                self.push_nowait(Failure(request_id, "too_large", str(error), "none", None))
-
-        self._subscriptions.add(request_id)
-        self._node.hub.subscribe(
-            (self, request_id),
-            tell,
-            history=message.history,
-            behind=(message.boot, message.since) if message.boot else None,
-            has_room=lambda: self._channel.buffered_bytes < STREAM_BYTES_MAX,
-        )
-
-    def _end_subscription(self, request_id: int) -> None:
-        self._subscriptions.discard(request_id)
-        self._node.hub.unsubscribe((self, request_id))
+        if self._subscriptions.is_full_for(message.id):
+            self._fail(message.id, "busy", f"there are {SUBSCRIPTIONS_MAX} subscriptions already")
+        else:
+            self._answered()  # by a stream
+            self._subscriptions.begin(message)
 
     def _fail(self, request_id: int, code: str, text: str) -> None:
         self.reply_nowait(Failure(request_id, code, text, "none", None))

@@ -13,7 +13,7 @@ from node.faults import DELAY_MS_MAX
 from node.replica.sessions import SESSIONS_MAX
 from node.sim.streams import stream
 
-FORMAT = 4
+FORMAT = 5
 """Stands in every plan that is written. A change that makes another run of the same seed raises it.
 """
 NODES_MAX = 9

@@ -41,7 +41,10 @@ CREATE TABLE snapshot (
 """
 INSERT_NODE = "INSERT INTO node VALUES (1, ?, ?, ?, ?, ?)"
 SAVE_STATE = "INSERT OR REPLACE INTO hard_state VALUES (1, ?, ?, ?, ?, ?, ?, ?)"
+ENTRIES_AT_ONCE = 32
+"""Rows that one statement writes: with one each, a batch would be as many turns of SQLite."""
 INSERT_ENTRY = "INSERT INTO log VALUES (?, ?, ?, ?, ?)"
+INSERT_ENTRIES = INSERT_ENTRY + ", (?, ?, ?, ?, ?)" * (ENTRIES_AT_ONCE - 1)
 SAVE_SNAPSHOT = "INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?, ?, ?)"
 
 _NO_OP, _COMMAND, _CONFIGURATION = 0, 1, 2

@@ -19,7 +19,7 @@ import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from typing import NoReturn
 
@@ -165,9 +165,12 @@ class SqliteStorage:
         db.execute(rows.SAVE_STATE, rows.state_row(state))
         if batch.truncate_from is not None:
             db.execute("DELETE FROM log WHERE idx >= ?", (batch.truncate_from,))
-        db.executemany(
-            rows.INSERT_ENTRY, map(rows.entry_row, count(batch.first_index), batch.entries)
-        )
+        entries = list(map(rows.entry_row, count(batch.first_index), batch.entries))
+        odd = len(entries) % rows.ENTRIES_AT_ONCE
+        db.executemany(rows.INSERT_ENTRY, entries[:odd])
+        for start in range(odd, len(entries), rows.ENTRIES_AT_ONCE):
+            some = entries[start : start + rows.ENTRIES_AT_ONCE]
+            db.execute(rows.INSERT_ENTRIES, tuple(chain.from_iterable(some)))
         if batch.snapshot is not None:
             db.execute(rows.SAVE_SNAPSHOT, rows.snapshot_row(batch.snapshot))
         if state.base != self._state.base:

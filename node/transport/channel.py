@@ -1,12 +1,17 @@
 """A framed connection: whole payloads in, whole frames out, with bounds on both.
 
-Sending never waits: frames gather in a buffer that one task, the writer, empties with one
-`send_all` a round. Nobody else may send while it runs: Trio refuses two senders at once. So the
+Sending never waits. What the kernel takes at once leaves at once, since to wake a task for it takes
+longer than to send it. The rest gathers in a buffer that one task, the writer, empties with one
+`send_all` a round. Nobody else may send while it does: Trio refuses two senders at once. So the
 last words of a connection are queued like all others, and the writer ends it when they have left.
 
 A cancelled or failed send leaves an unknown part of the bytes on the wire, so after either the
 connection is of no use and is closed: a side that does not read gets no Goodbye.
 """
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import trio
 
@@ -41,6 +46,8 @@ class Channel:
         self._buffer: list[bytes] = []
         self._buffered_bytes = 0  # with what the writer is sending
         self._buffer_bytes_max = buffer_bytes_max
+        self._holds = False
+        """Frames gather, and leave together at the end."""
         self._wake = trio.Event()
         self._writing = trio.CancelScope()
         self._is_ending = False
@@ -105,13 +112,43 @@ class Channel:
     def send_frame_nowait(self, frame: bytes) -> None:
         if not self.is_open:
             return
+        if not self._holds and not self._buffered_bytes:
+            frame = frame[self._sent_now(frame) :]
+            if not frame:
+                return
         self._buffered_bytes += len(frame)
         self._buffer.append(frame)
         if self._buffered_bytes > self._buffer_bytes_max:
             self.is_overrun = True
             self._buffer.clear()
             self._writing.cancel()  # it waits in a send that will not end
-        self._wake.set()
+        if not self._holds:
+            self._wake.set()
+
+    def _sent_now(self, data: bytes) -> int:
+        """How many bytes of it the kernel took. Whatever is wrong, the writer finds it too."""
+        try:
+            return os.write(self._stream.socket.fileno(), data)
+        except OSError:
+            return 0
+
+    @contextmanager
+    def in_one_piece(self) -> Iterator[None]:
+        """What is sent inside leaves together, at the end."""
+        was_idle = not self._buffered_bytes
+        self._holds = True
+        try:
+            yield
+        finally:
+            self._holds = False
+            if was_idle and self.is_open:
+                gathered = b"".join(self._buffer)
+                self._buffer.clear()
+                self._buffered_bytes = 0
+                if gathered:
+                    self.send_frame_nowait(gathered)
+            else:
+                self._wake.set()
 
     def end_nowait(self, last: Goodbye | None = None) -> None:
         """Take nothing more after `last`; the writer sends what is queued, and returns."""

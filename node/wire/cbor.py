@@ -54,28 +54,53 @@ _TAGS = (
 _NO_TAGS = dict.fromkeys(_TAGS, _refuse_tag)
 
 
+class PlainReader:
+    """Reads one value after the other. Not thread-safe.
+
+    To make one takes longer than to read a small value.
+    """
+
+    def __init__(self, depth_max: int) -> None:
+        """Arrays and maps nest at most `depth_max` deep."""
+        self._depth_max = depth_max
+        self._begin()
+
+    def _begin(self) -> None:
+        self._stream = io.BytesIO()
+        self._decoder = cbor2.CBORDecoder(
+            self._stream,
+            max_depth=self._depth_max,
+            tag_hook=_refuse_tag,
+            semantic_decoders=_NO_TAGS,
+            strict_hashable_types=True,
+        )
+
+    def read(self, data: bytes) -> Any:  # noqa: ANN401 - whatever it says
+        """The one value in `data`. Raises CborError."""
+        if len(data) > COUNTED_FROM_BYTES:
+            _count_elements(data)
+        stream = self._stream
+        stream.seek(0)
+        stream.write(data)
+        stream.truncate()
+        stream.seek(0)
+        try:
+            value = self._decoder.decode()
+        except Exception as error:
+            # Whatever the decoder makes of hostile bytes, it is those bytes' fault.
+            self._begin()  # nobody knows what it keeps of them
+            raise CborError(f"not CBOR: {type(error).__name__}") from error
+        if stream.tell() != len(data):
+            raise CborError("bytes after the message")
+        return value
+
+
 def load_plain(data: bytes, depth_max: int) -> Any:  # noqa: ANN401 - whatever it says
     """The one value in `data`, in which arrays and maps nest at most `depth_max` deep.
 
     Raises CborError.
     """
-    if len(data) > COUNTED_FROM_BYTES:
-        _count_elements(data)
-    stream = io.BytesIO(data)
-    try:
-        value = cbor2.CBORDecoder(
-            stream,
-            max_depth=depth_max,
-            tag_hook=_refuse_tag,
-            semantic_decoders=_NO_TAGS,
-            strict_hashable_types=True,
-        ).decode()
-    except Exception as error:
-        # Whatever the decoder makes of hostile bytes, it is those bytes' fault.
-        raise CborError(f"not CBOR: {type(error).__name__}") from error
-    if stream.tell() != len(data):
-        raise CborError("bytes after the message")
-    return value
+    return PlainReader(depth_max).read(data)
 
 
 def end_of_first(data: bytes) -> int | None:

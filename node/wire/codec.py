@@ -17,7 +17,7 @@ from node.raft import messages as raft
 from node.raft.messages import Message
 from node.wire import messages as wire
 from node.wire.cbor import INTEGER_MAX, CborError, load_plain
-from node.wire.entries import EntryError, read_entries, write_entry
+from node.wire.entries import EntryError, read_entries, write_entries, write_entry
 from node.wire.framing import frame
 from node.wire.messages import WireMessage
 
@@ -139,9 +139,12 @@ _BY_NUMBER = {kind.number: kind for kind in KINDS}
 
 
 def _values_of(kind: Kind) -> Callable[[Any], Iterable[Any]]:
-    """What gives a message's values in order: those of Raft are tuples. Of the others attrgetter
+    """What gives a message's values in order: those of Raft are tuples, of which one holds entries,
+    that are written in runs. Of the others attrgetter
     does, which gives one alone without a tuple.
     """
+    if kind.type is raft.AppendEntries:
+        return lambda message: (*message[:4], write_entries(message.entries), *message[5:])
     if issubclass(kind.type, tuple):
         return iter
     names = [name for name, _ in kind.fields]

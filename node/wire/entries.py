@@ -1,10 +1,13 @@
-"""Log entries as CBOR: [term, entry], where an entry is null, bytes, or a configuration as a map.
+"""Log entries as CBOR: [term, entries] for each run of one term, as nearly all are of one. An entry
+is null, bytes, or a configuration as a map.
 
 The map is `Configuration.to_map`: what the log, a snapshot and the disk hold of a configuration is
 the same everywhere.
 """
 
 from collections.abc import Sequence
+from itertools import groupby, repeat
+from operator import itemgetter
 from typing import Any
 
 import cbor2
@@ -19,6 +22,7 @@ ADDRESS_MAX = 4096
 ENTRY_OVERHEAD_BYTES = 16
 """What a command takes in a frame beside its own bytes, at most."""
 _DEPTH_MAX = 2
+_PLAIN = {bytes, type(None)}
 
 
 class EntryError(Exception):
@@ -30,21 +34,34 @@ def size_in_frame(command: bytes) -> int:
     return len(command) + ENTRY_OVERHEAD_BYTES
 
 
-def read_entries(values: Sequence[Any]) -> list[LogEntry]:
-    """The entries in a decoded array. Raises EntryError for any that is none."""
-    entries = []
-    for value in values:
-        if type(value) is not list or len(value) != 2:
-            raise EntryError("an entry is not a term and a value")
-        term, entry = value
+def write_entries(entries: Sequence[LogEntry]) -> list[tuple[int, list[Any]]]:
+    """The entries as runs; configurations are left for `write_entry`."""
+    runs = groupby(entries, key=itemgetter(0))
+    return [(term, [entry for _, entry in run]) for term, run in runs]
+
+
+def read_entries(runs: Sequence[Any]) -> list[LogEntry]:
+    """The entries in a decoded array of runs. Raises EntryError for any that is none."""
+    entries: list[LogEntry] = []
+    for run in runs:
+        if type(run) is not list or len(run) != 2 or type(run[1]) is not list:
+            raise EntryError("a run is not a term and entries")
+        term, values = run
         if type(term) is not int or not 0 <= term <= INTEGER_MAX:
             raise EntryError("an entry's term is of a wrong type or out of range")
-        if entry is not None and type(entry) is not bytes:
-            entry = read_configuration(entry)
-            if not entry.voters:
-                raise EntryError("a configuration of the log without voters")
-        entries.append(LogEntry(term, entry))
+        if not set(map(type, values)) <= _PLAIN:
+            values = map(_read_entry, values)
+        entries += map(LogEntry, repeat(term), values)
     return entries
+
+
+def _read_entry(value: object) -> object:
+    if value is None or type(value) is bytes:
+        return value
+    configuration = read_configuration(value)
+    if not configuration.voters:
+        raise EntryError("a configuration of the log without voters")
+    return configuration
 
 
 def read_configuration(document: object) -> Configuration:

@@ -12,6 +12,7 @@ A result is one byte, and then its body.
 """
 
 import struct
+from collections.abc import Iterable
 from typing import NamedTuple
 
 _HEADER = struct.Struct(">QQQQ")
@@ -50,11 +51,21 @@ def seal(header: Header, payload: bytes) -> bytes:
     return _HEADER.pack(*header) + payload
 
 
+def seal_all(header: Header, payloads: Iterable[bytes]) -> list[bytes]:
+    """A command for each payload, numbered from the header's sequence on."""
+    client_id, first, acked_below, born_at = header
+    pack = _HEADER.pack
+    return [
+        pack(client_id, sequence, acked_below, born_at) + payload
+        for sequence, payload in enumerate(payloads, first)
+    ]
+
+
 def unseal(command: bytes) -> tuple[Header, bytes]:
     """The inverse of `seal`. Raises EnvelopeError."""
     if len(command) < HEADER_BYTES:
         raise EnvelopeError(f"a command of {len(command)} bytes is shorter than its header")
-    return Header(*_HEADER.unpack_from(command)), command[HEADER_BYTES:]
+    return Header._make(_HEADER.unpack_from(command)), command[HEADER_BYTES:]
 
 
 def ok_result(body: bytes) -> bytes:
@@ -63,6 +74,11 @@ def ok_result(body: bytes) -> bytes:
 
 def error_result(name: str) -> bytes:
     return _ERROR + name.encode()
+
+
+def is_ok(result: bytes) -> bool:
+    """Whether the machine answered."""
+    return result.startswith(_OK)
 
 
 def read_result(result: bytes) -> bytes:

@@ -8,10 +8,13 @@ that its sender chose; each reply repeats it. Durations are milliseconds. Nodes 
 from dataclasses import dataclass
 from typing import Any, Literal
 
-PROTOCOL_VERSION = 1
+from node.wire import batches
+from node.wire.batches import AnswerAll, AppliedAll, ProposeAll, ReadAll
 
+PROTOCOL_VERSION = 2
+
+ReadMode = batches.ReadMode
 Role = Literal["peer", "client", "admin", "observer"]
-ReadMode = Literal["linearizable", "lease", "stale"]
 Outcome = Literal["none", "unknown"]
 
 
@@ -358,4 +361,8 @@ WireMessage = (
     | Gap
     | Recording
     | Disturb
+    | ProposeAll
+    | AppliedAll
+    | ReadAll
+    | AnswerAll
 )

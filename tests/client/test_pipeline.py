@@ -10,8 +10,15 @@ from node.client import pipeline
 from node.client.address import ClusterAddress
 from node.client.errors import NoLeaderError, UnreachableError
 from node.client.pipeline import Load, Pipeline, Tally, no_reads
-from node.wire.envelope import EXPIRED_RESULT, error_result, ok_result
-from node.wire.messages import Answer, Applied, Failure, Propose, Read, WireMessage
+from node.wire.batches import (
+    BATCH_BYTES_MAX,
+    AnswerAll,
+    AppliedAll,
+    ProposeAll,
+    ReadAll,
+)
+from node.wire.envelope import EXPIRED_RESULT, HEADER_BYTES, error_result, ok_result, unseal
+from node.wire.messages import Failure, WireMessage
 
 ADDRESS = ClusterAddress("c1", b"", {1: ("127.0.0.1", 1)}, 1024)
 Script = Callable[[list[int]], list[WireMessage]]
@@ -50,8 +57,9 @@ class ScriptedLink:
         pass
 
 
-def applied(request_id: int, result: bytes = ok_result(b"")) -> Applied:
-    return Applied(request_id, 1, 1, result)
+def applied(request_id: int, result: bytes = ok_result(b"")) -> AppliedAll:
+    """To a request of one command, as each is where few are in flight."""
+    return AppliedAll(request_id, 1, 1, [result])
 
 
 def refused(request_id: int, code: str) -> Failure:
@@ -169,7 +177,7 @@ class StallingLink(ScriptedLink):
         super().__init__(lambda ids: [])
         self._clock = clock
         self._from, self._to = clock.now + stalls_from, clock.now + stalls_to
-        self.asked: list[Propose | Read] = []
+        self.asked: list[ProposeAll | ReadAll] = []
 
     def queue(self, message: Any) -> None:
         super().queue(message)
@@ -189,11 +197,13 @@ class StallingLink(ScriptedLink):
                 raise UnreachableError("silent", "n1 does not answer")
         waiting = set(self._waiting)
         self._waiting.clear()
-        return [
-            Answer(each.id, 1, b"", None) if isinstance(each, Read) else applied(each.id)
-            for each in self.asked
-            if each.id in waiting
-        ]
+        return [reply_to(each) for each in self.asked if each.id in waiting]
+
+
+def reply_to(message: ProposeAll | ReadAll) -> AppliedAll | AnswerAll:
+    if isinstance(message, ReadAll):
+        return AnswerAll(message.id, 1, [ok_result(b"")] * len(message.queries))
+    return AppliedAll(message.id, 1, 1, [ok_result(b"")] * len(message.commands))
 
 
 def open_loop(inflight: int, seconds: float | None, ops: int | None = None) -> Load:
@@ -249,7 +259,7 @@ def test_reads_and_commands_of_one_load_are_asked_and_counted_apart(
     )
     (*_, tally) = Pipeline(ADDRESS, mixed).run()
     assert (len(tally.latencies), len(tally.read_latencies)) == (25, 75)
-    assert {each.mode for each in link.asked if isinstance(each, Read)} == {"lease"}
+    assert {each.mode for each in link.asked if isinstance(each, ReadAll)} == {"lease"}
 
 
 def test_reads_that_are_lost_are_errors_and_commands_that_are_lost_are_unknown(
@@ -261,3 +271,40 @@ def test_reads_that_are_lost_are_errors_and_commands_that_are_lost_are_unknown(
     with pytest.raises(NoLeaderError):
         list(running.run())
     assert counts(running.tally) == (0, 6, 2)
+
+
+def asked_of(connect: Any, clock: Clock, load: Load) -> list[ProposeAll]:
+    link = StallingLink(clock, 0, 0)
+    connect(link)
+    (*_, tally) = Pipeline(ADDRESS, load).run()
+    assert counts(tally) == (load.ops, 0, 0)
+    return [each for each in link.asked if isinstance(each, ProposeAll)]
+
+
+@pytest.mark.parametrize(("inflight", "largest"), [(1, 1), (16, 4), (256, 64), (2000, 500)])
+def test_what_may_be_in_flight_leaves_in_pieces_and_each_command_once(
+    connect: Any, clock: Clock, inflight: int, largest: int
+) -> None:
+    ops = 3 * inflight
+    made = Load(lambda number: b"%d" % number, no_reads, inflight, 3, ops, None)
+    asked = asked_of(connect, clock, made)
+    assert max(len(each.commands) for each in asked) == largest
+    sealed = [unseal(command) for each in asked for command in each.commands]
+    assert [int(payload) for _, payload in sealed] == list(range(ops))
+    names = {(header.client_id, header.sequence) for header, _ in sealed}
+    assert len(names) == ops, "no command has the number of another"
+    assert len({header.client_id for header, _ in sealed}) == min(3, len(asked))
+
+
+def test_batch_of_long_commands_is_no_longer_than_a_node_takes(connect: Any, clock: Clock) -> None:
+    asked = asked_of(connect, clock, Load(lambda number: bytes(9000), no_reads, 64, 1, 64, None))
+    sizes = [sum(map(len, each.commands)) for each in asked]
+    assert max(sizes) <= BATCH_BYTES_MAX + 9000 + HEADER_BYTES
+    assert len(asked) < 64, "and yet they are batches"
+
+
+def test_only_the_requests_of_a_batch_at_which_the_machine_raised_are_errors(connect: Any) -> None:
+    results = [ok_result(b""), error_result("ValueError"), ok_result(b"")]
+    connect(ScriptedLink(lambda ids: [AppliedAll(ids[0], 1, 1, results)]))
+    (*_, tally) = Pipeline(ADDRESS, load(3, inflight=12)).run()
+    assert counts(tally) == (2, 1, 0)

@@ -4,14 +4,12 @@ import argparse
 import statistics
 import sys
 import time
-from typing import NamedTuple
 
 import psutil
 
-from node.client.admin import Admin
 from tests.measure.chaos import chaos
 from tests.measure.checking import checker
-from tests.measure.commands import Raftctl, fresh_home
+from tests.measure.commands import fresh_home
 from tests.measure.durability import durability
 from tests.measure.failover import failover
 from tests.measure.firstline import firstline
@@ -20,6 +18,7 @@ from tests.measure.membership import membership
 from tests.measure.observers import observers
 from tests.measure.pauses import pauses
 from tests.measure.simulating import simulator
+from tests.measure.throughput import throughput
 from tests.measure.transfer import transfer
 from tests.measure.verdict import verdict
 
@@ -58,52 +57,6 @@ def idle(seconds: int) -> None:
             print(f"{name} {role:8} {share:6.2%} of a core  {rss:5.1f} MiB resident")
 
 
-def throughput(seconds: int) -> None:
-    """Puts of 100 bytes, each on the disk of a majority before it counts; and where time goes."""
-    with fresh_home() as raftctl:
-        raftctl.run("up", "-n", "3")
-        for inflight in (1, 16, 64, 256, 1000):
-            before = _spent(raftctl)
-            report = _bench(raftctl, inflight, seconds)
-            after = _spent(raftctl)
-            print(
-                f"put, {inflight:4} in flight: {report['ops_per_s']:8.0f}/s  "
-                f"p50 {report['p50_ms']:.2f} ms  p99 {report['p99_ms']:.2f} ms  "
-                f"errors {report['errors']}  unknown {report['unknown']}"
-            )
-            parts = [
-                f"{name} {(after[name].cpu - before[name].cpu) / report['ops'] * 1e6:.0f} us cpu, "
-                f"{(after[name].syncs - before[name].syncs) / report['ops']:.3f} flushes"
-                for name in before
-            ]
-            print(f"     for each put: {'; '.join(parts)}")
-
-
-class Spent(NamedTuple):
-    """What a node has used so far: seconds of processor time, and flushes of its disk."""
-
-    cpu: float
-    syncs: int
-
-
-def _spent(raftctl: Raftctl) -> dict[str, Spent]:
-    """By role and name, the leader first."""
-    status = raftctl.document("status")
-    spent: dict[str, Spent] = {}
-    for node in sorted(status["nodes"], key=lambda node: node["id"] != status["leader"]):
-        role = "leader" if node["id"] == status["leader"] else "follower"
-        with Admin(raftctl.address("demo"), int(node["id"][1:])) as admin:
-            syncs = admin.status()["disk"]["syncs"]
-        cpu = sum(psutil.Process(node["pid"]).cpu_times()[:2])
-        spent[f"{role} {node['id']}"] = Spent(cpu, syncs)
-    return spent
-
-
-def _bench(raftctl: Raftctl, inflight: int, seconds: int) -> dict[str, float]:
-    options = ["--inflight", str(inflight), "--duration", f"{seconds}s", "--size", "100"]
-    return raftctl.document("bench", "put", *options)
-
-
 def _spread(values: list[float]) -> str:
     return f"median {statistics.median(values):.3f}  max {max(values):.3f}  of {len(values)}"
 
@@ -116,7 +69,10 @@ def main() -> int:
     what.add_parser("idle").add_argument("--seconds", type=int, default=10)
     what.add_parser("failover").add_argument("--rounds", type=int, default=10)
     what.add_parser("durability").add_argument("--rounds", type=int, default=10)
-    what.add_parser("throughput").add_argument("--seconds", type=int, default=5)
+    loaded = what.add_parser("throughput")
+    loaded.add_argument("mode", choices=("put", "get"), nargs="?", default="put")
+    loaded.add_argument("--seconds", type=int, default=5)
+    loaded.add_argument("--inflight", type=int, nargs="+", default=[1, 16, 64, 256, 1000])
     what.add_parser("space").add_argument("--ops", type=int, default=1_000_000)
     what.add_parser("snapshots").add_argument("--rounds", type=int, default=30)
     what.add_parser("catchup").add_argument("--ops", type=int, default=500_000)
@@ -155,7 +111,7 @@ def main() -> int:
         case "checker":
             return checker()
         case "throughput":
-            throughput(options.seconds)
+            throughput(options.mode, options.inflight, options.seconds)
         case "space":
             space(options.ops)
         case "snapshots":

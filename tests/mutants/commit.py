@@ -2,6 +2,7 @@
 
 from node.raft import election, proposing, replication
 from node.raft.core import RaftCore
+from node.replica.applying import Applying
 from node.replica.forwarding import Forwarded
 from node.replica.pending import Proposals
 from node.replica.replica import Replica
@@ -75,8 +76,8 @@ def waiters_lost_with_leadership() -> None:
     """A leader that is deposed forgets whose writes it has not committed, and tells nobody."""
     rewrite(
         Proposals.pop_above,
-        "yield self._waiting.pop(waiting).ticket",
-        "del self._waiting[waiting]\n        yield from ()",
+        "yield proposal.ticket",
+        "yield from ()",
     )
 
 
@@ -101,5 +102,5 @@ def waiter_matched_by_index_only() -> None:
     """A client hears that its write took effect when anything is applied at its index, though
     another leader's entry is there.
     """
-    rewrite(Replica._apply_entry, "if proposal.term == term:", "if proposal:")
-    rewrite(Replica.fail_lost_proposals, "if not self._proposals or", "if True or")
+    rewrite(Applying._answer, "if term != proposal.term:", "if False:")
+    rewrite(Replica.fail_lost_proposals, "self.core.is_leader and", "not self.core.is_leader or")

@@ -168,7 +168,7 @@ def test_confirmed_read_fails_in_time_under_a_leader_that_never_commits() -> Non
 def test_deadlines_of_confirmed_reads_are_known_as_they_come_and_go() -> None:
     confirmed = ConfirmedQueries()
     for index, deadline in ((5, 300), (4, 100), (6, 200)):
-        confirmed.add(index, Query(Ticket("c", index), b"", deadline))
+        confirmed.add(index, Query(Ticket("c", index), (b"",), deadline))
     assert confirmed.next_deadline == 100
     assert [query.ticket.id for query in confirmed.pop_overdue(150)] == [4]
     assert confirmed.next_deadline == 200

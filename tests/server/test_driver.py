@@ -74,8 +74,8 @@ class Caller:
         self.told = trio.Event()
         self.errors: list[RemoteProtocolError] = []
 
-    def reply_nowait(self, message: WireMessage) -> None:
-        self.replies[message.id] = message  # type: ignore[union-attr]
+    def answer_nowait(self, replies: Sequence[WireMessage]) -> None:
+        self.replies |= {message.id: message for message in replies}  # type: ignore[union-attr]
         self.told.set()
 
     def misbehaved(self, error: RemoteProtocolError) -> None:

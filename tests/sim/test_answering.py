@@ -34,9 +34,10 @@ def test_everybody_who_asked_has_an_answer_at_the_end() -> None:
 
 
 def test_whoever_waits_for_ever_is_found_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    pop_above = Proposals.pop_above
+
     def forget(proposals: Proposals, index: int) -> list[Ticket]:
-        for each in [at for at in proposals._waiting if at > index]:
-            del proposals._waiting[each]
+        list(pop_above(proposals, index))
         return []
 
     monkeypatch.setattr(Proposals, "pop_above", forget)

@@ -9,10 +9,10 @@ from node.sim.simulation import simulate
 
 STORED = Path(__file__).parent / "regressions" / "writes-asked-of-the-node-that-is-cut-off.toml"
 DIGESTS = {
-    4: (
-        "39eb4e2d09f23491a24f5a479037edb0",
-        "4a837b375982aec949f2bb9eee36ede9",
-        "cf670ccbdce0a34bd8d2e2cddbb3e226",
+    5: (
+        "0c7e42ef1949554219d1552fae0aa7fd",
+        "79d97e85691d37dc4909f312de45bca9",
+        "faa24f42994a54acfe2ce319f5b2c9ac",
     )
 }
 """Of seeds 3 and 11 and of the stored plan, by format."""

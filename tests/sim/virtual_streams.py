@@ -142,6 +142,10 @@ class _Socket:
     def __init__(self, name: tuple[str, int]) -> None:
         self._name = name
 
+    def fileno(self) -> int:
+        """No kernel takes anything at once: the writer sends all."""
+        return -1
+
     def getpeername(self) -> tuple[str, int]:
         return self._name
 

@@ -10,7 +10,7 @@ from node.transport import channel as channels
 from node.transport.channel import Channel, FrameTooLargeError
 from node.wire.codec import decode
 from node.wire.framing import FrameReader
-from node.wire.messages import Answer, GetStatus, Goodbye
+from node.wire.messages import Answer, GetStatus, Goodbye, WireMessage
 from tests.transport.pairs import channel_and_other_end
 
 FRAME_MAX = 1 << 20
@@ -126,5 +126,55 @@ def test_message_over_the_receivers_limit_is_not_queued() -> None:
         await channel.write()
         await channel.aclose()
         assert await everything_from(other) == [GetStatus(1)]
+
+    run(scenario)
+
+
+def test_frame_leaves_at_once_where_the_kernel_takes_it() -> None:
+    async def scenario(channel: Channel, other: trio.SocketStream) -> None:
+        channel.send_nowait(GetStatus(1))  # and no writer runs
+        assert channel.buffered_bytes == 0
+        assert decode((FrameReader(FRAME_MAX).feed(await other.receive_some()))[0]) == GetStatus(1)
+
+    run(scenario)
+
+
+def test_frames_keep_their_order_whether_the_kernel_takes_them_or_the_writer() -> None:
+    async def scenario(channel: Channel, other: trio.SocketStream) -> None:
+        sent: list[WireMessage] = [GetStatus(1), LARGE, GetStatus(2), LARGE, GetStatus(3)]
+        found: list[object] = []
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(channel.write)
+            for message in sent:
+                channel.send_nowait(message)
+            reader = FrameReader(FRAME_MAX)
+            while len(found) < len(sent):
+                found += [decode(payload) for payload in reader.feed(await other.receive_some())]
+            nursery.cancel_scope.cancel()
+        assert found == sent
+
+    run(scenario)
+
+
+def test_what_belongs_together_is_sent_in_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    pieces: list[int] = []
+    sent_now = Channel._sent_now
+
+    def counted(channel: Channel, data: bytes) -> int:
+        pieces.append(len(FrameReader(FRAME_MAX).feed(data)))
+        return sent_now(channel, data)
+
+    monkeypatch.setattr(Channel, "_sent_now", counted)
+
+    async def scenario(channel: Channel, other: trio.SocketStream) -> None:
+        with channel.in_one_piece():
+            for number in range(10):
+                channel.send_nowait(GetStatus(number))
+            assert pieces == []
+        assert pieces == [10]
+        with channel.in_one_piece():
+            pass
+        assert channel.buffered_bytes == 0
+        assert len(FrameReader(FRAME_MAX).feed(await other.receive_some())) == 10
 
     run(scenario)

@@ -12,6 +12,7 @@ from node.wire.cbor import (
     COUNTED_FROM_BYTES,
     ELEMENTS_MAX,
     CborError,
+    PlainReader,
     end_of_first,
     load_plain,
 )
@@ -36,9 +37,19 @@ def array_of(element: bytes, count: int) -> bytes:
 def test_message_of_absurdly_many_elements_is_refused_before_it_is_decoded(
     element: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cbor2, "CBORDecoder", None)
+    reader = PlainReader(4)
+    monkeypatch.setattr(reader, "_decoder", None)
     with pytest.raises(CborError, match="elements"):
-        load_plain(array_of(element, 8_000_000 // len(element)), 4)
+        reader.read(array_of(element, 8_000_000 // len(element)))
+
+
+@pytest.mark.parametrize("bad", [b"", b"\x82\x01", b"\x01\x02", b"\xc1\x01", b"\x81" * 9])
+def test_a_reader_reads_on_after_bytes_that_are_no_value(bad: bytes) -> None:
+    reader = PlainReader(4)
+    assert reader.read(b"\x82\x01\x02") == [1, 2]
+    with pytest.raises(CborError):
+        reader.read(bad)
+    assert reader.read(b"\x82\x03\x04") == [3, 4]
 
 
 def test_as_many_elements_as_allowed_are_decoded() -> None:
