@@ -28,6 +28,9 @@ from node.raft.roles import Candidate, Follower, Leader, PreCandidate, Round
 if TYPE_CHECKING:
     from node.raft.core import RaftCore
 
+TURNS_IN_A_HEARTBEAT = 4
+"""How many of those that lost their leader may try to be elected within one heartbeat."""
+
 
 def campaign(core: "RaftCore", now: int) -> None:
     """The election timer ran out."""
@@ -35,6 +38,25 @@ def campaign(core: "RaftCore", now: int) -> None:
         _start_pre_vote(core, now)
     else:
         start_election(core, now, leadership_transfer=False)
+
+
+def peer_lost(core: "RaftCore", peer_id: int, now: int) -> None:
+    """All connections with a peer ended. If it led, its process has most likely died, and to wait
+    out the timeout would be in vain.
+
+    That is a hint and no proof. So it takes a pre-vote, which whoever still hears the leader
+    refuses, and a promise to that leader is kept. The voters try one after the other, beginning
+    behind the lost one, so that they do not split their votes.
+    """
+    role = core.role
+    if not isinstance(role, Follower) or role.leader_id != peer_id or not core.config.pre_vote:
+        return
+    core.hearing.lost()
+    others = sorted(core.configuration.electorate - {peer_id})
+    turn = sum((other < peer_id, other) < (core.id < peer_id, core.id) for other in others)
+    delay_us = turn * core.config.heartbeat_us // TURNS_IN_A_HEARTBEAT + core.handicap_us(now)
+    at = max(now, core.hearing.promised_until) + delay_us
+    core.become(Follower(min(role.election_deadline, at)), "the connection with the leader ended")
 
 
 def _start_pre_vote(core: "RaftCore", now: int) -> None:

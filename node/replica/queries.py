@@ -51,7 +51,10 @@ class Queries:
             self._outbox.fail_not_leader(ticket, core.leader_id)
             return
         waiting = Query(ticket, query, now + READ_PATIENCE * core.config.election_timeout_us)
-        leased_index = core.lease_index(now) if mode == "lease" else None
+        leased_index = None
+        if mode == "lease":
+            core.want_lease(now)
+            leased_index = core.lease_index(now)
         if leased_index is None:
             self._ask_for_index(waiting, now)
         else:
