@@ -8,7 +8,7 @@ that its sender chose; each reply repeats it. Durations are milliseconds. Nodes 
 from dataclasses import dataclass
 from typing import Any, Literal
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 
 Role = Literal["peer", "client", "admin", "observer"]
 ReadMode = Literal["linearizable", "lease", "stale"]

@@ -137,20 +137,20 @@ class OwnClient:
     def __init__(self, host: str, port: int, node: int, cluster_id: str, token: bytes) -> None:
         self.socket = socket.create_connection((host, port), timeout=10)
         kind, protocol, challenge = self.receive()
-        assert (kind, protocol) == (32, 1)
+        assert (kind, protocol) == (32, 2)
         nonce = os.urandom(16)
         fields = [
             b"raftctl/1 hello",
             challenge,
             node,
-            1,
+            protocol,
             cluster_id.encode(),
             0,
             0,
             b"client",
             nonce,
         ]
-        self.send([33, 1, cluster_id, 0, 0, "client", nonce, self.proof(token, fields)])
+        self.send([33, protocol, cluster_id, 0, 0, "client", nonce, self.proof(token, fields)])
         kind, *welcome = self.receive()
         assert kind == 34, welcome
         self.born_at = welcome[3]

@@ -102,9 +102,9 @@ def _document(value: Any) -> bytes:
     return _row(48, 1, {"value": value})
 
 
-def test_the_numbers_on_the_wire_are_those_of_protocol_version_1() -> None:
+def test_the_numbers_on_the_wire_are_those_of_protocol_version_2() -> None:
     assert {kind.number: kind.type.__name__ for kind in KINDS} == NUMBERS
-    assert messages.PROTOCOL_VERSION == 1
+    assert messages.PROTOCOL_VERSION == 2
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.type.__name__)
@@ -174,7 +174,7 @@ def test_configuration_travels_as_a_map() -> None:
     ],
 )
 def test_configuration_that_is_none_is_refused(change: dict[Any, Any], reason: str) -> None:
-    payload = _row(5, 2, 1, 0, 0, [[1, b"a"], [2, CONFIGURATION_MAP | change]], 0, 1)
+    payload = _row(5, 2, 1, 0, 0, [[1, b"a"], [2, CONFIGURATION_MAP | change]], 0, 1, False)
     with pytest.raises(WireError, match=reason):
         codec.decode(payload)
 
@@ -183,7 +183,7 @@ def test_configuration_without_anybody_is_no_entry() -> None:
     """A node that is to be added is founded with one; in a log it would leave nobody to decide."""
     for payload in ([[2, {}]], [[2, {"voters": []}]]):
         with pytest.raises(WireError, match="without voters"):
-            codec.decode(_row(5, 2, 1, 0, 0, payload, 0, 1))
+            codec.decode(_row(5, 2, 1, 0, 0, payload, 0, 1, False))
 
 
 def test_what_is_no_entry_is_never_sent() -> None:

@@ -115,7 +115,10 @@ def test_the_dialling_side_refuses_another_version(version: int) -> None:
 
 
 def test_the_accepting_side_refuses_another_version_before_it_looks_at_the_proof() -> None:
-    assert _check(dataclasses.replace(_hello(), protocol=2, proof=b"")) == "protocol_version"
+    assert (
+        _check(dataclasses.replace(_hello(), protocol=PROTOCOL_VERSION + 1, proof=b""))
+        == "protocol_version"
+    )
 
 
 def test_another_cluster_is_refused() -> None:
