@@ -97,6 +97,16 @@ def no_stickiness_after_a_restart() -> None:
     )
 
 
+@mutant("this project, from its design", *PROMISED, shows_in=needs.leases_and_flaps)
+def promise_dropped_with_the_connection() -> None:
+    """Who loses the connections with its leader forgets what it has promised it, claim or not."""
+    rewrite(
+        election.peer_lost,
+        "core.hearing.lost()",
+        "core.hearing.promised_until = 0; core.hearing.lost()",
+    )
+
+
 @mutant("this project, until 4722d5a", *PROMISED, shows_in=needs.promises)
 def promise_ends_with_the_term() -> None:
     """Who learns of a later term gives its vote away in it, though it has just heard its leader."""

@@ -9,10 +9,10 @@ from node.sim.simulation import simulate
 
 STORED = Path(__file__).parent / "regressions" / "writes-asked-of-the-node-that-is-cut-off.toml"
 DIGESTS = {
-    4: (
-        "39eb4e2d09f23491a24f5a479037edb0",
-        "4a837b375982aec949f2bb9eee36ede9",
-        "cf670ccbdce0a34bd8d2e2cddbb3e226",
+    5: (
+        "347a33023e27398588bbe83ae1e2ea0d",
+        "e6af797e62077512a4b91b98da96ae26",
+        "480348bfc80003b293b95b1d04ae5bd0",
     )
 }
 """Of seeds 3 and 11 and of the stored plan, by format."""
