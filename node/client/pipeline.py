@@ -14,6 +14,7 @@ from node.client.address import ClusterAddress
 from node.client.errors import UnreachableError
 from node.client.leader import link_to_leader
 from node.client.link import Link
+from node.client.lookout import Lookout
 from node.client.session import FINAL_CODES, Sequences
 from node.wire.envelope import ApplyError, EnvelopeError, SessionExpiredError, read_result, seal
 from node.wire.messages import Answer, Applied, Failure, Propose, Read
@@ -138,7 +139,11 @@ class Pipeline:
             time.sleep(0.001)  # the rate leaves nothing to do
             return
         # Half of the time for a node that is silent, the other half to find the next leader.
-        messages = link.next_messages(time.monotonic() + self._timeout / 2)
+        lookout = Lookout(self._address, link.node_id)
+        try:
+            messages = lookout.wait(link.next_messages, time.monotonic() + self._timeout / 2)
+        finally:
+            self._leader = lookout.successor or self._leader
         now = time.monotonic()
         for message in messages:
             request_id = getattr(message, "id", 0)
