@@ -7,7 +7,8 @@ Paper 5.2 and 5.4.1, thesis 9.6 (pre-vote), 6.2 and 4.2.3 (stickiness). The rule
 - Votes are a set of voters, not a counter. Who votes is asked of the candidate's configuration
   alone: any node answers, a learner too, since a promotion may be known to all but itself.
 - Granting a vote resets the election timer; refusing one never does.
-- A pre-vote changes nothing on the node that answers it.
+- A pre-vote changes nothing on the node that answers it, but that it lets the other one go ahead if
+  it was about to ask too, since both lost their leader at once.
 """
 
 from collections import deque
@@ -28,7 +29,7 @@ from node.raft.roles import Candidate, Follower, Leader, PreCandidate, Round
 if TYPE_CHECKING:
     from node.raft.core import RaftCore
 
-TURNS_IN_A_HEARTBEAT = 4
+TURNS_IN_A_HEARTBEAT = 2
 """How many of those that lost their leader may try to be elected within one heartbeat."""
 
 
@@ -109,10 +110,19 @@ def handle_pre_vote(core: "RaftCore", message: RequestPreVote, now: int) -> None
         and core.log.is_up_to_date(message.last_log_index, message.last_log_term)
         and not core.hears_leader(now)
     )
+    if granted:
+        _let_go_ahead(core, now)
     core.send_after_sync(
         message.candidate_id,
         RequestPreVoteResponse(core.term, core.id, message.next_term, granted),
     )
+
+
+def _let_go_ahead(core: "RaftCore", now: int) -> None:
+    """Who waits for its turn gives the one that it helps time to ask for the vote itself."""
+    role = core.role
+    if isinstance(role, Follower) and core.hearing.is_gone:
+        role.election_deadline = max(role.election_deadline, now + core.config.heartbeat_us)
 
 
 def handle_pre_vote_response(core: "RaftCore", message: RequestPreVoteResponse, now: int) -> None:

@@ -12,7 +12,8 @@ class Hearing:
 
     def __init__(self, timeout_us: int, promised_until: int) -> None:
         self._timeout_us = timeout_us
-        self._is_gone = False
+        self.is_gone = False
+        """Whether the connections with the leader that was heard have ended since."""
         self.heard_at: int | None = None
         """When a leader was heard last; None: never, or since this node led."""
         self.promised_until = promised_until
@@ -21,13 +22,13 @@ class Hearing:
     def heard(self, now: int, claims_lease: bool) -> None:
         """A leader was heard, which claims a lease from this node or does not."""
         self.heard_at = now
-        self._is_gone = False
+        self.is_gone = False
         if claims_lease:
             self.promised_until = now + self._timeout_us
 
     def lost(self) -> None:
         """The connections with the leader that was heard have ended."""
-        self._is_gone = True
+        self.is_gone = True
 
     def lasts(self, now: int) -> bool:
         """Whether to wait for a leader still, of this life or, as far as can be known, an earlier
@@ -35,5 +36,5 @@ class Hearing:
         """
         if now < self.promised_until:
             return True
-        heard_at = None if self._is_gone else self.heard_at
+        heard_at = None if self.is_gone else self.heard_at
         return heard_at is not None and now < heard_at + self._timeout_us

@@ -54,7 +54,7 @@ def test_voters_try_one_after_the_other_behind_the_lost_leader() -> None:
     cluster.elect(3)
     lose(cluster, 3, 1, 2, 4, 5)
     turns = {node.id: deadline(node) - cluster.now for node in cluster.followers}
-    assert turns == {4: 0, 5: HEARTBEAT_US // 4, 1: HEARTBEAT_US // 2, 2: HEARTBEAT_US * 3 // 4}
+    assert turns == {4: 0, 5: HEARTBEAT_US // 2, 1: HEARTBEAT_US, 2: HEARTBEAT_US * 3 // 2}
 
 
 def test_voter_whose_log_is_too_short_leaves_its_turn_to_the_next_one() -> None:
@@ -68,10 +68,30 @@ def test_voter_whose_log_is_too_short_leaves_its_turn_to_the_next_one() -> None:
     assert cluster.leader.id == 3
 
 
+def test_voter_that_is_asked_while_it_waits_for_its_turn_lets_the_other_one_go_ahead() -> None:
+    solo = follows(False)
+    solo.core.peer_lost(2, solo.now)
+    solo.now += HEARTBEAT_US // 2 - 1
+    assert solo.answer(RequestPreVote(1, 3, 2, 1, 1)) == RequestPreVoteResponse(1, 1, 2, True)
+    assert solo.core.next_deadline == solo.now + HEARTBEAT_US
+    before = solo.core.next_deadline
+    solo.now += 1
+    assert not solo.answer(RequestPreVote(1, 3, 2, 0, 0)).vote_granted
+    assert solo.core.next_deadline == before, "who cannot win is not waited for"
+
+
+def test_voter_that_is_asked_after_a_timeout_waits_no_longer_than_before() -> None:
+    solo = follows(False)
+    before = solo.core.next_deadline
+    solo.now = before - 1
+    assert solo.answer(RequestPreVote(1, 3, 2, 1, 1)).vote_granted
+    assert solo.core.next_deadline == before
+
+
 def test_node_of_a_low_priority_waits_longer_here_too() -> None:
     solo = follows(False, priority=50)
     solo.core.peer_lost(2, solo.now)
-    turn = HEARTBEAT_US // 4  # node 3 comes first
+    turn = HEARTBEAT_US // 2  # node 3 comes first
     assert solo.core.next_deadline == solo.now + turn + TIMEOUT_US // 2
 
 
