@@ -62,7 +62,7 @@ def peer_lost(core: "RaftCore", peer_id: int, now: int) -> None:
 
 def _start_pre_vote(core: "RaftCore", now: int) -> None:
     role = PreCandidate(core.draw_election_deadline(now), now)
-    core.become(role, "no word from a leader")
+    core.become(role, "lost its leader" if core.hearing.is_gone else "no word from a leader")
     core.tally.prevotes_tried += 1
     role.votes[core.id] = True  # a pre-vote is not kept, so nothing has to be durable
     for peer_id in _other_voters(core):

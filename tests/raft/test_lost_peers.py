@@ -5,6 +5,7 @@ import pytest
 from node.raft.config import CoreConfig, InitialState
 from node.raft.configuration import AddLearner
 from node.raft.core import RaftCore
+from node.raft.events import RoleChanged
 from node.raft.messages import (
     AppendEntries,
     InstallSnapshot,
@@ -47,6 +48,8 @@ def test_death_of_a_leader_that_is_noticed_costs_no_timeout() -> None:
     cluster.tick(0)
     cluster.deliver()
     assert cluster.leader.id == 2
+    changes = [event for event in cluster[2].events if isinstance(event, RoleChanged)]
+    assert [each.why for each in changes if each.role == "precandidate"][-1] == "lost its leader"
 
 
 def test_voters_try_one_after_the_other_behind_the_lost_leader() -> None:
