@@ -238,14 +238,14 @@ def draw(seed: int) -> Options:
         # A rival that was cut off has the newest entry only as long as nobody writes another one.
         options = dataclasses.replace(options, rate=rng.choice([5, 10, 20]), readers=0.75)
     options = _calmed(options) if rng.random() < 0.12 else options
-    return _connected(stream(seed, "connections"), _bounded(stream(seed, "bounds"), options))
+    return _connected(stream(seed, "contacts"), _bounded(stream(seed, "bounds"), options))
 
 
 def _connected(rng: random.Random, options: Options) -> Options:
     """The same with connections that end, with a process or without."""
     return dataclasses.replace(
         options,
-        noticed=rng.choice([0.0, 0.5, 1.0, 1.0]),
+        noticed=rng.choice([0.5, 1.0]) if rng.random() < 0.5 else 0.0,
         resets=rng.choice([0.1, 1.0]) if rng.random() < 0.5 else 0.0,
         flaps=rng.choice([0.1, 0.5]) if rng.random() < 0.3 else 0.0,
     )
