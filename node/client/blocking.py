@@ -4,6 +4,8 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
+from typing import Any
 
 from node.client.address import ClusterAddress
 from node.client.errors import (
@@ -14,6 +16,7 @@ from node.client.errors import (
 )
 from node.client.leader import link_to_leader
 from node.client.link import Link, seconds_left
+from node.client.lookout import Lookout
 from node.client.session import Call, Pause, Sequences, Try
 from node.wire.envelope import ApplyError, SessionExpiredError, read_result, seal
 from node.wire.messages import Answer, Applied, Changes, Failure, Propose, Read, ReadMode, Watch
@@ -193,7 +196,7 @@ class Client:
         if self._link is not None and self._link.node_id == step.node_id:
             return self._link
         self.close()
-        self._link = Link(self._address, step.node_id, "client", step.until)
+        self._link = Link(self._address, step.node_id, "client", step.opens_until)
         return self._link
 
     def _exchange(
@@ -204,7 +207,7 @@ class Client:
             if has_effect:
                 call.sent()
             link.send(request)
-            reply = link.reply_to(request.id, until)
+            reply = self._reply_to(call, link, request.id, until)
         except UnreachableError as error:
             self.close()
             call.unreachable(error)
@@ -215,6 +218,17 @@ class Client:
         self._answered_by = link.node_id
         answer: Applied | Answer = reply
         return answer
+
+    def _reply_to(self, call: Call, link: Link, request_id: int, until: float) -> Any:  # noqa: ANN401 - as in Link
+        """Raises UnreachableError, also when another node leads by now, which is asked next."""
+        if call.is_for_one:
+            return link.reply_to(request_id, until)
+        lookout = Lookout(self._address, link.node_id)
+        try:
+            return lookout.wait(partial(link.reply_to, request_id), until)
+        finally:
+            if lookout.successor is not None:
+                call.again(lookout.successor)
 
 
 def _changes(link: Link, query: bytes, since: int) -> Iterator[Changes]:

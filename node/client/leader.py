@@ -1,10 +1,12 @@
 """Finding the leader, for whoever stays with it: a load, a watch."""
 
 import time
+from functools import partial
 
 from node.client.address import ClusterAddress
 from node.client.errors import UnreachableError
 from node.client.link import Link
+from node.client.lookout import Lookout
 from node.client.session import Call, Pause
 from node.wire.messages import Failure, Read
 
@@ -22,17 +24,20 @@ def link_to_leader(address: ClusterAddress, first: int | None, timeout: float) -
             time.sleep(max(step.until - time.monotonic(), 0))
             continue
         try:
-            link = Link(address, step.node_id, "client", step.until)
+            link = Link(address, step.node_id, "client", step.opens_until)
         except UnreachableError as error:
             call.unreachable(error)
             continue
+        lookout = Lookout(address, step.node_id)
         try:
             request = Read(link.new_id(), b"", "linearizable", False)
             link.send(request)
-            reply = link.reply_to(request.id, step.until)
+            reply = lookout.wait(partial(link.reply_to, request.id), step.until)
         except UnreachableError as error:
             link.close()
             call.unreachable(error)
+            if lookout.successor is not None:
+                call.again(lookout.successor)
             continue
         except BaseException:
             link.close()

@@ -18,6 +18,7 @@ from node.client.address import ClusterAddress
 from node.client.errors import UnreachableError
 from node.client.leader import link_to_leader
 from node.client.link import Link
+from node.client.lookout import Lookout
 from node.client.session import FINAL_CODES, Sequences
 from node.wire.batches import (
     BATCH_BYTES_MAX,
@@ -223,7 +224,11 @@ class Pipeline:
 
     def _take_replies(self, link: Link) -> None:
         # Half of the time for a node that is silent, the other half to find the next leader.
-        messages = link.next_messages(self._heard_at + self._timeout / 2)
+        lookout = Lookout(self._address, link.node_id)
+        try:
+            messages = lookout.wait(link.next_messages, self._heard_at + self._timeout / 2)
+        finally:
+            self._leader = lookout.successor or self._leader
         now = self._heard_at = time.monotonic()
         for message in messages:
             batch = self._in_flight.pop(getattr(message, "id", 0), None)

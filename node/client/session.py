@@ -13,8 +13,11 @@ without doubt then goes on under a new session, one in doubt ends as unknown.
 
 Whom to ask. First the node that answered last, then whoever a refusal names as the leader, else one
 after the other. A hint is believed once per round and never when it names the node that gave it, so
-two nodes that point at each other cost a round, not for ever. A silent node gets at most a quarter
-of the time; between two rounds without a leader there is a pause.
+two nodes that point at each other cost a round, not for ever. Between two rounds without a leader
+there is a pause. A node that is silent may stand still, and its followers elect another one within
+a fraction of a second: one that does not even open a connection is left alone for a while, so that
+the others have their turn, and has twice as long the next time. Who took the request gets at most a
+quarter of the time to answer it.
 """
 
 from collections.abc import Collection
@@ -33,15 +36,22 @@ from node.wire.messages import Failure
 
 PAUSE_SECONDS_MIN = 0.01
 PAUSE_SECONDS_MAX = 0.1
+OPENING_SECONDS = 0.2
+"""For a node to open a connection, which takes it milliseconds, when it is asked first."""
+REST_OPENINGS = 2
+"""One that did not is left alone for so many times as long."""
 FINAL_CODES = frozenset({"bad_request", "too_large", "not_permitted", "history_lost"})
 
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """Ask this node, and wait for its answer until then (seconds on the caller's clock)."""
+    """Ask this node, with a connection that is open until `opens_until`, and wait for its answer
+    until `until` (seconds on the caller's clock).
+    """
 
     node_id: int
     until: float
+    opens_until: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +88,11 @@ class Call:
         self._hinted: set[int] = set()
         self._left: list[int] = []
         self._pauses_next = False
+        self._opening: dict[int, float] = {}
+        """By node that was silent: how long it gets to open a connection, in seconds."""
+        self._rests_until: dict[int, float] = {}
         self._start_round()
+        self._asked = Try(0, now, now)
         self._attempt_sent = False
         self._in_doubt = False
         self._refusal: ClientError | None = None
@@ -99,15 +113,25 @@ class Call:
             raise self._too_late()
         if self._pauses_next:
             self._pauses_next = False
-            until = min(now + self._pause, self._deadline)
-            self._pause = min(self._pause * 2, PAUSE_SECONDS_MAX)
-            return Pause(until)
-        node_id = self._choose()
+            return self._wait(now)
+        node_id = self._choose(now)
+        if node_id is None:
+            return self._wait(now)
         self._attempt_sent = False
         limit = self._deadline if self._only is not None else now + self._silence_max
-        return Try(node_id, min(limit, self._deadline))
+        until = min(limit, self._deadline)
+        opening = self._opening.get(node_id, OPENING_SECONDS)
+        opens_until = until if self._only is not None else min(now + opening, until)
+        self._asked = Try(node_id, until, opens_until)
+        return self._asked
 
-    def _choose(self) -> int:
+    def _wait(self, now: float) -> Pause:
+        until = min(now + self._pause, self._deadline)
+        self._pause = min(self._pause * 2, PAUSE_SECONDS_MAX)
+        return Pause(until)
+
+    def _choose(self, now: float) -> int | None:
+        """None: all that are left rest."""
         hint, self._hint = self._hint, None
         if hint is not None:
             if hint in self._left:
@@ -115,8 +139,11 @@ class Call:
             return hint
         if not self._left:
             self._start_round()
-        node_id = self._left.pop(0)
-        return node_id
+        while self._left:
+            node_id = self._left.pop(0)
+            if self._rests_until.get(node_id, now) <= now:
+                return node_id
+        return None
 
     @property
     def is_for_one(self) -> bool:
@@ -135,7 +162,14 @@ class Call:
             self._refusal = error
         if self._only is not None:
             raise self._error()
+        if error.code == "silent" and not self._attempt_sent:
+            self._let_rest(self._asked)
         self._finish_attempt()
+
+    def _let_rest(self, asked: Try) -> None:
+        opening = self._opening.get(asked.node_id, OPENING_SECONDS)
+        self._rests_until[asked.node_id] = asked.opens_until + REST_OPENINGS * opening
+        self._opening[asked.node_id] = 2 * opening
 
     def refused(self, node_id: int, failure: Failure) -> None:
         """The node answered with a failure. Raises the call's error when that is final."""
@@ -144,13 +178,15 @@ class Call:
         if failure.code in FINAL_CODES:
             self._refusal = RejectedError(failure.code, failure.message)
             raise self._error()
+        self._opening.pop(node_id, None)
+        self._rests_until.pop(node_id, None)
         self._refusal = NoLeaderError(
             failure.code, f"n{node_id}: {failure.message}", leader=failure.leader
         )
         if self._only is not None:
             raise self._error()
         leader = failure.leader
-        if leader in self._nodes and leader != node_id and leader not in self._hinted:
+        if leader in self._nodes and leader not in {node_id, *self._hinted, *self._rests_until}:
             self._hinted.add(leader)
             self._hint = leader
             return

@@ -7,6 +7,7 @@ effects. Nothing in here does I/O, waits, or looks at a clock of its own.
 from node.raft.callbacks import Callbacks, Members, Snapshots, Syncs
 from node.raft.config import InitialState
 from node.raft.configuration import AddLearner, Change, Configuration, Demote, Promote, Remove
+from node.raft.entrystate import EntryState
 from node.raft.errors import (
     ChangePendingError,
     ConfigurationError,
@@ -20,7 +21,7 @@ from node.raft.errors import (
     RemoteProtocolError,
     StoppedError,
 )
-from node.raft.library import Config, EntryState, Raft
+from node.raft.library import Config, Raft
 from node.raft.log import EntryId
 from node.raft.messages import (
     AppendEntries,

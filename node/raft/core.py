@@ -30,10 +30,9 @@ from node.raft import (
 )
 from node.raft.config import CoreConfig, InitialState
 from node.raft.configuration import Change, Configuration
-from node.raft.errors import (
-    LocalProtocolError,
-)
+from node.raft.errors import LocalProtocolError
 from node.raft.events import ConfigurationChanged, Event, LeaderChanged, RoleChanged
+from node.raft.hearing import Hearing
 from node.raft.log import RaftLog
 from node.raft.messages import LogEntry, Message
 from node.raft.progress import Progress
@@ -96,8 +95,8 @@ class RaftCore:
         self.role: Role = Follower(self.draw_election_deadline(now))
         """Set by `become` alone."""
         # An earlier life may have heard a leader just now, which counts on that for its lease.
-        self._promised_until = now + config.election_timeout_us if initial.current_term else now
-        self._leader_heard_at: int | None = None
+        promised_us = config.election_timeout_us if initial.current_term else 0
+        self.hearing = Hearing(config.election_timeout_us, now + promised_us)
         self._announced: tuple[int, int] | None = None
         self._saved_hard_state = HardState(self.term, self.voted_for)
         self._handed_out_index = initial.applied_index
@@ -136,7 +135,7 @@ class RaftCore:
     @property
     def leader_heard_at(self) -> int | None:
         """When a leader was heard last, in microseconds; None: never, or since this node led."""
-        return self._leader_heard_at
+        return self.hearing.heard_at
 
     @property
     def leading_since(self) -> int | None:
@@ -231,6 +230,12 @@ class RaftCore:
         """
         gate.step(self, message, now)
 
+    def peer_lost(self, peer_id: int, now: int) -> None:
+        """All connections with a peer ended, as they do when its process does: a hint that it is
+        gone; see `election.peer_lost`.
+        """
+        election.peer_lost(self, peer_id, now)
+
     def tick(self, now: int) -> None:
         """Do what is due. Calls that come early do nothing, late ones do it once."""
         role = self.role
@@ -278,6 +283,7 @@ class RaftCore:
         leader = self.role
         if isinstance(leader, Leader) and now >= leader.heartbeat_deadline:
             leases.note_round(self, leader, now)
+            leases.forget_wish(leader, now)
             installing.end_rests(leader, now)
             leader.heartbeat_deadline = now + self.config.heartbeat_us
             for progress in leader.progress.values():
@@ -310,6 +316,10 @@ class RaftCore:
     def read_index(self, context: object, now: int) -> None:
         """Start a linearizable read, here or through the leader; see `reading.read_index`."""
         reading.read_index(self, context, now)
+
+    def want_lease(self, now: int) -> None:
+        """A read under a lease is asked for: claim one, for a while; see `leases.want`."""
+        leases.want(self, now)
 
     def lease_index(self, now: int) -> int | None:
         """Where a read may be served without asking anyone; see `leases.lease_index`."""
@@ -506,29 +516,27 @@ class RaftCore:
 
     def draw_election_deadline(self, now: int) -> int:
         timeout = self.config.election_timeout_us
-        handicap = timeout * (100 - self.config.priority) // 100
-        if now < self._gives_way_until:
-            handicap += timeout
         self._timer_began_at = now
-        return now + timeout + self._rng.randrange(timeout) + handicap
+        return now + timeout + self._rng.randrange(timeout) + self.handicap_us(now)
+
+    def handicap_us(self, now: int) -> int:
+        """How much longer than others this node waits before it campaigns."""
+        timeout = self.config.election_timeout_us
+        handicap = timeout * (100 - self.config.priority) // 100
+        return handicap + timeout if now < self._gives_way_until else handicap
 
     def hears_leader(self, now: int) -> bool:
-        """Whether a leader is known to be there: this node, or one heard within the timeout, in
-        this life or, as far as can be known, in an earlier one.
-        """
-        if isinstance(self.role, Leader) or now < self._promised_until:
-            return True
-        heard = self._leader_heard_at
-        return heard is not None and now < heard + self.config.election_timeout_us
+        """Whether a leader is known to be there: this node, or another one; see `hearing`."""
+        return isinstance(self.role, Leader) or self.hearing.lasts(now)
 
     def promised_leader(self, now: int) -> bool:
         """Whether a leader may count on this node to elect no other yet; see `leases`."""
         return self.config.check_quorum and self.hears_leader(now)
 
-    def heard_leader(self, leader_id: int, now: int) -> None:
+    def heard_leader(self, leader_id: int, now: int, claims_lease: bool) -> None:
         """A valid message of this term's leader: wait for it again, a full timeout."""
         assert isinstance(self.role, Follower), "candidates have stepped down by now"
-        self._leader_heard_at = now
+        self.hearing.heard(now, claims_lease)
         self.role.election_deadline = self.draw_election_deadline(now)
         self.role.leader_id = leader_id
         self._announce_leader()
@@ -554,7 +562,7 @@ class RaftCore:
             if old.transfer is not None:
                 transfer.end_transfer(self, old, ok=term > old_term)
             deadline = self.draw_election_deadline(now)
-            self._leader_heard_at = None
+            self.hearing.heard_at = None
         else:
             deadline = old.election_deadline
         self.become(Follower(deadline, leader_id), why)

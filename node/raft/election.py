@@ -7,7 +7,8 @@ Paper 5.2 and 5.4.1, thesis 9.6 (pre-vote), 6.2 and 4.2.3 (stickiness). The rule
 - Votes are a set of voters, not a counter. Who votes is asked of the candidate's configuration
   alone: any node answers, a learner too, since a promotion may be known to all but itself.
 - Granting a vote resets the election timer; refusing one never does.
-- A pre-vote changes nothing on the node that answers it.
+- A pre-vote changes nothing on the node that answers it, but that it lets the other one go ahead if
+  it was about to ask too, since both lost their leader at once.
 """
 
 from collections import deque
@@ -28,6 +29,9 @@ from node.raft.roles import Candidate, Follower, Leader, PreCandidate, Round
 if TYPE_CHECKING:
     from node.raft.core import RaftCore
 
+TURNS_IN_A_HEARTBEAT = 2
+"""How many of those that lost their leader may try to be elected within one heartbeat."""
+
 
 def campaign(core: "RaftCore", now: int) -> None:
     """The election timer ran out."""
@@ -37,9 +41,28 @@ def campaign(core: "RaftCore", now: int) -> None:
         start_election(core, now, leadership_transfer=False)
 
 
+def peer_lost(core: "RaftCore", peer_id: int, now: int) -> None:
+    """All connections with a peer ended. If it led, its process has most likely died, and to wait
+    out the timeout would be in vain.
+
+    That is a hint and no proof. So it takes a pre-vote, which whoever still hears the leader
+    refuses, and a promise to that leader is kept. The voters try one after the other, beginning
+    behind the lost one, so that they do not split their votes.
+    """
+    role = core.role
+    if not isinstance(role, Follower) or role.leader_id != peer_id or not core.config.pre_vote:
+        return
+    core.hearing.lost()
+    others = sorted(core.configuration.electorate - {peer_id})
+    turn = sum((other < peer_id, other) < (core.id < peer_id, core.id) for other in others)
+    delay_us = turn * core.config.heartbeat_us // TURNS_IN_A_HEARTBEAT + core.handicap_us(now)
+    at = max(now, core.hearing.promised_until) + delay_us
+    core.become(Follower(min(role.election_deadline, at)), "the connection with the leader ended")
+
+
 def _start_pre_vote(core: "RaftCore", now: int) -> None:
     role = PreCandidate(core.draw_election_deadline(now), now)
-    core.become(role, "no word from a leader")
+    core.become(role, "lost its leader" if core.hearing.is_gone else "no word from a leader")
     core.tally.prevotes_tried += 1
     role.votes[core.id] = True  # a pre-vote is not kept, so nothing has to be durable
     for peer_id in _other_voters(core):
@@ -87,10 +110,19 @@ def handle_pre_vote(core: "RaftCore", message: RequestPreVote, now: int) -> None
         and core.log.is_up_to_date(message.last_log_index, message.last_log_term)
         and not core.hears_leader(now)
     )
+    if granted:
+        _let_go_ahead(core, now)
     core.send_after_sync(
         message.candidate_id,
         RequestPreVoteResponse(core.term, core.id, message.next_term, granted),
     )
+
+
+def _let_go_ahead(core: "RaftCore", now: int) -> None:
+    """Who waits for its turn gives the one that it helps time to ask for the vote itself."""
+    role = core.role
+    if isinstance(role, Follower) and core.hearing.is_gone:
+        role.election_deadline = max(role.election_deadline, now + core.config.heartbeat_us)
 
 
 def handle_pre_vote_response(core: "RaftCore", message: RequestPreVoteResponse, now: int) -> None:

@@ -6,6 +6,12 @@ there, and ends sooner than that timeout by what the clocks of two nodes may dif
 (`lease_percent`: with 90, a tenth). Nothing here depends on what any clock shows, only on how fast
 it goes, and it must not step: a monotonic one.
 
+A follower whose connections with its leader ended need not wait for it: its process has most likely
+died, and others may lead at once. So that this breaks no lease, a leader says in its messages that
+it claims one, and whoever heard that keeps the promise, connection or not (`hearing`). It claims
+one for a while after a read was asked for under it, and answers such reads only once a quorum has
+answered what claimed it. Where nobody reads under leases, a leader's death costs no wait.
+
 Two things would break the promise, and are kept from it. A node that restarts has forgotten whom it
 heard, so it elects nobody for a timeout after its boot. And a successor that was told to campaign
 (thesis 3.10) is elected in spite of it, so a leader that named one has no lease any more.
@@ -20,6 +26,31 @@ if TYPE_CHECKING:
     from node.raft.core import RaftCore
 
 ROUNDS_MAX = 64
+WANTED_TIMEOUTS = 16
+"""A lease is claimed for so many election timeouts after a read was asked for under it."""
+
+
+def want(core: "RaftCore", now: int) -> None:
+    """Claim a lease from the next message on. What left before claims none, so the first read has
+    to ask a majority all the same.
+    """
+    leader = core.role
+    if not isinstance(leader, Leader) or not _may_lease(core, leader):
+        return
+    leader.lease_wanted_until = now + WANTED_TIMEOUTS * core.config.election_timeout_us
+    if leader.claims_after is None:
+        leader.claims_after = leader.sequence
+
+
+def _may_lease(core: "RaftCore", leader: Leader) -> bool:
+    """It needs the followers' side of the promise, which `check_quorum` is."""
+    return leader.may_lease and core.config.check_quorum
+
+
+def forget_wish(leader: Leader, now: int) -> None:
+    """Claim none any more, where nobody has asked for it lately."""
+    if now >= leader.lease_wanted_until:
+        leader.claims_after = None
 
 
 def note_round(core: "RaftCore", leader: Leader, now: int) -> None:
@@ -44,15 +75,18 @@ def _confirmed_at(core: "RaftCore", leader: Leader) -> int | None:
     return leader.rounds[0].began_at
 
 
-def lease_index(core: "RaftCore", now: int) -> int | None:
-    """The index at which this leader may serve a read at `now`; None where it has to ask first.
+def _is_claimed(core: "RaftCore", leader: Leader) -> bool:
+    """Whether a quorum has answered messages that claim a lease."""
+    claims_after = leader.claims_after
+    return claims_after is not None and reading.acked_by_quorum(core, leader) > claims_after
 
-    It needs the followers' side of the promise, which `check_quorum` is.
-    """
+
+def lease_index(core: "RaftCore", now: int) -> int | None:
+    """The index at which this leader may serve a read at `now`; None where it has to ask first."""
     leader = core.role
-    if not isinstance(leader, Leader) or not (leader.may_lease and core.config.check_quorum):
+    if not isinstance(leader, Leader) or not _may_lease(core, leader):
         return None
-    if core.commit_index < leader.first_index:
+    if core.commit_index < leader.first_index or not _is_claimed(core, leader):
         return None
     confirmed_at = _confirmed_at(core, leader)
     lasts_us = core.config.election_timeout_us * core.config.lease_percent // 100

@@ -15,7 +15,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 from heapq import heappop, heappush
 from itertools import count
 from typing import Any
@@ -25,6 +24,7 @@ from node.raft.config import CoreConfig, InitialState
 from node.raft.configuration import Change, Configuration
 from node.raft.core import RaftCore
 from node.raft.effects import Effects
+from node.raft.entrystate import EntryState
 from node.raft.errors import RemoteProtocolError, StoppedError
 from node.raft.log import EntryId
 from node.raft.messages import Message
@@ -92,19 +92,6 @@ class Config:
             priority=self.priority,
             entry_size=self.entry_size,
         )
-
-
-class EntryState(Enum):
-    """What became of an appended entry."""
-
-    PENDING = "pending"
-    """It may be committed yet, or replaced."""
-    APPLIED = "applied"
-    """It was committed, and the state machine has its effect."""
-    SUPERSEDED = "superseded"
-    """Another leader's entry was committed in its place: it will never be applied."""
-    FORGOTTEN = "forgotten"
-    """One of the two, but a snapshot stands for that part of the log by now."""
 
 
 class Raft:
@@ -218,6 +205,19 @@ class Raft:
         except RemoteProtocolError:
             self._drain()  # a later term counts, and has to be saved, whatever came with it
             raise
+        self._drain()
+
+    def peer_lost(self, peer_id: int) -> None:
+        """All connections with a member ended, as they do when its process dies. Then call `tick`.
+
+        A hint, and never needed: who lost its leader asks at once whether it could be elected, and
+        waits for no timeout. Whoever still hears that leader refuses, so a wrong hint unseats
+        nobody; with `pre_vote=False` none is taken.
+
+        Raises StoppedError after a callback failed, and what a callback raises.
+        """
+        self._check_alive()
+        self._core.peer_lost(peer_id, self._now())
         self._drain()
 
     def append(self, *entries: Any) -> EntryId:  # noqa: ANN401 - of the host's own type

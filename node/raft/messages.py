@@ -70,6 +70,9 @@ class AppendEntries(NamedTuple):
     `sequence` counts the appends that this leader sent in this term, over all peers. The follower
     gives it back, so that the leader knows which of its messages an answer belongs to: only answers
     to messages sent after a read was registered confirm that read.
+
+    `claims_lease`: the leader may answer reads under a lease that rests on this message. Whoever
+    takes it helps to elect no other for an election timeout, also when the connection ends.
     """
 
     term: int
@@ -79,6 +82,7 @@ class AppendEntries(NamedTuple):
     entries: Sequence[LogEntry]
     leader_commit: int
     sequence: int
+    claims_lease: bool = False
 
 
 class AppendEntriesResponse(NamedTuple):

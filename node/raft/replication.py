@@ -84,6 +84,7 @@ def _send_append(
             entries,
             core.commit_index,
             leader.sequence,
+            leader.claims_after is not None,
         ),
     )
 
@@ -280,7 +281,9 @@ def _follow_leader(core: "RaftCore", message: AppendEntries | InstallSnapshot, n
     _check_leader(core, message)
     if isinstance(core.role, Candidate | PreCandidate):
         core.become_follower(core.term, message.leader_id, now, "another node leads this term")
-    core.heard_leader(message.leader_id, now)
+    # Parts of a snapshot do not say, so each counts as if it did.
+    claims_lease = not isinstance(message, AppendEntries) or message.claims_lease
+    core.heard_leader(message.leader_id, now, claims_lease)
 
 
 def _check_leader(core: "RaftCore", message: AppendEntries | InstallSnapshot) -> None:

@@ -71,6 +71,10 @@ class Leader:
     rounds: deque[Round] = field(default_factory=deque)
     may_lease: bool = True
     """False once a successor was named: it may be elected though this leader is heard."""
+    lease_wanted_until: int = 0
+    """Until then it claims a lease, in microseconds."""
+    claims_after: int | None = None
+    """Messages of a higher sequence claim a lease; None: none does."""
     transfer: Transfer | None = None
 
 

@@ -64,7 +64,10 @@ class Queries:
         if not (here or core.is_leader):
             self._outbox.fail_not_leader(waiting.ticket, core.leader_id)
             return
-        leased_index = core.lease_index(now) if mode == "lease" else None
+        leased_index = None
+        if mode == "lease":
+            core.want_lease(now)
+            leased_index = core.lease_index(now)
         if leased_index is None:
             self._ask_for_index(waiting, now)
         else:

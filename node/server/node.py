@@ -18,6 +18,7 @@ from node.server.eventhub import EventHub
 from node.server.journal import Folded
 from node.server.observing import Observing
 from node.server.status import Status
+from node.transport.contacts import Contacts
 from node.transport.opening import Identity
 from node.wire.batches import BATCH_BYTES_MAX
 from node.wire.codec import WireError, decode, encode
@@ -40,6 +41,7 @@ class Node:
     identity: Identity
     driver: Driver
     links: Links
+    contacts: Contacts
     policy: LinkPolicy
     hub: EventHub
     status: Status

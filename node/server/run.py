@@ -24,13 +24,13 @@ from node.machines.loading import MachineError, load_machine
 from node.raft.config import CoreConfig
 from node.raft.configuration import Configuration
 from node.raft.events import ConfigurationChanged, Event
-from node.raft.progress import Progress
 from node.replica import Replica
 from node.replica.compaction import CompactionPolicy
 from node.replica.state import NewMachine, at_boot
 from node.server.addresses import AddressBook, Links
 from node.server.driver import Driver, seeded_rng
 from node.server.eventhub import EventHub
+from node.server.handover import hand_over
 from node.server.journal import Folded, log
 from node.server.node import Node
 from node.server.nodefaults import NodeFaults
@@ -47,6 +47,7 @@ from node.storage.renewal import adopt
 from node.storage.snapshots import SnapshotFiles
 from node.storage.sqlite import SqliteStorage
 from node.transport.channel import Channel
+from node.transport.contacts import Contacts
 from node.transport.listener import Listener
 from node.transport.opening import BUFFER_BYTES_MAX, Identity, new_incarnation
 from node.transport.peers import PeerLink
@@ -54,7 +55,6 @@ from node.wire.entries import size_in_frame
 from node.wire.messages import Hello
 from node.wire.words import node_name
 
-HAND_OVER_SECONDS_MAX = 0.5
 FILES_MIN = 2048
 """All connections that the listener admits, those to peers, and the database."""
 FREEZE_ENTRIES = 20_000
@@ -207,11 +207,13 @@ def assemble(
         policy=CompactionPolicy(*astuple(spec.snapshots)),
     )
     book = AddressBook(folder, node_id, spec.nodes)
-    book.learn(replica.core.configuration)
+    core = replica.core
+    book.learn(core.configuration)
     frame_bytes_max = spec.limits.frame_bytes_max
     identity = Identity(spec.cluster_id, token, node_id, boot, book, frame_bytes_max)
     policy = LinkPolicy(seeded_rng())
-    links = Links(book, lambda address: PeerLink(address, identity, policy, seeded_rng()))
+    contacts = Contacts(lambda peer_id: driver.submit([partial(core.peer_lost, peer_id)]))
+    links = Links(book, lambda to: PeerLink(to, identity, policy, contacts, seeded_rng()))
     hub = EventHub(boot)
     driver = Driver(replica, stores.storage, stores.snapshots, links, hub, stores.faults)
 
@@ -226,7 +228,17 @@ def assemble(
     observing = Observing(replica, status, hub, driver.clock)
     driver.on_event(observing.look)
     return Node(
-        spec, identity, driver, links, policy, hub, status, observing, trio.Event(), Folded()
+        spec,
+        identity,
+        driver,
+        links,
+        contacts,
+        policy,
+        hub,
+        status,
+        observing,
+        trio.Event(),
+        Folded(),
     )
 
 
@@ -324,12 +336,16 @@ def freezing(applied: Callable[[], int]) -> Callable[[], None]:
 
 def _listener(node: Node, watches: Watches) -> Listener:
     async def serve(channel: Channel, hello: Hello) -> None:
-        if hello.role == "peer":
-            node.links.open(hello.node_id)
-            link = node.links.get(hello.node_id)
-            if link is not None:
-                link.poke()
-        await Session(node, channel, hello, watches).run()
+        session = Session(node, channel, hello, watches)
+        if hello.role != "peer":
+            await session.run()
+            return
+        node.links.open(hello.node_id)
+        link = node.links.get(hello.node_id)
+        if link is not None:
+            link.poke()
+        with node.contacts.connection(hello.node_id):
+            await session.run()
 
     def refuse(who: str, code: str, reason: str) -> None:
         node.status.counters["refused_connections"] += 1
@@ -347,44 +363,5 @@ async def _stop_on_signal(node: Node) -> None:
         async for number in signals:
             log("info", "stopping", signal=signal.Signals(number).name)
             break
-    await _hand_over(node)
+    await hand_over(node)
     node.driver.stop()
-
-
-def _answers(node: Node, peer: int, progress: Progress) -> bool:
-    link = node.links.get(peer)
-    return link is not None and link.is_connected and progress.acked_sequence > 0
-
-
-def _successor(node: Node) -> int | None:
-    """Of the voters that answer the one that holds most; None: none does, or this is no leader."""
-    core = node.driver.replica.core
-    able = [
-        peer
-        for peer, progress in core.progress.items()
-        if peer in core.configuration.voters and _answers(node, peer, progress)
-    ]
-    return max(able, key=lambda peer: core.progress[peer].match_index, default=None)
-
-
-async def _hand_over(node: Node) -> None:
-    if _successor(node) is None:
-        return
-    core = node.driver.replica.core
-    over = trio.Event()
-
-    def transfer(now: int) -> None:
-        successor = _successor(node)  # again: messages of this very turn may have taken its vote
-        if successor is None:
-            over.set()
-        else:
-            core.transfer_leadership(successor, now)
-
-    def look(_: object) -> None:
-        if not core.is_leader:
-            over.set()
-
-    node.hub.subscribe(over, look)
-    node.driver.submit([transfer])
-    with trio.move_on_after(HAND_OVER_SECONDS_MAX):
-        await over.wait()

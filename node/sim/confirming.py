@@ -45,16 +45,25 @@ class Reign:
     """When it sent its last message."""
     moment: Moment = NEVER
     """Of that."""
-    sent: dict[int, Moment] = field(default_factory=dict)
-    """When messages left, by sequence."""
+    sent: dict[int, tuple[Moment, bool]] = field(default_factory=dict)
+    """When messages left, and whether they claim a lease, by sequence."""
     answered: dict[int, Moment] = field(default_factory=dict)
     """By node: when the newest message left that it has answered."""
+    claimed: dict[int, Moment] = field(default_factory=dict)
+    """The same of those that claim a lease."""
     has_named_successor: bool = False
 
     def is_confirmed(self, configuration: Configuration, since: Moment) -> bool:
         """Whether a quorum has answered something that left no sooner than that, by both clocks."""
-        answered = self.answered
+        return self._has_quorum(self.answered, configuration, since)
 
+    def is_claimed(self, configuration: Configuration, since: Moment) -> bool:
+        """Whether that something claims a lease."""
+        return self._has_quorum(self.claimed, configuration, since)
+
+    def _has_quorum(
+        self, answered: Mapping[int, Moment], configuration: Configuration, since: Moment
+    ) -> bool:
         def has_answered(node_id: int) -> bool:
             at, shown = answered.get(node_id, NEVER)
             return (at >= since.at and shown >= since.shown) or node_id == self.leader_id
@@ -93,13 +102,16 @@ class Confirmations:
                 now = self._now()
                 if reign.moment.at != now:
                     self._begin_turn(reign, member, now)
-                reign.sent[message.sequence] = reign.moment
+                claims = kind is InstallSnapshot or message.claims_lease
+                reign.sent[message.sequence] = reign.moment, claims
         elif kind is AppendEntriesResponse or kind is InstallSnapshotResponse:
             reign = self._reign(to, message.term)
             if reign is not None:
-                moment = reign.sent.get(message.sequence, NEVER)
+                moment, claims = reign.sent.get(message.sequence, (NEVER, False))
                 if moment > reign.answered.get(member.id, NEVER):
                     reign.answered[member.id] = moment
+                if claims and moment > reign.claimed.get(member.id, NEVER):
+                    reign.claimed[member.id] = moment
         elif kind is TimeoutNow:
             reign = self._reign(member.id, message.term)
             if reign is not None:

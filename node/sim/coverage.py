@@ -22,6 +22,7 @@ MARKS: Final = (
     "re-election",
     "split vote",
     "leader deposed",
+    "leader's death noticed",
     "log truncated",
     "snapshot taken",
     "snapshot installed",

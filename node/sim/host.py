@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from functools import partial
 
 from node.raft.config import CoreConfig
 from node.raft.configuration import Configuration
@@ -261,6 +262,16 @@ class Host:
             except WireError:
                 return
             self.process.deliver(message)  # type: ignore[arg-type]  # peers speak Raft alone
+
+    def lose(self, peer_id: int) -> None:
+        """All its connections with a peer end."""
+        if self.is_running:
+            self.process.request(partial(self._lost, peer_id))
+
+    def _lost(self, peer_id: int, replica: Replica, now: int) -> None:
+        replica.core.peer_lost(peer_id, now)
+        for look in self._observers.lost:
+            look(self, peer_id)
 
     def request(self, ticket: Ticket, what: str, request: Request) -> None:
         """Something that a client or an operator asks, and who hears what comes of it."""

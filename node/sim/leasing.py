@@ -5,11 +5,14 @@ that asks the old leader, all within the rest of one lease: far more than the mi
 """
 
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from node.raft.config import LEASE_PERCENT
 from node.raft.events import LeaderElected
 from node.raft.messages import (
+    AppendEntries,
     AppendEntriesResponse,
+    InstallSnapshot,
     InstallSnapshotResponse,
     Message,
     RequestVoteResponse,
@@ -48,8 +51,9 @@ def _allows_leases(rates: Iterable[float]) -> bool:
 
 class Leases:
     """A leader may answer reads under its lease as long as a majority keeps others from being
-    elected: from when it was asked, for less than an election timeout (thesis 6.4.1), and not after
-    the leader told another node to campaign, which is elected in spite of it.
+    elected: from when it was asked, for less than an election timeout (thesis 6.4.1), by messages
+    that claim a lease, and not after the leader told another node to campaign, which is elected in
+    spite of it.
 
     For worlds where clients read under leases: elsewhere clocks go as they like.
     """
@@ -82,50 +86,85 @@ class Leases:
             text += ", and has told another node to campaign"
             raise Violation("leases_end_with_a_hand_over", member.id, text)
         lasts_us = config.election_timeout_us * config.lease_percent // 100
-        if not reign.is_confirmed(core.configuration, Moment(-1, now - lasts_us + 1)):
+        since = Moment(-1, now - lasts_us + 1)
+        if not reign.is_confirmed(core.configuration, since):
             text += f", and no majority has answered what it sent in the last {lasts_us} us"
             raise Violation("leases_count_from_the_question", member.id, text)
+        if not reign.is_claimed(core.configuration, since):
+            text += f", which what a majority has answered of the last {lasts_us} us does not claim"
+            raise Violation("leases_rest_on_claims", member.id, text)
+
+
+class Heard(NamedTuple):
+    """What a node heard of a leader, and when by its own clock, in microseconds."""
+
+    leader_id: int
+    term: int
+    at: int
 
 
 class Promises:
     """Who answered a leader gives no other its vote for an election timeout by its own clock, also
-    in a later life and in whatever term, unless that leader hands over (thesis 4.2.3).
+    in a later life and in whatever term, unless that leader hands over (thesis 4.2.3). Where the
+    leader claimed no lease, the end of the connections with it ends that too.
     """
 
     def __init__(self, options: Options, hosts: Mapping[int, Host]) -> None:
         self._is_on = options.check_quorum
         self._timeout_us = options.election_timeout_ms * MS
         self._hosts = hosts
-        self._heard: dict[int, tuple[int, int]] = {}
-        """By node: the term of the leader that it answered last, and when it had heard it."""
+        self._heard: dict[int, Heard] = {}
+        """By node: the leader that it has answered last, and is connected with."""
+        self._claims: dict[int, Heard] = {}
+        """By node: the last message that claims a lease."""
+        self._claimed: dict[int, Heard] = {}
+        """By node: of those that it has answered."""
         self._handed_over: set[tuple[int, int]] = set()
         """Who was asked by its leader to campaign, and in which term that is."""
 
     def elected(self, member: Member, event: LeaderElected) -> None:
         """Whom it answered counts on it no longer: that leader handed over, or its time is up."""
         self._heard.pop(member.id, None)
+        self._claimed.pop(member.id, None)
+
+    def received(self, member: Member, message: Message) -> None:
+        kind = type(message)
+        if kind is InstallSnapshot or (kind is AppendEntries and message.claims_lease):  # type: ignore[union-attr]
+            core = member.core
+            if message.term == core.term and core.leader_heard_at is not None:
+                leader_id = message.leader_id  # type: ignore[union-attr]
+                self._claims[member.id] = Heard(leader_id, core.term, core.leader_heard_at)
+
+    def lost(self, member: Member, peer_id: int) -> None:
+        heard = self._heard.get(member.id)
+        if heard is not None and heard.leader_id == peer_id:
+            del self._heard[member.id]
 
     def sending(self, member: Member, to: int, message: Message) -> None:
         kind = type(message)
         if kind is AppendEntriesResponse or kind is InstallSnapshotResponse:
             core = member.core
             if message.term == core.term and core.leader_heard_at is not None:
-                self._heard[member.id] = core.term, core.leader_heard_at
+                if core.leader_id == to:
+                    self._heard[member.id] = Heard(to, core.term, core.leader_heard_at)
+                claims = self._claims.get(member.id)
+                if claims is not None and claims.term == core.term:
+                    self._claimed[member.id] = claims
         elif kind is TimeoutNow:
             self._handed_over.add((message.term + 1, to))
         elif kind is RequestVoteResponse:
             assert isinstance(message, RequestVoteResponse)
             if message.vote_granted and self._is_on:
-                self._check(member, to, message.term)
+                for promised in (self._heard, self._claimed):
+                    self._check(member, promised.get(member.id), to, message.term)
 
-    def _check(self, member: Member, candidate_id: int, term: int) -> None:
-        leader_term, heard_at = self._heard.get(member.id, (0, 0))
-        if not 0 < leader_term < term or (term, candidate_id) in self._handed_over:
+    def _check(self, member: Member, heard: Heard | None, candidate_id: int, term: int) -> None:
+        if heard is None or heard.term >= term or (term, candidate_id) in self._handed_over:
             return
-        ago_us = self._hosts[member.id].clock.now() - heard_at
+        ago_us = self._hosts[member.id].clock.now() - heard.at
         if ago_us < self._timeout_us:
             text = (
                 f"votes for n{candidate_id} in term {term}, {ago_us} us after it heard the leader "
-                f"of term {leader_term}, which counts on it for {self._timeout_us} us"
+                f"of term {heard.term}, which counts on it for {self._timeout_us} us"
             )
             raise Violation("promises_to_leaders_are_kept", member.id, text)

@@ -18,6 +18,7 @@ FORMAT = 5
 """
 NODES_MAX = 9
 CLIENTS_MAX = 64
+RESETS_MAX = 100
 LEASE_PERCENT_MAX = 90
 """Clocks that go as leases allow differ by the rest."""
 
@@ -90,6 +91,12 @@ class Options:
     lease_percent: int = 90
     flush_crash: float = 0.0
     """How often a node dies while it writes down a vote, or shortens its log, or just after."""
+    noticed: float = 0.0
+    """How often a node notices, by its connections, that the process of another one is gone."""
+    resets: float = 0.0
+    """In a second: how often the connections between two nodes end, while both of them live."""
+    flaps: float = 0.0
+    """In a second: how often all connections of one node end, while it lives."""
 
     def checked(self) -> "Options":
         """Itself. Raises OptionError for values that cannot be, or not together."""
@@ -145,6 +152,9 @@ LIMITS: Mapping[str, tuple[int, int]] = {
     "disk_ms_min": _DELAY_MS,
     "disk_ms_max": _DELAY_MS,
     "flush_crash": _CHANCE,
+    "noticed": _CHANCE,
+    "resets": (0, RESETS_MAX),
+    "flaps": (0, RESETS_MAX),
 }
 """Of each number, the least and the most."""
 
@@ -228,7 +238,17 @@ def draw(seed: int) -> Options:
         # A rival that was cut off has the newest entry only as long as nobody writes another one.
         options = dataclasses.replace(options, rate=rng.choice([5, 10, 20]), readers=0.75)
     options = _calmed(options) if rng.random() < 0.12 else options
-    return _bounded(stream(seed, "bounds"), options)
+    return _connected(stream(seed, "contacts"), _bounded(stream(seed, "bounds"), options))
+
+
+def _connected(rng: random.Random, options: Options) -> Options:
+    """The same with connections that end, with a process or without."""
+    return dataclasses.replace(
+        options,
+        noticed=rng.choice([0.5, 1.0]) if rng.random() < 0.5 else 0.0,
+        resets=rng.choice([0.1, 1.0]) if rng.random() < 0.5 else 0.0,
+        flaps=rng.choice([0.1, 0.5]) if rng.random() < 0.3 else 0.0,
+    )
 
 
 def _bounded(rng: random.Random, options: Options) -> Options:

@@ -254,6 +254,7 @@ class Simulation:
         self.coverage.met("message lost", stats.dropped)
         self.coverage.met("message doubled", stats.duplicated)
         self.coverage.met("message late", stats.late)
+        self.coverage.met("leader's death noticed", self.world.contacts.deaths_noticed)
         return Result(
             self.scenario.seed,
             verdict,

@@ -5,7 +5,8 @@ Whoever hears no leader asks for votes again and again. Without pre-vote each ti
 so the others lose a leader that all of them hear (thesis 9.6; the outage of Cloudflare in November
 2020). The bound is one term in ten election timeouts, once an election had its time, and a few
 more: where frames get lost, a leader that has a bare quorum may lose touch with it once in a while,
-and the next election may take more than one term.
+and the next election may take more than one term. Who loses all connections for a moment may lose
+its leadership with them, so where that happens nothing is said.
 """
 
 from collections.abc import Iterable
@@ -32,7 +33,7 @@ class Terms:
     """
 
     def __init__(self, options: Options) -> None:
-        self._is_on = is_calm(options) and _silence(options) <= SILENCE_MAX
+        self._is_on = is_calm(options) and not options.flaps and _silence(options) <= SILENCE_MAX
         self._timeout_us = options.election_timeout_ms * MS
         self._disturbed = 0
         """How often a process came or went."""

@@ -12,6 +12,7 @@ from node.replica import Replica, Ticket
 from node.replica.compaction import CompactionPolicy
 from node.sim.client import Client, Habits, Session
 from node.sim.clock import PPM, Clock
+from node.sim.contacts import Contacts
 from node.sim.disk import DiskFaults
 from node.sim.host import Host, NodeSettings
 from node.sim.kernel import Kernel
@@ -60,6 +61,7 @@ class World:
         self._is_calm = False
         self.network = Network(self.kernel, seed, self._deliver, options.queue_max, options.ordered)
         self._background()
+        self.contacts = Contacts(self.kernel, seed, options, self.hosts)
         self.listeners: list[Watcher] = []
         """Called with each thing that a core reports, and which node's it is."""
         self.held_down: Callable[[int], bool] = _nobody
@@ -131,6 +133,7 @@ class World:
             host.start()
 
     def _disconnect(self, node_id: int) -> None:
+        self.contacts.ended(node_id)
         for client in self.clients:
             client.broken(node_id)
 
@@ -258,6 +261,7 @@ class World:
         self.network.set_rules(())
         self.network.set_background(LinkRule(0, 0, 0, latency_ms=CALM_LATENCY_MS))
         self.network.late = 0.0
+        self.contacts.calm()
         pace = self._settings.pace
         pace.disk_us = pace.snapshot_us = pace.load_us = CALM_DISK_US
         for host in self.hosts.values():

@@ -16,6 +16,7 @@ from node.config import NodeAddress
 from node.faults import LinkPolicy
 from node.raft.messages import Message
 from node.transport.channel import Channel, FrameTooLargeError
+from node.transport.contacts import Contacts
 from node.transport.opening import Identity, dial
 from node.wire.codec import encode
 from node.wire.framing import FrameError, frame
@@ -34,7 +35,12 @@ class PeerLink:
     """Everything that this node sends to one peer goes through here."""
 
     def __init__(
-        self, address: NodeAddress, identity: Identity, policy: LinkPolicy, rng: random.Random
+        self,
+        address: NodeAddress,
+        identity: Identity,
+        policy: LinkPolicy,
+        contacts: Contacts,
+        rng: random.Random,
     ) -> None:
         self.peer_id = address.id
         self.address = address
@@ -43,6 +49,7 @@ class PeerLink:
         """Messages, those that did not leave included."""
         self._identity = identity
         self._policy = policy
+        self._contacts = contacts
         self._rng = rng
         self._channel: Channel | None = None
         self._poked = trio.Event()
@@ -137,13 +144,14 @@ class PeerLink:
         """Send until the connection ends, from whichever side."""
         self._channel = channel
         self.last_error = None
-        try:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._write, channel, nursery.cancel_scope)
-                nursery.start_soon(self._watch_for_end, channel, nursery.cancel_scope)
-        finally:
-            self._channel = None
-            await channel.aclose()
+        with self._contacts.connection(self.peer_id):
+            try:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._write, channel, nursery.cancel_scope)
+                    nursery.start_soon(self._watch_for_end, channel, nursery.cancel_scope)
+            finally:
+                self._channel = None
+                await channel.aclose()
 
     async def _write(self, channel: Channel, scope: trio.CancelScope) -> None:
         with suppress(trio.BrokenResourceError, trio.ClosedResourceError):

@@ -124,6 +124,7 @@ HAPPENINGS = (
     "elected",  # (member, LeaderElected) it says that it won
     "truncated",  # (member, LogTruncated)
     "received",  # (member, message) it has taken in what a peer sent
+    "lost",  # (member, peer_id) it was told that all its connections with a peer ended
     "sending",  # (member, to, message) a message leaves, now
     "saving",  # (member, Ready) is about to become durable; `durable` is still what it was
     "saved",  # (member, Ready) is durable now, and the core does not know yet

@@ -143,14 +143,14 @@ class OwnClient:
             b"raftctl/1 hello",
             challenge,
             node,
-            2,
+            protocol,
             cluster_id.encode(),
             0,
             0,
             b"client",
             nonce,
         ]
-        self.send([33, 2, cluster_id, 0, 0, "client", nonce, self.proof(token, fields)])
+        self.send([33, protocol, cluster_id, 0, 0, "client", nonce, self.proof(token, fields)])
         kind, *welcome = self.receive()
         assert kind == 34, welcome
         self.born_at = welcome[3]

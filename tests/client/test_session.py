@@ -9,7 +9,7 @@ from node.client.errors import (
     RejectedError,
     UnreachableError,
 )
-from node.client.session import Call, Pause, Sequences, Try
+from node.client.session import OPENING_SECONDS, Call, Pause, Sequences, Try
 from node.wire.messages import Failure, Outcome
 
 
@@ -56,9 +56,73 @@ def test_hint_to_itself_or_to_a_stranger_is_not_believed() -> None:
         assert tries(call, 0) == 2
 
 
-def test_silent_node_gets_a_quarter_of_the_time() -> None:
+def silent(node_id: int) -> UnreachableError:
+    return UnreachableError("silent", f"n{node_id} does not answer")
+
+
+def test_node_that_took_the_request_gets_a_quarter_of_the_time() -> None:
     step = Call([1, 2], None, 100.0, 4).next(100.0)
-    assert step == Try(1, 101.0)
+    assert step == Try(1, until=101.0, opens_until=100.0 + OPENING_SECONDS)
+
+
+def test_node_that_opens_no_connection_is_left_alone_for_a_while_whoever_names_it() -> None:
+    call = Call([1, 2], 1, 0, 8)
+    assert tries(call, 0) == 1
+    now = OPENING_SECONDS
+    call.unreachable(silent(1))
+    asked = []
+    while now < 3 * OPENING_SECONDS:
+        step = call.next(now)
+        if isinstance(step, Pause):
+            now = step.until
+        else:
+            asked.append(step.node_id)
+            call.refused(2, refusal("not_leader", leader=1))
+    assert set(asked) == {2}
+    assert 3 < len(asked) < 20, "the others are asked again and again, with pauses"
+    step = call.next(now)
+    while isinstance(step, Pause) or step.node_id == 2:
+        if isinstance(step, Pause):
+            now = step.until
+        else:
+            call.refused(2, refusal("no_leader"))
+        step = call.next(now)
+    assert step.node_id == 1
+    assert step.opens_until == pytest.approx(now + 2 * OPENING_SECONDS)
+
+
+def test_node_that_answers_again_is_believed_to_lead_again() -> None:
+    call = Call([1, 2], 1, 0, 8)
+    assert tries(call, 0) == 1
+    call.unreachable(silent(1))
+    assert tries(call, 0.2) == 2
+    call.refused(2, refusal("no_leader"))
+    assert isinstance(call.next(0.2), Pause)
+    assert tries(call, 0.7) == 1
+    call.refused(1, refusal("not_leader", leader=2))
+    assert tries(call, 0.7) == 2
+    call.refused(2, refusal("not_leader", leader=1))
+    assert tries(call, 0.7) == 1
+
+
+def test_call_that_finds_all_nodes_silent_goes_on_with_pauses_until_its_time_is_over() -> None:
+    call = Call([1, 2], None, 0, 4)
+    now, steps = 0.0, 0
+    while now < 4:
+        step = call.next(now)
+        steps += 1
+        if isinstance(step, Pause):
+            now = step.until
+        else:
+            now = step.opens_until
+            call.unreachable(silent(step.node_id))
+    assert steps < 60
+    with pytest.raises(UnreachableError):
+        call.next(now)
+
+
+def test_call_at_one_node_waits_for_it_until_the_end() -> None:
+    assert Call([1, 2], None, 0, 4, only=2).next(0) == Try(2, 4, 4)
 
 
 def test_outcome_is_none_when_no_node_took_the_request() -> None:

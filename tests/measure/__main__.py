@@ -67,7 +67,7 @@ def main() -> int:
     what.add_parser("startup").add_argument("--rounds", type=int, default=5)
     what.add_parser("firstline")
     what.add_parser("idle").add_argument("--seconds", type=int, default=10)
-    what.add_parser("failover").add_argument("--rounds", type=int, default=10)
+    what.add_parser("failover").add_argument("--rounds", type=int, default=20)
     what.add_parser("durability").add_argument("--rounds", type=int, default=10)
     loaded = what.add_parser("throughput")
     loaded.add_argument("mode", choices=("put", "get"), nargs="?", default="put")

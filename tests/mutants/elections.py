@@ -92,8 +92,18 @@ def no_stickiness_after_a_restart() -> None:
     """Who has just started votes at once, whomever it may have heard in its life before."""
     rewrite(
         RaftCore.__init__,
-        "now + config.election_timeout_us if initial.current_term else now",
-        "now",
+        "config.election_timeout_us if initial.current_term else 0",
+        "0",
+    )
+
+
+@mutant("this project, from its design", *PROMISED, shows_in=needs.leases_and_flaps)
+def promise_dropped_with_the_connection() -> None:
+    """Who loses the connections with its leader forgets what it has promised it, claim or not."""
+    rewrite(
+        election.peer_lost,
+        "core.hearing.lost()",
+        "core.hearing.promised_until = 0; core.hearing.lost()",
     )
 
 

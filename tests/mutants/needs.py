@@ -10,6 +10,11 @@ def leases(scenario: Scenario) -> bool:
     return bool(scenario.sim["lease_reads"])
 
 
+def leases_and_flaps(scenario: Scenario) -> bool:
+    """All of a leader's connections end at once, while it lives."""
+    return leases(scenario) and bool(scenario.sim["flaps"])
+
+
 def promises(scenario: Scenario) -> bool:
     """Of followers to a leader."""
     return bool(scenario.sim["check_quorum"])

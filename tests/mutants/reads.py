@@ -7,7 +7,12 @@ from tests.mutants import needs
 from tests.mutants.planting import mutant, rewrite
 
 FRESH = ("reads_are_confirmed", "linearizable_reads_are_fresh", "client_oracle")
-LEASED = ("leases_count_from_the_question", "leases_keep_others_from_leading", *FRESH)
+LEASED = (
+    "leases_count_from_the_question",
+    "leases_rest_on_claims",
+    "leases_keep_others_from_leading",
+    *FRESH,
+)
 COUNTED = ("stale_reads_tell_their_age", *LEASED)
 """How old an answer is said to be rests on the same count as a lease."""
 HANDED_OVER = ("leases_end_with_a_hand_over", *LEASED)
@@ -79,6 +84,12 @@ def read_served_before_applied() -> None:
 def stale_lease_read() -> None:
     """A lease lasts until somebody takes the leader's place."""
     rewrite(leases.lease_index, " or now >= confirmed_at + lasts_us", "")
+
+
+@mutant("this project, from its design", *LEASED, shows_in=needs.leases)
+def lease_without_a_claim() -> None:
+    """A leader answers under a lease that it does not claim in what a majority has answered."""
+    rewrite(leases.lease_index, " or not _is_claimed(core, leader)", "")
 
 
 @mutant("a review of the simulator", *LEASED, shows_in=needs.leases)

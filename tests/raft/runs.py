@@ -72,6 +72,8 @@ class Run:
             (1, self.cluster.heal),
             (0.5, self.transfer),
             (self.trouble, self.step_down),
+            (self.trouble, self.lose),
+            (4, self.want_lease),
             (0.05, self.wipe),
         ]
 
@@ -136,6 +138,15 @@ class Run:
         self.read_floors[number] = len(self.committed)
         with suppress(RaftError):
             self.some_up().core.read_index(number, self.cluster.now)
+
+    def lose(self) -> None:
+        """The connections of two nodes end, whether both of them live or not."""
+        node = self.some_up()
+        node.core.peer_lost(self.rng.choice(sorted(self.cluster.nodes)), self.cluster.now)
+
+    def want_lease(self) -> None:
+        for node in self.cluster.leaders:
+            node.core.want_lease(self.cluster.now)
 
     def step_down(self) -> None:
         self.some_up().core.step_down(self.cluster.now, "its host wants it")

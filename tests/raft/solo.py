@@ -44,7 +44,7 @@ class Solo:
         initial = InitialState(current, voted_for, log)
         self.now = 0
         self.core = RaftCore(config, initial, random.Random(1), 0)
-        self.core._promised_until = 0  # it stands for one that was booted long ago
+        self.core.hearing.promised_until = 0  # it stands for one that was booted long ago
         self.applied: list[LogEntry] = []
         self.events: list[Event] = []
         self.reads: list[ReadState] = []

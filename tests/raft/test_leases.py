@@ -19,9 +19,10 @@ LEASE_US = TIMEOUT_US * 90 // 100
 
 
 def leader(**settings: object) -> Solo:
-    """Node 1 of three leads, and node 2 holds its no-op."""
+    """Node 1 of three leads, claims a lease, and node 2 holds its no-op."""
     solo = Solo(**settings)  # type: ignore[arg-type]
     solo.lead()
+    solo.core.want_lease(solo.now)
     solo.acknowledge(solo.core.last_index)
     assert solo.core.commit_index == solo.core.last_index
     return solo
@@ -98,6 +99,7 @@ def test_b60_transfer_ends_the_lease_for_good() -> None:
 def test_new_leader_has_no_lease_before_an_entry_of_its_term_is_committed() -> None:
     solo = Solo(log_of(1, 1), term=1)
     solo.lead()
+    solo.core.want_lease(solo.now)
     sequence = beat(solo)
     solo.acknowledge(0, sequence=sequence)
     assert solo.core.lease_index(solo.now) is None
@@ -125,6 +127,7 @@ def test_follower_has_no_lease_and_knows_how_long_ago_it_heard_its_leader() -> N
 def test_only_voter_of_a_cluster_always_has_a_lease() -> None:
     solo = Solo(size=1)
     solo.lead()
+    solo.core.want_lease(solo.now)
     for _ in range(4):
         assert solo.core.lease_index(solo.now) == solo.core.commit_index
         solo.tick(HEARTBEAT_US)
@@ -135,7 +138,7 @@ def test_restarted_node_elects_nobody_while_a_lease_of_its_earlier_life_may_last
     ask: RequestVote | RequestPreVote,
 ) -> None:
     solo = Solo(log_of(4), term=4)
-    solo.core._promised_until = TIMEOUT_US  # as it was booted
+    solo.core.hearing.promised_until = TIMEOUT_US  # as it was booted
     solo.now = TIMEOUT_US - 1
     for answer in solo.receive(ask):
         assert answer == RequestPreVoteResponse(4, 1, 5, False)
@@ -152,6 +155,7 @@ def test_b60_lease_holds_against_a_candidate_whose_term_is_known_already() -> No
     """
     cluster = Cluster(3)
     old, follower, rival = (cluster.elect(1), cluster[2], cluster[3])
+    old.core.want_lease(cluster.now)
     cluster.run(HEARTBEAT_US)
     old.is_up = False  # it stands still
     cluster.cut_links |= {(1, 3), (3, 1)}
@@ -199,6 +203,7 @@ def test_lease_reads_never_miss_a_write_while_leaders_are_cut_off() -> None:
         for number in range(12):
             cluster.propose(number)
             old = cluster.leader.id
+            cluster.leader.core.want_lease(cluster.now)
             cluster.cut(old)
             for _ in range(12):
                 cluster.run(HEARTBEAT_US // 2)

@@ -40,6 +40,23 @@ def test_no_op_takes_an_index_is_persisted_and_never_applied() -> None:
     assert leader.applied == ["a"]
 
 
+def test_members_that_are_told_of_their_leaders_death_wait_for_no_timeout() -> None:
+    world = World()
+    dead = world.elect()
+    world.wires.clear()
+    others = [host for host in world.hosts if host is not dead]
+    for host in others:
+        host.raft.peer_lost(dead.id)
+    for _ in range(2):
+        for host in others:
+            assert host.raft.tick() <= 500
+        while world.wires:
+            peer_id, rpc = world.wires.pop(0)
+            if peer_id != dead.id:
+                world.hosts[peer_id].raft.handle_rpc(rpc)
+    assert sum(host.raft.is_leader for host in others) == 1
+
+
 def test_what_is_promised_is_durable_first() -> None:
     world = World()
     voter = world.hosts[0]

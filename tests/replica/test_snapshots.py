@@ -611,7 +611,12 @@ def leading_three() -> Keeping:
     for message in (RequestPreVoteResponse(0, 2, 1, True), RequestVoteResponse(1, 2, True)):
         three.replica.step(message, three.now)
         three.work()
-    three.replica.step(AppendEntriesResponse(1, 2, True, 0, 1, match_index=1), three.now)
+    three.replica.core.want_lease(three.now)
+    three.now = three.replica.next_deadline
+    three.replica.tick(three.now)
+    three.work()
+    newest = three.replica.core.role.sequence  # type: ignore[union-attr]
+    three.replica.step(AppendEntriesResponse(1, 2, True, 0, newest, match_index=1), three.now)
     three.work()
     assert three.replica.core.lease_index(three.now) == 1
     return three

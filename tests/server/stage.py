@@ -21,7 +21,7 @@ from node.transport.opening import BUFFER_BYTES_MAX
 from node.wire.codec import decode, encode_frame
 from node.wire.envelope import Header, seal
 from node.wire.framing import FrameReader
-from node.wire.messages import Hello, Role, WireMessage
+from node.wire.messages import PROTOCOL_VERSION, Hello, Role, WireMessage
 from tests.transport.pairs import tcp_pair
 
 SECONDS_MAX = 20
@@ -91,7 +91,7 @@ class Stage:
     async def visit(self, role: Role = "client", buffer_bytes_max: int | None = None) -> Visitor:
         here, there = tcp_pair(4096)
         channel = Channel(here, 4096, buffer_bytes_max or BUFFER_BYTES_MAX)
-        hello = Hello(1, "stage", 0, 0, role, b"", b"")
+        hello = Hello(PROTOCOL_VERSION, "stage", 0, 0, role, b"", b"")
         session = Session(self.node, channel, hello, self.watches)
         visitor = Visitor(there, session, channel)
 

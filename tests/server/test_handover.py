@@ -13,8 +13,8 @@ import trio.testing
 
 from node.client.admin import Admin
 from node.client.errors import UnreachableError
+from node.server import handover
 from node.server.node import Node
-from node.server.run import _hand_over
 from node.wire.messages import Frame, Happened
 from tests.measure.commands import Raftctl
 
@@ -84,7 +84,7 @@ def test_successor_that_loses_its_vote_in_the_same_turn_does_not_end_the_node_in
 
     async def hand_over() -> float:
         began = trio.current_time()
-        await _hand_over(cast(Node, node))
+        await handover.hand_over(cast(Node, node))
         return trio.current_time() - began
 
     assert trio.run(hand_over, clock=trio.testing.MockClock(autojump_threshold=0)) == 0

@@ -10,9 +10,9 @@ from node.sim.simulation import simulate
 STORED = Path(__file__).parent / "regressions" / "writes-asked-of-the-node-that-is-cut-off.toml"
 DIGESTS = {
     5: (
-        "0c7e42ef1949554219d1552fae0aa7fd",
-        "79d97e85691d37dc4909f312de45bca9",
-        "faa24f42994a54acfe2ce319f5b2c9ac",
+        "4f5abdbc469a16928edec562c6777fc4",
+        "4f9f5be5706df9dfe5a0f5bbff965496",
+        "480348bfc80003b293b95b1d04ae5bd0",
     )
 }
 """Of seeds 3 and 11 and of the stored plan, by format."""

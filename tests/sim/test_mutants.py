@@ -27,7 +27,7 @@ SEEDS = range(1, 11)
         "no_dedupe_of_retries",
         "read_confirm_off_by_one",
         "lease_of_a_whole_timeout",
-        "lease_back_after_failed_transfer",
+        "lease_without_a_claim",
         "all_elections_claim_transfer",
     ],
 )

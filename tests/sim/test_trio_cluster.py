@@ -2,11 +2,13 @@
 
 import socket
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 import trio
 
 from node.raft.configuration import Demote
+from node.raft.events import Event, LeaderChanged
 from tests.sim.virtual_clients import ClientLink
 from tests.sim.virtual_cluster import Cluster, Settings, run_cluster
 from tests.sim.virtual_faults import Hostile
@@ -45,8 +47,13 @@ CALM = Settings(
 class Staged(Cluster):
     """One in which nothing but this happens, once it has a leader."""
 
-    def __init__(self, scene: Callable[["Staged", Host], Awaitable[None]], seed: int = 1) -> None:
-        super().__init__(seed, CALM)
+    def __init__(
+        self,
+        scene: Callable[["Staged", Host], Awaitable[None]],
+        seed: int = 1,
+        settings: Settings = CALM,
+    ) -> None:
+        super().__init__(seed, settings)
         self._scene = scene
 
     async def meanwhile(self, nursery: trio.Nursery) -> None:
@@ -112,5 +119,44 @@ def test_connections_of_machines_that_are_gone_end() -> None:
         world.network.lighten(LAPTOP)
         gone.start()
         assert len(before) - len(left) >= 2
+
+    run_cluster(Staged(scene))
+
+
+@pytest.mark.parametrize(("silently", "clients"), [(False, 0), (True, 0), (False, 1)])
+def test_death_of_a_leader_is_noticed_by_the_end_of_its_connections(
+    silently: bool, clients: int
+) -> None:
+    """A machine that is gone says nothing, so that takes an election timeout; and clients that read
+    under a lease have the others wait for as long.
+    """
+
+    async def scene(cluster: Staged, leader: Host) -> None:
+        timeout_us = leader.core.config.election_timeout_us
+        leader.crash(silently)
+        await leader.over.wait()
+        await trio.sleep(timeout_us / 2e6)
+        elected = [host for host in cluster.others(leader) if host.core.is_leader]
+        leader.start()
+        assert bool(elected) is not (silently or clients > 0)
+
+    run_cluster(Staged(scene, settings=replace(CALM, clients=clients)))
+
+
+def test_connections_that_end_while_both_sides_live_change_no_leader() -> None:
+    async def scene(cluster: Staged, leader: Host) -> None:
+        term, follower = leader.core.term, cluster.others(leader)[0]
+        seen: list[Event] = []
+        assert follower.node is not None
+        follower.node.driver.on_event(seen.append)
+        for connection in list(cluster.world.network.connections):
+            if set(connection.node_ids) == {leader.id, follower.id}:
+                connection.reset()
+        await trio.sleep(1)
+        changes = [event.leader_id for event in seen if isinstance(event, LeaderChanged)]
+        assert changes == [None, leader.id], "it is lost, and found again"
+        assert leader.core.is_leader
+        assert leader.core.term == term
+        assert follower.core.tally.elections_tried == 0
 
     run_cluster(Staged(scene))

@@ -13,6 +13,7 @@ from node.config import NodeAddress
 from node.faults import LinkPolicy, LinkRule
 from node.raft.messages import AppendEntries, LogEntry, TimeoutNow
 from node.transport import peers
+from node.transport.contacts import Contacts
 from node.transport.opening import Identity
 from node.transport.peers import PeerLink
 from node.wire.codec import decode
@@ -23,7 +24,8 @@ IDENTITY = Identity("demo", b"t" * 32, 1, 7, frozenset({2}), 1 << 20)
 
 
 def link_to(host: str, policy: LinkPolicy) -> PeerLink:
-    return PeerLink(NodeAddress(2, host, 1), IDENTITY, policy, random.Random(1))
+    address, contacts = NodeAddress(2, host, 1), Contacts(lambda peer_id: None)
+    return PeerLink(address, IDENTITY, policy, contacts, random.Random(1))
 
 
 def slowed(latency_ms: float, *, rate_bytes_s: int = 0) -> LinkPolicy:

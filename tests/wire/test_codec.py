@@ -174,7 +174,8 @@ def test_configuration_travels_as_a_map() -> None:
     ],
 )
 def test_configuration_that_is_none_is_refused(change: dict[Any, Any], reason: str) -> None:
-    payload = _row(5, 2, 1, 0, 0, [[1, [b"a"]], [2, [CONFIGURATION_MAP | change]]], 0, 1)
+    entries = [[1, [b"a"]], [2, [CONFIGURATION_MAP | change]]]
+    payload = _row(5, 2, 1, 0, 0, entries, 0, 1, False)
     with pytest.raises(WireError, match=reason):
         codec.decode(payload)
 
@@ -183,7 +184,7 @@ def test_configuration_without_anybody_is_no_entry() -> None:
     """A node that is to be added is founded with one; in a log it would leave nobody to decide."""
     for payload in ([[2, [{}]]], [[2, [{"voters": []}]]]):
         with pytest.raises(WireError, match="without voters"):
-            codec.decode(_row(5, 2, 1, 0, 0, payload, 0, 1))
+            codec.decode(_row(5, 2, 1, 0, 0, payload, 0, 1, False))
 
 
 def test_what_is_no_entry_is_never_sent() -> None:
