@@ -23,7 +23,7 @@ from node.sim.leasing import Leases, Promises, check_clocks
 from node.sim.liveness import get_well
 from node.sim.options import FORMAT, OptionError, Options, changed, values_of
 from node.sim.outcome import Outcome
-from node.sim.planning import expanded, plan
+from node.sim.planning import expanded, keeps_to_its_seed, plan
 from node.sim.progress import Progress
 from node.sim.terms import Terms
 from node.sim.trace import Line, Trace, UntoldError
@@ -220,15 +220,15 @@ class Simulation:
             self._has_led = True
 
     def _why_vague(self, has_served: bool) -> str | None:
-        """What keeps a run that went well from proving anything. The steps of a drawn plan may come
-        to nothing; those that somebody wrote have to change something. `has_served`: before all
-        faults ended.
+        """What keeps a run that went well from proving anything. Steps that a seed draws may come
+        to nothing; those that somebody wrote have to change something, in a drawn plan too.
+        `has_served`: before all faults ended.
         """
         if not has_served:
             return "nothing was asked of it, or nothing answered"
         if not rules_of(self.scenario):
             return "expect.invariants names no rule that it could break"
-        if self._is_drawn:
+        if self._is_drawn and keeps_to_its_seed(self.scenario):
             return None
         outcomes = sorted(self.outcomes.items())
         own = [(place, each) for place, each in outcomes if place < len(self.scenario.steps)]
