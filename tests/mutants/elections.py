@@ -73,6 +73,12 @@ def no_pre_vote() -> None:
     rewrite(election.campaign, "if core.config.pre_vote:", "if False:")
 
 
+@mutant("a review of the simulator", "terms_rise_seldom", shows_in=needs.half_cuts)
+def pre_vote_beside_a_leader() -> None:
+    """Who hears a leader says all the same that it would elect another one."""
+    rewrite(election.handle_pre_vote, "and not core.hears_leader(now)", "")
+
+
 @mutant(
     "etcd, until 2016; Cloudflare's outage of 2020",
     "commits_while_a_quorum_is_connected",

@@ -11,7 +11,7 @@ STORED = Path(__file__).parent / "regressions" / "writes-asked-of-the-node-that-
 DIGESTS = {
     5: (
         "347a33023e27398588bbe83ae1e2ea0d",
-        "e6af797e62077512a4b91b98da96ae26",
+        "4a14de27d79dfdae81cc5ce58c71467e",
         "480348bfc80003b293b95b1d04ae5bd0",
     )
 }
