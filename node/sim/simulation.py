@@ -16,6 +16,7 @@ from node.sim.answering import EveryRequestIsAnsweredOnce
 from node.sim.confirming import Confirmations, ReadsAreConfirmed
 from node.sim.coverage import Coverage
 from node.sim.expiring import SessionsLast
+from node.sim.hearing import Hearings
 from node.sim.host import Host
 from node.sim.kernel import Kind
 from node.sim.lasting import Fault
@@ -96,11 +97,13 @@ class Simulation:
 
         def watch_with(hosts: dict[int, Host]) -> Observers:
             confirmations = Confirmations(hosts, lambda: self.world.kernel.now)
-            rules = [*invariants(hosts).invariants, confirmations, Promises(options, hosts)]
+            hearings = Hearings(hosts)
+            rules = [*invariants(hosts).invariants, confirmations, hearings]
+            rules.append(Promises(options, hosts, hearings))
             if options.lease_reads:
                 rules.append(Leases(hosts, confirmations))
             if options.stale_reads:
-                rules.append(StaleReadsTellTheirAge(hosts, confirmations))
+                rules.append(StaleReadsTellTheirAge(hosts, confirmations, hearings))
             rules.append(ReadsAreConfirmed(confirmations))
             rules += [SessionsLast(options), EveryRequestIsAnsweredOnce(hosts)]
             return Observers([*rules, self.coverage, self.progress, self.terms])

@@ -2,6 +2,7 @@
 
 from node.raft import election, gate, quorum
 from node.raft.core import RaftCore
+from node.raft.hearing import Hearing
 from tests.mutants import needs
 from tests.mutants.planting import mutant, rewrite
 from tests.mutants.reads import LEASED
@@ -117,6 +118,12 @@ def promise_dropped_with_the_connection() -> None:
 def promise_ends_with_the_term() -> None:
     """Who learns of a later term gives its vote away in it, though it has just heard its leader."""
     rewrite(election._may_vote, " or not core.promised_leader(now)", " or True")
+
+
+@mutant("a review of the simulator", *PROMISED, shows_in=needs.promises)
+def leader_heard_once() -> None:
+    """When a leader was heard is noted of its first message alone."""
+    rewrite(Hearing.heard, "self.heard_at = now", "self.heard_at = self.heard_at or now")
 
 
 @mutant("a review of the simulator", *PROMISED, shows_in=needs.promises)
