@@ -296,7 +296,7 @@ def options_of(scenario: Scenario) -> Options:
         "timeout_ms": workload.timeout_us // 1000,
     }
     if sim.get("clients") == 0:
-        own.pop("clients")  # a scenario always has some, and a simulation that was made small none
+        own.pop("clients")  # a scenario always has some, and a simulation may have none
     for name, value in own.items():
         if sim.setdefault(name, value) != value:
             raise OptionError(f"sim.{name} is {sim[name]}, where the scenario itself has {value}")
