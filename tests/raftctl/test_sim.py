@@ -18,6 +18,8 @@ from raftctl.schemas import json_schema
 from raftctl.simdocs import SimRun
 from raftctl.simulating.seeds import document_of, read_seeds
 from tests.measure.commands import Raftctl
+from tests.mutants.catalogue import MUTANTS
+from tests.mutants.planting import planted
 from tests.raftctl.schema import violations
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -98,6 +100,34 @@ def test_exit_code_says_failed_before_it_says_inconclusive(
         sim._verdict(run_of(failed, inconclusive), False)
     assert caught.value.exit_code == exit_code
     assert "raftctl sim replay" in caught.value.hint
+
+
+def test_what_failed_is_told_once_and_what_a_single_seed_did_not_meet_is_not(
+    raftctl: Raftctl,
+) -> None:
+    command = "-m tests.mutants vote_not_synced sim run --seeds 1..9 --first --jobs 1"
+    done = subprocess.run(
+        [sys.executable, *command.split()],
+        env=raftctl.env,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == Exit.CHECK_FAILED
+    text = simulated(1)
+    assert (done.stdout + done.stderr).count(text) == 1
+    assert done.stdout.startswith(f"seed      1  failed        {text}\n")
+    assert "after 1 of 9 seeds; seed 1: persist_before_reply" in done.stderr
+    for absent in ("never met", "MET ", "DONE "):
+        assert absent not in done.stdout
+
+
+def simulated(seed: int) -> str:
+    """What is wrong in the run of this seed with that bug."""
+    assert "vote_not_synced" in MUTANTS
+    with planted("vote_not_synced"):
+        return simulate(plan(seed)).text
 
 
 # -- replay ----------------------------------------------------------------------------------------
