@@ -177,6 +177,8 @@ def replay(
     """
     settings: Settings = context.obj
     output = settings.output
+    if record is not None:
+        check_place(record)
     with output.patience("loading the simulator"):
         from raftctl.simdocs import SimReplay
         from raftctl.simulating.plans import read_plan, unheeded

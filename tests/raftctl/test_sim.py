@@ -277,6 +277,17 @@ def test_place_that_takes_no_plan_is_refused_before_the_work(
     assert "running seed-1" not in done.stderr
 
 
+@pytest.mark.parametrize("command", ["shrink 1 --save", "replay 1 --record"])
+def test_folder_that_is_not_there_is_named_with_the_line_that_makes_it(
+    raftctl: Raftctl, tmp_path: Path, command: str
+) -> None:
+    folder = tmp_path / "none"
+    done = raftctl.run("sim", *command.split(), str(folder / "file"), check=False)
+    assert (done.returncode, done.stdout) == (Exit.UNEXPECTED, "")
+    assert f"error[E_IO]: there is no folder {folder}\n" in done.stderr
+    assert f"mkdir -p {folder}" in done.stderr
+
+
 def test_plan_that_could_not_be_saved_is_shown(raftctl: Raftctl) -> None:
     command = "-m tests.mutants vote_not_synced sim shrink 1 --save /dev/full"
     done = subprocess.run(
