@@ -27,6 +27,10 @@ class OptionError(ValueError):
     """An option that does not exist, or a value that cannot be."""
 
 
+class FormatError(OptionError):
+    """A plan of another version, in which the same seed was another run."""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """The world of one run, but for its faults. Probabilities from 0 to 1; `_ms` milliseconds."""

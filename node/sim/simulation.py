@@ -22,7 +22,7 @@ from node.sim.kernel import Kind
 from node.sim.lasting import Fault
 from node.sim.leasing import Leases, Promises, check_clocks
 from node.sim.liveness import get_well
-from node.sim.options import FORMAT, OptionError, Options, changed, values_of
+from node.sim.options import FORMAT, FormatError, OptionError, Options, changed, values_of
 from node.sim.outcome import Outcome
 from node.sim.planning import expanded, keeps_to_its_seed, plan
 from node.sim.progress import Progress
@@ -285,7 +285,7 @@ def options_of(scenario: Scenario) -> Options:
         raise OptionError(f"digest has to be text, not {scenario.sim['digest']!r}")
     made_in = sim.pop("format", FORMAT)
     if type(made_in) is not int or made_in != FORMAT:
-        raise OptionError(f"format {made_in} is another version's: this one replays {FORMAT}")
+        raise FormatError(f"format {made_in} is another version's: this one replays {FORMAT}")
     workload = scenario.workload
     own = {
         "nodes": scenario.nodes,

@@ -16,6 +16,7 @@ from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.schemas import json_schema
 from raftctl.simdocs import SimRun
+from raftctl.simulating.plans import read_plan
 from raftctl.simulating.seeds import document_of, read_seeds
 from tests.measure.commands import Raftctl
 from tests.mutants.catalogue import MUTANTS
@@ -167,6 +168,13 @@ def test_plan_that_runs_otherwise_than_where_it_was_written_says_so(
         assert ("another run than where the plan was written" in done.stdout) == is_said
         found = document(raftctl.run("sim", "replay", str(path), "-o", "json").stdout, "sim-replay")
         assert found["is_same_run"] is not is_said
+
+
+def test_plan_of_another_version_is_refused_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "plan.toml"
+    path.write_text(CALM.format(line="kill n1") + "[sim]\nformat = 99\n")
+    with pytest.raises(CliError, match=r"plan\.toml:9: format 99 is another version's"):
+        read_plan(str(path))
 
 
 def test_plan_that_breaks_off_is_refused(raftctl: Raftctl, tmp_path: Path) -> None:
