@@ -3,6 +3,7 @@
 import errno
 import os
 from pathlib import Path
+from shlex import quote
 
 from raftctl.errors import CliError, from_os_error
 from raftctl.exit_codes import Exit
@@ -14,8 +15,11 @@ def check_place(path: Path) -> None:
         there, folder = path.exists(), path.parent
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not folder.exists():
+            message = f"there is no folder {folder}"
+            raise CliError("E_IO", message, Exit.UNEXPECTED, hint=f"mkdir -p {quote(str(folder))}")
         if not folder.is_dir():
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder))
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
         if not os.access(path if there else folder, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
     except OSError as error:

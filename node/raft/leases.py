@@ -69,10 +69,11 @@ def _forget_old(core: "RaftCore", leader: Leader) -> None:
 
 def _confirmed_at(core: "RaftCore", leader: Leader) -> int | None:
     """When the newest messages that a quorum has answered began to leave."""
-    _forget_old(core, leader)
-    if not leader.rounds or leader.rounds[0].sequence >= reading.acked_by_quorum(core, leader):
+    acked = reading.acked_by_quorum(core, leader)
+    answered = [each.began_at for each in leader.rounds if each.sequence < acked]
+    if not answered:
         return None
-    return leader.rounds[0].began_at
+    return answered[-1]
 
 
 def _is_claimed(core: "RaftCore", leader: Leader) -> bool:

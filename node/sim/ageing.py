@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from node.raft.messages import AppendEntries, InstallSnapshot, Message
 from node.sim.confirming import Confirmations, Moment
+from node.sim.hearing import Hearings
 from node.sim.host import Host
-from node.verify.observation import Member, Operation, Violation
+from node.verify.observation import Operation, Violation
 
 MS = 1000
 
@@ -17,11 +17,12 @@ class StaleReadsTellTheirAge:
     For worlds where clients read so.
     """
 
-    def __init__(self, hosts: Mapping[int, Host], confirmations: Confirmations) -> None:
+    def __init__(
+        self, hosts: Mapping[int, Host], confirmations: Confirmations, hearings: Hearings
+    ) -> None:
         self._hosts = hosts
         self._confirmations = confirmations
-        self._heard: dict[int, int] = {}
-        """By node: when it took in the last message of a leader, by its own clock."""
+        self._hearings = hearings
         self._asked: dict[Operation, dict[int, int]] = {}
         """What the clocks of the nodes showed when a read was asked: it is answered later."""
 
@@ -29,18 +30,14 @@ class StaleReadsTellTheirAge:
         if operation.mode == "stale":
             self._asked[operation] = {each.id: each.clock.now() for each in self._hosts.values()}
 
-    def received(self, member: Member, message: Message) -> None:
-        if type(message) is AppendEntries or type(message) is InstallSnapshot:
-            self._heard[member.id] = self._hosts[member.id].clock.now()
-
     def answered(self, operation: Operation) -> None:
         asked = self._asked.pop(operation, {})
         if operation.node_id not in asked or operation.age_ms is None:
             return
         host = self._hosts[operation.node_id]
         since = asked[host.id] - operation.age_ms * MS
-        heard = self._heard.get(host.id)
-        if (heard is None or heard < since) and not self._led_since(host, since):
+        heard = self._hearings.last.get(host.id)
+        if (heard is None or heard.at < since) and not self._led_since(host, since):
             text = (
                 f"answers a read of {operation.key} with what it says to be {operation.age_ms} ms "
                 "old; it was in touch with nobody in that time"

@@ -5,14 +5,11 @@ that asks the old leader, all within the rest of one lease: far more than the mi
 """
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
 from node.raft.config import LEASE_PERCENT
 from node.raft.events import LeaderElected
 from node.raft.messages import (
-    AppendEntries,
     AppendEntriesResponse,
-    InstallSnapshot,
     InstallSnapshotResponse,
     Message,
     RequestVoteResponse,
@@ -21,6 +18,7 @@ from node.raft.messages import (
 from node.scenario.actions import Action, Clock
 from node.sim.clock import PPM
 from node.sim.confirming import Confirmations, Moment
+from node.sim.hearing import Heard, Hearings
 from node.sim.host import Host
 from node.sim.options import OptionError, Options
 from node.sim.world import MS
@@ -95,30 +93,21 @@ class Leases:
             raise Violation("leases_rest_on_claims", member.id, text)
 
 
-class Heard(NamedTuple):
-    """What a node heard of a leader, and when by its own clock, in microseconds."""
-
-    leader_id: int
-    term: int
-    at: int
-
-
 class Promises:
     """Who answered a leader gives no other its vote for an election timeout by its own clock, also
     in a later life and in whatever term, unless that leader hands over (thesis 4.2.3). Where the
     leader claimed no lease, the end of the connections with it ends that too.
     """
 
-    def __init__(self, options: Options, hosts: Mapping[int, Host]) -> None:
+    def __init__(self, options: Options, hosts: Mapping[int, Host], hearings: Hearings) -> None:
         self._is_on = options.check_quorum
         self._timeout_us = options.election_timeout_ms * MS
         self._hosts = hosts
+        self._hearings = hearings
         self._heard: dict[int, Heard] = {}
         """By node: the leader that it has answered last, and is connected with."""
-        self._claims: dict[int, Heard] = {}
-        """By node: the last message that claims a lease."""
         self._claimed: dict[int, Heard] = {}
-        """By node: of those that it has answered."""
+        """By node: what it has answered last of what claims a lease."""
         self._handed_over: set[tuple[int, int]] = set()
         """Who was asked by its leader to campaign, and in which term that is."""
 
@@ -126,14 +115,6 @@ class Promises:
         """Whom it answered counts on it no longer: that leader handed over, or its time is up."""
         self._heard.pop(member.id, None)
         self._claimed.pop(member.id, None)
-
-    def received(self, member: Member, message: Message) -> None:
-        kind = type(message)
-        if kind is InstallSnapshot or (kind is AppendEntries and message.claims_lease):  # type: ignore[union-attr]
-            core = member.core
-            if message.term == core.term and core.leader_heard_at is not None:
-                leader_id = message.leader_id  # type: ignore[union-attr]
-                self._claims[member.id] = Heard(leader_id, core.term, core.leader_heard_at)
 
     def lost(self, member: Member, peer_id: int) -> None:
         heard = self._heard.get(member.id)
@@ -143,13 +124,14 @@ class Promises:
     def sending(self, member: Member, to: int, message: Message) -> None:
         kind = type(message)
         if kind is AppendEntriesResponse or kind is InstallSnapshotResponse:
-            core = member.core
-            if message.term == core.term and core.leader_heard_at is not None:
-                if core.leader_id == to:
-                    self._heard[member.id] = Heard(to, core.term, core.leader_heard_at)
-                claims = self._claims.get(member.id)
-                if claims is not None and claims.term == core.term:
-                    self._claimed[member.id] = claims
+            if message.term != member.core.term:
+                return
+            heard = self._hearings.connected.get(member.id)
+            if heard is not None and heard.term == message.term and heard.leader_id == to:
+                self._heard[member.id] = heard
+            claims = self._hearings.claiming.get(member.id)
+            if claims is not None and claims.term == message.term:
+                self._claimed[member.id] = claims
         elif kind is TimeoutNow:
             self._handed_over.add((message.term + 1, to))
         elif kind is RequestVoteResponse:

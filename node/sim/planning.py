@@ -54,6 +54,21 @@ def plan(seed: int) -> Scenario:
     return possible_part(scenario)
 
 
+def keeps_to_its_seed(scenario: Scenario) -> bool:
+    """Whether its steps are some of those that its seed draws, in their order, and last no longer:
+    what is left of a plan that was made small.
+    """
+    if scenario.random is not None:
+        return False
+    drawn = iter(plan(scenario.seed).steps)
+    return all(any(_is_left_of(step, each) for each in drawn) for step in scenario.steps)
+
+
+def _is_left_of(step: Step, drawn: Step) -> bool:
+    is_shorter = step.lasts_us is not None and step.lasts_us <= (drawn.lasts_us or 0)
+    return step == (replace(drawn, lasts_us=step.lasts_us) if is_shorter else drawn)
+
+
 def expanded(scenario: Scenario) -> Scenario:
     """The same run, its background faults as steps. Raises ScenarioError."""
     return expand(scenario, stream(scenario.seed, "background"))

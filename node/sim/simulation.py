@@ -16,14 +16,15 @@ from node.sim.answering import EveryRequestIsAnsweredOnce
 from node.sim.confirming import Confirmations, ReadsAreConfirmed
 from node.sim.coverage import Coverage
 from node.sim.expiring import SessionsLast
+from node.sim.hearing import Hearings
 from node.sim.host import Host
 from node.sim.kernel import Kind
 from node.sim.lasting import Fault
 from node.sim.leasing import Leases, Promises, check_clocks
 from node.sim.liveness import get_well
-from node.sim.options import FORMAT, OptionError, Options, changed, values_of
+from node.sim.options import FORMAT, FormatError, OptionError, Options, changed, values_of
 from node.sim.outcome import Outcome
-from node.sim.planning import expanded, plan
+from node.sim.planning import expanded, keeps_to_its_seed, plan
 from node.sim.progress import Progress
 from node.sim.terms import Terms
 from node.sim.trace import Line, Trace, UntoldError
@@ -96,11 +97,13 @@ class Simulation:
 
         def watch_with(hosts: dict[int, Host]) -> Observers:
             confirmations = Confirmations(hosts, lambda: self.world.kernel.now)
-            rules = [*invariants(hosts).invariants, confirmations, Promises(options, hosts)]
+            hearings = Hearings(hosts)
+            rules = [*invariants(hosts).invariants, confirmations, hearings]
+            rules.append(Promises(options, hosts, hearings))
             if options.lease_reads:
                 rules.append(Leases(hosts, confirmations))
             if options.stale_reads:
-                rules.append(StaleReadsTellTheirAge(hosts, confirmations))
+                rules.append(StaleReadsTellTheirAge(hosts, confirmations, hearings))
             rules.append(ReadsAreConfirmed(confirmations))
             rules += [SessionsLast(options), EveryRequestIsAnsweredOnce(hosts)]
             return Observers([*rules, self.coverage, self.progress, self.terms])
@@ -220,15 +223,15 @@ class Simulation:
             self._has_led = True
 
     def _why_vague(self, has_served: bool) -> str | None:
-        """What keeps a run that went well from proving anything. The steps of a drawn plan may come
-        to nothing; those that somebody wrote have to change something. `has_served`: before all
-        faults ended.
+        """What keeps a run that went well from proving anything. Steps that a seed draws may come
+        to nothing; those that somebody wrote have to change something, in a drawn plan too.
+        `has_served`: before all faults ended.
         """
         if not has_served:
             return "nothing was asked of it, or nothing answered"
         if not rules_of(self.scenario):
             return "expect.invariants names no rule that it could break"
-        if self._is_drawn:
+        if self._is_drawn and keeps_to_its_seed(self.scenario):
             return None
         outcomes = sorted(self.outcomes.items())
         own = [(place, each) for place, each in outcomes if place < len(self.scenario.steps)]
@@ -282,7 +285,7 @@ def options_of(scenario: Scenario) -> Options:
         raise OptionError(f"digest has to be text, not {scenario.sim['digest']!r}")
     made_in = sim.pop("format", FORMAT)
     if type(made_in) is not int or made_in != FORMAT:
-        raise OptionError(f"format {made_in} is another version's: this one replays {FORMAT}")
+        raise FormatError(f"format {made_in} is another version's: this one replays {FORMAT}")
     workload = scenario.workload
     own = {
         "nodes": scenario.nodes,
@@ -293,7 +296,7 @@ def options_of(scenario: Scenario) -> Options:
         "timeout_ms": workload.timeout_us // 1000,
     }
     if sim.get("clients") == 0:
-        own.pop("clients")  # a scenario always has some, and a simulation that was made small none
+        own.pop("clients")  # a scenario always has some, and a simulation may have none
     for name, value in own.items():
         if sim.setdefault(name, value) != value:
             raise OptionError(f"sim.{name} is {sim[name]}, where the scenario itself has {value}")

@@ -218,6 +218,9 @@ class World:
         host.request(ticket, type(message).__name__, request)
 
     def _reply(self, node_id: int, source: Any, message: WireMessage) -> None:  # noqa: ANN401
+        if type(message) is Document:
+            for look in self.observers.reported:
+                look(self.hosts[node_id], message.value)
         source.receive(node_id, message)
 
     def operate(

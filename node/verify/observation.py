@@ -141,6 +141,7 @@ HAPPENINGS = (
     "crashed",  # (member) its process is gone
     "booted",  # (member, Stored) it has just come up with this, before any message
     "disk_failed",  # (member) a flush failed: nothing may be promised from here on
+    "reported",  # (member, document) it tells an operator that what was asked is done
     "invoked",  # (Operation) a client begins
     "answered",  # (Operation) it has its outcome
     "finished",  # (members) the run is over, faults have healed, everything is at rest

@@ -66,7 +66,7 @@ def run(
     def tell(done: int, result: "Result") -> None:
         counts[result.verdict] += 1
         if result.verdict == "failed" and not output.is_json:
-            output.note(f"seed {result.seed} FAILED: {result.text}")
+            output.note(f"seed {result.seed} FAILED: {result.invariant}")
         left = (len(chosen) - done) * (time.monotonic() - began) / done
         bar = _bar(done / len(chosen), output.ascii_only)
         output.progress(
@@ -90,9 +90,13 @@ def _bar(share: float, is_plain: bool) -> str:
 def _verdict(document: "SimRun", meet_all: bool) -> int:
     if document.failed:
         worst = next(each for each in document.problems if each.verdict == "failed")
+        asked = document.last - document.first + 1
+        message = f"{document.failed} of {document.seeds} seeds failed"
+        if document.seeds < asked:
+            message = f"a seed failed, after {document.seeds} of {asked} seeds"
         raise CliError(
             "E_INVARIANT",
-            f"{document.failed} of {document.seeds} seeds failed; seed {worst.seed}: {worst.text}",
+            f"{message}; seed {worst.seed}: {worst.invariant}",
             Exit.CHECK_FAILED,
             hint=f"raftctl sim replay {worst.seed}, raftctl sim shrink {worst.seed}",
             details={"seed": worst.seed, "invariant": worst.invariant},
@@ -126,12 +130,12 @@ def _summary(document: "SimRun") -> Iterator[str]:
     if document.problems:
         yield ""
     met = [(mark, times) for mark, times in document.coverage.items() if times]
-    yield from _columns(("MET", "TIMES"), met)
-    yield ""
-    yield from _columns(("DONE", "TIMES"), list(document.faults.items()))
-    yield ""
+    for name, rows in (("MET", met), ("DONE", list(document.faults.items()))):
+        if rows:
+            yield from _columns((name, "TIMES"), rows)
+            yield ""
     never = [mark for mark, times in document.coverage.items() if not times]
-    if never:
+    if never and not document.failed:
         yield f"never met: {', '.join(never)}"
     operations = "  ".join(f"{count:,} {name}" for name, count in document.operations.items())
     yield f"operations  {operations}"
@@ -173,6 +177,8 @@ def replay(
     """
     settings: Settings = context.obj
     output = settings.output
+    if record is not None:
+        check_place(record)
     with output.patience("loading the simulator"):
         from raftctl.simdocs import SimReplay
         from raftctl.simulating.plans import read_plan, unheeded

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from node.scenario.actions import Kill, MembersAdd
+from node.scenario.errors import ScenarioError
+from node.scenario.parsing import placed
 from node.scenario.scenario import Expect, Scenario, Workload
-from node.sim.options import OptionError
+from node.sim.options import FormatError, OptionError
 from node.sim.planning import plan
 from node.sim.simulation import check_workload, options_of, rules_of
 from raftctl.errors import CliError
@@ -27,7 +29,7 @@ def read_plan(text: str) -> Scenario:
         hint = "raftctl sim replay 7, or a plan that sim shrink wrote"
         message = f"{_shown(text)} is neither a seed nor a file"
         raise CliError("E_NO_FILE", message, Exit.NOT_FOUND, hint=hint)
-    return checked(read_scenario(path), text)
+    return checked(read_scenario(path), path, text)
 
 
 def _is_file(path: Path) -> bool:
@@ -41,7 +43,7 @@ def _shown(text: str) -> str:
     return text if len(text) <= SHOWN_LENGTH_MAX else f"{text[:SHOWN_LENGTH_MAX]}..."
 
 
-def checked(scenario: Scenario, source: str) -> Scenario:
+def checked(scenario: Scenario, path: Path, source: str) -> Scenario:
     """Itself. Raises CliError for one whose world this version cannot make, or whose rules it does
     not know.
     """
@@ -49,6 +51,11 @@ def checked(scenario: Scenario, source: str) -> Scenario:
         check_workload(scenario)
         options_of(scenario)
         rules_of(scenario)
+    except FormatError as error:
+        text = path.read_text(encoding="utf-8")
+        message = str(placed(ScenarioError(str(error), "", "sim.format"), text, source))
+        hint = "the version that wrote it replays it; without format this one tries"
+        raise CliError("E_CONFIG", message, Exit.USAGE, hint=hint) from error
     except OptionError as error:
         hint = "[sim] holds the world of the run; raftctl sim shrink writes it"
         raise CliError("E_CONFIG", f"{source}: {error}", Exit.USAGE, hint=hint) from error

@@ -2,6 +2,7 @@
 
 from node.raft import election, gate, quorum
 from node.raft.core import RaftCore
+from node.raft.hearing import Hearing
 from tests.mutants import needs
 from tests.mutants.planting import mutant, rewrite
 from tests.mutants.reads import LEASED
@@ -73,6 +74,12 @@ def no_pre_vote() -> None:
     rewrite(election.campaign, "if core.config.pre_vote:", "if False:")
 
 
+@mutant("a review of the simulator", "terms_rise_seldom", shows_in=needs.half_cuts)
+def pre_vote_beside_a_leader() -> None:
+    """Who hears a leader says all the same that it would elect another one."""
+    rewrite(election.handle_pre_vote, "and not core.hears_leader(now)", "")
+
+
 @mutant(
     "etcd, until 2016; Cloudflare's outage of 2020",
     "commits_while_a_quorum_is_connected",
@@ -111,6 +118,12 @@ def promise_dropped_with_the_connection() -> None:
 def promise_ends_with_the_term() -> None:
     """Who learns of a later term gives its vote away in it, though it has just heard its leader."""
     rewrite(election._may_vote, " or not core.promised_leader(now)", " or True")
+
+
+@mutant("a review of the simulator", *PROMISED, shows_in=needs.promises)
+def leader_heard_once() -> None:
+    """When a leader was heard is noted of its first message alone."""
+    rewrite(Hearing.heard, "self.heard_at = now", "self.heard_at = self.heard_at or now")
 
 
 @mutant("a review of the simulator", *PROMISED, shows_in=needs.promises)

@@ -8,6 +8,8 @@ from node.replica.operations import Operations
 from tests.mutants import needs
 from tests.mutants.planting import mutant, rewrite
 
+REPORTED = ("operators_are_told_what_happened",)
+
 
 @mutant(
     "etcd's confchange_v2 scripts guard it",
@@ -85,4 +87,24 @@ def configuration_outlives_its_entry() -> None:
         "[Placed(base.index, configuration)]",
         "[Placed(base.index, configuration),"
         " *[each for each in self._configurations if each.index > base.index]]",
+    )
+
+
+@mutant("a review of the simulator", *REPORTED, shows_in=needs.changes)
+def change_done_before_it_is_committed() -> None:
+    """Who asked for a change of the members hears at once that it is done."""
+    rewrite(
+        Operations._look_at_change,
+        "index <= core.commit_index and not configuration.is_joint",
+        "True",
+    )
+
+
+@mutant("a review of the simulator", *REPORTED, shows_in=needs.transfers)
+def transfer_done_whoever_leads() -> None:
+    """Who asked for a transfer hears that it succeeded as soon as somebody leads."""
+    rewrite(
+        Operations._look_at_transfer,
+        "core.leader_id == transfer.target",
+        "core.leader_id is not None",
     )

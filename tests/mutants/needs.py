@@ -34,9 +34,12 @@ def wipes(scenario: Scenario) -> bool:
     return any(isinstance(step.action, actions.Wipe) for step in scenario.steps)
 
 
+def snapshots_by_hand(scenario: Scenario) -> bool:
+    return any(isinstance(step.action, actions.SnapshotTake) for step in scenario.steps)
+
+
 def snapshots(scenario: Scenario) -> bool:
-    is_asked = any(isinstance(step.action, actions.SnapshotTake) for step in scenario.steps)
-    return is_asked or bool(scenario.sim["snapshot_entries"])
+    return snapshots_by_hand(scenario) or bool(scenario.sim["snapshot_entries"])
 
 
 def damages(scenario: Scenario) -> bool:

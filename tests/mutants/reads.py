@@ -102,7 +102,7 @@ def lease_of_a_whole_timeout() -> None:
 def lease_round_off_by_one() -> None:
     """A lease begins with the first message that a majority has not answered."""
     rewrite(leases._forget_old, "[1].sequence < acked", "[1].sequence <= acked")
-    rewrite(leases._confirmed_at, "[0].sequence >= reading", "[0].sequence > reading")
+    rewrite(leases._confirmed_at, "each.sequence < acked", "each.sequence <= acked")
 
 
 @mutant("etcd, lease reads and MoveLeader", *HANDED_OVER, shows_in=needs.leases_and_transfers)
@@ -134,7 +134,7 @@ def lease_counted_from_the_answer() -> None:
     """A lease begins when a majority has answered, not when it was asked."""
     rewrite(
         leases._confirmed_at,
-        "return leader.rounds[0].began_at",
+        "return answered[-1]",
         "heard = {member: each.heard_at or 0 for member, each in leader.progress.items()}\n"
         "    return core.configuration.reached({**heard, core.id: 1 << 62})",
     )

@@ -179,3 +179,19 @@ def install_drops_the_tail() -> None:
 def needed_snapshot_is_removed() -> None:
     """What is kept of the snapshots is none of them, though the log is shortened to the newest."""
     rewrite(Replica.kept_snapshots, "return frozenset(kept)", "return frozenset()")
+
+
+@mutant(
+    "a review of the simulator",
+    "operators_are_told_what_happened",
+    shows_in=needs.snapshots_by_hand,
+)
+def snapshot_done_before_it_is_written() -> None:
+    """Who asked for a snapshot hears that it is done while it is being written."""
+    rewrite(
+        Snapshotting.ask,
+        "self._waiting.append(_Asked(ticket, index))",
+        "of_old = {} if saved is None else _document(saved)\n"
+        "    now = {'index': index, 'term': self._core.log.term_at(index), 'digest': ''}\n"
+        "    self._outbox.reply(ticket, Document(ticket.id, {**of_old, **now}))",
+    )

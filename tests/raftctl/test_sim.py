@@ -16,8 +16,11 @@ from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.schemas import json_schema
 from raftctl.simdocs import SimRun
+from raftctl.simulating.plans import read_plan
 from raftctl.simulating.seeds import document_of, read_seeds
 from tests.measure.commands import Raftctl
+from tests.mutants.catalogue import MUTANTS
+from tests.mutants.planting import planted
 from tests.raftctl.schema import violations
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -100,6 +103,34 @@ def test_exit_code_says_failed_before_it_says_inconclusive(
     assert "raftctl sim replay" in caught.value.hint
 
 
+def test_what_failed_is_told_once_and_what_a_single_seed_did_not_meet_is_not(
+    raftctl: Raftctl,
+) -> None:
+    command = "-m tests.mutants vote_not_synced sim run --seeds 1..9 --first --jobs 1"
+    done = subprocess.run(
+        [sys.executable, *command.split()],
+        env=raftctl.env,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == Exit.CHECK_FAILED
+    text = simulated(1)
+    assert (done.stdout + done.stderr).count(text) == 1
+    assert done.stdout.startswith(f"seed      1  failed        {text}\n")
+    assert "after 1 of 9 seeds; seed 1: persist_before_reply" in done.stderr
+    for absent in ("never met", "MET ", "DONE "):
+        assert absent not in done.stdout
+
+
+def simulated(seed: int) -> str:
+    """What is wrong in the run of this seed with that bug."""
+    assert "vote_not_synced" in MUTANTS
+    with planted("vote_not_synced"):
+        return simulate(plan(seed)).text
+
+
 # -- replay ----------------------------------------------------------------------------------------
 def test_replay_shows_each_transition_and_the_verdict(raftctl: Raftctl) -> None:
     lines = raftctl.run("sim", "replay", "7").stdout.splitlines()
@@ -137,6 +168,13 @@ def test_plan_that_runs_otherwise_than_where_it_was_written_says_so(
         assert ("another run than where the plan was written" in done.stdout) == is_said
         found = document(raftctl.run("sim", "replay", str(path), "-o", "json").stdout, "sim-replay")
         assert found["is_same_run"] is not is_said
+
+
+def test_plan_of_another_version_is_refused_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "plan.toml"
+    path.write_text(CALM.format(line="kill n1") + "[sim]\nformat = 99\n")
+    with pytest.raises(CliError, match=r"plan\.toml:9: format 99 is another version's"):
+        read_plan(str(path))
 
 
 def test_plan_that_breaks_off_is_refused(raftctl: Raftctl, tmp_path: Path) -> None:
@@ -245,6 +283,17 @@ def test_place_that_takes_no_plan_is_refused_before_the_work(
     assert done.returncode == Exit.UNEXPECTED
     assert "error[E_IO]" in done.stderr
     assert "running seed-1" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["shrink 1 --save", "replay 1 --record"])
+def test_folder_that_is_not_there_is_named_with_the_line_that_makes_it(
+    raftctl: Raftctl, tmp_path: Path, command: str
+) -> None:
+    folder = tmp_path / "none"
+    done = raftctl.run("sim", *command.split(), str(folder / "file"), check=False)
+    assert (done.returncode, done.stdout) == (Exit.UNEXPECTED, "")
+    assert f"error[E_IO]: there is no folder {folder}\n" in done.stderr
+    assert f"mkdir -p {folder}" in done.stderr
 
 
 def test_plan_that_could_not_be_saved_is_shown(raftctl: Raftctl) -> None:

@@ -10,8 +10,8 @@ from node.sim.simulation import simulate
 STORED = Path(__file__).parent / "regressions" / "writes-asked-of-the-node-that-is-cut-off.toml"
 DIGESTS = {
     5: (
-        "4f5abdbc469a16928edec562c6777fc4",
-        "4f9f5be5706df9dfe5a0f5bbff965496",
+        "347a33023e27398588bbe83ae1e2ea0d",
+        "4a14de27d79dfdae81cc5ce58c71467e",
         "480348bfc80003b293b95b1d04ae5bd0",
     )
 }

@@ -8,6 +8,7 @@ import pytest
 from node.faults import LinkRule
 from node.raft.config import CoreConfig
 from node.scenario.actions import Partition
+from node.scenario.parsing import parse
 from node.scenario.scenario import Scenario, Step, Workload
 from node.scenario.when import At
 from node.sim.half_cuts import half_cuts
@@ -16,6 +17,8 @@ from node.sim.options import draw
 from node.sim.simulation import Result, simulate
 from node.sim.terms import _untouched
 from node.storage.base import Stored
+from tests.mutants.catalogue import MUTANTS
+from tests.mutants.planting import planted
 
 SECOND = 1_000_000
 
@@ -50,6 +53,36 @@ def without(monkeypatch: pytest.MonkeyPatch, name: Literal["pre_vote", "check_qu
 def test_terms_rest_and_writes_are_committed(link: str) -> None:
     link = link.replace("rest:n1", "not:n1:n1")
     assert run_of(link).verdict == "ok"
+
+
+IDLE = """
+nodes = 3
+duration = "15s"
+[workload]
+clients = 1
+rate = "1/s"
+[[step]]
+when = "2s"
+do = "partition --one-way leader:any-follower"
+for = "12s"
+[sim]
+readers = 1.0
+"""
+"""Nobody writes, so the node that is cut off has all that the others have."""
+
+
+def test_who_hears_a_leader_grants_no_pre_vote_to_one_that_lacks_nothing() -> None:
+    assert simulate(parse(IDLE)).verdict == "ok"
+    assert "pre_vote_beside_a_leader" in MUTANTS
+    with planted("pre_vote_beside_a_leader"):
+        result = simulate(parse(IDLE))
+    assert result.invariant == "terms_rise_seldom", result.text
+
+
+def test_nobody_writes_in_some_seeds_with_half_cuts() -> None:
+    drawn = [draw(seed) for seed in range(1, 201)]
+    idle = [each for seed, each in enumerate(drawn, 1) if half_cuts(seed, each)]
+    assert 2 < sum(each.readers == 1.0 for each in idle) < len(idle) / 2
 
 
 def test_terms_that_rise_without_pre_vote(monkeypatch: pytest.MonkeyPatch) -> None:

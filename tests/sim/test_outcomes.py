@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from node.scenario.lines import parse_action
 from node.scenario.parsing import parse
 from node.scenario.scenario import Scenario
 from node.sim.planning import plan
@@ -139,14 +140,36 @@ def test_transfer_that_nobody_takes_over_comes_to_nothing() -> None:
 
 
 # -- drawn plans -----------------------------------------------------------------------------------
-def test_steps_of_a_drawn_plan_may_come_to_nothing_and_are_counted() -> None:
+def test_steps_that_a_seed_draws_may_come_to_nothing_and_are_counted() -> None:
     drawn = simulate_seed(5)
     assert (drawn.verdict, drawn.faults["skipped"] > 0) == ("ok", True)
-    scenario = plan(5)
-    twice = replace(scenario, steps=(*written("kill n1", "kill n1").steps, *scenario.steps))
-    assert simulate(twice).verdict == "ok"
-    by_hand = {name: value for name, value in twice.sim.items() if name != "drawn"}
-    assert simulate(replace(twice, sim=by_hand)).verdict == "inconclusive"
+
+
+def test_part_of_what_a_seed_draws_may_come_to_nothing() -> None:
+    whole = plan(5)
+    shorter = [
+        step if step.lasts_us is None else replace(step, lasts_us=step.lasts_us // 2)
+        for step in whole.steps
+    ]
+    left = simulate(replace(whole, steps=tuple(shorter[1:])))
+    assert (left.verdict, left.faults["skipped"] > 0) == ("ok", True)
+
+
+def test_steps_that_somebody_put_into_a_drawn_plan_have_to_change_something() -> None:
+    whole = plan(5)
+    twice = simulate(replace(whole, steps=(*written("kill n1", "kill n1").steps, *whole.steps)))
+    assert (twice.verdict, twice.why) == ("inconclusive", "step 2: kill n1: n1 did not run")
+    random = written(more=RANDOM.format(line="resume n1")).random
+    assert simulate(replace(whole, random=random)).verdict == "inconclusive"
+
+
+def test_steps_of_a_drawn_plan_that_were_changed_have_to_change_something() -> None:
+    whole = plan(5)
+    nobody = [
+        replace(step, action=parse_action("resume n1"), lasts_us=None) for step in whole.steps
+    ]
+    found = simulate(replace(whole, steps=tuple(nobody)))
+    assert (found.verdict, found.why) == ("inconclusive", "step 1: resume n1: n1 was not paused")
 
 
 RANDOM = """

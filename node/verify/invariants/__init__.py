@@ -25,6 +25,7 @@ from node.verify.invariants.no_success_after_a_failed_flush import NoSuccessAfte
 from node.verify.invariants.one_change_at_a_time import OneChangeAtATime
 from node.verify.invariants.one_leader_per_term import OneLeaderPerTerm
 from node.verify.invariants.only_committed_entries_are_applied import OnlyCommittedEntriesAreApplied
+from node.verify.invariants.operators_are_told_what_happened import OperatorsAreToldWhatHappened
 from node.verify.invariants.persist_before_reply import PersistBeforeReply
 from node.verify.invariants.recovery_holds_what_was_promised import RecoveryHoldsWhatWasPromised
 from node.verify.invariants.same_state_everywhere import SameStateEverywhere
@@ -69,6 +70,7 @@ ALL: tuple[type[Invariant], ...] = (
     WhatWaitsIsBounded,
     LinearizableReadsAreFresh,
     ClientOracle,
+    OperatorsAreToldWhatHappened,
 )
 """In the order in which they look: who says most about a mistake comes first."""
 
