@@ -10,9 +10,9 @@ from node.sim.simulation import simulate
 STORED = Path(__file__).parent / "regressions" / "writes-asked-of-the-node-that-is-cut-off.toml"
 DIGESTS = {
     5: (
-        "347a33023e27398588bbe83ae1e2ea0d",
-        "4a14de27d79dfdae81cc5ce58c71467e",
-        "480348bfc80003b293b95b1d04ae5bd0",
+        "d6fe2619c71b9f9068f527084a6661b4",
+        "11c60cc8ca600f514a762a9af01b83c8",
+        "619932de8da7e60b7f9877123ee2cee9",
     )
 }
 """Of seeds 3 and 11 and of the stored plan, by format."""
