@@ -28,11 +28,15 @@ class Lookout:
     that was found.
     """
 
-    def __init__(self, address: ClusterAddress, node_id: int) -> None:
+    def __init__(
+        self, address: ClusterAddress, node_id: int, silent_since: float | None = None
+    ) -> None:
+        """`silent_since`: monotonic seconds; from now on, unless it is given."""
         self.successor: int | None = None
         self._address = address
         self._node_id = node_id
-        self._next_at = time.monotonic() + FIRST_LOOK_SECONDS
+        since = time.monotonic() if silent_since is None else silent_since
+        self._next_at = since + FIRST_LOOK_SECONDS
         self._interval = NEXT_LOOK_SECONDS
 
     def wait(self, receive: Callable[[float], T], until: float) -> T:

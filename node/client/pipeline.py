@@ -18,7 +18,7 @@ from node.client.address import ClusterAddress
 from node.client.errors import UnreachableError
 from node.client.leader import link_to_leader
 from node.client.link import Link
-from node.client.lookout import Lookout
+from node.client.lookout import FIRST_LOOK_SECONDS, Lookout
 from node.client.session import FINAL_CODES, Sequences
 from node.wire.batches import (
     BATCH_BYTES_MAX,
@@ -210,7 +210,9 @@ class Pipeline:
         self._open += len(batch.dues)
 
     def _has_replies(self, link: Link, begin: float) -> bool:
-        """Whether to take replies now: with a rate, the next request may be due before."""
+        """Whether to take replies now: with a rate, the next request may be due before, unless the
+        node is silent: then all wait until it answers, or another leads.
+        """
         load = self._load
         is_full = self._is_lost or self._open >= load.inflight
         if load.rate is None or is_full or self._is_over(begin):
@@ -220,11 +222,11 @@ class Pipeline:
         if not self._in_flight:
             time.sleep(left)
             return False
-        return link.has_more(left) or now - self._heard_at > self._timeout / 2
+        return link.has_more(left) or now - self._heard_at > FIRST_LOOK_SECONDS
 
     def _take_replies(self, link: Link) -> None:
         # Half of the time for a node that is silent, the other half to find the next leader.
-        lookout = Lookout(self._address, link.node_id)
+        lookout = Lookout(self._address, link.node_id, self._heard_at)
         try:
             messages = lookout.wait(link.next_messages, self._heard_at + self._timeout / 2)
         finally:

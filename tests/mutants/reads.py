@@ -31,13 +31,13 @@ def read_without_confirmation() -> None:
 @mutant("Consul's stale mode, on without being asked for", *FRESH)
 def linearizable_read_as_stale() -> None:
     """Whoever is asked answers from what it has, leader or not."""
-    rewrite(Queries.read, 'if mode == "stale":', 'if mode in ("stale", "linearizable"):')
+    rewrite(Queries._take, 'if mode == "stale":', 'if mode in ("stale", "linearizable"):')
 
 
 @mutant("a review of the simulator", "stale_reads_tell_their_age", shows_in=needs.stale_reads)
 def stale_read_says_that_it_is_fresh() -> None:
     """A node that has long heard of nobody says that what it has is of now."""
-    rewrite(Queries.read, "core.age_us(now)", "0")
+    rewrite(Queries._take, "core.age_us(now)", "0")
 
 
 @mutant("etcd #7331, redisraft #22, tikv #6340", *FRESH)

@@ -40,6 +40,7 @@ def install_hands_out_its_last_entry_for_ever() -> None:
     "snapshots_restore_what_they_hold",
     "same_state_everywhere",
     "at_most_once",
+    "operators_are_told_what_happened",
     shows_in=needs.snapshots,
 )
 def snapshot_at_wrong_index() -> None:
