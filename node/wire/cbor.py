@@ -67,32 +67,20 @@ class PlainReader:
 
     def _begin(self) -> None:
         self._stream = io.BytesIO()
-        self._decoder = cbor2.CBORDecoder(
-            self._stream,
-            max_depth=self._depth_max,
-            tag_hook=_refuse_tag,
-            semantic_decoders=_NO_TAGS,
-            strict_hashable_types=True,
-        )
+        self._decoder = _decoder_of(self._stream, self._depth_max)
 
     def read(self, data: bytes) -> Any:  # noqa: ANN401 - whatever it says
         """The one value in `data`. Raises CborError."""
-        if len(data) > COUNTED_FROM_BYTES:
-            _count_elements(data)
         stream = self._stream
         stream.seek(0)
         stream.write(data)
         stream.truncate()
         stream.seek(0)
         try:
-            value = self._decoder.decode()
-        except Exception as error:
-            # Whatever the decoder makes of hostile bytes, it is those bytes' fault.
-            self._begin()  # nobody knows what it keeps of them
-            raise CborError(f"not CBOR: {type(error).__name__}") from error
-        if stream.tell() != len(data):
-            raise CborError("bytes after the message")
-        return value
+            return _only_value(self._decoder, stream, data)
+        except CborError:
+            self._begin()  # nobody knows what the decoder keeps of what was wrong
+            raise
 
 
 def load_plain(data: bytes, depth_max: int) -> Any:  # noqa: ANN401 - whatever it says
@@ -100,7 +88,31 @@ def load_plain(data: bytes, depth_max: int) -> Any:  # noqa: ANN401 - whatever i
 
     Raises CborError.
     """
-    return PlainReader(depth_max).read(data)
+    stream = io.BytesIO(data)
+    return _only_value(_decoder_of(stream, depth_max), stream, data)
+
+
+def _decoder_of(stream: io.BytesIO, depth_max: int) -> cbor2.CBORDecoder:
+    return cbor2.CBORDecoder(
+        stream,
+        max_depth=depth_max,
+        tag_hook=_refuse_tag,
+        semantic_decoders=_NO_TAGS,
+        strict_hashable_types=True,
+    )
+
+
+def _only_value(decoder: cbor2.CBORDecoder, stream: io.BytesIO, data: bytes) -> Any:  # noqa: ANN401
+    if len(data) > COUNTED_FROM_BYTES:
+        _count_elements(data)
+    try:
+        value = decoder.decode()
+    except Exception as error:
+        # Whatever the decoder makes of hostile bytes, it is those bytes' fault.
+        raise CborError(f"not CBOR: {type(error).__name__}") from error
+    if stream.tell() != len(data):
+        raise CborError("bytes after the message")
+    return value
 
 
 def end_of_first(data: bytes) -> int | None:
