@@ -80,6 +80,8 @@ class Load:
     seconds: float | None
     rate: float | None = None
     read_mode: ReadMode = "linearizable"
+    answer_bytes: int = 0
+    """About how long the answer to a query is: what is asked in one frame is answered in one."""
 
 
 class Pipeline:
@@ -186,8 +188,12 @@ class Pipeline:
         rate = load.rate
         commands, queries = _Batch(), _Batch()
         for number in range(self._started, self._started + count):
-            batch = queries if load.is_read(number) else commands
-            batch.add(load.make(number), since if rate is None else since + number / rate)
+            due = since if rate is None else since + number / rate
+            if load.is_read(number):
+                batch, answer_bytes = queries, load.answer_bytes
+            else:
+                batch, answer_bytes = commands, 0
+            batch.add(load.make(number), due, answer_bytes)
             if batch.size > BATCH_BYTES_MAX - FRAME_OVERHEAD_BYTES:
                 break
         self._started = number + 1
@@ -285,10 +291,10 @@ class _Batch:
     client: Sequences | None = None
     number: int = 0
 
-    def add(self, body: bytes, due: float) -> None:
+    def add(self, body: bytes, due: float, answer_bytes: int) -> None:
         self.bodies.append(body)
         self.dues.append(due)
-        self.size += len(body) + REQUEST_OVERHEAD_BYTES
+        self.size += len(body) + answer_bytes + REQUEST_OVERHEAD_BYTES
 
 
 class _LeaderLost(Exception):

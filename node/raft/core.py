@@ -562,7 +562,7 @@ class RaftCore:
             if old.transfer is not None:
                 transfer.end_transfer(self, old, ok=term > old_term)
             deadline = self.draw_election_deadline(now)
-            self.hearing.heard_at = None
+            self.hearing.led()
         else:
             deadline = old.election_deadline
         self.become(Follower(deadline, leader_id), why)

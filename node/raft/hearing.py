@@ -26,6 +26,11 @@ class Hearing:
         if claims_lease:
             self.promised_until = now + self._timeout_us
 
+    def led(self) -> None:
+        """This node led until now, so it heard nobody."""
+        self.heard_at = None
+        self.is_gone = False
+
     def lost(self) -> None:
         """The connections with the leader that was heard have ended."""
         self.is_gone = True

@@ -61,10 +61,10 @@ class Proposals:
 
     def pop_above(self, index: int) -> Iterator[Ticket]:
         """Remove what waits for entries above `index`."""
-        lost = [each for each in self._waiting if each.last > index]
-        for proposal in lost:
-            self._waiting.remove(proposal)
-            yield proposal.ticket
+        lost = []
+        while self._waiting and self._waiting[-1].last > index:
+            lost.append(self._waiting.pop().ticket)
+        yield from reversed(lost)
 
     def pop_up_to(self, index: int) -> Iterator[Ticket]:
         """Remove what waits for entries up to `index`."""

@@ -145,6 +145,7 @@ class Queries:
             result = self._result_of(each)
             size += len(result)
             if size > ANSWER_BYTES_MAX:
+                self._answer_bytes += size  # what was read took its time, told or not
                 text = f"the answers have more than {ANSWER_BYTES_MAX} bytes"
                 self._outbox.fail(query.ticket, "too_large", text)
                 return None

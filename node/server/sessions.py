@@ -29,7 +29,14 @@ from node.server.permitted import PERMITTED
 from node.server.subscriptions import SUBSCRIPTIONS_MAX, Subscriptions
 from node.server.watches import Watches
 from node.transport.channel import Channel, FrameTooLargeError
-from node.wire.batches import BATCH_MAX, AppliedAll, ProposeAll, ReadAll, ReadMode
+from node.wire.batches import (
+    BATCH_BYTES_MAX,
+    BATCH_MAX,
+    AppliedAll,
+    ProposeAll,
+    ReadAll,
+    ReadMode,
+)
 from node.wire.changes import CHANGES_MAX, change_from_map
 from node.wire.codec import TEXT_MAX, WireError, decode
 from node.wire.framing import FrameError
@@ -276,15 +283,18 @@ class Session:
             self._node.driver.replica.submit_all(Ticket(self, message.id), message.commands)
 
     def _fits(self, request_id: int, what: str, bodies: Sequence[bytes]) -> bool:
-        """Whether there are neither none nor too many, and none of them is too long. Else that is
-        told.
+        """Whether there are neither none nor too many, and none of them is too long, nor are all
+        together. Else that is told.
         """
         limit = self._node.command_bytes_max if what == "command" else QUERY_BYTES_MAX
         longest = max(map(len, bodies), default=0)
         if not 0 < len(bodies) <= BATCH_MAX:
-            self._fail(request_id, "bad_request", f"{len(bodies)} in one; at most {BATCH_MAX}")
+            self._fail(request_id, "bad_request", f"{len(bodies)} in one, not 1 to {BATCH_MAX}")
         elif longest > limit:
             text = f"a {what} of {longest} bytes; the limit is {limit}"
+            self._fail(request_id, "too_large", text)
+        elif sum(map(len, bodies)) > BATCH_BYTES_MAX + limit:
+            text = f"more than {BATCH_BYTES_MAX} bytes in one, and one {what} more"
             self._fail(request_id, "too_large", text)
         else:
             return True

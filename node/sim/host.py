@@ -73,8 +73,7 @@ class Host:
         self.disk = SimDisk(settings.cluster_id, first)
         self.is_wiped = False
         self.refused = ""
-        """What it said when it would not start; a wipe mends that."""
-        """It refuses to start: what its disk holds is damaged."""
+        """What it said when it would not start, since its disk is damaged; a wipe mends that."""
         self.lives = 0
         self.owed = Owed()
         self._kernel = kernel

@@ -9,7 +9,9 @@ from typing import Literal
 
 ReadMode = Literal["linearizable", "lease", "stale"]
 BATCH_MAX = 1024
-"""Requests in one batch: a few milliseconds, in which the node does nothing else."""
+"""Requests in one batch. The node does nothing else meanwhile: some milliseconds, where each reads
+or writes one value. Those that read more are bounded by the bytes of their answers.
+"""
 BATCH_BYTES_MAX = 32 * 1024
 """A node takes that many bytes in one batch, and one command more, whatever its limit on values."""
 

@@ -140,8 +140,7 @@ _BY_NUMBER = {kind.number: kind for kind in KINDS}
 
 def _values_of(kind: Kind) -> Callable[[Any], Iterable[Any]]:
     """What gives a message's values in order: those of Raft are tuples, of which one holds entries,
-    that are written in runs. Of the others attrgetter
-    does, which gives one alone without a tuple.
+    that are written in runs. Of the others attrgetter does, which gives one alone without a tuple.
     """
     if kind.type is raft.AppendEntries:
         return lambda message: (*message[:4], write_entries(message.entries), *message[5:])

@@ -102,6 +102,7 @@ def bench(
         seconds=seconds(duration) if duration else None,
         rate=None if rate == "max" else _rate(rate),
         read_mode=one_of("--read", read, "linearizable", "lease", "stale"),
+        answer_bytes=size,
     )
     bounds = read_bounds(check, mode)
     cluster = kv_cluster(settings)

@@ -308,3 +308,13 @@ def test_only_the_requests_of_a_batch_at_which_the_machine_raised_are_errors(con
     connect(ScriptedLink(lambda ids: [AppliedAll(ids[0], 1, 1, results)]))
     (*_, tally) = Pipeline(ADDRESS, load(3, inflight=12)).run()
     assert counts(tally) == (2, 1, 0)
+
+
+def test_what_is_asked_in_one_frame_has_its_answers_in_one(connect: Any, clock: Clock) -> None:
+    """256 answers of 200,000 bytes are more than a node gives at once: no get succeeded."""
+    link = StallingLink(clock, 0, 0)
+    connect(link)
+    gets = Load(lambda number: b"", lambda _: True, 256, 1, 64, None, answer_bytes=200_000)
+    (*_, tally) = Pipeline(ADDRESS, gets).run()
+    assert len(tally.read_latencies) == 64
+    assert {len(each.queries) for each in link.asked if isinstance(each, ReadAll)} == {1}

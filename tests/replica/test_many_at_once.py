@@ -127,3 +127,21 @@ def test_answers_of_one_request_are_bounded(monkeypatch: pytest.MonkeyPatch) -> 
     driven.replica.read_all(Ticket("c", 1), [bytes(300)] * 2, "linearizable", driven.now)
     driven.work()
     assert failure(driven.replies[1]) == ("too_large", "none")
+
+
+def test_what_is_read_for_answers_that_are_too_long_counts_for_those_that_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else one client has a node read all it asked for in a turn, and answer nobody meanwhile."""
+    monkeypatch.setattr(reads, "ANSWER_BYTES_MAX", 1000)
+    driven = Driven(machine=Reader()).lead()
+    for number in (1, 2):
+        driven.replica.read_all(Ticket("c", number), [bytes(300)] * 2, "linearizable", driven.now)
+    ready = driven.replica.ready()
+    assert ready is not None
+    driven.replica.apply(ready)
+    driven.collect()
+    assert set(driven.replies) == {1}
+    driven.replica.tick(driven.now)
+    driven.work()
+    assert set(driven.replies) == {1, 2}

@@ -66,10 +66,18 @@ def test_many_commands_and_then_many_queries_of_them() -> None:
         (lambda at: ProposeAll(1, []), "bad_request"),
         (lambda at: ProposeAll(1, puts(at, 1) * (BATCH_MAX + 1)), "bad_request"),
         (lambda at: ProposeAll(1, [*puts(at, 3), bytes(101 + COMMAND_OVERHEAD_MAX)]), "too_large"),
+        (lambda at: ProposeAll(1, puts(at, 320, 100)), "too_large"),
         (lambda at: ReadAll(1, [], "stale"), "bad_request"),
         (lambda at: ReadAll(1, [b"x"] * (BATCH_MAX + 1), "stale"), "bad_request"),
     ],
-    ids=["no command", "too many commands", "long command", "no query", "too many queries"],
+    ids=[
+        "no command",
+        "too many commands",
+        "long command",
+        "commands that are long together",
+        "no query",
+        "too many queries",
+    ],
 )
 def test_what_is_not_for_one_frame_is_refused_and_has_no_effect(make: Any, code: str) -> None:
     answer = answer_to(make)
