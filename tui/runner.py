@@ -106,7 +106,6 @@ class Subprocesses:
             code = await process.wait()
         except asyncio.CancelledError:
             _end(process)
-            await process.wait()
             raise
         finally:
             stopping.cancel()

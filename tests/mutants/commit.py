@@ -76,7 +76,7 @@ def waiters_lost_with_leadership() -> None:
     """A leader that is deposed forgets whose writes it has not committed, and tells nobody."""
     rewrite(
         Proposals.pop_above,
-        "yield proposal.ticket",
+        "yield from reversed(lost)",
         "yield from ()",
     )
 
