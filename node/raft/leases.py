@@ -67,19 +67,14 @@ def _forget_old(core: "RaftCore", leader: Leader) -> None:
         leader.rounds.popleft()
 
 
-def _confirmed_at(core: "RaftCore", leader: Leader) -> int | None:
-    """When the newest messages that a quorum has answered began to leave."""
-    acked = reading.acked_by_quorum(core, leader)
-    answered = [each.began_at for each in leader.rounds if each.sequence < acked]
-    if not answered:
-        return None
-    return answered[-1]
+def _confirmed_at(leader: Leader, acked: int) -> int | None:
+    """When the newest messages that a quorum has answered, up to `acked`, began to leave."""
+    return max((each.began_at for each in leader.rounds if each.sequence < acked), default=None)
 
 
-def _is_claimed(core: "RaftCore", leader: Leader) -> bool:
-    """Whether a quorum has answered messages that claim a lease."""
-    claims_after = leader.claims_after
-    return claims_after is not None and reading.acked_by_quorum(core, leader) > claims_after
+def _is_claimed(leader: Leader, acked: int) -> bool:
+    """Whether a quorum has answered messages that claim a lease, by those up to `acked`."""
+    return leader.claims_after is not None and acked > leader.claims_after
 
 
 def lease_index(core: "RaftCore", now: int) -> int | None:
@@ -87,9 +82,10 @@ def lease_index(core: "RaftCore", now: int) -> int | None:
     leader = core.role
     if not isinstance(leader, Leader) or not _may_lease(core, leader):
         return None
-    if core.commit_index < leader.first_index or not _is_claimed(core, leader):
+    acked = reading.acked_by_quorum(core, leader)
+    if core.commit_index < leader.first_index or not _is_claimed(leader, acked):
         return None
-    confirmed_at = _confirmed_at(core, leader)
+    confirmed_at = _confirmed_at(leader, acked)
     lasts_us = core.config.election_timeout_us * core.config.lease_percent // 100
     if confirmed_at is None or now >= confirmed_at + lasts_us:
         return None
@@ -100,8 +96,9 @@ def age_us(core: "RaftCore", now: int) -> int | None:
     """How long ago this node was in touch: a follower with its leader, by when its message came; a
     leader with a majority, by when it asked. None: with nobody.
     """
-    if isinstance(core.role, Leader):
-        heard_at = _confirmed_at(core, core.role)
+    leader = core.role
+    if isinstance(leader, Leader):
+        heard_at = _confirmed_at(leader, reading.acked_by_quorum(core, leader))
     elif isinstance(core.role, Follower):
         heard_at = core.leader_heard_at
     else:

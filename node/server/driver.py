@@ -53,11 +53,9 @@ class Source(Protocol):
 
     def answer_nowait(self, replies: Sequence[WireMessage]) -> None:
         """The answers of one turn."""
-        ...
 
     def misbehaved(self, error: RemoteProtocolError) -> None:
         """What it sent breaks the protocol: end it."""
-        ...
 
 
 Work = Callable[[int], None]
@@ -127,7 +125,7 @@ class Driver:
         for request in work:
             request(now)
         self.replica.is_overloaded = False
-        self._send_replies()
+        self.send_replies()
 
     def after_apply(self, callback: Callable[[], None]) -> None:
         """Call `callback` after each batch that changed the state machine."""
@@ -158,7 +156,7 @@ class Driver:
                 if self._writing is None and (ready := replica.ready()) is not None:
                     self._begin(ready, disk)
                     if self._writing is None:  # nothing for the disk
-                        self._send_replies()  # there may be much to apply before it sleeps
+                        self.send_replies()  # there may be much to apply before it sleeps
                         await trio.lowlevel.checkpoint()
                         continue
                 if self._writing is not None:
@@ -166,7 +164,7 @@ class Driver:
                     self._send_chunks(prompt.chunks)
                     self._send(prompt.messages)
                     self._publish(prompt.events)
-                self._send_replies()
+                self.send_replies()
                 await self._sleep(disk)
             await self._finish_saving(disk)
         self._take_in(self.clock.now())  # what came with the order to stop gets an answer too
@@ -174,7 +172,7 @@ class Driver:
             put_off, self._work = self._work, []
             self._refuse(put_off)
         replica.stop()
-        self._send_replies()
+        self.send_replies()
 
     @contextmanager
     def _open_disk(self) -> Iterator[Disk]:
@@ -365,7 +363,8 @@ class Driver:
                 link.send_nowait(message)
         self.round_trips.left(envelopes, self.clock.now())
 
-    def _send_replies(self) -> None:
+    def send_replies(self) -> None:
+        """Hand out what the replica has answered, to each connection in one piece."""
         by_source: dict[Hashable, list[WireMessage]] = {}
         for source, message in self.replica.take_replies(self.clock.now()):
             by_source.setdefault(source, []).append(message)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, astuple
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import trio
 
@@ -23,7 +23,7 @@ from node.raft.messages import Message, sender_of
 from node.replica import Ticket
 from node.replica.compaction import CompactionPolicy
 from node.replica.describing import log_document
-from node.server.driver import Source, Work
+from node.server.driver import Work
 from node.server.node import Node
 from node.server.permitted import PERMITTED
 from node.server.subscriptions import SUBSCRIPTIONS_MAX, Subscriptions
@@ -305,21 +305,19 @@ class Session:
             self._reads.add(message.id)
             ticket = Ticket(self, message.id)
             self._node.driver.replica.read(ticket, message.query, message.mode, message.here, now)
-            self._hand_over(message.mode)
+            self._let_out(message.mode)
 
     def _read_all(self, message: ReadAll, now: int) -> None:
         if self._fits(message.id, "query", message.queries):
             self._reads.add(message.id)
             ticket = Ticket(self, message.id)
             self._node.driver.replica.read_all(ticket, message.queries, message.mode, now)
-            self._hand_over(message.mode)
+            self._let_out(message.mode)
 
-    def _hand_over(self, mode: ReadMode) -> None:
+    def _let_out(self, mode: ReadMode) -> None:
         """A stale answer may be large: into the bounded buffer with it, before the next is made."""
         if mode == "stale":
-            driver = self._node.driver
-            for source, answer in driver.replica.take_replies(driver.clock.now()):
-                cast(Source, source).answer_nowait((answer,))
+            self._node.driver.send_replies()
 
     def _watch(self, message: Watch, now: int) -> None:
         if self._fits(message.id, "query", (message.query,)):

@@ -8,12 +8,11 @@ that its sender chose; each reply repeats it. Durations are milliseconds. Nodes 
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from node.wire import batches
 from node.wire.batches import AnswerAll, AppliedAll, ProposeAll, ReadAll
+from node.wire.batches import ReadMode as ReadMode
 
 PROTOCOL_VERSION = 2
 
-ReadMode = batches.ReadMode
 Role = Literal["peer", "client", "admin", "observer"]
 Outcome = Literal["none", "unknown"]
 

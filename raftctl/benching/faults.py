@@ -63,7 +63,8 @@ class Faults:
         """Times count from now."""
         self._began_ns = time.monotonic_ns()
         seed = self._scenario.seed
-        injector = Injector(self._lines, self._cluster, seed, self._began_ns, self._left_us)
+        duration_us = self._scenario.duration_us
+        injector = Injector(self._lines, self._cluster, seed, self._began_ns, duration_us)
         self._steps = Steps(self._scenario, injector, self._tell)
         self._watcher = Watcher(self._cluster, _forget, Told(), self._began_ns, self._led)
         self._watcher.start()
@@ -105,9 +106,6 @@ class Faults:
 
     def _now_us(self) -> int:
         return (time.monotonic_ns() - self._began_ns) // 1000
-
-    def _left_us(self) -> int:
-        return max(self._scenario.duration_us - self._now_us(), 1_000_000)
 
     def _carry_out(self) -> None:
         while not self._is_over.is_set():

@@ -5,7 +5,7 @@ anything, and the line that ends it.
 import random
 import shlex
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,14 +71,14 @@ class Injector:
     """Carries steps out, several at a time."""
 
     def __init__(
-        self, lines: Lines, cluster: Cluster, seed: int, began_ns: int, left_us: Callable[[], int]
+        self, lines: Lines, cluster: Cluster, seed: int, began_ns: int, duration_us: int
     ) -> None:
-        """`left_us`: how long the run goes on, in microseconds."""
+        """`duration_us`: how long the run takes, from `began_ns` on."""
         self._lines = lines
         self._cluster = cluster
         self._seed = seed
         self._began_ns = began_ns
-        self._left_us = left_us
+        self._duration_us = duration_us
         self._damaged: set[int] = set()
         """Nodes whose data a step damaged."""
 
@@ -149,7 +149,8 @@ class Injector:
     def _words(self, action: Action, step: Step) -> list[str]:
         words = shlex.split(str(action))
         if ending(action) == "heal":
-            lasts_us = step.lasts_us or self._left_us()
+            left_us = max(self._duration_us - self._now() // 1000, 1_000_000)
+            lasts_us = step.lasts_us or left_us
             words += ["--for", duration_text(lasts_us + RAIL_SECONDS * 1_000_000)]
             words += ["--as", step.name] if step.name else []
         if words[0] in ("wipe", "members"):

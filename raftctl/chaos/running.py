@@ -123,7 +123,7 @@ class LiveRun:
         self._seconds = Seconds()
         self._watcher = Watcher(cluster, raft.write, self._told, self._began_ns, self._led)
         injector = Injector(
-            self._arena.lines, cluster, scenario.seed, self._began_ns, self._left_us
+            self._arena.lines, cluster, scenario.seed, self._began_ns, scenario.duration_us
         )
         self._steps = Steps(scenario, injector, self._tell_step)
         self._tell(plan_of(scenario, "live", self._folder, len(cluster.spec.nodes)))
@@ -148,9 +148,6 @@ class LiveRun:
     # -- time --------------------------------------------------------------------------------------
     def _now_us(self) -> int:
         return (time.monotonic_ns() - self._began_ns) // 1000
-
-    def _left_us(self) -> int:
-        return max(self._scenario.duration_us - self._now_us(), 1_000_000)
 
     # -- steps -------------------------------------------------------------------------------------
     def _carry_out(self) -> None:

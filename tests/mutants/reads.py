@@ -89,7 +89,7 @@ def stale_lease_read() -> None:
 @mutant("this project, from its design", *LEASED, shows_in=needs.leases)
 def lease_without_a_claim() -> None:
     """A leader answers under a lease that it does not claim in what a majority has answered."""
-    rewrite(leases.lease_index, " or not _is_claimed(core, leader)", "")
+    rewrite(leases.lease_index, " or not _is_claimed(leader, acked)", "")
 
 
 @mutant("a review of the simulator", *LEASED, shows_in=needs.leases)
@@ -125,18 +125,18 @@ def lease_back_after_failed_transfer() -> None:
 def lease_from_any_follower() -> None:
     """The answer of a single follower renews a lease."""
     newest = "max((each.acked_sequence for each in leader.progress.values()), default=0)"
-    for counted in (leases._forget_old, leases._confirmed_at):
+    for counted in (leases._forget_old, leases.lease_index, leases.age_us):
         rewrite(counted, "reading.acked_by_quorum(core, leader)", newest)
 
 
-@mutant("the thesis, 6.4.1, misread", *COUNTED, shows_in=needs.leases)
+@mutant("the thesis, 6.4.1, misread", *LEASED, shows_in=needs.leases)
 def lease_counted_from_the_answer() -> None:
     """A lease begins when a majority has answered, not when it was asked."""
     rewrite(
-        leases._confirmed_at,
-        "return answered[-1]",
+        leases.lease_index,
+        "confirmed_at = _confirmed_at(leader, acked)",
         "heard = {member: each.heard_at or 0 for member, each in leader.progress.items()}\n"
-        "    return core.configuration.reached({**heard, core.id: 1 << 62})",
+        "    confirmed_at = core.configuration.reached({**heard, core.id: 1 << 62})",
     )
 
 

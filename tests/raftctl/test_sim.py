@@ -103,18 +103,21 @@ def test_exit_code_says_failed_before_it_says_inconclusive(
     assert "raftctl sim replay" in caught.value.hint
 
 
-def test_what_failed_is_told_once_and_what_a_single_seed_did_not_meet_is_not(
-    raftctl: Raftctl,
-) -> None:
-    command = "-m tests.mutants vote_not_synced sim run --seeds 1..9 --first --jobs 1"
-    done = subprocess.run(
-        [sys.executable, *command.split()],
+def with_a_planted_bug(raftctl: Raftctl, command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tests.mutants", "vote_not_synced", *command.split()],
         env=raftctl.env,
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
     )
+
+
+def test_what_failed_is_told_once_and_what_a_single_seed_did_not_meet_is_not(
+    raftctl: Raftctl,
+) -> None:
+    done = with_a_planted_bug(raftctl, "sim run --seeds 1..9 --first --jobs 1")
     assert done.returncode == Exit.CHECK_FAILED
     text = simulated(1)
     assert (done.stdout + done.stderr).count(text) == 1
@@ -297,15 +300,7 @@ def test_folder_that_is_not_there_is_named_with_the_line_that_makes_it(
 
 
 def test_plan_that_could_not_be_saved_is_shown(raftctl: Raftctl) -> None:
-    command = "-m tests.mutants vote_not_synced sim shrink 1 --save /dev/full"
-    done = subprocess.run(
-        [sys.executable, *command.split()],
-        env=raftctl.env,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = with_a_planted_bug(raftctl, "sim shrink 1 --save /dev/full")
     assert (done.returncode, "error[E_IO]" in done.stderr) == (Exit.UNEXPECTED, True)
     saved = parse(done.stdout)
     assert (saved.name, len(str(saved.sim["digest"]))) == ("seed-1", 32)

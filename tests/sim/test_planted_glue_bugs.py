@@ -44,7 +44,7 @@ def answers_later(self: Driver) -> None:
         real_send_replies(self)
 
 
-real_send_replies = Driver._send_replies
+real_send_replies = Driver.send_replies
 
 
 def answers_twice(self: Session, message: Any) -> None:
@@ -94,7 +94,7 @@ async def leaves_it_open(self: PeerLink, channel: Channel) -> None:
         (Driver, "wake", wakes_nobody, "leaves a"),
         (Driver, "deliver", delivers_without_a_word, "leaves"),
         (Driver, "_sleep", never_sleeps, "nothing comes of it"),
-        (Driver, "_send_replies", answers_later, "keeps answers back"),
+        (Driver, "send_replies", answers_later, "keeps answers back"),
         (Session, "reply_nowait", answers_twice, "a second answer"),
         (Session, "_read", reads_what_it_has, "linearizable_reads_are_fresh"),
         (Session, "_until_open", waits_for_one_less, "does not end it"),
