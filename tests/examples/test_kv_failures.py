@@ -89,9 +89,9 @@ def test_write_whose_place_another_leader_took_has_failed(tmp_path: Path) -> Non
         old = members.leader()
         others = sorted({0, 1, 2} - {old})
         members.kill(*others)
+        size = _journal_size(members, old)
         with ThreadPoolExecutor(1) as client:
             waiting = client.submit(members.ask, old, "PUT", "/keys/lost", b"1", False)
-            size = _journal_size(members, old)
             until(lambda: _journal_size(members, old) > size or waiting.done(), "it is saved")
             assert not waiting.done()
             members.pause(old)
