@@ -2,7 +2,8 @@
 
 import errno
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from itertools import chain, islice
 
 from raftctl.cluster.directory import Cluster
 from raftctl.errors import CliError
@@ -11,6 +12,8 @@ from raftctl.exit_codes import Exit
 HOST = "127.0.0.1"
 PORT_BASE = 8100
 PORT_MAX = 65_536
+ANY_PORTS = range(10_000, 32_768)
+"""Below those that systems lend to outgoing connections, so none is lent while its node is down."""
 
 
 def choose_ports(
@@ -22,7 +25,7 @@ def choose_ports(
     a pinned one that is in use, naming its owner.
     """
     if any_port:
-        return _any_ports(size)
+        return any_ports(size, saved)
     if base is not None:
         ports = [base + n for n in range(1, size + 1)]
         for port in ports:
@@ -36,7 +39,7 @@ def choose_ports(
         if not saved.keys() & ports and all(map(is_free, ports)):
             return ports
         base += 10
-    raise CliError("E_PORT_BUSY", "no free block of ports", Exit.PRECONDITION, hint="--any-port")
+    raise _no_port("--any-port")
 
 
 def choose_port(wanted: int, saved: Mapping[int, str]) -> int:
@@ -44,7 +47,7 @@ def choose_port(wanted: int, saved: Mapping[int, str]) -> int:
     for port in range(wanted, PORT_MAX):
         if port not in saved and is_free(port):
             return port
-    return _any_ports(1)[0]
+    return any_ports(1, saved)[0]
 
 
 def check_port(port: int, host: str = HOST) -> None:
@@ -63,6 +66,10 @@ def _port_busy(port: int, why: str) -> CliError:
     )
 
 
+def _no_port(hint: str) -> CliError:
+    return CliError("E_PORT_BUSY", "no free block of ports", Exit.PRECONDITION, hint=hint)
+
+
 def is_free(port: int, host: str = HOST) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -73,15 +80,17 @@ def is_free(port: int, host: str = HOST) -> bool:
     return True
 
 
-def _any_ports(size: int) -> list[int]:
-    probes = [socket.socket() for _ in range(size)]
-    try:
-        for probe in probes:
-            probe.bind((HOST, 0))
-        return [probe.getsockname()[1] for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
+def any_ports(size: int, saved: Collection[int] = ()) -> list[int]:
+    """Free ports of `ANY_PORTS` that are not `saved`. Raises CliError when there are too few."""
+    import random
+
+    # Two who look at once start at different places.
+    start = random.choice(ANY_PORTS)
+    in_turn = chain(range(start, ANY_PORTS.stop), range(ANY_PORTS.start, start))
+    free = (port for port in in_turn if port not in saved and is_free(port))
+    if len(found := list(islice(free, size))) < size:
+        raise _no_port("end something that listens")
+    return found
 
 
 def owner_of(port: int) -> str:

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,8 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
+
+from raftctl.cluster.ports import any_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_SECONDS = 20
@@ -30,15 +31,6 @@ class Reply(NamedTuple):
     @property
     def document(self) -> Any:
         return json.loads(self.body)
-
-
-def free_ports(count: int) -> list[int]:
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    try:
-        return [probe.getsockname()[1] for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
 
 
 def until(ask: Callable[[], T | None], what: str) -> T:
@@ -75,7 +67,7 @@ class Members:
 
     def __init__(self, folder: Path, size: int, answer_within: float) -> None:
         self.folder = folder
-        ports = free_ports(2 * size)
+        ports = any_ports(2 * size)
         self.clients, self.peers = ports[:size], ports[size:]
         self.processes: dict[int, subprocess.Popen[bytes]] = {}
         self.options = ["--dir", str(folder), "--answer-within", str(answer_within)]

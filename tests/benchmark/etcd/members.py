@@ -1,9 +1,7 @@
 """Three etcd members on loopback, each a process with a folder; defaults, but for their ports."""
 
-import contextlib
 import json
 import signal
-import socket
 import subprocess
 import time
 import urllib.request
@@ -11,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from raftctl.cluster.ports import any_ports
 from tests.benchmark.measures import NODES
 
 START_SECONDS = 30
@@ -21,7 +20,7 @@ class Members:
 
     def __init__(self, work: Path) -> None:
         self._work = work
-        ports = free_ports(2 * NODES)
+        ports = any_ports(2 * NODES)
         self._clients, self._peers = ports[:NODES], ports[NODES:]
         self.processes: dict[int, subprocess.Popen[bytes]] = {}
 
@@ -106,12 +105,3 @@ class Members:
         for process in self.processes.values():
             process.kill()
             process.wait()
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now."""
-    with contextlib.ExitStack() as sockets:
-        opened = [sockets.enter_context(socket.socket()) for _ in range(count)]
-        for each in opened:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in opened]

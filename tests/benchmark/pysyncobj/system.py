@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.benchmark.etcd.members import free_ports
+from raftctl.cluster.ports import any_ports
 from tests.benchmark.measures import BUILD, KEYS, NODES, VALUE_BYTES, Figures, Round, Step
 
 HERE = Path(__file__).parent
@@ -48,7 +48,7 @@ class PySyncObjSystem:
         return [step for step in steps if step.kind == "put"]
 
     def round(self, work: Path, steps: Sequence[Step]) -> Round:
-        ports = ",".join(map(str, free_ports(NODES)))
+        ports = ",".join(map(str, any_ports(NODES)))
         asked = ",".join(f"{step.inflight}:{step.seconds}" for step in steps)
         done = subprocess.run(
             [PYTHON, HERE / "nodes.py", ports, asked, str(VALUE_BYTES), str(KEYS)],
