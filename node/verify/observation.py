@@ -123,6 +123,7 @@ class Operation:
 HAPPENINGS = (
     "elected",  # (member, LeaderElected) it says that it won
     "truncated",  # (member, LogTruncated)
+    "reconfigured",  # (member, ConfigurationChanged)
     "received",  # (member, message) it has taken in what a peer sent
     "lost",  # (member, peer_id) it was told that all its connections with a peer ended
     "sending",  # (member, to, message) a message leaves, now
