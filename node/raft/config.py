@@ -29,7 +29,8 @@ class CoreConfig:
     which gives an entry's bytes, bytes are bounded instead: `append_bytes_max` those of one append
     (always at least one entry), `inflight_bytes_max` those of all that are on their way to one
     follower (always at least one append), so that what one burst sends fits into its buffers, and
-    `uncommitted_bytes_max` those that a leader takes without a majority (always at least one).
+    `uncommitted_bytes_max` those that a leader takes without a majority (always at least what is
+    proposed at once).
 
     Raises ValueError for values that cannot work together.
     """

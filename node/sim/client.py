@@ -5,9 +5,9 @@ nodes cut, but a node that dies or stands still is silent, and each attempt may 
 """
 
 import random
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from node.client.errors import (
     ClientError,
@@ -15,21 +15,15 @@ from node.client.errors import (
     UnreachableError,
 )
 from node.client.session import Call, Pause, Sequences
-from node.machines import kv
 from node.scenario.workloads import Cas, Get, Put, Request, encoded
+from node.sim.asking import Asking
+from node.sim.batching import Batch, Batching
 from node.sim.kernel import Kernel
 from node.sim.scripts import Script
-from node.sim.streams import stream
-from node.verify.observation import Kind, Observers, Operation, Violation
+from node.sim.streams import stream, weighted
+from node.verify.observation import Kind, Observers, Operation
 from node.wire.codec import decode, encode
-from node.wire.envelope import (
-    ApplyError,
-    EnvelopeError,
-    SessionExpiredError,
-    read_result,
-    seal,
-)
-from node.wire.messages import Answer, Applied, Failure, Propose, Read, ReadMode, WireMessage
+from node.wire.messages import Failure, ReadMode, WireMessage
 
 SECOND = 1_000_000
 LATE_TIMEOUTS = 3
@@ -55,6 +49,8 @@ class Habits:
     """How often an operation is asked of one node, whoever leads."""
     astray: float
     """How often just anybody is asked first."""
+    batches: float
+    """How often several things are asked at once, of whoever leads."""
 
 
 class Session:
@@ -76,7 +72,9 @@ class Session:
 
 
 class Client:
-    """One client, one operation at a time. `ask(node, client, data)` brings a request to a node."""
+    """One client, one operation or batch at a time. `ask(node, client, data)` brings a request to a
+    node.
+    """
 
     def __init__(
         self,
@@ -103,11 +101,13 @@ class Client:
         self._ask = ask
         self._last_applied = last_applied
         self.session = session or Session(self.random)
-        self._sequences = self.session.sequences
-        """Those that the operation under way has its number from."""
-        self._operation: Operation | None = None
+        self._batching: Batching | None = None
+        if habits.batches:
+            self._batching = Batching(
+                seed, client_id, habits.batches, habits.keys, habits.weights, habits.modes
+            )
+        self._asking: Asking | None = None
         self._call: Call | None = None
-        self._number = 0
         self._request_id = 0
         self._asked = 0
         """The node that the request under way is for."""
@@ -121,7 +121,7 @@ class Client:
 
     @property
     def is_idle(self) -> bool:
-        return self._operation is None
+        return self._asking is None
 
     def __hash__(self) -> int:
         return self.id
@@ -135,16 +135,19 @@ class Client:
 
     def begin(self) -> None:
         """Choose what to do, and start."""
-        if self.is_done or self._operation is not None:
+        if self.is_done or self._asking is not None:
             return
         if self.script is not None:
             request = self.script.next()
             if request is not None:
                 self._request(request)
             return
+        if self._batching is not None and (batch := self._batching.next()) is not None:
+            self._begin_batch(batch)
+            return
         rng, habits = self.random, self._habits
-        kind = _weighted(rng, habits.weights)
-        mode = _weighted(rng, habits.modes)
+        kind = weighted(rng, habits.weights)
+        mode = weighted(rng, habits.modes)
         key = f"k{rng.randrange(habits.keys)}"
         only = None
         if rng.random() < habits.elsewhere:
@@ -163,15 +166,17 @@ class Client:
     def _anybody(self) -> int:
         return sorted(self._nodes)[self.random.randrange(len(self._nodes))]
 
-    def invoke(self, kind: Kind, key: str, mode: ReadMode, only: int | None = None) -> Operation:
+    def invoke(self, kind: Kind, key: str, mode: ReadMode, only: int | None = None) -> None:
         """Start this very operation; `only`: ask that node alone."""
-        value = expected = None
-        if kind in ("put", "cas"):
-            self._written += 1
-            value = f"c{self.id}.{self._written}".encode()
-        if kind == "cas":
-            expected = self._seen.get(key)
-        return self._invoke(kind, key, mode, only, value, expected)
+        expected = self._seen.get(key) if kind == "cas" else None
+        self._invoke(kind, key, mode, only, self._new_value(kind), expected)
+
+    def _new_value(self, kind: Kind) -> bytes | None:
+        """What nobody else writes."""
+        if kind not in ("put", "cas"):
+            return None
+        self._written += 1
+        return f"c{self.id}.{self._written}".encode()
 
     def _invoke(
         self,
@@ -181,30 +186,43 @@ class Client:
         only: int | None,
         value: bytes | None,
         expected: bytes | None,
-    ) -> Operation:
+    ) -> None:
         now = self._kernel.now
-        self._sequences = self.session.sequences
-        self._number = 0 if kind == "get" else self._sequences.take()
-        operation = Operation(
-            self.id, self._number, kind, key, value, expected, mode, now, asked=only
-        )
-        self._operation = self.last = operation
+        operation = Operation(self.id, 0, kind, key, value, expected, mode, now, asked=only)
+        self._ask_for(Asking([operation], self.session.sequences), only)
+
+    def _begin_batch(self, batch: Batch) -> None:
+        """Each of its commands may expect what those in front of it write."""
+        seen = dict(self._seen)
+        operations = []
+        for place, (kind, key) in enumerate(batch.wishes):
+            value = self._new_value(kind)
+            expected = seen.get(key) if kind == "cas" else None
+            now = self._kernel.now
+            operations.append(
+                Operation(self.id, 0, kind, key, value, expected, batch.mode, now, place=place)
+            )
+            seen[key] = value
+        self._ask_for(Asking(operations, self.session.sequences, batch.skipped), None)
+
+    def _ask_for(self, asking: Asking, only: int | None) -> None:
+        self._asking, self.last = asking, asking.operations[-1]
         self._call = Call(
             self._nodes,
             self._anybody() if self.random.random() < self._habits.astray else self._answered_by,
-            now / SECOND,
+            self._kernel.now / SECOND,
             self._habits.timeout_us / SECOND,
             only,
         )
-        for look in self._observers.invoked:
-            look(operation)
+        for operation in asking.operations:
+            for look in self._observers.invoked:
+                look(operation)
         self._go_on()
-        return operation
 
     def _go_on(self) -> None:
         """The next attempt, or a pause before it, or the end."""
-        call, operation = self._call, self._operation
-        if call is None or operation is None:
+        call = self._call
+        if call is None:
             return
         try:
             step = call.next(self._kernel.now / SECOND)
@@ -229,22 +247,16 @@ class Client:
 
     def _arrive(self, request_id: int, node_id: int) -> None:
         """The request reaches the node, if nothing happens to it."""
-        call, operation = self._call, self._operation
-        if request_id != self._request_id or call is None or operation is None:
+        call, asking = self._call, self._asking
+        if request_id != self._request_id or call is None or asking is None:
             return
         last_applied = self._last_applied(node_id)
         if last_applied is None:
             self._unreachable(node_id, "nobody listens")
             return
-        if operation.kind == "get":
-            here = call.is_for_one or operation.mode == "stale"
-            request: WireMessage = Read(request_id, kv.get(operation.key), operation.mode, here)
-        else:
-            self._sequences.begin(last_applied)
-            command = seal(self._sequences.header(self._number), command_of(operation))
-            request = Propose(request_id, command, call.is_for_one)
+        request = asking.request(request_id, call.is_for_one, last_applied)
+        if not asking.is_read:
             call.sent()
-        operation.attempts += 1
         if self.random.random() >= self._habits.loss:
             self._ask(node_id, self, encode(request))
         elif self.random.random() < self._habits.late:
@@ -283,75 +295,67 @@ class Client:
 
     def _received(self, node_id: int, data: bytes) -> None:
         message: Any = decode(data)
-        call, operation = self._call, self._operation
-        if message.id != self._request_id or call is None or operation is None:
+        call, asking = self._call, self._asking
+        if message.id != self._request_id or call is None or asking is None:
             return
-        match message:
-            case Failure():
-                try:
-                    call.refused(node_id, message)
-                except ClientError as error:
-                    self._fail(error)
-                else:
-                    self._go_on()
-            case Applied():
-                self._answered_by = node_id
-                self._applied(message, node_id)
-            case Answer():
-                self._answered_by = node_id
-                operation.age_ms = message.age_ms
-                self._end("ok", node_id, message.index, kv.decode_result(message.result))
-
-    def _applied(self, message: Applied, node_id: int) -> None:
-        operation = self._operation
-        assert self._call is not None
-        assert operation is not None
-        try:
-            body = read_result(message.result)
-        except SessionExpiredError:
-            operation.sessions_lost += 1
-            self.session.ended(self._sequences, message.index)
-            if self._call.is_in_doubt:
-                self._end("unknown", node_id, 0, None)
-                return
-            self._call.again(node_id)
-            self._sequences.done(self._number)
-            self._sequences = self.session.sequences
-            self._number = operation.sequence = self._sequences.take()
-            self._go_on()
-        except ApplyError as error:
-            raise AssertionError(f"a legal command was refused: {error}") from error
-        except EnvelopeError as error:
-            text = f"acknowledges entry {message.index} to client {self.id} with {error}"
-            raise Violation("client_oracle", node_id, text) from error
+        if isinstance(message, Failure):
+            try:
+                call.refused(node_id, message)
+            except ClientError as error:
+                self._fail(error)
+            else:
+                self._go_on()
+            return
+        self._answered_by = node_id
+        lost = asking.take(node_id, message)
+        if not lost:
+            self._end()
+            return
+        self.session.ended(asking.sequences, message.index)
+        if call.is_in_doubt:
+            self._end("unknown", node_id)
         else:
-            self._end("ok", node_id, message.index, kv.decode_result(body))
+            call.again(node_id)
+            self._end_some(lost)
+
+    def _end_some(self, rest: Sequence[Operation]) -> None:
+        """All but `rest` have their outcomes; these are asked under another session."""
+        asking = self._asking
+        assert asking is not None
+        asking.end()
+        self._asking = Asking(rest, self.session.sequences)
+        self._tell_ended(each for each in asking.operations if each.outcome is not None)
+        self._go_on()
 
     def _fail(self, error: ClientError) -> None:
         is_unknown = isinstance(error, OutcomeUnknownError)
-        self._end("unknown" if is_unknown else "fail", 0, 0, None)
+        self._end("unknown" if is_unknown else "fail", 0)
 
-    def _end(self, outcome: Any, node_id: int, index: int, result: Any) -> None:  # noqa: ANN401
-        operation = self._operation
-        assert operation is not None
-        if self._number:
-            self._sequences.done(self._number)
-            if outcome == "unknown":
-                operation.command = self._sequences.name_of(self._number)
-        self._operation = self._call = None
+    def _end(self, outcome: Literal["fail", "unknown"] = "fail", node_id: int = 0) -> None:
+        """`outcome`: that of the operations that have none, by `node_id`."""
+        asking = self._asking
+        assert asking is not None
+        for operation in asking.operations:
+            if operation.outcome is None:
+                operation.outcome, operation.node_id = outcome, node_id
+        asking.end()
+        self._asking = self._call = None
         self._request_id += 1
-        operation.outcome = outcome
-        operation.ended_at = self._kernel.now
-        operation.node_id, operation.index, operation.result = node_id, index, result
-        self.counts[outcome] += 1
-        if outcome == "ok":
-            self._seen[operation.key] = value_seen(operation)
-        for look in self._observers.answered:
-            look(operation)
-        if self.script is not None and self.script.took(operation):
+        self._tell_ended(asking.operations)
+        if self.script is not None and self.script.took(asking.operations[-1]):
             self.begin()
         elif not self.is_done:
             self.begin_later()
+
+    def _tell_ended(self, operations: Iterable[Operation]) -> None:
+        for operation in operations:
+            assert operation.outcome is not None
+            operation.ended_at = self._kernel.now
+            self.counts[operation.outcome] += 1
+            for look in self._observers.answered:
+                look(operation)
+            if operation.outcome == "ok":
+                self._seen[operation.key] = value_seen(operation)
 
 
 def value_seen(operation: Operation) -> bytes | None:
@@ -369,25 +373,3 @@ def value_seen(operation: Operation) -> bytes | None:
         case "cas":
             value: bytes | None = operation.result[1]
             return value
-
-
-def command_of(operation: Operation) -> bytes:
-    """What it asks of the key-value machine."""
-    match operation.kind:
-        case "put":
-            assert operation.value is not None
-            return kv.put(operation.key, operation.value)
-        case "delete":
-            return kv.delete(operation.key)
-        case _:
-            return kv.cas(operation.key, operation.expected, operation.value)
-
-
-def _weighted(rng: random.Random, choices: tuple[tuple[Any, int], ...]) -> Any:  # noqa: ANN401
-    total = sum(weight for _, weight in choices)
-    at = rng.randrange(total)
-    for choice, weight in choices:
-        at -= weight
-        if at < 0:
-            return choice
-    raise AssertionError("the weights add up")

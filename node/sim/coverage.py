@@ -59,6 +59,8 @@ MARKS: Final = (
     "forwarded write",
     "outcome unknown",
     "write retried",
+    "batch asked",
+    "batch asked again",
     "session evicted",
     "refused compare-and-set",
 )
@@ -146,6 +148,10 @@ class Coverage:
 
     def answered(self, operation: Operation) -> None:
         self.met("session evicted", operation.sessions_lost)
+        if operation.place == 0:
+            self.met("batch asked")
+            if operation.attempts > 1 and operation.sequence:
+                self.met("batch asked again")
         if operation.outcome == "unknown":
             self.met("outcome unknown")
         elif operation.outcome == "ok":

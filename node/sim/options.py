@@ -13,7 +13,7 @@ from node.faults import DELAY_MS_MAX
 from node.replica.sessions import SESSIONS_MAX
 from node.sim.streams import stream
 
-FORMAT = 5
+FORMAT = 6
 """Stands in every plan that is written. A change that makes another run of the same seed raises it.
 """
 NODES_MAX = 9
@@ -101,6 +101,8 @@ class Options:
     """In a second: how often the connections between two nodes end, while both of them live."""
     flaps: float = 0.0
     """In a second: how often all connections of one node end, while it lives."""
+    batches: float = 0.0
+    """How often a client asks for several things at once."""
 
     def checked(self) -> "Options":
         """Itself. Raises OptionError for values that cannot be, or not together."""
@@ -159,6 +161,7 @@ LIMITS: Mapping[str, tuple[int, int]] = {
     "noticed": _CHANCE,
     "resets": (0, RESETS_MAX),
     "flaps": (0, RESETS_MAX),
+    "batches": _CHANCE,
 }
 """Of each number, the least and the most."""
 
@@ -242,7 +245,14 @@ def draw(seed: int) -> Options:
         # A rival that was cut off has the newest entry only as long as nobody writes another one.
         options = dataclasses.replace(options, rate=rng.choice([5, 10, 20]), readers=0.75)
     options = _calmed(stream(seed, "calm"), options) if rng.random() < 0.12 else options
-    return _connected(stream(seed, "contacts"), _bounded(stream(seed, "bounds"), options))
+    options = _connected(stream(seed, "contacts"), _bounded(stream(seed, "bounds"), options))
+    return _batched(stream(seed, "batches"), options)
+
+
+def _batched(rng: random.Random, options: Options) -> Options:
+    """The same with clients that ask for several things at once."""
+    batches = 0.0 if rng.random() < 0.5 else rng.choice([0.05, 0.2])
+    return dataclasses.replace(options, batches=batches)
 
 
 def _connected(rng: random.Random, options: Options) -> Options:

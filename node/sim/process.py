@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from node.raft.errors import RemoteProtocolError
-from node.raft.events import Event, LeaderElected, LogTruncated, SnapshotDamaged
+from node.raft.events import Event, SnapshotDamaged
 from node.raft.messages import Message
 from node.raft.ready import Chunk, Envelope, Ready
 from node.raft.snapshot import Snapshot
@@ -331,19 +331,12 @@ class Process:
 
     # -- what goes out -----------------------------------------------------------------------------
     def _publish(self, events: Sequence[Event]) -> None:
-        observers = self._observers
         for event in events:
-            if type(event) is LeaderElected:
-                for look in observers.elected:
-                    look(self._member, event)
-            elif type(event) is LogTruncated:
-                for look in observers.truncated:
-                    look(self._member, event)
-            elif type(event) is SnapshotDamaged:
+            if type(event) is SnapshotDamaged:
                 if self._disk.is_rotten:  # or what it sent was damaged on its way
                     self._disk.faults.bites("rot")
                 self.replica.renew_snapshot()
-            self._around.tell(self._member.id, event)
+            self._around.report(self._member, event)
 
     def _send(self, envelopes: Sequence[Envelope]) -> None:
         if not envelopes:

@@ -38,6 +38,7 @@ QUIET: Mapping[str, Option] = {
     "lease_reads": False,
     "follower_reads": 0.0,
     "astray": 0.0,
+    "batches": 0.0,
     "readers": 0.0,
     "flush_crash": 0.0,
     "noticed": 0.0,

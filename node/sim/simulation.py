@@ -26,6 +26,7 @@ from node.sim.options import FORMAT, FormatError, OptionError, Options, changed,
 from node.sim.outcome import Outcome
 from node.sim.planning import expanded, keeps_to_its_seed, plan
 from node.sim.progress import Progress
+from node.sim.promoting import VotersHaveCaughtUp
 from node.sim.terms import Terms
 from node.sim.trace import Line, Trace, UntoldError
 from node.sim.world import World
@@ -106,6 +107,7 @@ class Simulation:
                 rules.append(StaleReadsTellTheirAge(hosts, confirmations, hearings))
             rules.append(ReadsAreConfirmed(confirmations))
             rules += [SessionsLast(options), EveryRequestIsAnsweredOnce(hosts)]
+            rules.append(VotersHaveCaughtUp(options, hosts))
             return Observers([*rules, self.coverage, self.progress, self.terms])
 
         self.world = World(scenario.seed, options, watch_with)

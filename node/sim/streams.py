@@ -6,7 +6,9 @@ otherwise the same run. That is what makes shrinking work.
 
 import random
 from hashlib import blake2b
-from typing import Final
+from typing import Final, TypeVar
+
+T = TypeVar("T")
 
 _MASK: Final = (1 << 64) - 1
 _STEP: Final = 0x9E3779B97F4A7C15
@@ -16,6 +18,17 @@ _TO_UNIT: Final = 1.0 / (1 << 53)
 def stream(seed: int, *name: str | int) -> random.Random:
     """The stream of that name, from its beginning."""
     return random.Random(_key(seed, name))
+
+
+def weighted(rng: random.Random, choices: tuple[tuple[T, int], ...]) -> T:
+    """One of them, each as often as its weight says."""
+    total = sum(weight for _, weight in choices)
+    at = rng.randrange(total)
+    for choice, weight in choices:
+        at -= weight
+        if at < 0:
+            return choice
+    raise AssertionError("the weights add up")
 
 
 def _key(seed: int, name: tuple[str | int, ...]) -> int:

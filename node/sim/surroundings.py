@@ -1,14 +1,14 @@
 """What a simulated node's lives have around them: time, its disk's pace, and whom they tell."""
 
 import random
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 
-from node.raft.events import Event
+from node.raft.events import ConfigurationChanged, Event, LeaderElected, LogTruncated
 from node.replica import Replica
 from node.sim.clock import Clock
 from node.sim.kernel import Kernel
-from node.verify.observation import Observers
+from node.verify.observation import Member, Observers
 from node.wire.messages import WireMessage
 
 Send = Callable[[int, int, str, bytes], None]
@@ -19,6 +19,13 @@ Tell = Callable[[int, Event], None]
 """Which node's core reports what."""
 Request = Callable[[Replica, int], None]
 """Something asked of the replica; the number is its time."""
+
+HAPPENING_OF: Mapping[type[Event], str] = {
+    LeaderElected: "elected",
+    LogTruncated: "truncated",
+    ConfigurationChanged: "reconfigured",
+}
+"""What those who observe hear of what a core reports."""
 
 
 @dataclass(slots=True)
@@ -47,3 +54,11 @@ class Surroundings:
     tell: Tell
     flushes: Callable[[int], None]
     """Something else than entries is written, which takes so many microseconds."""
+
+    def report(self, member: Member, event: Event) -> None:
+        """The core of `member` reports it."""
+        happening = HAPPENING_OF.get(type(event))
+        if happening is not None:
+            for look in getattr(self.observers, happening):
+                look(member, event)
+        self.tell(member.id, event)

@@ -21,6 +21,7 @@ from node.sim.options import Options
 from node.sim.streams import stream
 from node.sim.surroundings import Pace
 from node.verify.observation import Kind, Observers
+from node.wire.batches import ProposeAll, ReadAll
 from node.wire.codec import decode
 from node.wire.messages import Document, Failure, Propose, Read, ReadMode, WireMessage
 
@@ -206,14 +207,19 @@ class World:
     def _ask(self, node_id: int, source: Hashable, data: bytes) -> None:
         host = self.hosts[node_id]
         message = decode(data)
-        assert isinstance(message, Propose | Read), "clients ask nothing else"
+        assert isinstance(message, Propose | ProposeAll | Read | ReadAll), "clients ask no more"
         ticket = Ticket(source, message.id)
 
         def request(replica: Replica, now: int) -> None:
-            if isinstance(message, Propose):
-                replica.submit(ticket, message.command, now, message.here)
-            else:
-                replica.read(ticket, message.query, message.mode, message.here, now)
+            match message:
+                case Propose():
+                    replica.submit(ticket, message.command, now, message.here)
+                case Read():
+                    replica.read(ticket, message.query, message.mode, message.here, now)
+                case ProposeAll():
+                    replica.submit_all(ticket, message.commands)
+                case ReadAll():
+                    replica.read_all(ticket, message.queries, message.mode, now)
 
         host.request(ticket, type(message).__name__, request)
 
@@ -346,4 +352,5 @@ def _habits(options: Options, number: int, is_calm: bool) -> Habits:
         modes=tuple(modes),
         elsewhere=options.follower_reads,
         astray=options.astray,
+        batches=options.batches,
     )

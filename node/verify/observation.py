@@ -112,6 +112,8 @@ class Operation:
     """Of a read: how old what it says may have been, at most; None: nobody knows."""
     asked: int | None = None
     """The one node that had to see to it; None: whoever can."""
+    place: int | None = None
+    """In the batch that it is asked in, from 0; None: it is asked alone."""
     attempts: int = 0
     """How often it was sent."""
     command: tuple[int, int] | None = None
@@ -123,6 +125,7 @@ class Operation:
 HAPPENINGS = (
     "elected",  # (member, LeaderElected) it says that it won
     "truncated",  # (member, LogTruncated)
+    "reconfigured",  # (member, ConfigurationChanged)
     "received",  # (member, message) it has taken in what a peer sent
     "lost",  # (member, peer_id) it was told that all its connections with a peer ended
     "sending",  # (member, to, message) a message leaves, now

@@ -4,6 +4,7 @@ from node.raft import membership
 from node.raft.configuration import Configuration
 from node.raft.core import RaftCore
 from node.raft.log import RaftLog
+from node.raft.progress import CatchUpRound
 from node.replica.operations import Operations
 from tests.mutants import needs
 from tests.mutants.planting import mutant, rewrite
@@ -57,6 +58,28 @@ def configuration_not_rolled_back() -> None:
 def removed_leader_goes_on() -> None:
     """A leader that is no voter any more goes on leading."""
     rewrite(membership.maybe_advance, "core.id not in configuration.voters", "False")
+
+
+@mutant(
+    "hashicorp/raft's AddStaging, which was AddVoter",
+    "voters_have_caught_up",
+    shows_in=needs.changes,
+)
+def promote_before_caught_up() -> None:
+    """A learner becomes a voter whatever it holds."""
+    rewrite(
+        membership.keeps_up,
+        "is_there and progress.round.keeps_up(progress.match_index, now, timeout_us)",
+        "True",
+    )
+
+
+@mutant("thesis 4.2.1", "voters_have_caught_up", shows_in=needs.changes)
+def promote_after_one_long_round() -> None:
+    """A learner that has once held all there was becomes a voter, however long ago that is."""
+    rewrite(membership.keeps_up, "now - progress.heard_at < timeout_us", "True")
+    rewrite(CatchUpRound.reached, "now - self.began_at < timeout_us", "True")
+    rewrite(CatchUpRound.keeps_up, "(is_over or now - self.began_at < timeout_us)", "True")
 
 
 @mutant(

@@ -89,6 +89,10 @@ def changes_and_snapshots(scenario: Scenario) -> bool:
     return changes(scenario) and snapshots(scenario)
 
 
+def batches(scenario: Scenario) -> bool:
+    return bool(scenario.sim["batches"])
+
+
 def stale_reads(scenario: Scenario) -> bool:
     return bool(scenario.sim["stale_reads"])
 

@@ -1,6 +1,7 @@
 """Bugs of exactly-once commands."""
 
 from node.replica import sessions
+from node.replica.applying import Applying
 from node.replica.sessions import Sessions
 from tests.mutants import needs
 from tests.mutants.planting import mutant, rewrite
@@ -88,4 +89,25 @@ def lower_sequences_refused() -> None:
         Sessions.apply,
         "header.sequence < session.acked_below",
         "header.sequence < max(session.results, default=session.acked_below)",
+    )
+
+
+@mutant("a review of the simulator", "at_most_once", "client_oracle", shows_in=needs.batches)
+def retried_batch_applied_again() -> None:
+    """Of a batch that comes again only the first command is looked up; what follows it is run."""
+    rewrite(
+        Sessions.apply,
+        "session.last_index = index",
+        "session.last_index, follows = index, session.last_index == index - 1",
+    )
+    rewrite(Sessions.apply, "known is not None", "known is not None and not follows")
+
+
+@mutant("a review of the simulator", "client_oracle", shows_in=needs.batches)
+def batch_answered_out_of_order() -> None:
+    """Each command of a batch gets the result of the next one, the last one that of the first."""
+    rewrite(
+        Applying._answer,
+        "AppliedAll(ticket.id, first, term, results)",
+        "AppliedAll(ticket.id, first, term, results[1:] + results[:1])",
     )

@@ -9,9 +9,9 @@ from node.sim.simulation import simulate
 
 STORED = Path(__file__).parent / "regressions" / "writes-asked-of-the-node-that-is-cut-off.toml"
 DIGESTS = {
-    5: (
+    6: (
         "d6fe2619c71b9f9068f527084a6661b4",
-        "11c60cc8ca600f514a762a9af01b83c8",
+        "fb909e209d38a70aa44b9dc567c5807a",
         "619932de8da7e60b7f9877123ee2cee9",
     )
 }

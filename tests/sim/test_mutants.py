@@ -29,6 +29,8 @@ SEEDS = range(1, 11)
         "lease_of_a_whole_timeout",
         "lease_without_a_claim",
         "all_elections_claim_transfer",
+        "retried_batch_applied_again",
+        "promote_before_caught_up",
     ],
 )
 def test_mutant_is_caught_for_the_right_reason(name: str) -> None:

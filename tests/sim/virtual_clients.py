@@ -15,7 +15,8 @@ from node.client.errors import ClientError, OutcomeUnknownError, UnreachableErro
 from node.client.session import Call, Pause, Sequences
 from node.machines import kv
 from node.raft.messages import Message
-from node.sim.client import command_of, value_seen
+from node.sim.asking import command_of
+from node.sim.client import value_seen
 from node.sim.streams import stream
 from node.verify.observation import Kind, Operation
 from node.wire.envelope import SessionExpiredError, read_result, seal

@@ -34,7 +34,9 @@ def leading(*commands: bytes, reads: int = 0) -> Cluster:
     return cluster
 
 
-@pytest.mark.parametrize("commands", [(), (b"a", b"b"), (b"alone and long",)])
+@pytest.mark.parametrize(
+    "commands", [(), (b"a", b"b"), (b"alone and long",), (b"client 1 a", b"client 1 b")]
+)
 def test_what_is_within_its_bounds(commands: tuple[bytes, ...]) -> None:
     leading(*commands, reads=1).turns(1)
 
@@ -53,7 +55,7 @@ def test_too_many_commands() -> None:
 
 def test_too_many_bytes() -> None:
     with caught("what_waits_is_bounded", "n1: 12 bytes of commands are not committed"):
-        leading(b"123456", b"123456").turns(1)
+        leading(b"123456", b"654321").turns(1)
 
 
 def test_bytes_of_nothing() -> None:

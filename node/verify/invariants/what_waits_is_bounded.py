@@ -6,11 +6,15 @@ from node.raft.roles import Leader
 from node.verify.facts import Facts
 from node.verify.observation import Member, Members, Violation
 
+CLIENT_BYTES = 8
+"""So a command begins, in its header."""
+
 
 class WhatWaitsIsBounded:
     """A leader that is cut off cannot know it at once, and would take entries and reads without
-    end. So each kind has its bound: `uncommitted_max`, `uncommitted_bytes_max` (but for one entry,
-    which is always taken) and `reads_max`, and what is committed makes room.
+    end. So each kind has its bound: `uncommitted_max`, `uncommitted_bytes_max` (but for one
+    request, which is always taken) and `reads_max`, and what is committed makes room. The commands
+    of one request are all of one client.
 
     What counts are this term's commands: what an earlier leader left, and configurations, are taken
     whatever waits.
@@ -44,14 +48,16 @@ class WhatWaitsIsBounded:
 
     def _look(self, member: Member, core: RaftCore, leader: Leader) -> None:
         first = max(core.commit_index, leader.first_index) + 1
-        sizes = [
-            size_of(core.config, entry)
+        commands = [
+            entry
             for _, entry in core.log.entries(first, core.log.last_index)
             if type(entry) is bytes
         ]
+        sizes = [size_of(core.config, command) for command in commands]
         if len(sizes) > core.config.uncommitted_max:
             self._exceeds(member, len(sizes), "commands are not committed")
-        if len(sizes) > 1 and sum(sizes) > core.config.uncommitted_bytes_max:
+        clients = {command[:CLIENT_BYTES] for command in commands}
+        if len(clients) > 1 and sum(sizes) > core.config.uncommitted_bytes_max:
             self._exceeds(member, sum(sizes), "bytes of commands are not committed")
 
     def _exceeds(self, member: Member, count: int, what: str) -> None:
