@@ -46,6 +46,7 @@ from node.storage.memory import MemorySnapshots, MemoryStorage
 from node.storage.renewal import adopt
 from node.storage.snapshots import SnapshotFiles
 from node.storage.sqlite import SqliteStorage
+from node.transport.arrivals import Arrivals
 from node.transport.channel import Channel
 from node.transport.contacts import Contacts
 from node.transport.listener import Listener
@@ -215,7 +216,11 @@ def assemble(
     contacts = Contacts(lambda peer_id: driver.submit([partial(core.peer_lost, peer_id)]))
     links = Links(book, lambda to: PeerLink(to, identity, policy, contacts, seeded_rng()))
     hub = EventHub(boot)
-    driver = Driver(replica, stores.storage, stores.snapshots, links, hub, stores.faults)
+    arrivals = Arrivals()
+    driver = Driver(
+        *(replica, stores.storage, stores.snapshots, links, hub, stores.faults),
+        is_more_to_come=arrivals.are_there,
+    )
 
     def follow(event: Event) -> None:
         if isinstance(event, ConfigurationChanged):
@@ -233,6 +238,7 @@ def assemble(
         driver,
         links,
         contacts,
+        arrivals,
         policy,
         hub,
         status,
