@@ -191,22 +191,7 @@ def assemble(
 ) -> Node:
     """Raises StorageError, ValueError, and what `new_machine` raises."""
     boot = new_incarnation()
-    stored = stores.storage.load()
-    state, damages = at_boot(stored.snapshots, stores.snapshots, stored.base.index, new_machine)
-    for damage in damages:
-        log("error", "goes back to an older state", node=node_name(node_id), why=damage)
-    # A crash may have left one that was not on record yet.
-    stores.snapshots.keep(frozenset(snapshot.id for snapshot in stored.snapshots))
-    replica = Replica(
-        _core_config(spec, node_id, stored.first),
-        stored,
-        state,
-        new_machine,
-        seeded_rng(),
-        stores.faults.clock.now(),
-        voting=not stores.is_wiped,
-        policy=CompactionPolicy(*astuple(spec.snapshots)),
-    )
+    replica = _revive(spec, node_id, stores, new_machine)
     book = AddressBook(folder, node_id, spec.nodes)
     core = replica.core
     book.learn(core.configuration)
@@ -245,6 +230,26 @@ def assemble(
         observing,
         trio.Event(),
         Folded(),
+    )
+
+
+def _revive(spec: ClusterSpec, node_id: int, stores: Stores, new_machine: NewMachine) -> Replica:
+    """The replica as it was when the node was last there."""
+    stored = stores.storage.load()
+    state, damages = at_boot(stored.snapshots, stores.snapshots, stored.base.index, new_machine)
+    for damage in damages:
+        log("error", "goes back to an older state", node=node_name(node_id), why=damage)
+    # A crash may have left one that was not on record yet.
+    stores.snapshots.keep(frozenset(snapshot.id for snapshot in stored.snapshots))
+    return Replica(
+        _core_config(spec, node_id, stored.first),
+        stored,
+        state,
+        new_machine,
+        seeded_rng(),
+        stores.faults.clock.now(),
+        voting=not stores.is_wiped,
+        policy=CompactionPolicy(*astuple(spec.snapshots)),
     )
 
 
