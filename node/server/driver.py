@@ -43,8 +43,8 @@ DISK_FULL_RETRY_SECONDS = 0.2
 STOP_SECONDS_MAX = 1.0
 """How long a node that is told to stop waits for its disk."""
 
-TURNS_AT_ONCE = 4
-"""Of whoever brought something: then other tasks have theirs."""
+READYS_AT_ONCE = 4
+"""In a turn of whoever brought something: then other tasks have theirs."""
 TOLERANCE_SECONDS = 0.001
 """The task is not woken to sleep for so much less."""
 
@@ -147,10 +147,10 @@ class Driver:
         with self._open_disk() as disk, Snapshotter(self._snapshots, self.wake) as snapshotter:
             self._helpers = disk, snapshotter
             while not self._is_stopping:
-                if self._turn(disk, snapshotter):
-                    await trio.lowlevel.checkpoint()
-                else:
+                if self._turn(disk, snapshotter, most=1):
                     await self._sleep(disk)
+                else:
+                    await trio.lowlevel.checkpoint()
                 if self._failure is not None:
                     raise self._failure
             await self._finish_saving(disk)
@@ -169,36 +169,39 @@ class Driver:
 
     def _turn_at_once(self, disk: Disk, snapshotter: Snapshotter) -> None:
         """In the task of whoever brought something, which an error does not concern."""
-        left = TURNS_AT_ONCE
+        left = 0
         try:
-            while left and self._turn(disk, snapshotter):
-                left -= 1
+            left = self._turn(disk, snapshotter, READYS_AT_ONCE)
         except Exception as error:
             self._failure = error
         wakes_at = time.monotonic() + self._seconds_to_sleep(disk)
         if self._failure or not left or wakes_at < self._wakes_at - TOLERANCE_SECONDS:
             self.wake()
 
-    def _turn(self, disk: Disk, snapshotter: Snapshotter) -> bool:
-        """Take in what came and carry out one Ready. Whether there may be more to do at once."""
+    def _turn(self, disk: Disk, snapshotter: Snapshotter, most: int) -> int:
+        """Take in what came, and carry out `most` Readys, or fewer when there is no more to do or
+        the disk is busy. How many are left of them.
+        """
         self._is_turning = True
         self._is_due = False
         try:
             self._take_in(self.clock.now())
             self._look_at(disk)
             self._snapshot_jobs.look(snapshotter)
-            if self._writing is None and (ready := self.replica.ready()) is not None:
+            while self._writing is None and (ready := self.replica.ready()) is not None:
                 self._begin(ready, disk)
                 if self._writing is None:
-                    self.send_replies()  # there may be much to apply before it sleeps
-                    return True
+                    self.send_replies()  # there may be much to apply before the next
+                    most -= 1
+                    if not most:
+                        return 0
             if self._writing is not None:
                 prompt = self.replica.take_prompt()
                 self._send_chunks(prompt.chunks)
                 self._send(prompt.messages)
                 self._publish(prompt.events)
             self.send_replies()
-            return False
+            return most
         finally:
             self._is_turning = False
 
@@ -261,9 +264,9 @@ class Driver:
 
     def _look_at(self, disk: Disk) -> None:
         """What became of the batch that is being saved."""
-        outcome = disk.take_outcome()
         if self._writing is None:
             return
+        outcome = disk.take_outcome()
         if outcome is not None:
             self._saved(self._writing, outcome)
         elif self._retry_at is not None:

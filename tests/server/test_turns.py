@@ -9,7 +9,7 @@ import trio.testing
 from node.raft.core import APPLY_ENTRIES_MAX
 from node.raft.messages import LogEntry
 from node.server.disk import QUICK_SECONDS
-from node.server.driver import TURNS_AT_ONCE
+from node.server.driver import READYS_AT_ONCE
 from node.storage.base import StorageError
 from node.wire.messages import Applied, WireMessage
 from tests.replica.driven import command
@@ -103,7 +103,7 @@ def test_long_log_is_applied_in_turns_whoever_brought_something() -> None:
             await trio.lowlevel.checkpoint()
         before = bench.replica.last_applied
         bench.driver.submit([lambda now: None])
-        assert bench.replica.last_applied - before == TURNS_AT_ONCE * APPLY_ENTRIES_MAX
+        assert bench.replica.last_applied - before == READYS_AT_ONCE * APPLY_ENTRIES_MAX
         while bench.replica.last_applied <= batches * APPLY_ENTRIES_MAX:
             await trio.lowlevel.checkpoint()
 

@@ -304,11 +304,11 @@ class ObservedDriver(Driver):
             host.check_promptness("a deadline", (now - deadline) / 1e6)
         super()._take_in(now)
 
-    def _turn(self, *helpers: Any) -> bool:
-        goes_on = super()._turn(*helpers)
-        if not goes_on:
+    def _turn(self, disk: Any, snapshotter: Any, most: int) -> int:
+        left = super()._turn(disk, snapshotter, most)
+        if left:
             self._host.tell("turned")
-        return goes_on
+        return left
 
     def _turn_at_once(self, *helpers: Any) -> None:
         self._host.counts["turns at once"] += 1
