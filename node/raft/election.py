@@ -53,11 +53,16 @@ def peer_lost(core: "RaftCore", peer_id: int, now: int) -> None:
     if not isinstance(role, Follower) or role.leader_id != peer_id or not core.config.pre_vote:
         return
     core.hearing.lost()
-    others = sorted(core.configuration.electorate - {peer_id})
-    turn = sum((other < peer_id, other) < (core.id < peer_id, core.id) for other in others)
-    delay_us = turn * core.config.heartbeat_us // TURNS_IN_A_HEARTBEAT + core.handicap_us(now)
+    delay_us = _turn_us(core, peer_id) + core.handicap_us(now)
     at = max(now, core.hearing.promised_until) + delay_us
     core.become(Follower(min(role.election_deadline, at)), "the connection with the leader ended")
+
+
+def _turn_us(core: "RaftCore", behind: int) -> int:
+    """How long this voter leaves the others to try before it, which begin behind one of them."""
+    others = core.configuration.electorate - {behind}
+    turn = sum((other < behind, other) < (core.id < behind, core.id) for other in others)
+    return turn * core.config.heartbeat_us // TURNS_IN_A_HEARTBEAT
 
 
 def _start_pre_vote(core: "RaftCore", now: int) -> None:
@@ -111,18 +116,21 @@ def handle_pre_vote(core: "RaftCore", message: RequestPreVote, now: int) -> None
         and not core.hears_leader(now)
     )
     if granted:
-        _let_go_ahead(core, now)
+        _let_go_ahead(core, message.candidate_id, now)
     core.send_after_sync(
         message.candidate_id,
         RequestPreVoteResponse(core.term, core.id, message.next_term, granted),
     )
 
 
-def _let_go_ahead(core: "RaftCore", now: int) -> None:
-    """Who waits for its turn gives the one that it helps time to ask for the vote itself."""
+def _let_go_ahead(core: "RaftCore", candidate_id: int, now: int) -> None:
+    """Who waits for its turn gives the one that it helps time to ask for the vote itself, and then
+    waits for its turn behind that one, as all who were asked do.
+    """
     role = core.role
     if isinstance(role, Follower) and core.hearing.is_gone:
-        role.election_deadline = max(role.election_deadline, now + core.config.heartbeat_us)
+        its_turn = now + core.config.heartbeat_us + _turn_us(core, candidate_id)
+        role.election_deadline = max(role.election_deadline, its_turn)
 
 
 def handle_pre_vote_response(core: "RaftCore", message: RequestPreVoteResponse, now: int) -> None:

@@ -70,19 +70,19 @@ class Applying:
         except EnvelopeError as error:
             return error_result(type(error).__name__)
 
-        def run_machine() -> bytes:
-            try:
-                return ok_result(self._state.machine.apply(payload, index))
-            except (MemoryError, RecursionError):
-                # What this process had to spare, not the command, decided that: another node may
-                # have applied it. Going on would make the two differ.
-                raise
-            except Exception as error:
-                # The machine is the user's: whatever it raises is the command's result, and by
-                # its type alone the same on every node.
-                return error_result(type(error).__name__)
-
-        result = self._state.sessions.apply(header, index, run_machine)
-        if self._forwarded:
+        result = self._state.sessions.apply(header, index, self._run_machine, payload)
+        if self._forwarded.waiting:
             self._forwarded.applied(header, index, term, result)
         return result
+
+    def _run_machine(self, payload: bytes, index: int) -> bytes:
+        try:
+            return ok_result(self._state.machine.apply(payload, index))
+        except (MemoryError, RecursionError):
+            # What this process had to spare, not the command, decided that: another node may
+            # have applied it. Going on would make the two differ.
+            raise
+        except Exception as error:
+            # The machine is the user's: whatever it raises is the command's result, and by
+            # its type alone the same on every node.
+            return error_result(type(error).__name__)

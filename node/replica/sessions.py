@@ -91,8 +91,12 @@ class Sessions:
     def __len__(self) -> int:
         return len(self._sessions)
 
-    def apply(self, header: Header, index: int, command: Callable[[], bytes]) -> bytes:
-        """The result of the command under `header`, the entry at `index`: run now, or earlier."""
+    def apply(
+        self, header: Header, index: int, run: Callable[[bytes, int], bytes], payload: bytes
+    ) -> bytes:
+        """The result of the command under `header`, the entry at `index`: of `run`, which is called
+        with `payload` and the index, now or earlier.
+        """
         session = self._sessions.get(header.client_id)
         if session is None:
             if header.born_at < self.evicted_through:
@@ -114,7 +118,7 @@ class Sessions:
             return known
         if self._keeps_enough_of(session):
             return error_result("TooManyUnacknowledged")
-        result = command()
+        result = run(payload, index)
         session.results[header.sequence] = result
         session.results_bytes += len(result)
         self._bytes += len(result)

@@ -2,7 +2,8 @@
 
 A flush takes as long as the disk likes, and a node that did nothing else until it is through would
 look dead to the others. A thread that is there already is also quicker than one that is asked for:
-handing a batch over costs two queue operations.
+handing a batch over costs two queue operations. Where the last save was quick, the driver waits a
+moment for the next one: to be woken takes longer than such a save.
 """
 
 import queue
@@ -18,6 +19,8 @@ from node.raft.ready import Ready
 from node.storage.base import SnapshotStore, Storage, StorageError
 
 CLOSE_SECONDS_MAX = 1.0
+QUICK_SECONDS = 0.001
+"""A save that takes no longer is waited for."""
 
 
 class Outcome(NamedTuple):
@@ -50,6 +53,9 @@ class Disk:
         self._snapshots = snapshots
         self._wake = wake
         self._delay = delay
+        self._is_quick = False
+        self._is_waited_for = False
+        self._early: Outcome | Exception | None = None
         self._jobs: queue.SimpleQueue[Ready | None] = queue.SimpleQueue()
         self._outcomes: queue.SimpleQueue[Outcome | Exception] = queue.SimpleQueue()
         self._token = trio.lowlevel.current_trio_token()
@@ -67,30 +73,40 @@ class Disk:
         self._thread.join(CLOSE_SECONDS_MAX)
 
     def begin(self, ready: Ready) -> None:
-        """Save what `ready` holds; one batch at a time."""
+        """Save what `ready` holds; one batch at a time. It may be done on return."""
         assert self.began_at is None, "one save at a time"
         self.began_at = time.monotonic()
+        self._is_waited_for = self._is_quick
         self._jobs.put(ready)
+        if self._is_quick:
+            with suppress(queue.Empty):
+                self._early = self._outcomes.get(timeout=QUICK_SECONDS)
+            self._is_waited_for = False
 
     def take_outcome(self) -> Outcome | None:
         """The end of the save under way; None while it goes on, or when there is none.
 
         Raises what the storage raised, but for StorageError.
         """
-        try:
-            outcome = self._outcomes.get_nowait()
-        except queue.Empty:
-            return None
+        outcome, self._early = self._early, None
+        if outcome is None:
+            # Looked for even where `begin` waited in vain: nobody may have been woken.
+            try:
+                outcome = self._outcomes.get_nowait()
+            except queue.Empty:
+                return None
         self.began_at = None
         if isinstance(outcome, Exception):
             raise outcome
+        self._is_quick = outcome.seconds <= QUICK_SECONDS
         return outcome
 
     def _run(self) -> None:
         while (ready := self._jobs.get()) is not None:
             self._outcomes.put(self._save(ready))
-            with suppress(trio.RunFinishedError):
-                self._token.run_sync_soon(self._wake)
+            if not self._is_waited_for:
+                with suppress(trio.RunFinishedError):
+                    self._token.run_sync_soon(self._wake)
 
     def _save(self, ready: Ready) -> Outcome | Exception:
         began = time.monotonic()

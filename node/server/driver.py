@@ -1,10 +1,14 @@
-"""The driver: the one task that touches the replica.
+"""The driver: it alone touches the replica.
 
 Connections put what they receive into an inbox and wake it. It empties the inbox, lets time pass,
 and carries out one Ready, then again, until there is nothing left. While a batch is being saved it
 goes on: heartbeats leave, messages and requests are taken in, and become the next batch. So a slow
 disk makes a node slow, and not dead. Where a batch has nothing for the disk, other tasks get their
 turn, or a long catch-up would leave sockets unread.
+
+A turn that is due because something came in is taken by whoever brought it, unless more waits at
+other connections: to wake the driver's own task takes longer than such a turn, and what waits is to
+share a batch. The task keeps to deadlines, and to what is too long for one turn.
 
 What waits is bounded. Beyond that, messages of peers are dropped, which Raft repeats, and requests
 are refused. A disk that hangs for several election timeouts ends a leadership.
@@ -23,15 +27,14 @@ from node.raft.errors import RemoteProtocolError
 from node.raft.events import Event, SnapshotDamaged
 from node.raft.messages import Message
 from node.raft.ready import Chunk, Envelope, Ready
-from node.raft.snapshot import Snapshot, SnapshotId
 from node.replica import Replica
 from node.replica.replica import STALL_TIMEOUTS
-from node.replica.snapshotting import LoadSnapshot
-from node.replica.state import State
 from node.server.disk import Disk, Outcome
 from node.server.eventhub import EventHub
+from node.server.inbox import Inbox, Source, Work
 from node.server.measuring import Commits, DiskStats, RoundTrips
 from node.server.nodefaults import NodeFaults
+from node.server.snapshotjobs import SnapshotJobs
 from node.server.snapshotter import Snapshotter
 from node.storage.base import DiskFullError, SnapshotStore, Storage, StorageError
 from node.wire.messages import WireMessage
@@ -40,26 +43,14 @@ DISK_FULL_RETRY_SECONDS = 0.2
 STOP_SECONDS_MAX = 1.0
 """How long a node that is told to stop waits for its disk."""
 
-MESSAGES_MAX = 4096
-REQUESTS_MAX = 16_384
+READYS_AT_ONCE = 4
+"""In a turn of whoever brought something: then other tasks have theirs."""
+TOLERANCE_SECONDS = 0.001
+"""The task is not woken to sleep for so much less."""
 
 
 class Link(Protocol):
     def send_nowait(self, message: Message) -> None: ...
-
-
-class Source(Protocol):
-    """A connection, as the driver sees it."""
-
-    def answer_nowait(self, replies: Sequence[WireMessage]) -> None:
-        """The answers of one turn."""
-
-    def misbehaved(self, error: RemoteProtocolError) -> None:
-        """What it sent breaks the protocol: end it."""
-
-
-Work = Callable[[int], None]
-"""A request to the replica; the argument is the time, in microseconds."""
 
 
 class Driver:
@@ -73,31 +64,37 @@ class Driver:
         links: Mapping[int, Link],
         hub: EventHub,
         faults: NodeFaults | None = None,
-        messages_max: int = MESSAGES_MAX,
-        requests_max: int = REQUESTS_MAX,
+        inbox: Inbox | None = None,
+        is_more_to_come: Callable[[], bool] = lambda: True,
     ) -> None:
+        """`is_more_to_come`: whether something waits to be read, and will be brought soon."""
         self.replica = replica
         self.faults = faults or NodeFaults(seeded_rng())
         self.clock = self.faults.clock
         self.disk = DiskStats()
         self.commits = Commits(replica.core)
         self.round_trips = RoundTrips(replica.core)
-        self._messages_max = messages_max
-        self._requests_max = requests_max
+        self._inbox = inbox or Inbox()
+        self._is_more_to_come = is_more_to_come
         self._storage = storage
         self._snapshots = snapshots
         self._links = links
         self._hub = hub
-        self._messages: list[tuple[Source, Message]] = []
-        self._work: list[Work] = []
+        self._helpers: tuple[Disk, Snapshotter] | None = None
+        self._is_turning = False
+        self._failure: Exception | None = None
+        """What a turn raised that another task took."""
         self._wake = trio.Event()
+        self._is_due = False
+        """The task's turn is due, though nothing came in."""
+        self._wakes_at = -math.inf
+        """When the task's sleep ends (monotonic seconds)."""
         self._is_stopping = False
         self.is_saving = False
         """After `run`: a save still goes on, so that the storage must not be closed."""
         self._writing: Ready | None = None
         self._retry_at: float | None = None
-        self._may_prune = False
-        """There may be snapshots on the disk that nobody needs."""
+        self._snapshot_jobs = SnapshotJobs(replica, hub, self._applied)
         self._stall_seconds = STALL_TIMEOUTS * replica.core.config.election_timeout_us / 1e6
         self._after_apply: list[Callable[[], None]] = []
         self._on_event: list[Callable[[Event], None]] = []
@@ -105,19 +102,17 @@ class Driver:
     # -- from other tasks --------------------------------------------------------------------------
     def deliver(self, source: Source, messages: Sequence[Message]) -> None:
         """Messages from a peer. What is too much is dropped."""
-        room = self._messages_max - len(self._messages)
-        self._messages.extend((source, message) for message in messages[:room])
-        self._wake.set()
+        self._inbox.put_messages(source, messages)
+        self._something_came()
 
     def submit(self, work: Sequence[Work]) -> None:
         """Requests, each called with the time when its turn comes; at once, and with the replica
         refusing whatever it is asked, when too many wait already.
         """
-        room = self._requests_max - len(self._work)
-        self._work.extend(work[:room])
-        self._wake.set()
-        if len(work) > room:
-            self._refuse(work[room:])
+        too_many = self._inbox.put_work(work)
+        if too_many:
+            self._refuse(too_many)
+        self._something_came()
 
     def _refuse(self, work: Sequence[Work]) -> None:
         self.replica.is_overloaded = True
@@ -137,6 +132,7 @@ class Driver:
 
     def wake(self) -> None:
         """Look again what there is to do: the disk is done, or the clock runs at another rate."""
+        self._is_due = True
         self._wake.set()
 
     def stop(self) -> None:
@@ -149,30 +145,65 @@ class Driver:
         """Returns after `stop`. Raises StorageError when the disk failed."""
         replica = self.replica
         with self._open_disk() as disk, Snapshotter(self._snapshots, self.wake) as snapshotter:
+            self._helpers = disk, snapshotter
             while not self._is_stopping:
-                self._take_in(self.clock.now())
-                self._look_at(disk)
-                self._look_at_snapshots(snapshotter)
-                if self._writing is None and (ready := replica.ready()) is not None:
-                    self._begin(ready, disk)
-                    if self._writing is None:  # nothing for the disk
-                        self.send_replies()  # there may be much to apply before it sleeps
-                        await trio.lowlevel.checkpoint()
-                        continue
-                if self._writing is not None:
-                    prompt = replica.take_prompt()
-                    self._send_chunks(prompt.chunks)
-                    self._send(prompt.messages)
-                    self._publish(prompt.events)
-                self.send_replies()
-                await self._sleep(disk)
+                if self._turn(disk, snapshotter, most=1):
+                    await self._sleep(disk)
+                else:
+                    await trio.lowlevel.checkpoint()
+                if self._failure is not None:
+                    raise self._failure
             await self._finish_saving(disk)
         self._take_in(self.clock.now())  # what came with the order to stop gets an answer too
-        while self._work:  # and what was put off in this turn
-            put_off, self._work = self._work, []
+        while put_off := self._inbox.take_work():  # and what was put off in this turn
             self._refuse(put_off)
         replica.stop()
         self.send_replies()
+
+    def _something_came(self) -> None:
+        is_other_tasks = self._is_turning or self._is_stopping or self._failure is not None
+        if self._helpers is None or is_other_tasks or self._is_more_to_come():
+            self._wake.set()
+        else:
+            self._turn_at_once(*self._helpers)
+
+    def _turn_at_once(self, disk: Disk, snapshotter: Snapshotter) -> None:
+        """In the task of whoever brought something, which an error does not concern."""
+        left = 0
+        try:
+            left = self._turn(disk, snapshotter, READYS_AT_ONCE)
+        except Exception as error:
+            self._failure = error
+        wakes_at = time.monotonic() + self._seconds_to_sleep(disk)
+        if self._failure or not left or wakes_at < self._wakes_at - TOLERANCE_SECONDS:
+            self.wake()
+
+    def _turn(self, disk: Disk, snapshotter: Snapshotter, most: int) -> int:
+        """Take in what came, and carry out `most` Readys, or fewer when there is no more to do or
+        the disk is busy. How many are left of them.
+        """
+        self._is_turning = True
+        self._is_due = False
+        try:
+            self._take_in(self.clock.now())
+            self._look_at(disk)
+            self._snapshot_jobs.look(snapshotter)
+            while self._writing is None and (ready := self.replica.ready()) is not None:
+                self._begin(ready, disk)
+                if self._writing is None:
+                    self.send_replies()  # there may be much to apply before the next
+                    most -= 1
+                    if not most:
+                        return 0
+            if self._writing is not None:
+                prompt = self.replica.take_prompt()
+                self._send_chunks(prompt.chunks)
+                self._send(prompt.messages)
+                self._publish(prompt.events)
+            self.send_replies()
+            return most
+        finally:
+            self._is_turning = False
 
     @contextmanager
     def _open_disk(self) -> Iterator[Disk]:
@@ -180,6 +211,7 @@ class Driver:
             try:
                 yield disk
             finally:
+                self._helpers = None
                 self.is_saving = disk.began_at is not None
 
     async def _finish_saving(self, disk: Disk) -> None:
@@ -192,14 +224,12 @@ class Driver:
                     await self._wake.wait()
 
     def _take_in(self, now: int) -> None:
-        messages, self._messages = self._messages, []
-        for source, message in messages:
+        for source, message in self._inbox.take_messages():
             try:
                 self.replica.step(message, now)
             except RemoteProtocolError as error:
                 source.misbehaved(error)
-        work, self._work = self._work, []
-        for request in work:
+        for request in self._inbox.take_work():
             request(now)
         if now >= self.replica.next_deadline:
             self.replica.tick(now)
@@ -215,7 +245,9 @@ class Driver:
             self._applied()
         if ready.must_sync:
             self._writing = ready
+            self.send_replies()
             disk.begin(ready)
+            self._look_at(disk)  # it may have been quick
         else:
             self._finish(ready)
 
@@ -228,13 +260,13 @@ class Driver:
         self.replica.synced(ready, self.clock.now())
         self._send(ready.messages_after_sync)
         if ready.snapshot is not None:
-            self._may_prune = True
+            self._snapshot_jobs.may_prune = True
 
     def _look_at(self, disk: Disk) -> None:
         """What became of the batch that is being saved."""
-        outcome = disk.take_outcome()
         if self._writing is None:
             return
+        outcome = disk.take_outcome()
         if outcome is not None:
             self._saved(self._writing, outcome)
         elif self._retry_at is not None:
@@ -259,7 +291,7 @@ class Driver:
             self._writing = None
             self._finish(ready)
             if outcome.snapshot_error is not None:
-                self._snapshot_refused(outcome.snapshot_error)
+                self._snapshot_jobs.refused(outcome.snapshot_error)
 
     def _disk_is_full(self, error: DiskFullError) -> None:
         """Nothing was written: refuse writes, and try the same again."""
@@ -279,55 +311,6 @@ class Driver:
         self.disk.is_stalled = True
         self._hub.publish("disk", self.replica.core.term, "warn", state="stalls")
         self.replica.disk_stalls(self.clock.now())
-
-    # -- snapshots ---------------------------------------------------------------------------------
-    def _look_at_snapshots(self, snapshotter: Snapshotter) -> None:
-        """What came of the job under way, and what is to be done next."""
-        found = snapshotter.take_result()
-        if found is not None:
-            job, result = found
-            if isinstance(result, Snapshot):
-                self._snapshot_written(result)
-            elif isinstance(result, State):
-                self._snapshot_loaded(result)
-                snapshotter.dismantle(result)
-            elif not isinstance(result, Exception):
-                raise TypeError(f"{result!r} is no result")
-            elif isinstance(job, LoadSnapshot):
-                self._snapshot_refused(result, job.snapshot)
-                self._may_prune = True  # it may have been whole, and of no use to the machine
-            else:
-                self._snapshot_failed(result)
-        if self._may_prune and not self.replica.snapshots.is_busy:
-            self._may_prune = False
-            snapshotter.keep(self.replica.kept_snapshots)
-        next_job = self.replica.take_job()
-        if next_job is not None:
-            snapshotter.begin(next_job)
-
-    def _snapshot_written(self, snapshot: Snapshot) -> None:
-        counts = self.replica.snapshot_written(snapshot)
-        self._may_prune = self._may_prune or not counts
-        self._hub.publish(
-            "snapshot", self._term, state="taken", index=snapshot.index, bytes=snapshot.id.size
-        )
-
-    def _snapshot_loaded(self, state: State) -> None:
-        if self.replica.snapshot_loaded(state):
-            self._applied()
-        else:
-            self._may_prune = True
-
-    def _snapshot_refused(self, error: Exception, which: SnapshotId | None = None) -> None:
-        """What the leader sent is of no use here: it hears so, and may send it again later."""
-        self._hub.publish("snapshot", self._term, "error", state="refused", why=_text(error))
-        self.replica.snapshot_refused(which)
-
-    def _snapshot_failed(self, error: Exception) -> None:
-        """The log still holds all that the snapshot would: nothing is lost, but space."""
-        text = _text(error)
-        self._hub.publish("snapshot", self._term, "error", state="failed", why=text)
-        self.replica.snapshot_failed(text)
 
     @property
     def _term(self) -> int:
@@ -371,27 +354,31 @@ class Driver:
         for source, replies in by_source.items():
             cast(Source, source).answer_nowait(replies)  # tickets of this process hold connections
 
+    def _seconds_to_sleep(self, disk: Disk) -> float:
+        """Until there is something to do though nothing comes; below 0 when there is."""
+        at = self._stalls_at(disk) if self._retry_at is None else self._retry_at
+        seconds = self.clock.seconds_until(self.replica.next_deadline)
+        return min(seconds, at - time.monotonic())
+
     async def _sleep(self, disk: Disk) -> None:
         """Until something arrives, or there is something to do."""
-        seconds = self.clock.seconds_until(self.replica.next_deadline)
-        until = self._stalls_at(disk) if self._retry_at is None else self._retry_at
-        seconds = min(seconds, until - time.monotonic())
+        seconds = self._seconds_to_sleep(disk)
         if seconds <= 0:
             await trio.lowlevel.checkpoint()
             return
+        self._wakes_at = time.monotonic() + seconds
         with trio.move_on_after(seconds):
             await self._next_wake()
 
     async def _next_wake(self) -> None:
-        if self._messages or self._work or self._is_stopping:
+        if self._has_turn():
             await trio.lowlevel.checkpoint()
-            return
-        self._wake = trio.Event()
-        await self._wake.wait()
+        while not self._has_turn():  # what it was woken for may be done by now
+            self._wake = trio.Event()
+            await self._wake.wait()
 
-
-def _text(error: Exception) -> str:
-    return str(error) or type(error).__name__
+    def _has_turn(self) -> bool:
+        return self._is_due or self._is_stopping or not self._inbox.is_empty
 
 
 def seeded_rng() -> random.Random:

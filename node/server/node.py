@@ -18,6 +18,7 @@ from node.server.eventhub import EventHub
 from node.server.journal import Folded
 from node.server.observing import Observing
 from node.server.status import Status
+from node.transport.arrivals import Arrivals
 from node.transport.contacts import Contacts
 from node.transport.opening import Identity
 from node.wire.batches import BATCH_BYTES_MAX
@@ -42,6 +43,7 @@ class Node:
     driver: Driver
     links: Links
     contacts: Contacts
+    arrivals: Arrivals
     policy: LinkPolicy
     hub: EventHub
     status: Status

@@ -46,6 +46,7 @@ from node.storage.memory import MemorySnapshots, MemoryStorage
 from node.storage.renewal import adopt
 from node.storage.snapshots import SnapshotFiles
 from node.storage.sqlite import SqliteStorage
+from node.transport.arrivals import Arrivals
 from node.transport.channel import Channel
 from node.transport.contacts import Contacts
 from node.transport.listener import Listener
@@ -190,22 +191,7 @@ def assemble(
 ) -> Node:
     """Raises StorageError, ValueError, and what `new_machine` raises."""
     boot = new_incarnation()
-    stored = stores.storage.load()
-    state, damages = at_boot(stored.snapshots, stores.snapshots, stored.base.index, new_machine)
-    for damage in damages:
-        log("error", "goes back to an older state", node=node_name(node_id), why=damage)
-    # A crash may have left one that was not on record yet.
-    stores.snapshots.keep(frozenset(snapshot.id for snapshot in stored.snapshots))
-    replica = Replica(
-        _core_config(spec, node_id, stored.first),
-        stored,
-        state,
-        new_machine,
-        seeded_rng(),
-        stores.faults.clock.now(),
-        voting=not stores.is_wiped,
-        policy=CompactionPolicy(*astuple(spec.snapshots)),
-    )
+    replica = _revive(spec, node_id, stores, new_machine)
     book = AddressBook(folder, node_id, spec.nodes)
     core = replica.core
     book.learn(core.configuration)
@@ -215,7 +201,11 @@ def assemble(
     contacts = Contacts(lambda peer_id: driver.submit([partial(core.peer_lost, peer_id)]))
     links = Links(book, lambda to: PeerLink(to, identity, policy, contacts, seeded_rng()))
     hub = EventHub(boot)
-    driver = Driver(replica, stores.storage, stores.snapshots, links, hub, stores.faults)
+    arrivals = Arrivals()
+    driver = Driver(
+        *(replica, stores.storage, stores.snapshots, links, hub, stores.faults),
+        is_more_to_come=arrivals.are_there,
+    )
 
     def follow(event: Event) -> None:
         if isinstance(event, ConfigurationChanged):
@@ -233,12 +223,33 @@ def assemble(
         driver,
         links,
         contacts,
+        arrivals,
         policy,
         hub,
         status,
         observing,
         trio.Event(),
         Folded(),
+    )
+
+
+def _revive(spec: ClusterSpec, node_id: int, stores: Stores, new_machine: NewMachine) -> Replica:
+    """The replica as it was when the node was last there."""
+    stored = stores.storage.load()
+    state, damages = at_boot(stored.snapshots, stores.snapshots, stored.base.index, new_machine)
+    for damage in damages:
+        log("error", "goes back to an older state", node=node_name(node_id), why=damage)
+    # A crash may have left one that was not on record yet.
+    stores.snapshots.keep(frozenset(snapshot.id for snapshot in stored.snapshots))
+    return Replica(
+        _core_config(spec, node_id, stored.first),
+        stored,
+        state,
+        new_machine,
+        seeded_rng(),
+        stores.faults.clock.now(),
+        voting=not stores.is_wiped,
+        policy=CompactionPolicy(*astuple(spec.snapshots)),
     )
 
 

@@ -23,7 +23,7 @@ from node.raft.messages import Message, sender_of
 from node.replica import Ticket
 from node.replica.compaction import CompactionPolicy
 from node.replica.describing import log_document
-from node.server.driver import Work
+from node.server.inbox import Work
 from node.server.node import Node
 from node.server.permitted import PERMITTED
 from node.server.subscriptions import SUBSCRIPTIONS_MAX, Subscriptions
@@ -172,7 +172,7 @@ class Session:
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._write, nursery.cancel_scope)
-                with self._reading:
+                with self._reading, self._node.arrivals.watching(self._channel.fileno):
                     await self._receive_all()
                 if self._misbehaviour is not None:
                     self._refuse(Refused("protocol_error", str(self._misbehaviour)))

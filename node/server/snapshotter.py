@@ -70,9 +70,7 @@ class Snapshotter:
 
     def take_result(self) -> tuple[Job, Result] | None:
         """A job that is through, and what came of it; an exception where nothing did."""
-        with suppress(queue.Empty):
-            return self._results.get_nowait()
-        return None
+        return None if self._results.empty() else self._results.get_nowait()
 
     def _run(self) -> None:
         while (work := self._work.get()) is not None:

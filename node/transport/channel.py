@@ -65,6 +65,11 @@ class Channel:
         return self._buffered_bytes
 
     @property
+    def fileno(self) -> int:
+        """Of its socket; -1 when it has none."""
+        return self._stream.socket.fileno()
+
+    @property
     def peer_name(self) -> str:
         """host:port of the other side."""
         try:
@@ -128,7 +133,7 @@ class Channel:
     def _sent_now(self, data: bytes) -> int:
         """How many bytes of it the kernel took. Whatever is wrong, the writer finds it too."""
         try:
-            return os.write(self._stream.socket.fileno(), data)
+            return os.write(self.fileno, data)
         except OSError:
             return 0
 

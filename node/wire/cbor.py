@@ -107,6 +107,8 @@ def _only_value(decoder: cbor2.CBORDecoder, stream: io.BytesIO, data: bytes) -> 
         _count_elements(data)
     try:
         value = decoder.decode()
+    except MemoryError:
+        raise  # it is this process that has nothing to spare: another one may read the same
     except Exception as error:
         # Whatever the decoder makes of hostile bytes, it is those bytes' fault.
         raise CborError(f"not CBOR: {type(error).__name__}") from error

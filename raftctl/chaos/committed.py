@@ -117,7 +117,7 @@ def _apply(
 ) -> None:
     has_run = False
 
-    def run() -> bytes:
+    def run(payload: bytes, index: int) -> bytes:
         nonlocal has_run
         has_run = True
         try:
@@ -125,7 +125,7 @@ def _apply(
         except Exception as error:  # the command's result, as in a replica
             return error_result(type(error).__name__)
 
-    result = sessions.apply(header, index, run)
+    result = sessions.apply(header, index, run, payload)
     try:
         body = read_result(result)
     except (ApplyError, SessionExpiredError):

@@ -83,6 +83,16 @@ def test_voter_that_is_asked_while_it_waits_for_its_turn_lets_the_other_one_go_a
     assert solo.core.next_deadline == before, "who cannot win is not waited for"
 
 
+def test_voters_that_let_another_go_ahead_try_one_after_the_other_behind_it() -> None:
+    cluster = Cluster(5)
+    cluster.elect(3)
+    lose(cluster, 3, 1, 2, 4, 5)
+    for voter in (5, 1, 2):
+        cluster[voter].core.step(RequestPreVote(1, 4, 2, 1, 1), cluster.now)
+    turns = {voter: deadline(cluster[voter]) - cluster.now for voter in (5, 1, 2)}
+    assert turns == {5: HEARTBEAT_US, 1: HEARTBEAT_US * 3 // 2, 2: HEARTBEAT_US * 2}
+
+
 def test_voter_that_is_asked_after_a_timeout_waits_no_longer_than_before() -> None:
     solo = follows(False)
     before = solo.core.next_deadline

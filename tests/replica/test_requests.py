@@ -217,11 +217,12 @@ class Applying:
     ) -> bytes:
         self.index += 1
 
-        def run() -> bytes:
+        def run(payload: bytes, index: int) -> bytes:
             self.runs.append((client, sequence))
-            return result
+            return payload
 
-        return self.sessions.apply(Header(client, sequence, acked, born), self.index, run)
+        header = Header(client, sequence, acked, born)
+        return self.sessions.apply(header, self.index, run, result)
 
 
 def test_results_kept_for_one_client_are_bounded_until_it_acknowledges() -> None:

@@ -21,7 +21,7 @@ def filled() -> Sessions:
 
 def use(sessions: Sessions, client: int, sequence: int, acked: int = 0) -> None:
     index = sequence * CLIENTS + client + 1
-    sessions.apply(Header(client, sequence, acked, 0), index, lambda: b"%d" % index)
+    sessions.apply(Header(client, sequence, acked, 0), index, lambda _, at: b"%d" % at, b"")
 
 
 def held(sessions: Sessions) -> dict[int, Session]:
@@ -62,7 +62,8 @@ def test_a_retry_after_a_capture_finds_its_result() -> None:
     sessions = filled()
     sessions.snapshot()
     results = [
-        sessions.apply(Header(0, 7, 0, 0), 10_000 + turn, lambda: b"again") for turn in range(2)
+        sessions.apply(Header(0, 7, 0, 0), 10_000 + turn, lambda payload, _: payload, b"again")
+        for turn in range(2)
     ]
     assert results == [b"%d" % (7 * CLIENTS + 1)] * 2
 

@@ -29,7 +29,7 @@ from node.replica.snapshotting import LoadSnapshot, WriteSnapshot
 from node.replica.state import State, at_boot, capture, empty
 from node.storage.base import CorruptionError, DiskFullError
 from node.storage.memory import MemorySnapshots, MemoryStorage
-from node.wire.envelope import ok_result, unseal
+from node.wire.envelope import unseal
 from node.wire.messages import Answer, Applied, Document, Failure, WireMessage
 from tests.replica.driven import Recorder, command
 
@@ -309,12 +309,7 @@ def test_same_entries_make_the_same_snapshot_however_a_node_came_by_them() -> No
         for index in range(50, 90):
             sealed = command(index % 3, index, put(f"k{index % 11}", b"w"), acked=index - 5)
             header, payload = unseal(sealed)
-            machine = state.machine
-            state.sessions.apply(
-                header,
-                index,
-                lambda: ok_result(machine.apply(payload, index)),  # noqa: B023
-            )
+            state.sessions.apply(header, index, state.machine.apply, payload)
     one, other = (
         list(capture(state.machine, state.sessions))  # type: ignore[arg-type]
         for state in (whole, fresh)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import pytest
 import trio
+import trio.lowlevel
 
 from node.machines.base import StateMachine
 from node.machines.kv import KvMachine
@@ -24,6 +25,7 @@ from node.replica.state import capture, empty
 from node.server.clock import now_us
 from node.server.driver import Driver, seeded_rng
 from node.server.eventhub import EventHub
+from node.server.inbox import Inbox
 from node.storage.base import DiskFullError, StorageError
 from node.storage.memory import MemorySnapshots, MemoryStorage
 from node.wire.messages import Applied, Failure, WireMessage
@@ -40,8 +42,10 @@ class Disk(MemoryStorage):
         self.moves.set()
         self.hangs = False
         self.fault: StorageError | None = None
+        self.seconds = 0.0
 
     def save(self, batch: Ready) -> None:
+        time.sleep(self.seconds)
         self.hangs = not self.moves.is_set()
         assert self.moves.wait(20)
         self.hangs = False
@@ -95,15 +99,18 @@ class Bench:
         self,
         log: Sequence[LogEntry] = (),
         voters: int = 1,
+        election_timeout_us: int = 60_000,
         new_machine: Callable[[], StateMachine] = Recorder,
         **options: Any,
     ) -> None:
-        self._probes = count(1_000_000)
+        self.probes = count(1_000_000)
         self.disk = Disk()
         self.snapshots = Shelf("c")
         self.caller = Caller()
         members = frozenset(range(1, voters + 1))
-        config = CoreConfig(1, members, 60_000, 15_000, entry_size=len)
+        config = CoreConfig(
+            1, members, election_timeout_us, election_timeout_us // 4, entry_size=len
+        )
         if log:
             self.disk.save(
                 Ready(0, HardState(log[-1].term, None), first_index=1, entries=list(log))
@@ -129,7 +136,7 @@ class Bench:
     async def until_leader(self) -> None:
         """Ask until it takes a command; a node of one leads after one timeout."""
         while True:
-            request_id = next(self._probes)
+            request_id = next(self.probes)
             self.put(request_id)
             if isinstance(await self.caller.reply(request_id), Applied):
                 return
@@ -137,7 +144,7 @@ class Bench:
     async def until_disk_hangs(self) -> None:
         """A write is under way, and will be until the disk moves again."""
         self.disk.moves.clear()
-        self.put(next(self._probes))
+        self.put(next(self.probes))
         while not self.disk.hangs:
             await trio.lowlevel.checkpoint()
 
@@ -230,7 +237,7 @@ def test_requests_beyond_the_limit_are_refused_while_the_disk_hangs() -> None:
         while isinstance(bench.caller.replies[6], Failure):
             await trio.lowlevel.checkpoint()
 
-    run(scenario, lambda: Bench(requests_max=5))
+    run(scenario, lambda: Bench(inbox=Inbox(requests_max=5)))
 
 
 def test_messages_beyond_the_limit_are_dropped_while_the_disk_hangs() -> None:
@@ -244,7 +251,7 @@ def test_messages_beyond_the_limit_are_dropped_while_the_disk_hangs() -> None:
         await bench.until_leader()
         assert len(bench.caller.errors) == 5
 
-    run(scenario, lambda: Bench(messages_max=5))
+    run(scenario, lambda: Bench(inbox=Inbox(messages_max=5)))
 
 
 def test_snapshot_that_the_machine_cannot_take_on_does_not_stay_on_the_disk() -> None:

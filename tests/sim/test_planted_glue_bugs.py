@@ -32,11 +32,15 @@ def wakes_nobody(self: Driver) -> None:
 
 
 def delivers_without_a_word(self: Driver, source: Any, messages: Any) -> None:
-    self._messages.extend((source, message) for message in messages)
+    self._inbox.put_messages(source, messages)
 
 
 async def never_sleeps(self: Driver, disk: Any) -> None:
     await trio.lowlevel.checkpoint()
+
+
+def wakes_for_nothing(self: Driver) -> bool:
+    return self._is_due or self._is_stopping
 
 
 def answers_later(self: Driver) -> None:
@@ -94,6 +98,7 @@ async def leaves_it_open(self: PeerLink, channel: Channel) -> None:
         (Driver, "wake", wakes_nobody, "leaves a"),
         (Driver, "deliver", delivers_without_a_word, "leaves"),
         (Driver, "_sleep", never_sleeps, "nothing comes of it"),
+        (Driver, "_has_turn", wakes_for_nothing, "leaves what came in"),
         (Driver, "send_replies", answers_later, "keeps answers back"),
         (Session, "reply_nowait", answers_twice, "a second answer"),
         (Session, "_read", reads_what_it_has, "linearizable_reads_are_fresh"),

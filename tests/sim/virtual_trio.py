@@ -8,7 +8,7 @@ node's own tell the invariants what happens, and look whether all of it happens 
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import SimpleNamespace
 from typing import Any, Self
 
@@ -166,6 +166,20 @@ class VirtualSnapshotter:
             self._wake()
 
 
+# -- connections -----------------------------------------------------------------------------------
+class VirtualArrivals:
+    """In place of `node.transport.arrivals.Arrivals`: chance says whether more is to come."""
+
+    def __init__(self) -> None:
+        self._random = here().next_random()
+
+    def watching(self, fileno: int) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def are_there(self) -> bool:
+        return self._random.random() < 0.5
+
+
 # -- who watches -----------------------------------------------------------------------------------
 class ObservedReplica(Replica):
     """Tells what happens in it, in the moment when it happens."""
@@ -258,20 +272,20 @@ class ObservedDriver(Driver):
         self._waits_since: float | None = None
 
     def deliver(self, source: Any, messages: Sequence[Message]) -> None:
+        self._waits()
         super().deliver(source, messages)
-        self._something_came()
 
     def submit(self, work: Sequence[Any]) -> None:
+        self._waits()
         super().submit(work)
-        self._something_came()
 
-    def _something_came(self) -> None:
+    def _waits(self) -> None:
         if self._waits_since is None:
             self._waits_since = trio.current_time()
 
     def _take_in(self, now: int) -> None:
         host = self._host
-        if self._messages or self._work or now - self._window_began > WINDOW_US:
+        if not self._inbox.is_empty or now - self._window_began > WINDOW_US:
             self._window_began, self._turns = now, 0
         self._turns += 1
         host.counts["turns at most"] = max(host.counts["turns at most"], self._turns)
@@ -290,9 +304,15 @@ class ObservedDriver(Driver):
             host.check_promptness("a deadline", (now - deadline) / 1e6)
         super()._take_in(now)
 
-    async def _sleep(self, disk: Any) -> None:
-        self._host.tell("turned")
-        await super()._sleep(disk)
+    def _turn(self, disk: Any, snapshotter: Any, most: int) -> int:
+        left = super()._turn(disk, snapshotter, most)
+        if left:
+            self._host.tell("turned")
+        return left
+
+    def _turn_at_once(self, *helpers: Any) -> None:
+        self._host.counts["turns at once"] += 1
+        super()._turn_at_once(*helpers)
 
     async def run(self) -> None:
         await super().run()
@@ -338,6 +358,7 @@ def surroundings(seed: int) -> Iterator[pytest.MonkeyPatch]:
         patch.setattr("node.transport.peers.time", virtual_time)
         patch.setattr("node.transport.opening.os", SimpleNamespace(urandom=_urandom))
         for name, value in {
+            "Arrivals": VirtualArrivals,
             "Replica": ObservedReplica,
             "PeerLink": ObservedLink,
             "Driver": ObservedDriver,

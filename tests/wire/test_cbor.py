@@ -1,5 +1,6 @@
 """CBOR from strangers costs no more than its limits allow."""
 
+import io
 from typing import Any
 
 import cbor2
@@ -50,6 +51,33 @@ def test_a_reader_reads_on_after_bytes_that_are_no_value(bad: bytes) -> None:
     with pytest.raises(CborError):
         reader.read(bad)
     assert reader.read(b"\x82\x03\x04") == [3, 4]
+
+
+@pytest.mark.parametrize("major", [2, 3, 4, 5])
+@pytest.mark.parametrize("length", [2**31, 2**40, 2**63, 2**64 - 1])
+def test_length_that_no_machine_has_room_for_is_refused_and_no_memory_taken(
+    major: int, length: int
+) -> None:
+    data = bytes([major << 5 | 27]) + length.to_bytes(8, "big") + b"x" * 100
+    for read in (PlainReader(4).read, lambda data: load_plain(data, 4)):
+        with pytest.raises(CborError):
+            read(data)
+
+
+class Exhausted(io.BytesIO):
+    """As where a process has no memory left."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        raise MemoryError
+
+
+def test_process_without_memory_does_not_blame_the_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that one node cannot read and another can would have different results."""
+    monkeypatch.setattr(io, "BytesIO", Exhausted)
+    with pytest.raises(MemoryError):
+        load_plain(b"\x82\x01\x02", 4)
+    with pytest.raises(MemoryError):
+        PlainReader(4).read(b"\x82\x01\x02")
 
 
 def test_as_many_elements_as_allowed_are_decoded() -> None:
