@@ -5,7 +5,7 @@ have one order. They do not arrive in it: what comes late is put in its place, a
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from node.wire.recording import CLUSTER
@@ -77,6 +77,11 @@ class Timeline:
         oldest = len(items) - len(self)
         for at in range(len(items) - 1, oldest - 1, -1):
             yield items[at]
+
+    def newest_of(self, kinds: Container[str]) -> list[Occurrence]:
+        """Those of these kinds, from the newest to the oldest: in one go, where they are few."""
+        kept = self._items[-self._count_max :]
+        return [event for event in reversed(kept) if event.kind in kinds]
 
     def copy(self) -> "Timeline":
         other = Timeline(self._count_max)
