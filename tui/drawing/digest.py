@@ -12,9 +12,6 @@ from tui.timeline import Occurrence, Timeline
 
 PART_NS = 1_000_000_000
 """Parts of one happening are told within this before it and after it."""
-ENDINGS = frozenset({"exited", "stop", "away"})
-"""What tells the end of a node, which its peers lose."""
-WHOLES = ENDINGS | {"leader", "stall"}
 STEPS = frozenset({"leaderless", "prevote", "election", "vote", "follow", "stepdown"})
 """What may be a part of an election."""
 
@@ -33,13 +30,12 @@ def digest_lines(moment: Moment, width: int, height: int) -> list[Line]:
 def wholes(timeline: Timeline) -> Iterator[Occurrence]:
     """Those that are no part of another one, from the newest to the oldest.
 
-    What has parts is looked for first, which is quick and leaves few: of the rest, of which there
-    may be thousands a second, no more is looked at than is asked for.
+    Thousands may come a second: but for the wholes no more are looked at than are asked for.
     """
     leaders: dict[int, list[Occurrence]] = {}
     endings: dict[str, list[Occurrence]] = {}
     stalls: dict[str, list[Occurrence]] = {}
-    for whole in timeline.newest_of(WHOLES):
+    for whole in timeline.wholes:
         if whole.kind == "leader":
             leaders.setdefault(whole.term, []).append(whole)
         else:
