@@ -32,11 +32,15 @@ class RunRow:
     nodes: list[str]
     """Empty when it cannot be read."""
     started: str | None
+    """Null where it is simulated, too."""
     ended: str
+    """When it was last written."""
     size_bytes: int
     path: str
     damage: str | None
     """Why it cannot be read; null when its beginning can be."""
+    simulated: bool = False
+    """It happened in a simulation's own time, which begins at 0."""
 
 
 @dataclass
@@ -73,6 +77,8 @@ class RunShow:
     nodes: list[RunNode]
     damages: list[str]
     """Which files could not be read to their end, where, and why."""
+    simulated: bool = False
+    """It happened in a simulation's own time, which begins at 0: started and ended are null."""
 
 
 @dataclass

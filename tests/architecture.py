@@ -148,7 +148,8 @@ BANS = (
 TUI_MAY_IMPORT = (
     *("tui", "configs", "node.client", "node.config", "node.raft.events", "node.wire"),
     # What a typed line means there as in a command.
-    *("node.scenario.errors", "node.scenario.links", "node.scenario.selectors"),
+    *("node.scenario.errors", "node.scenario.links", "node.scenario.quantities"),
+    "node.scenario.selectors",
 )
 
 FUNCTION_LINES_MAX = 60

@@ -125,7 +125,7 @@ class ActingApp(PagingApp):
         if self._is_allowed():
             view = self.target
             link = f"{view.name}:rest" if view is not None else ""
-            self.push_screen(net_form(link, self.line))
+            self.push_screen(net_form(link, self.line, lambda: self.live))
 
     def action_put(self) -> None:
         from tui.screens.forms import put_form

@@ -129,6 +129,13 @@ def asks_to_cut(moment: Moment, cut: Collection[tuple[int, int]]) -> str:
     return "" if left.is_there else f"the largest side has {left}: no side takes writes"
 
 
+def asks_to_lose(moment: Moment, lost: Collection[tuple[int, int]]) -> str:
+    """The question for links that lose all, beside what acts on links now."""
+    nodes = moment.model.nodes
+    apart = {(a, b) for a in nodes for b in nodes if a != b and not _talk(moment, a, b)}
+    return asks_to_cut(moment, apart.union(lost))
+
+
 def _is_down(moment: Moment, view: NodeView) -> bool:
     return moment.condition(view) is Condition.EXITED
 

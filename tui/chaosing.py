@@ -8,9 +8,10 @@ import asyncio
 import shlex
 from collections.abc import Callable, Sequence
 
-from tui.acting import ActingApp
+from tui.acting import ActingApp, Last
 from tui.actions import Action, Refusal
 from tui.chaos import ChaosView, Preset
+from tui.drawing.chaos import told
 from tui.drawing.text import duration, printable
 from tui.runner import Runner
 
@@ -85,6 +86,8 @@ class ChaosApp(ActingApp):
 
         outcome = await self.run_in_pane(action, show, self._stop_chaos)
         run.end(outcome.code, self.live.now_ns)
+        # What it printed is for programs.
+        self.last = Last(action.typed(self.line), outcome._replace(printed=told(run), said=""))
         sign = (" ✓ ", "good") if run.verdict == "ok" else (" ✗ ", "bad")
         said = printable(f"{run.verdict or run.phase}: {run.why}")
         self._say([(f" $ {action.typed(self.line)} ", "bold"), sign, (said, "")])

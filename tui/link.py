@@ -47,7 +47,7 @@ class AsyncLink:
                 link = cls(connection, reader, writer)
                 try:
                     while not connection.is_open:
-                        await link._receive()
+                        link._feed(await link.read())
                 except BaseException:
                     link.close()
                     raise
@@ -66,7 +66,8 @@ class AsyncLink:
         assert welcome is not None, "links are open"
         return welcome.incarnation
 
-    async def _receive(self) -> None:
+    async def read(self) -> bytes:
+        """Bytes that arrived, which `take` makes messages of; waits for them without a limit."""
         node_id = self._connection.node_id
         try:
             self._writer.write(self._connection.take_outgoing())
@@ -75,21 +76,22 @@ class AsyncLink:
             raise UnreachableError("gone", f"the connection to n{node_id} broke") from error
         if not data:
             raise UnreachableError("gone", f"the connection to n{node_id} broke")
+        return data
+
+    def take(self, data: bytes) -> list[object]:
+        """The messages that are whole by now."""
+        self._feed(data)
+        found: list[object] = list(self._connection.incoming)
+        self._connection.incoming.clear()
+        return found
+
+    def _feed(self, data: bytes) -> None:
         self._connection.feed(data)
         self._writer.write(self._connection.take_outgoing())
 
     def send(self, message: WireMessage) -> None:
         self._connection.send(message)
         self._writer.write(self._connection.take_outgoing())
-
-    async def messages(self) -> list[object]:
-        """What arrived, at least one message; waits for it without a limit."""
-        incoming = self._connection.incoming
-        while not incoming:
-            await self._receive()
-        found: list[object] = list(incoming)
-        incoming.clear()
-        return found
 
     def close(self) -> None:
         with contextlib.suppress(OSError, RuntimeError):
@@ -108,7 +110,7 @@ async def read_log(
         link.send(ReadLog(1, first, last, limit))
         async with asyncio.timeout(ANSWER_SECONDS):
             while True:
-                for message in await link.messages():
+                for message in link.take(await link.read()):
                     if isinstance(message, Document):
                         if not is_log(message.value):
                             raise ClientError(ODD_FORM, f"n{node_id} tells it in an unknown form")

@@ -2,6 +2,7 @@
 
 import asyncio
 import codecs
+import contextlib
 import os
 import shlex
 import time
@@ -11,6 +12,8 @@ from typing import NamedTuple, Protocol
 OUTPUT_BYTES_MAX = 256 * 1024
 NOT_STARTED = 127
 """The code of a command that could not be started, as shells have it."""
+END_SECONDS_MAX = 10.0
+"""So long a command that was asked to end is waited for when nobody waits for what it says."""
 _CHUNK = 16 * 1024
 
 
@@ -50,7 +53,8 @@ class Runner(Protocol):
     ) -> Outcome:
         """Run raftctl with these arguments to its end. `on_output` gets the lines that it writes,
         as they come. Once `stop` is set the process is asked to end; when this is cancelled, too,
-        and nobody waits for it. `into`: a new file, of its owner alone, that gets its data.
+        and has ended then, or had ten seconds for it. `into`: a new file, of its owner alone, that
+        gets its data.
         """
 
 
@@ -106,6 +110,7 @@ class Subprocesses:
             code = await process.wait()
         except asyncio.CancelledError:
             _end(process)
+            await _see_end(process)
             raise
         finally:
             stopping.cancel()
@@ -121,6 +126,16 @@ async def _end_when(stop: asyncio.Event | None, process: asyncio.subprocess.Proc
 def _end(process: asyncio.subprocess.Process) -> None:
     if process.returncode is None:
         process.terminate()
+
+
+async def _see_end(process: asyncio.subprocess.Process) -> None:
+    """Wait for it, for a while, whoever else does not: what it undoes on its way is done then."""
+    deadline = time.monotonic() + END_SECONDS_MAX
+    while process.returncode is None and (left := deadline - time.monotonic()) > 0:
+        # A loop that ends cancels all that is still there once more.
+        with contextlib.suppress(TimeoutError, asyncio.CancelledError):
+            async with asyncio.timeout(left):
+                await process.wait()
 
 
 def _new_file(path: str) -> int:

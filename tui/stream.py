@@ -60,9 +60,13 @@ class NodeStream:
         node_id: int,
         model: ClusterModel,
         on_break: Callable[[], None],
+        turn: asyncio.Lock,
     ) -> None:
-        """`on_break` is called when a connection ended: there may be no process any more."""
+        """`on_break` is called when a connection ended: there may be no process any more. Who has
+        `turn`, of all nodes, takes in what it sent.
+        """
         self._on_break = on_break
+        self._turn = turn
         self._address = address
         self._node_id = node_id
         self._model = model
@@ -108,22 +112,28 @@ class NodeStream:
         self._model.reach(self._node_id, Reach(is_open=True))
 
     async def _follow(self, link: AsyncLink) -> None:
-        fold, node_id = self._model.fold, self._node_id
         while True:
-            for message in await link.messages():
-                if isinstance(message, Failure):
-                    text = f"n{node_id} sends no events: {message.message}"
-                    raise UnreachableError(message.code, text)
-                if isinstance(message, Frame) and node_id in self._model.nodes:
-                    if self._is_refused:
-                        self._serves()
-                    try:
-                        fold(message, node_id)
-                    except _ODD_ERRORS:
-                        # One node that tells nonsense must not end the view of the others.
-                        self._model.note_odd(node_id, "frame")
-            # Whoever sends without end must not keep the keys waiting.
-            await asyncio.sleep(0)
+            data = await link.read()
+            # In a round of the loop one node has its turn: all of them at once, where each has sent
+            # much, would keep the keys waiting, which take several rounds.
+            async with self._turn:
+                for message in link.take(data):
+                    self._take(message)
+                await asyncio.sleep(0)
+
+    def _take(self, message: object) -> None:
+        node_id = self._node_id
+        if isinstance(message, Failure):
+            text = f"n{node_id} sends no events: {message.message}"
+            raise UnreachableError(message.code, text)
+        if isinstance(message, Frame) and node_id in self._model.nodes:
+            if self._is_refused:
+                self._serves()
+            try:
+                self._model.fold(message, node_id)
+            except _ODD_ERRORS:
+                # One node that tells nonsense must not end the view of the others.
+                self._model.note_odd(node_id, "frame")
 
 
 class _Streaming(NamedTuple):
@@ -143,6 +153,7 @@ class LiveFeed:
         self._model = model
         self._address: ClusterAddress | None = None
         self._look_now = asyncio.Event()
+        self._turn = asyncio.Lock()
         self._streams: dict[int, _Streaming] = {}
 
     async def run(self) -> None:
@@ -177,7 +188,7 @@ class LiveFeed:
         self._model.members(endpoints)
         for node_id in sorted(endpoints.keys() - self._streams.keys()):
             assert address is not None, "only a cluster has nodes"
-            stream = NodeStream(address, node_id, self._model, self._look_now.set)
+            stream = NodeStream(address, node_id, self._model, self._look_now.set, self._turn)
             task = tasks.create_task(stream.run())
             self._streams[node_id] = _Streaming(stream, task, endpoints[node_id])
 

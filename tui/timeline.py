@@ -4,7 +4,7 @@ CLOCK_MONOTONIC is one clock across the processes of a host, so that the events 
 have one order. They do not arrive in it: what comes late is put in its place, and marked.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -13,6 +13,8 @@ from node.wire.recording import CLUSTER
 EVENTS_MAX = 20_000
 LATE_NS = 150_000_000
 """What is older than the newest by more than this has come late."""
+WHOLES = frozenset({"leader", "exited", "stop", "away", "stall"})
+"""What other events may be a part of: there are few of these."""
 _SLACK = 1024
 
 
@@ -47,6 +49,7 @@ class Timeline:
     def __init__(self, count_max: int = EVENTS_MAX) -> None:
         self._count_max = count_max
         self._items: list[Occurrence] = []
+        self._wholes: list[Occurrence] = []
 
     def __len__(self) -> int:
         return min(len(self._items), self._count_max)
@@ -62,8 +65,11 @@ class Timeline:
             if at < len(items) and items[at][:4] == place:
                 return False
             items.insert(at, occurrence)
+        if occurrence.kind in WHOLES:
+            insort(self._wholes, occurrence, key=_place)
         if len(items) > self._count_max + _SLACK:
             del items[:_SLACK]
+            del self._wholes[: bisect_left(self._wholes, _place(items[0]), key=_place)]
         return True
 
     @property
@@ -78,7 +84,15 @@ class Timeline:
         for at in range(len(items) - 1, oldest - 1, -1):
             yield items[at]
 
+    @property
+    def wholes(self) -> list[Occurrence]:
+        """Those of the kinds that others may be a part of, without a look at all of them."""
+        if not self._wholes:
+            return []
+        oldest = self._items[-len(self)]
+        return self._wholes[bisect_left(self._wholes, _place(oldest), key=_place) :]
+
     def copy(self) -> "Timeline":
         other = Timeline(self._count_max)
-        other._items = self._items[-self._count_max :]
+        other._items, other._wholes = self._items[-self._count_max :], self.wholes
         return other

@@ -5,16 +5,19 @@ from dataclasses import replace
 from itertools import pairwise
 
 from node.scenario.errors import ScenarioError
-from node.scenario.links import plan_partition
+from node.scenario.links import CUT, plan_links, plan_partition
+from node.scenario.quantities import probability
 from node.scenario.selectors import Scene, resolve
-from tui.actions import TAKING, Action, asks, asks_to_cut, what_it_replaces
+from tui.actions import TAKING, Action, asks, asks_to_cut, asks_to_lose, what_it_replaces
 from tui.drawing.moment import Moment
 from tui.healing import heal_all
 from tui.membership import asks_to_add, asks_voters, voters_of
+from tui.undo import HEAL_WHAT_CAME, Undo
 
 VALUED = frozenset({
     "-c", "--cluster", "-o", "--output", "--timeout", "--home", "--signal", "--for", "--as",
-    "--bridge", "--one-way", "--stall", "--slow", "--stagger",
+    "--bridge", "--one-way", "--stall", "--slow", "--stagger", "--link", "--latency", "--drop",
+    "--dup", "--reorder", "--corrupt", "--rate", "--only",
 })  # fmt: skip
 """Options whose next word is their value."""
 GROUPS = frozenset({"log", "members", "snapshot", "runs", "chaos", "config", "sim"})
@@ -33,6 +36,8 @@ DESTROYING = frozenset({"recover", "snapshot restore", "members replace", "prune
 """What gives up data, whatever nodes it names."""
 DISABLING = frozenset({"--full", "--fail"})
 """What `disk` takes a node away with."""
+LOSING = ("--drop", "--corrupt")
+"""Options of `net` for the share of messages that do not arrive, or are thrown away there."""
 DAMAGING = frozenset({"--purge", "--rot", "--truncate"})
 """Options that make a verb one of those."""
 
@@ -54,6 +59,8 @@ def typed_action(moment: Moment, words: Sequence[str]) -> Action:
         return Action(arguments, question=f"{what} breaks nodes and links of this cluster")
     if verb == "partition":
         return _partition(moment, arguments, selectors)
+    if verb == "net" and not selectors:
+        return Action(arguments, Undo(HEAL_WHAT_CAME), _asks_about_links(moment, arguments))
     is_taking = verb == "disk" and not DISABLING.isdisjoint(words)
     if not is_taking and verb not in TAKING | FOR_GOOD | {"down", "members demote"}:
         return Action(arguments)
@@ -93,6 +100,18 @@ def _partition(moment: Moment, arguments: tuple[str, ...], groups: Sequence[str]
     except ScenarioError:
         return Action(arguments)  # the command says what is wrong with it
     return Action(arguments, what_it_replaces(moment), asks_to_cut(moment, set(plan.links)))
+
+
+def _asks_about_links(moment: Moment, arguments: Sequence[str]) -> str:
+    """Links that lose all are as good as cut."""
+    shares = [each for option in LOSING for each in _values(arguments, option)[-1:]]
+    try:
+        if _values(arguments, "--only") or not any(probability(each) == 1 for each in shares):
+            return ""
+        plan = plan_links(_scene(moment), _values(arguments, "--link"), CUT)
+    except ScenarioError:
+        return ""  # the command says what is wrong with it
+    return asks_to_lose(moment, plan.links)
 
 
 def _values(arguments: Sequence[str], option: str) -> list[str]:

@@ -1,8 +1,9 @@
 """What a recording holds, by node."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from node.wire.messages import Bulk, Gap, Happened
+from node.wire.messages import Bulk, Gap, Happened, Recording
 from raftctl.cluster.eventlines import name, time_text
 from raftctl.cluster.recordings import Run
 from raftctl.errors import CliError
@@ -30,9 +31,15 @@ def row(run: Run) -> RunRow:
         damage = error.message
         return RunRow(run.name, run.kind, [], None, ended, size, str(run.path), damage)
     nodes = sorted({head.node_id for head in heads} - {0})
-    started = time_text(min(head.wall_ns for head in heads))
-    names = [f"n{node}" for node in nodes]
-    return RunRow(run.name, run.kind, names, started, ended, size, str(run.path), None)
+    names, simulated = [f"n{node}" for node in nodes], _is_simulated(heads)
+    started = None if simulated else time_text(min(head.wall_ns for head in heads))
+    path = str(run.path)
+    return RunRow(run.name, run.kind, names, started, ended, size, path, None, simulated)
+
+
+def _is_simulated(heads: Iterable[Recording]) -> bool:
+    """A simulation has one clock, which is no date."""
+    return all(head.wall_ns == head.mono_ns for head in heads)
 
 
 def summary(run: Run) -> RunShow:
@@ -55,16 +62,18 @@ def summary(run: Run) -> RunShow:
             case Bulk():
                 node.applied = frame.last
     last = max((node.last_ns for node in seen.values()), default=None)
+    simulated = _is_simulated(heads)
     return RunShow(
         run=run.name,
         cluster=min(head.cluster for head in heads),
-        started=time_text(first),
-        ended=None if last is None else time_text(last),
+        started=None if simulated else time_text(first),
+        ended=None if simulated or last is None else time_text(last),
         duration_ms=0 if last is None else max(last - first, 0) // 1_000_000,
         frames=sum(node.frames for node in seen.values()),
         size_bytes=run.size_bytes,
         nodes=[_node(node_id, node) for node_id, node in sorted(seen.items())],
         damages=[damage.text for damage in run.damages],
+        simulated=simulated,
     )
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from raftctl.cluster.recordings import Run
     from raftctl.eventdocs import RunExport, RunRm, RunRow, RunShow
 
+SIMULATED = "simulated"
 RunArgument = Annotated[
     str,
     typer.Argument(
@@ -60,7 +61,7 @@ def _rows(rows: "list[RunRow]") -> list[str]:
             row.name,
             row.kind,
             " ".join(row.nodes) or None,
-            row.started,
+            SIMULATED if row.simulated else row.started,
             row.ended,
             size_text(row.size_bytes),
             row.damage,
@@ -90,7 +91,8 @@ def runs_show(context: typer.Context, run: RunArgument) -> int:
 
 def _summary(document: "RunShow") -> list[str]:
     took = ago(document.duration_ms / 1000)
-    head = f"{document.run}  cluster {document.cluster}  {took} from {document.started}"
+    when = SIMULATED if document.simulated else f"from {document.started}"
+    head = f"{document.run}  cluster {document.cluster}  {took} {when}"
     header = ("NODE", "STARTS", "FRAMES", "EVENTS", "LOST", "TERM", "APPLIED", "FIRST", "LAST")
     cells = [
         (
@@ -101,13 +103,18 @@ def _summary(document: "RunShow") -> list[str]:
             node.gaps,
             node.term,
             node.applied,
-            node.first,
-            node.last,
+            _moment(node.first, document),
+            _moment(node.last, document),
         )
         for node in document.nodes
     ]
     size = size_text(document.size_bytes)
     return [escaped(f"{head}  {document.frames:,} frames  {size}"), *table(header, cells)]
+
+
+def _moment(time: str, document: "RunShow") -> str:
+    """Of a simulation without the date, as `raftctl events` shows it."""
+    return time.partition("T")[2].rstrip("Z") if document.simulated else time
 
 
 def tell_damages(settings: Settings, run: "Run") -> int:

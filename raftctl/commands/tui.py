@@ -1,5 +1,6 @@
 """tui: watch a cluster, act on it, and play back what happened."""
 
+import gc
 import importlib.util
 import os
 import shlex
@@ -73,6 +74,8 @@ def view(
         os.environ["NO_COLOR"] = "1"  # where Textual looks
     with settings.output.patience("opening the viewer" if replay is None else f"opening {replay}"):
         app = _app(settings, root, replay, read_only)
+    # To look for garbage among all that is loaded by now takes 30 ms, in which no key is answered.
+    gc.freeze()
     try:
         app.run()
     finally:

@@ -432,3 +432,21 @@ def test_sim_replay_writes_one_that_runs_reads(home: Raftctl, tmp_path: Path) ->
     assert {"-", "n1", "n2", "n3"} <= {node["node"] for node in shown["nodes"]}
     leaders = home.run("events", "--run", "seven.frames", "--kind", "leader").stdout
     assert leaders.startswith("00:00:00.281  n3   leader    term 1  votes n1,n3")
+
+
+def test_what_was_simulated_has_no_date(home: Raftctl) -> None:
+    file = home.home / "runs" / "seven.frames"
+    home.run("sim", "replay", "7", "--record", str(file), "-o", "json")
+    part = home.home / "runs" / "part.frames"
+    home.run("runs", "export", "seven", str(part), "--from", "+1s")
+    for path in (file, part):
+        os.utime(path, (0, 0))
+        rows = document(home, "runs", "runs", "ls")["runs"]
+        assert [row["name"] for row in rows[-3:]] == ["one2", "one1", path.stem], "as written"
+        assert (rows[-1]["started"], rows[-1]["simulated"]) == (None, True)
+        assert (rows[-2]["started"] is None, rows[-2]["simulated"]) == (False, False)
+        listed, shown = (home.run("runs", *words).stdout for words in (["ls"], ["show", path.stem]))
+        assert next(row for row in listed.splitlines() if path.stem in row).count("simulated") == 1
+        assert "s simulated" in shown.splitlines()[0]
+        assert "1970" not in shown
+        os.utime(path)

@@ -1,6 +1,7 @@
 """What `raftctl tui` hands to the viewer: home, cluster, recording and screen."""
 
 import asyncio
+import gc
 import json
 import shutil
 from pathlib import Path
@@ -23,6 +24,7 @@ from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.settings import Settings, make_settings
 from tests.raftctl.test_runs import stream
+from tui.app import RaftApp
 from tui.nodes import Process
 from tui.replay import FilmError
 from tui.runner import as_typed
@@ -163,6 +165,19 @@ def test_a_recording_opens_later_or_says_why_not(folder: Path) -> None:
     assert len(film) == len(stream(1, range(3)))
     with pytest.raises(FilmError, match="there is no recording 'new'"):
         recorded(settings(folder), "new").load()
+
+
+def test_what_is_loaded_is_not_looked_through_for_garbage(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left_out: list[int] = []
+    monkeypatch.setattr(RaftApp, "run", lambda _: left_out.append(gc.get_freeze_count()))
+    loaded = len(gc.get_objects())
+    try:
+        tui.view(settings(folder), typer.main.get_command(app))
+    finally:
+        gc.unfreeze()
+    assert left_out[0] >= 0.9 * loaded
 
 
 @pytest.mark.parametrize(("options", "code"), [(["-f"], Exit.USAGE), ([], Exit.USAGE)])

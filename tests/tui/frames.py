@@ -182,6 +182,7 @@ def shown(model: ClusterModel) -> dict[str, Any]:
             for node, view in sorted(model.nodes.items())
         },
         "events": [event._replace(late=False) for event in model.timeline.newest()],
+        "wholes": [event._replace(late=False) for event in model.timeline.wholes],
         "entries": model.entries.newest(10_000),
         "now": model.now_ns,
     }

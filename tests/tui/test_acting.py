@@ -369,6 +369,24 @@ def test_a_command_that_is_stopped_says_what_it_has() -> None:
     assert asyncio.run(run()).printed == "begun\nso far\n"
 
 
+def test_a_command_that_is_left_has_tidied_up_when_the_viewer_is_gone(tmp_path: Path) -> None:
+    path = tmp_path / "tidied"
+    code = "import pathlib, signal, sys, time; tidied = pathlib.Path(sys.argv[1]);"
+    code += "signal.signal(15, lambda *_: exit(time.sleep(0.3) or tidied.touch()));"
+    code += "print('begun', flush=True); time.sleep(60)"
+
+    async def leave() -> None:
+        begun = asyncio.Event()
+        runner = Subprocesses([sys.executable, "-c"])
+        running = asyncio.create_task(runner.run([code, str(path)], lambda _: begun.set()))
+        await begun.wait()
+        running.cancel()
+        await asyncio.sleep(0)
+
+    asyncio.run(leave())
+    assert path.exists()
+
+
 def test_data_goes_to_a_new_file_of_its_owner(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
     runner = Subprocesses([sys.executable, "-c"])

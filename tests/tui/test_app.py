@@ -59,6 +59,17 @@ def test_the_form_of_a_link_takes_what_is_given_alone() -> None:
     view(test, chosen=1)
 
 
+def test_the_form_of_a_link_asks_before_all_is_lost() -> None:
+    async def test(viewer: Viewer) -> None:
+        await viewer.press("x", "ctrl+u", *"all:all", "down", "down", *"100%", "enter")
+        assert (viewer.dialog, viewer.ran) == ("Ask", [])
+        assert "the largest side has 1 of 5 < 3" in viewer.screen_text()
+        await viewer.press("y")
+        assert viewer.ran == ["net --link all:all --drop 100%"]
+
+    view(test)
+
+
 def test_a_form_without_an_effect_stays_open() -> None:
     async def test(viewer: Viewer) -> None:
         await viewer.press("x", "enter")

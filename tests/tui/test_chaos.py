@@ -149,8 +149,9 @@ class Staged:
             return self.outcome.result()
         return Outcome(self._end_code, "", "", 1.0)
 
-    def end(self, code: int) -> None:
-        self.outcome.set_result(Outcome(code, "", "", 20.0))
+    def end(self, code: int, text: str = "") -> None:
+        self.show(text)
+        self.outcome.set_result(Outcome(code, text, "", 20.0))
 
 
 async def begin(viewer: Viewer) -> Staged:
@@ -278,13 +279,33 @@ def test_a_run_is_ended_by_its_key_which_is_another_ones_afterwards() -> None:
     view(test, presets=lambda: PRESETS)
 
 
+def test_what_ran_last_tells_a_run_in_words() -> None:
+    async def test(viewer: Viewer) -> None:
+        staged = await begin(viewer)
+        staged.end(7, printed(*WHOLE, verdict("failed", "n2 is behind")))
+        await viewer.settle()
+        await viewer.press("O")
+        assert viewer.dialog == "LastLine"
+        shown = viewer.screen_text()
+        assert "schema" not in shown
+        assert "2.0s  partition n3 / n1,n2,n4,n5  for 4.0s  ×577" in shown
+        assert "8.1s  kill n4  n4 does not run" in shown
+        assert "ok: linearizable  2,310 operations on 20 keys" in shown
+        assert "failed: n2 is behind" in shown
+        assert "exit 7, 20.0s" in shown
+
+    view(test, presets=lambda: PRESETS)
+
+
 def test_a_refusal_of_the_command_is_told_in_the_pane() -> None:
     async def test(viewer: Viewer) -> None:
         staged = await begin(viewer)
-        staged.show(printed(REFUSED))
-        staged.end(6)
+        staged.end(6, printed(REFUSED))
         await viewer.settle()
         assert "did not begin: the scenario is about 5 nodes" in viewer.text("state")
+        await viewer.press("O")
+        assert "did not begin: the scenario is about 5 nodes" in viewer.screen_text()
+        assert "E_SIZE" not in viewer.screen_text()
 
     view(test, presets=lambda: PRESETS)
 

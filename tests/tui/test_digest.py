@@ -1,12 +1,14 @@
 """The overview's list: an election is one line, and so is the end of a node."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from tests.tui.frames import Script, fold, status_of
 from tests.tui.pilot import Viewer, view
 from tui.drawing.digest import wholes
+from tui.drawing.events import rows_of
 from tui.model import ClusterModel
 from tui.nodes import Reach
+from tui.timeline import Occurrence, Timeline
 
 STEPS = ("leaderless", "prevote", "election", "vote", "follow")
 
@@ -41,7 +43,7 @@ def model_of(scripts: Iterable[Script]) -> ClusterModel:
 
 
 def kept(scripts: Iterable[Script]) -> list[str]:
-    newest = wholes(model_of(scripts).timeline.newest())
+    newest = wholes(model_of(scripts).timeline)
     return [f"{event.who} {event.kind} t{event.term}" for event in newest]
 
 
@@ -78,6 +80,34 @@ def test_whom_peers_lost_stands_with_how_it_ended() -> None:
     assert kept([one, two, three]) == ["n2 stop t7"]
     one.changed(2_000, links={"2": "down", "3": "down"})
     assert kept([one, two, three]) == ["n1 lost t0", "n2 stop t7"], "nobody says how n3 ended"
+
+
+def test_the_end_that_is_near_is_the_one_that_counts() -> None:
+    one, two = (Script(node).keyframe(status_of(node)) for node in (1, 2))
+    one.changed(500, links={"2": "up", "3": "up"})
+    two.happened("stop", after_ms=500).happened("stop", after_ms=1_500)
+    one.changed(1_600, links={"2": "down", "3": "up"})
+    assert kept([one, two]) == ["n2 stop t7", "n2 stop t7"]
+
+
+class Counting(Timeline):
+    """Knows how many of its events were looked at one by one."""
+
+    looked_at = 0
+
+    def newest(self) -> Iterator[Occurrence]:
+        for event in super().newest():
+            self.looked_at += 1
+            yield event
+
+
+def test_of_a_flood_no_more_is_looked_at_than_is_shown() -> None:
+    """Ten thousand a second may come, and are drawn ten times a second."""
+    timeline = Counting()
+    for at in range(5_000):
+        timeline.add(Occurrence(at * 100_000, 1, 1, at, 0, "vote", 7, {"candidate": f"n{at}"}))
+    assert len(rows_of(wholes(timeline), 10)) == 10
+    assert timeline.looked_at == 11
 
 
 def test_the_page_of_events_and_a_filter_show_all_of_it() -> None:

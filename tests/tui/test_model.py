@@ -19,7 +19,7 @@ from tests.tui.frames import (
 )
 from tui.model import ClusterModel
 from tui.nodes import Condition, Process, Reach
-from tui.timeline import Timeline
+from tui.timeline import WHOLES, Occurrence, Timeline
 
 STREAMS = st.tuples(node_streams(1), node_streams(2), node_streams(3))
 
@@ -121,6 +121,18 @@ def test_the_timeline_keeps_the_newest() -> None:
     assert len(model.timeline) == 100
     assert [event.term for event in model.timeline.newest()] == list(range(4_999, 4_899, -1))
     assert len(timeline) == 0
+
+
+def test_the_timeline_knows_its_wholes_in_whatever_order_they_come() -> None:
+    kinds = ("leader", "vote", "follow", "stop")
+    events = [Occurrence(at, 1, 1, at, 0, kinds[at * 7 % 4], 7, {}) for at in range(5_000)]
+    for some in (events, events[::-1], [*events[::2], *events[1::2]]):
+        timeline = Timeline(100)
+        for event in some:
+            timeline.add(event)
+        kept = [event for event in timeline.newest() if event.kind in WHOLES]
+        assert timeline.wholes == timeline.copy().wholes == kept[::-1]
+        assert len(kept) == 50
 
 
 def test_entries_are_kept_once_for_all_nodes_and_bounded() -> None:

@@ -2,13 +2,14 @@
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from node.wire.messages import Failure, Gap
+from node.wire.messages import Failure, Frame, Gap
 from tests.tui import stand_in
 from tests.tui.frames import Script, status_of
 from tests.tui.stand_in import MadeUp, StandIn, address_of
@@ -17,6 +18,7 @@ from tui import shapes, stream
 from tui.model import ClusterModel
 from tui.nodes import Condition, Process
 from tui.stream import LiveFeed
+from tui.timeline import Occurrence
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -96,6 +98,53 @@ def test_a_connection_that_breaks_behind_a_gap_goes_on_in_front_of_it() -> None:
         assert model.nodes[1].is_whole
 
     following(test)
+
+
+class Rounds(ClusterModel):
+    """Notes in which round of the loop it took frames of which nodes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.round = 0
+        self.taken: defaultdict[int, set[int]] = defaultdict(set)
+
+    async def count(self) -> None:
+        while True:
+            self.round += 1
+            await asyncio.sleep(0)
+
+    def fold(self, frame: Frame, node: int) -> list[Occurrence]:
+        self.taken[self.round].add(node)
+        return super().fold(frame, node)
+
+
+def test_nodes_that_send_much_have_their_turns_one_by_one() -> None:
+    """A key takes several rounds of the loop, and waits for all that is taken in meanwhile."""
+
+    async def run() -> None:
+        nodes = [StandIn(node) for node in (1, 2, 3)]
+        for node in nodes:
+            script = Script(node.node_id, at_ns=time.monotonic_ns()).keyframe(status_of(1))
+            for _ in range(1_000):
+                script.happened("vote")
+            node.frames = [*script.frames]
+            await node.start()
+        model = Rounds()
+        source = MadeUp(address_of({node.node_id: node.port for node in nodes}))
+        feed = asyncio.create_task(LiveFeed(source, model, source.count_change).run())
+        counting = asyncio.create_task(model.count())
+        try:
+            await until(lambda: len(model.timeline) == 3_000)
+        finally:
+            for task in (feed, counting):
+                task.cancel()
+            await asyncio.gather(feed, counting, return_exceptions=True)
+            for node in nodes:
+                await node.stop()
+        assert set().union(*model.taken.values()) == {1, 2, 3}
+        assert all(len(taken) == 1 for taken in model.taken.values())
+
+    asyncio.run(run())
 
 
 def test_another_life_of_the_node_begins_anew() -> None:

@@ -1,5 +1,6 @@
 """The viewer over stand-ins, in a process of its own: what `bench_viewer` measures."""
 
+import gc
 import json
 import os
 import sys
@@ -16,6 +17,7 @@ def show(ports: dict[int, int], report: Path) -> None:
     source = MadeUp(address_of(ports))
     source.found = {node_id: Process("running", os.getpid()) for node_id in ports}
     app = RaftApp("demo", Subprocesses(["true"]), source=source)
+    gc.freeze()  # as `raftctl tui` does
     app.run()
     lost = sum(view.lost for view in app.model.nodes.values())
     seen = {"lost": lost, "events": len(app.model.timeline), "frames": app.model.frames}

@@ -2,7 +2,7 @@
 
 from textwrap import wrap
 
-from tui.chaos import ChaosView, Preset, StepView, Use
+from tui.chaos import ChaosView, Check, Preset, StepView, Use
 from tui.drawing.text import (
     SPARKS,
     Line,
@@ -80,6 +80,24 @@ def state_lines(run: ChaosView, width: int, height: int) -> list[Line]:
     if not run.is_over:
         lines += [_checked("…", "dim", name, "at the end") for name in run.at_end]
     return window([fill(line, width) for line in lines], 0, width, height)
+
+
+def told(run: ChaosView) -> str:
+    """All that came of one that is over, as text without columns of a width."""
+    lines = [f"{run.name}  seed {run.seed}  {run.load}"] if run.steps else []
+    lines += [_told_step(each) for each in run.steps if each.state != "waiting"]
+    checks = run.checks or [Check(rule, "failed", text) for rule, text in run.broken.items()]
+    lines += [f"{each.verdict}: {each.name.replace('_', ' ')}  {each.text}" for each in checks]
+    lines.append(f"{run.verdict or run.phase}: {run.why}")
+    return "\n".join([*lines, f"report  {run.report}"] if run.verdict else lines)
+
+
+def _told_step(step: StepView) -> str:
+    lasted_ms = None if step.ended_ms is None else step.ended_ms - step.began_ms
+    lasted = "" if lasted_ms is None else f"for {duration(lasted_ms / 1000)}"
+    hits = f"×{number(step.hits)}" if step.hits else ""
+    words = (f"{step.began_ms / 1000:5.1f}s", step.line, step.why_not or lasted, hits)
+    return "  ".join(filter(None, words))
 
 
 def _verdict_lines(run: ChaosView, width: int) -> list[Line]:

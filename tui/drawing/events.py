@@ -1,5 +1,6 @@
 """The links between the nodes, and what happened, in words."""
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
@@ -177,32 +178,38 @@ def rows_of(
 
     `behind`: all that are newer than that event, and `count` from it on.
     """
-    found: list[Row] = []
-    places: dict[tuple[int, str, int], int] = {}
-    shared: dict[tuple[str, str], int] = {}
+    found: list[Occurrence] = []
+    times: list[int] = []
+    nodes: list[set[int]] = []
+    places: dict[tuple[object, ...], int] = {}
+    shared_ns = math.inf  # older events are told by no row so far
     for event in events:
-        key = (event.node, event.kind, event.term)
-        if event.kind in REPEATING and key in places:
-            row = found[places[key]]
-            found[places[key]] = row._replace(times=row.times + 1)
-            continue
-        happening = (event.kind, str(event.data)) if _is_shared(event) else None
-        if happening is not None and happening in shared:
-            row = found[shared[happening]]
-            if row.event.mono_ns - event.mono_ns <= SHARED_NS:
-                found[shared[happening]] = row._replace(nodes=row.nodes | {event.node})
+        sign: tuple[object, ...] = ()
+        if event.kind in REPEATING:
+            sign = (event.node, event.kind, event.term)
+            if sign in places:
+                times[places[sign]] += 1
+                continue
+        elif _is_shared(event):
+            sign = (event.kind, str(event.data))
+            at = places.get(sign)
+            if at is not None and found[at].mono_ns - event.mono_ns <= SHARED_NS:
+                nodes[at].add(event.node)
                 continue
         if behind is None or event[:4] <= behind[:4]:
             if not count:
-                if not found or found[-1].event.mono_ns - event.mono_ns > SHARED_NS:
+                if event.mono_ns < shared_ns:
                     break
-                continue  # other nodes may have told the same as the last row
+                continue  # other nodes may have told the same as the last rows
             count -= 1
-        places[key] = len(found)
-        if happening is not None:
-            shared[happening] = len(found)
-        found.append(Row(event, 1, frozenset({event.node})))
-    return found
+        if sign:
+            places[sign] = len(found)
+        if _is_shared(event):
+            shared_ns = event.mono_ns - SHARED_NS
+        found.append(event)
+        times.append(1)
+        nodes.append({event.node})
+    return [Row(*row) for row in zip(found, times, map(frozenset, nodes), strict=True)]
 
 
 def _is_shared(event: Occurrence) -> bool:

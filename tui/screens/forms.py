@@ -12,10 +12,12 @@ from textual.widgets import Input, Label, Static
 
 from tui import actions, exports
 from tui.actions import Action, Refusal
+from tui.drawing.moment import Moment
 from tui.drawing.text import printable
 from tui.keys import FORM_KEYS, bindings
 from tui.runner import Outcome
 from tui.screens.page import key_words
+from tui.typed import typed_action
 
 if TYPE_CHECKING:
     from tui.app import RaftApp
@@ -135,14 +137,15 @@ NET_FIELDS = (
 )
 
 
-def net_form(link: str, line: str) -> Form:
-    """What to do to a link."""
+def net_form(link: str, line: str, live: Callable[[], Moment]) -> Form:
+    """What to do to a link; `live` gives how things are."""
 
     def make(values: Mapping[str, str]) -> Action | Refusal:
         chosen = [(option, values[label]) for label, option, _ in NET_FIELDS]
         if not any(value.strip() for option, value in chosen if option != "--for"):
             return Refusal("give a latency, a share that is lost, ...")
-        return actions.net(values["link"], chosen)
+        action = actions.net(values["link"], chosen)
+        return action if isinstance(action, Refusal) else typed_action(live(), action.arguments)
 
     fields = [("link", link, "n1:n2, leader:rest")]
     fields += [(label, "", hint) for label, _, hint in NET_FIELDS]
