@@ -253,6 +253,12 @@ class RaftCore:
             else:
                 self.become(Follower(self.draw_election_deadline(now)), "no word from a leader")
 
+    def campaign(self, now: int) -> None:
+        """As if the election timer of a follower ran out: for who knows that nobody leads."""
+        if isinstance(self.role, Follower):
+            self.role.election_deadline = now
+            self.tick(now)
+
     @property
     def _is_vote_stuck(self) -> bool:
         """Whether a disk that takes its time holds back this term: entering more of them, one each

@@ -45,6 +45,8 @@ class PeerLink:
         self.peer_id = address.id
         self.address = address
         self.last_error: str | None = None
+        self.was_there = False
+        """Whether the peer listened when this node looked for it first."""
         self.sent = 0
         """Messages, those that did not leave included."""
         self._identity = identity
@@ -117,6 +119,7 @@ class PeerLink:
 
     async def _keep_connected(self) -> None:
         backoff = BACKOFF_SECONDS_MIN
+        has_looked = False
         while True:
             try:
                 channel = await dial(self.address, self._identity)
@@ -133,7 +136,9 @@ class PeerLink:
                 self.last_error = "the connection broke"
             else:
                 backoff = BACKOFF_SECONDS_MIN
+                self.was_there = self.was_there or not has_looked
                 await self._use(channel)
+            has_looked = True
             self._poked = trio.Event()
             with trio.move_on_after(backoff * self._rng.uniform(0.5, 1.0)):
                 await self._poked.wait()
