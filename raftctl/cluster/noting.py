@@ -17,12 +17,12 @@ from node.scenario.errors import ScenarioError
 from node.scenario.lines import parse_line
 from node.scenario.resolving import fixed
 from node.scenario.selectors import Scene
-from raftctl import documents
+from raftctl import faultdocs, nodedocs
 from raftctl.cluster.directory import find_cluster
 from raftctl.cluster.journal import Entry, append
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit, exit_of
-from raftctl.memberdocs import MemberChange
+from raftctl.memberdocs import MemberChange, Transfer
 from raftctl.selectors import noting_scenes
 from raftctl.settings import Settings
 from raftctl.verbs import ACTOR_VARIABLE, ACTORS
@@ -81,19 +81,19 @@ class _Told(TypedDict, total=False):
 
 def _told(shown: object) -> _Told:
     match shown:
-        case documents.Action(targets=targets):
+        case nodedocs.Action(targets=targets):
             nodes = _ids([target.node for target in targets if target.changed])
             return {"changed": bool(nodes), "nodes": nodes}
-        case documents.Injected(fault=fault, applied_to=names):
+        case faultdocs.Injected(fault=fault, applied_to=names):
             nodes = _ids(names) if fault.kind in ("disk", "clock") else ()
             return {"changed": True, "nodes": nodes, "fault": fault.id}
-        case documents.Heal(healed=healed, eased=eased):
+        case faultdocs.Heal(healed=healed, eased=eased):
             return {
                 "changed": bool(healed or eased),
                 "healed": tuple(healed),
                 "eased": tuple(eased),
             }
-        case documents.Transfer(leader=leader, previous=previous):
+        case Transfer(leader=leader, previous=previous):
             return {"changed": leader != previous, "nodes": _ids([leader])}
         case MemberChange(nodes=names, changed=changed):
             return {"changed": changed, "nodes": _ids(names)}
@@ -111,7 +111,7 @@ def _resolved(line: Sequence[str], scene: Scene | None, shown: object) -> tuple[
         action = parse_line(shlex.join(line)).action
         action = action if scene is None else fixed(action, scene)
         match action, shown:
-            case actions.Transfer(), documents.Transfer(leader=leader):
+            case actions.Transfer(), Transfer(leader=leader):
                 action = actions.Transfer(leader)
             case actions.MembersAdd(), MemberChange(nodes=[added]):
                 action = replace(action, node=int(added[1:]))
