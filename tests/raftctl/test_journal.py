@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from node.scenario.lines import VERBS
+from node.scenario.errors import ScenarioError
+from node.scenario.lines import VERBS, parse_line
 from raftctl import cli
 from raftctl.cluster import acting, journal
 from raftctl.cluster.journal import ASIDE, NAME, Entry, append, read
-from raftctl.cluster.noting import noted
+from raftctl.cluster.noting import WHOLE_CLUSTER, noted
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.memberdocs import Transfer
@@ -182,3 +183,9 @@ def test_how_it_ended_is_noted(
     monkeypatch.setattr(acting, "act_on_each", fail)
     assert run("kill n1") == code
     assert [(entry.line, entry.exit) for entry in entries(home)] == [(("kill", "n1"), code)]
+
+
+@pytest.mark.parametrize("verb", WHOLE_CLUSTER)
+def test_verbs_of_the_whole_cluster_are_no_lines_of_a_scenario(verb: str) -> None:
+    with pytest.raises(ScenarioError, match=f"{verb} is nothing that a scenario does"):
+        parse_line(f"{verb} n1")
