@@ -45,6 +45,7 @@ from node.raft.roles import (
     Candidate,
     Follower,
     Leader,
+    PreCandidate,
     Role,
 )
 from node.raft.snapshot import Receipt, ReceivedChunk, Snapshot, SnapshotId
@@ -253,10 +254,12 @@ class RaftCore:
             else:
                 self.become(Follower(self.draw_election_deadline(now)), "no word from a leader")
 
-    def campaign(self, now: int) -> None:
-        """As if the election timer of a follower ran out: for who knows that nobody leads."""
-        if isinstance(self.role, Follower):
-            self.role.election_deadline = now
+    def campaign(self, at: int, now: int) -> None:
+        """Let the election timer run out by `at`: for who has reason to think that nobody leads, or
+        that answers to its pre-vote were lost.
+        """
+        if isinstance(self.role, Follower | PreCandidate):
+            self.role.election_deadline = min(self.role.election_deadline, at)
             self.tick(now)
 
     @property

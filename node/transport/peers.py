@@ -45,8 +45,8 @@ class PeerLink:
         self.peer_id = address.id
         self.address = address
         self.last_error: str | None = None
-        self.was_there = False
-        """Whether the peer listened when this node looked for it first."""
+        self.came_later = False
+        """Whether the peer did not listen yet when this node looked for it first."""
         self.sent = 0
         """Messages, those that did not leave included."""
         self._identity = identity
@@ -121,6 +121,7 @@ class PeerLink:
         backoff = BACKOFF_SECONDS_MIN
         has_looked = False
         while True:
+            is_first, has_looked = not has_looked, True
             try:
                 channel = await dial(self.address, self._identity)
             except (
@@ -132,13 +133,12 @@ class PeerLink:
                 UnicodeError,  # a host that is no name
             ) as error:
                 self.last_error = (str(error) or type(error).__name__)[:ERROR_TEXT_MAX]
+                self.came_later = self.came_later or is_first
             except trio.BrokenResourceError:
                 self.last_error = "the connection broke"
             else:
                 backoff = BACKOFF_SECONDS_MIN
-                self.was_there = self.was_there or not has_looked
                 await self._use(channel)
-            has_looked = True
             self._poked = trio.Event()
             with trio.move_on_after(backoff * self._rng.uniform(0.5, 1.0)):
                 await self._poked.wait()

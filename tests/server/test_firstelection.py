@@ -11,7 +11,7 @@ from node.machines.kv import KvMachine
 from node.raft.config import CoreConfig, InitialState
 from node.raft.core import RaftCore
 from node.raft.messages import LogEntry
-from node.server.firstelection import may_stand, maybe_stand
+from node.server.firstelection import maybe_stand, stands_in_us
 from node.server.node import Node
 from node.server.nodefaults import NodeFaults
 from node.server.run import Stores, assemble
@@ -34,36 +34,41 @@ def core(node_id: int, voters: frozenset[int], initial: InitialState = NEW) -> R
 FIVE = frozenset(range(1, 6))
 
 
+LATE_US = CoreConfig(1, FIVE).heartbeat_us * 3 // 2
+
+
 @pytest.mark.parametrize(
-    ("node_id", "connected", "earlier", "stands"),
+    ("node_id", "connected", "later", "delay_us"),
     [
-        (1, [], [], False),
-        (1, [3], [3], False),
-        (1, [3, 5], [3, 5], True),
-        (1, [7, 8], [], False),  # no members
-        (1, [2, 3, 4], [2, 3, 4], False),  # they may have elected one of them
-        (1, [2, 3, 4], [2, 3, 7], True),
-        (2, [1, 3, 4, 5], [], False),  # it is the turn of another one
+        (1, [], [], None),
+        (1, [3], [2, 3, 4, 5], None),
+        (1, [3, 5], [3, 5], 0),
+        (1, [3, 5], [2, 4], 0),
+        (1, [3, 5], [2, 7], LATE_US),  # three may have elected one of them
+        (1, [2, 3, 4, 5], [], LATE_US),
+        (1, [7, 8], [7, 8], None),  # no members
+        (2, [1, 3, 4, 5], [1, 3, 4, 5], None),  # it is the turn of another one
     ],
 )
 def test_one_node_stands_once_a_majority_can_hear_it(
-    node_id: int, connected: list[int], earlier: list[int], stands: bool
+    node_id: int, connected: list[int], later: list[int], delay_us: int | None
 ) -> None:
-    assert may_stand(core(node_id, FIVE), nodes(*[100] * 8), connected, earlier) is stands
+    found = stands_in_us(core(node_id, FIVE), nodes(*[100] * 8), connected, later)
+    assert found == delay_us
 
 
 def test_node_that_is_preferred_stands() -> None:
-    voters = frozenset({1, 2, 3})
+    voters, all_three = frozenset({1, 2, 3}), [1, 2, 3]
     these = nodes(50, 100, 100)
-    stands = [may_stand(core(each, voters), these, [1, 2, 3], []) for each in (1, 2, 3)]
-    assert stands == [False, True, False]
+    stands = [stands_in_us(core(each, voters), these, all_three, all_three) for each in all_three]
+    assert stands == [None, 0, None]
 
 
 @pytest.mark.parametrize(
     "later", [InitialState(1, None, []), InitialState(1, 1, [LogEntry(1, b"x")])]
 )
 def test_who_has_been_in_a_term_waits_for_its_timer(later: InitialState) -> None:
-    assert not may_stand(core(1, FIVE, later), nodes(*[100] * 5), [2, 3, 4, 5], [])
+    assert stands_in_us(core(1, FIVE, later), nodes(*[100] * 5), [2, 3, 4, 5], [2, 3, 4, 5]) is None
 
 
 def alone(election_timeout_ms: int) -> Node:
