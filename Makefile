@@ -16,6 +16,7 @@ PIP_INSTALL := -m pip -qq install --disable-pip-version-check
 DOCS_VENV := build/docs-venv
 DOCS_STAMP := $(DOCS_VENV)/.installed
 PACKAGES := raftctl node tui configs examples tests
+INSTALLED := raftctl node tui configs
 
 # A PYTHON that was asked for is taken or refused; the default may give way to a newer one.
 ifeq ($(origin PYTHON),file)
@@ -31,19 +32,24 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test lint types unit e2e chaos sim-long mutants bench docs screenshots format lock \
-    clean stale
+.PHONY: help setup compiled demo test lint types unit e2e chaos sim-long mutants bench docs screenshots \
+    format lock clean stale
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
-setup: $(STAMP) ## create .venv and install the pinned packages and raftctl
+setup: compiled ## create .venv and install the pinned packages and raftctl
 	@echo "setup: $(VENV) is ready"
 
-demo: $(STAMP) ## three nodes: write, kill the leader, read back (KEEP=1 leaves them running)
+# As pip does for what is not editable: else, where Python may write no bytecode itself
+# (PYTHONDONTWRITEBYTECODE), every command and every node compiles all of it anew.
+compiled: $(STAMP)
+	@$(BIN)/python -m compileall -q -j 2 $(INSTALLED)
+
+demo: compiled ## three nodes: write, kill the leader, read back (KEEP=1 leaves them running)
 	@bash examples/demo.sh
 
-test: lint types ## everything: ruff, mypy --strict, then all of pytest
+test: lint types compiled ## everything: ruff, mypy --strict, then all of pytest
 	@echo "test: pytest"
 	@$(BIN)/python -m tests.side_by_side $(PYTEST_ARGS)
 
@@ -56,22 +62,22 @@ types: $(STAMP) ## mypy --strict
 	@echo "test: mypy --strict"
 	@$(BIN)/mypy
 
-unit: $(STAMP) ## the tests that start no node processes
+unit: compiled ## the tests that start no node processes
 	@$(BIN)/python -m pytest -m "not e2e and not chaos" $(PYTEST_ARGS)
 
-chaos: $(STAMP) ## scenarios on real node processes, and nodes that lie
+chaos: compiled ## scenarios on real node processes, and nodes that lie
 	@$(BIN)/python -m pytest -m chaos $(PYTEST_ARGS)
 
-e2e: $(STAMP) ## the tests with real node processes
+e2e: compiled ## the tests with real node processes
 	@$(BIN)/python -m pytest -m e2e $(PYTEST_ARGS)
 
-sim-long: $(STAMP) ## 2,000 simulated seeds (SEEDS=1..2000): none fails, every situation is met
+sim-long: compiled ## 2,000 simulated seeds (SEEDS=1..2000): none fails, every situation is met
 	@$(BIN)/raftctl sim run --seeds $(SEEDS) --meet-all
 
-mutants: $(STAMP) ## plant known bugs one at a time: the simulator has to find each
+mutants: compiled ## plant known bugs one at a time: the simulator has to find each
 	@$(BIN)/python -m tests.mutants.gate --jobs $(JOBS)
 
-bench: $(STAMP) ## raftctl beside etcd and PySyncObj, failover, and growth: half an hour
+bench: compiled ## raftctl beside etcd and PySyncObj, failover, and growth: half an hour
 	@$(BIN)/python -m tests.benchmark all
 
 docs: $(DOCS_STAMP) ## the documentation, as build/site; a warning is an error
@@ -80,7 +86,7 @@ docs: $(DOCS_STAMP) ## the documentation, as build/site; a warning is an error
 	@NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/python -m mkdocs --quiet build --strict
 	@echo "docs: open build/site/index.html"
 
-screenshots: $(STAMP) ## draw the pictures in docs/assets anew (the report takes Chromium)
+screenshots: compiled ## draw the pictures in docs/assets anew (the report takes Chromium)
 	@$(BIN)/python -m tests.tui.screenshots docs/assets
 	@$(BIN)/python -m tests.chaos.screenshots docs/assets
 

@@ -1,6 +1,7 @@
 """`raftctl`: the verbs put together, and the one place where a command ends.
 
-Imports here are what --help costs, so everything heavy is imported by the verb that needs it.
+Imports here are what every command costs: each verb's are its own (`raftctl.catalogue`), and
+everything heavy is imported by the function that needs it.
 """
 
 import os
@@ -11,25 +12,6 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from raftctl.commands import (
-    bench,
-    chaos,
-    check,
-    cluster,
-    data,
-    events,
-    faults,
-    log,
-    members,
-    meta,
-    nodes,
-    raft,
-    repair,
-    runs,
-    sim,
-    snapshot,
-    tui,
-)
 from raftctl.completion import clusters, outputs
 from raftctl.errors import CliError, from_client_error, from_os_error
 from raftctl.exit_codes import INTERRUPTS, Exit
@@ -84,18 +66,12 @@ def main_options(
     """The options of every verb; `raftctl.verbs` makes settings of them."""
     if version:
         context.obj = settings_of(context)
+        from raftctl.commands import meta
+
         meta.version(context)
         raise typer.Exit
     if context.invoked_subcommand is None:
         raise usage("which verb?", "raftctl --help")
-
-
-VERBS = (
-    cluster, nodes, faults, data, raft, log, members, snapshot, repair, events, runs, chaos, check,
-    sim, tui, bench, meta,
-)  # fmt: skip
-for verbs in VERBS:
-    verbs.add_to(app)
 
 
 def main() -> NoReturn:

@@ -1,29 +1,11 @@
-"""Documents about who belongs to a cluster, and about snapshots; the others are in `documents`."""
+"""Documents about who belongs to a cluster, and about snapshots."""
 
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-Membership = Annotated[str, Literal["voter", "learner", "joining", "leaving", "none"]]
-"""A learner has no vote; one that is joining gets its vote as soon as it has caught up; one that is
-leaving has a vote until the change that is under way is done; none: not, or no longer, a member.
-"""
+from raftctl.statusdocs import Configuration, Membership
+
 ChangeVerb = Annotated[str, Literal["add", "promote", "demote", "remove", "replace"]]
-
-
-@dataclass
-class Configuration:
-    """Who belongs to the cluster."""
-
-    index: int | None
-    """The log entry that says so; null when no node could be asked."""
-    settled: bool
-    """Whether it is committed, and no change is under way."""
-    joint: bool
-    """Whether a change of the voters is under way: decisions need a majority of both halves."""
-    voters: list[str]
-    outgoing: list[str]
-    """The voters before the change that is under way."""
-    learners: list[str]
 
 
 @dataclass
@@ -153,3 +135,11 @@ class SnapshotAuto:
     """What the running nodes obey."""
     untold: list[str] = field(default_factory=list)
     """Running nodes that were not reached."""
+
+
+@dataclass
+class Transfer:
+    leader: str
+    previous: str
+    term: int
+    took_ms: int

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from raftctl.documents import Error, to_json
 from raftctl.errors import CliError
+from raftctl.jsonform import to_json
 
 PROGRESS_SECONDS = 2.0
 """How often progress is a line of its own, where it cannot be one that changes."""
@@ -145,6 +145,8 @@ class Output:
         """The last thing of a command that failed."""
         self._end_progress()
         if self.is_json:
+            from raftctl.metadocs import Error
+
             document = Error(
                 error.code,
                 int(error.exit_code),

@@ -8,9 +8,9 @@ from node.scenario import selectors as grammar
 from node.scenario.errors import LeaderlessError, NoSuchNodeError, ScenarioError
 from node.scenario.selectors import WORDS as WORDS
 from node.scenario.selectors import Scene
-from raftctl.documents import Node, Status
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
+from raftctl.statusdocs import Node, Status
 from raftctl.values import usage
 
 _noted: ContextVar[list[Scene] | None] = ContextVar("noted", default=None)

@@ -3,12 +3,10 @@
 import os
 import re
 import sys
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from node.scenario.tomllines import line_of
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.output import MODES, Output
@@ -132,6 +130,8 @@ def _files() -> dict[str, str]:
 
 def _file(path: Path) -> dict[str, str]:
     """The settings of one file. Raises CliError naming the line of what is wrong."""
+    import tomllib
+
     try:
         text = path.read_text(encoding="utf-8")
         values = tomllib.loads(text)
@@ -153,6 +153,8 @@ def _file(path: Path) -> dict[str, str]:
 
 
 def _wrong(path: Path, text: str, key: str, message: str, hint: str) -> CliError:
+    from node.scenario.tomllines import line_of
+
     line = line_of(text, key)
     where = f"{path}:{line}" if line else str(path)
     return CliError("E_CONFIG", f"{where}: {message}", Exit.USAGE, hint=hint)

@@ -12,6 +12,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from raftctl.catalogue import Catalogue
 from raftctl.settings import Settings, make_settings
 
 ROOT_ONLY = "version"
@@ -130,6 +131,13 @@ class Group(TyperGroup):
 
 class Root(TyperGroup):
     """All verbs, under the headings that they were registered with."""
+
+    def __init__(self, **attributes: Any) -> None:  # noqa: ANN401
+        super().__init__(**attributes)
+        self.commands: Any = Catalogue()
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401
+        return list(self.commands)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401
         sections: dict[str, list[tuple[str, str]]] = {}

@@ -57,6 +57,12 @@ PURE_STDLIB = frozenset(
         "typing",
     }
 )
+PURE_EXCEPTIONS = frozenset(
+    {
+        ("time", "node.raft.library"),  # its default clock
+        ("importlib", "node.raft"),  # the public names, each found when it is asked for
+    }
+)
 # Sockets, disks, clocks, processes and threads: the business of layer 3 and above.
 IO_MODULES = (
     "asyncio",
@@ -254,7 +260,7 @@ def library_is_pure(module: Module) -> Iterator[str]:
         top = item.target.partition(".")[0]
         if top in PURE_STDLIB or _within(item.target, ("node.raft",)):
             continue
-        if top == "time" and module.name == "node.raft.library":
+        if (top, module.name) in PURE_EXCEPTIONS:
             continue
         yield (
             f"{module.path}:{item.line}: {module.name} imports {item.target}: "

@@ -45,6 +45,7 @@ from node.raft.roles import (
     Candidate,
     Follower,
     Leader,
+    PreCandidate,
     Role,
 )
 from node.raft.snapshot import Receipt, ReceivedChunk, Snapshot, SnapshotId
@@ -252,6 +253,14 @@ class RaftCore:
                 role.election_deadline = self.draw_election_deadline(now)
             else:
                 self.become(Follower(self.draw_election_deadline(now)), "no word from a leader")
+
+    def campaign(self, at: int, now: int) -> None:
+        """Let the election timer run out by `at`: for who has reason to think that nobody leads, or
+        that answers to its pre-vote were lost.
+        """
+        if isinstance(self.role, Follower | PreCandidate):
+            self.role.election_deadline = min(self.role.election_deadline, at)
+            self.tick(now)
 
     @property
     def _is_vote_stuck(self) -> bool:

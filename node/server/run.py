@@ -30,6 +30,7 @@ from node.replica.state import NewMachine, at_boot
 from node.server.addresses import AddressBook, Links
 from node.server.driver import Driver, seeded_rng
 from node.server.eventhub import EventHub
+from node.server.firstelection import maybe_stand
 from node.server.handover import hand_over
 from node.server.journal import Folded, log
 from node.server.node import Node
@@ -198,7 +199,10 @@ def assemble(
     frame_bytes_max = spec.limits.frame_bytes_max
     identity = Identity(spec.cluster_id, token, node_id, boot, book, frame_bytes_max)
     policy = LinkPolicy(seeded_rng())
-    contacts = Contacts(lambda peer_id: driver.submit([partial(core.peer_lost, peer_id)]))
+    contacts = Contacts(
+        lost=lambda peer_id: driver.submit([partial(core.peer_lost, peer_id)]),
+        met=lambda: maybe_stand(driver, links, spec.nodes),
+    )
     links = Links(book, lambda to: PeerLink(to, identity, policy, contacts, seeded_rng()))
     hub = EventHub(boot)
     arrivals = Arrivals()
@@ -206,12 +210,7 @@ def assemble(
         *(replica, stores.storage, stores.snapshots, links, hub, stores.faults),
         is_more_to_come=arrivals.are_there,
     )
-
-    def follow(event: Event) -> None:
-        if isinstance(event, ConfigurationChanged):
-            links.follow(event.configuration)
-
-    driver.on_event(follow)
+    driver.on_event(partial(_follow, links))
     home = folder / spec.address_of(node_id).name
     status = Status(driver, links, policy, hub, boot, spec, home)
     hub.describe = status.document
@@ -251,6 +250,11 @@ def _revive(spec: ClusterSpec, node_id: int, stores: Stores, new_machine: NewMac
         voting=not stores.is_wiped,
         policy=CompactionPolicy(*astuple(spec.snapshots)),
     )
+
+
+def _follow(links: Links, event: Event) -> None:
+    if isinstance(event, ConfigurationChanged):
+        links.follow(event.configuration)
 
 
 def _core_config(spec: ClusterSpec, node_id: int, first: Configuration) -> CoreConfig:
@@ -313,6 +317,7 @@ async def _serve(node: Node, is_wiped: bool) -> None:
         nursery.start_soon(node.door.report_in_time)
         nursery.start_soon(_listener(node, watches).run, listeners)
         nursery.start_soon(_stop_on_signal, node)
+        maybe_stand(node.driver, node.links, node.spec.nodes)  # who is alone meets nobody
         try:
             # Who follows need not find out by its silence.
             await node.driver.run()

@@ -10,10 +10,11 @@ from contextlib import contextmanager
 
 
 class Contacts:
-    """`lost` is called with the peer's id."""
+    """`lost` is called with the peer's id, `met` after each connection that began."""
 
-    def __init__(self, lost: Callable[[int], None]) -> None:
+    def __init__(self, lost: Callable[[int], None], met: Callable[[], None]) -> None:
         self._lost = lost
+        self._met = met
         self._open: Counter[int] = Counter()
 
     @contextmanager
@@ -21,6 +22,7 @@ class Contacts:
         """One with that peer, for as long as it lasts."""
         self._open[peer_id] += 1
         try:
+            self._met()
             yield
         finally:
             self._open[peer_id] -= 1

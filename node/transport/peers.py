@@ -45,6 +45,8 @@ class PeerLink:
         self.peer_id = address.id
         self.address = address
         self.last_error: str | None = None
+        self.came_later = False
+        """Whether the peer did not listen yet when this node looked for it first."""
         self.sent = 0
         """Messages, those that did not leave included."""
         self._identity = identity
@@ -117,7 +119,9 @@ class PeerLink:
 
     async def _keep_connected(self) -> None:
         backoff = BACKOFF_SECONDS_MIN
+        has_looked = False
         while True:
+            is_first, has_looked = not has_looked, True
             try:
                 channel = await dial(self.address, self._identity)
             except (
@@ -129,6 +133,7 @@ class PeerLink:
                 UnicodeError,  # a host that is no name
             ) as error:
                 self.last_error = (str(error) or type(error).__name__)[:ERROR_TEXT_MAX]
+                self.came_later = self.came_later or is_first
             except trio.BrokenResourceError:
                 self.last_error = "the connection broke"
             else:

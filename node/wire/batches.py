@@ -4,8 +4,7 @@ One frame is decoded, queued and answered once, whatever it holds, so each reque
 fraction of what it costs alone.
 """
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 ReadMode = Literal["linearizable", "lease", "stale"]
 BATCH_MAX = 1024
@@ -16,28 +15,25 @@ BATCH_BYTES_MAX = 32 * 1024
 """A node takes that many bytes in one batch, and one command more, whatever its limit on values."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProposeAll:
+class ProposeAll(NamedTuple):
     """Propose each of `commands`; they follow each other in the log. Taken as a whole, or not."""
 
     id: int
     commands: list[bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class AppliedAll:
+class AppliedAll(NamedTuple):
     """`ProposeAll` is done: its first command took `index` in `term`, the others those behind it,
     and `results` are theirs, in order.
     """
 
     id: int
-    index: int
+    index: int  # type: ignore[assignment]  # not the method of tuples
     term: int
     results: list[bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class ReadAll:
+class ReadAll(NamedTuple):
     """Ask the state machine each of `queries`, all in the same state."""
 
     id: int
@@ -45,14 +41,13 @@ class ReadAll:
     mode: ReadMode
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerAll:
+class AnswerAll(NamedTuple):
     """`ReadAll` is done, at a state that includes every entry up to `index`; `age_ms` as in Answer.
     `results` are those of its queries, in order, each with the byte in front that those of commands
     have.
     """
 
     id: int
-    index: int
+    index: int  # type: ignore[assignment]  # not the method of tuples
     results: list[bytes]
     age_ms: int | None = 0

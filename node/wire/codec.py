@@ -1,7 +1,7 @@
 """Messages as bytes: one CBOR array a message, its kind's number first, then its fields in order.
 
 What comes from a socket may be anything. `decode` checks the kind, the number of fields and each
-field's type and range before a message exists, by a table that is made from the dataclasses once:
+field's type and range before a message exists, by a table that is made from the classes once:
 a message that comes out of here has the types that its class says.
 """
 

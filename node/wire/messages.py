@@ -1,12 +1,12 @@
 """The frames that are not Raft's own: opening a connection, clients, operators, observers.
 
-One dataclass is one kind of frame; `codec` holds the number of each kind. A request carries an `id`
+One class is one kind of frame; `codec` holds the number of each kind. A request carries an `id`
 that its sender chose; each reply repeats it. Durations are milliseconds. Nodes are integers here
 (3) and names (n3) in front of people.
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from node.wire.batches import AnswerAll, AppliedAll, ProposeAll, ReadAll
 from node.wire.batches import ReadMode as ReadMode
@@ -18,16 +18,14 @@ Outcome = Literal["none", "unknown"]
 
 
 # -- opening a connection --------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class Challenge:
+class Challenge(NamedTuple):
     """The first frame, from the side that accepted: prove that you know the token."""
 
     protocol: int
     nonce: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Hello:
+class Hello(NamedTuple):
     """The second frame. `node_id` is 0 unless the role is peer; `proof`: see `handshake`."""
 
     protocol: int
@@ -39,8 +37,7 @@ class Hello:
     proof: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Welcome:
+class Welcome(NamedTuple):
     """The third frame: the accepting side proves that it knows the token too.
 
     `last_applied` is what a new client session gives as `born_at`.
@@ -52,8 +49,7 @@ class Welcome:
     last_applied: int
 
 
-@dataclass(frozen=True, slots=True)
-class Goodbye:
+class Goodbye(NamedTuple):
     """The last frame of a connection that its sender is about to close, and why."""
 
     code: str
@@ -61,8 +57,7 @@ class Goodbye:
 
 
 # -- clients ---------------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class Propose:
+class Propose(NamedTuple):
     """Replicate and apply `command` (a session header and the machine's payload; see envelope).
     `here`: through this node, which hands it to the leader; never send me elsewhere.
     """
@@ -72,8 +67,7 @@ class Propose:
     here: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(NamedTuple):
     """Ask the state machine. `here`: answer on this node or fail, never send me elsewhere."""
 
     id: int
@@ -82,8 +76,7 @@ class Read:
     here: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Watch:
+class Watch(NamedTuple):
     """Stream the machine's changes that match `query` with an index above `since` (0: from now)."""
 
     id: int
@@ -91,25 +84,22 @@ class Watch:
     since: int
 
 
-@dataclass(frozen=True, slots=True)
-class Cancel:
+class Cancel(NamedTuple):
     """Forget request `id` of this connection: a watch, a subscription, a pending read."""
 
     id: int
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(NamedTuple):
     """`Propose` is done: its command took `index` in `term`, and the machine answered `result`."""
 
     id: int
-    index: int
+    index: int  # type: ignore[assignment]  # not the method of tuples
     term: int
     result: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """`Read` is done, at a state that includes every entry up to `index`. `age_ms`: so long
     ago the node was in touch, a follower with its leader and a leader with a majority; what was
     committed since, or was not applied yet, may be missing. 0 for an answer that was current when
@@ -117,22 +107,20 @@ class Answer:
     """
 
     id: int
-    index: int
+    index: int  # type: ignore[assignment]  # not the method of tuples
     result: bytes
     age_ms: int | None = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
+class Changes(NamedTuple):
     """A part of the stream of a `Watch`: what changed, up to and including `index`."""
 
     id: int
-    index: int
+    index: int  # type: ignore[assignment]  # not the method of tuples
     changes: list[bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """The request did not succeed. `outcome` none: it had and will have no effect; unknown: it may
     still take effect. `leader` is the node to ask instead, where one is known.
     """
@@ -145,21 +133,18 @@ class Failure:
 
 
 # -- operators (role admin) ------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class GetStatus:
+class GetStatus(NamedTuple):
     id: int
 
 
-@dataclass(frozen=True, slots=True)
-class TransferLeadership:
+class TransferLeadership(NamedTuple):
     """`target` 0: the most caught-up follower."""
 
     id: int
     target: int
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeMembers:
+class ChangeMembers(NamedTuple):
     """Change who belongs to the cluster, all of it at once. Each change is a map: `do` is add,
     promote, demote or remove, `id` a node; add also has `address`, host:port, and `promote`,
     whether it becomes a voter by itself once it has caught up.
@@ -169,15 +154,13 @@ class ChangeMembers:
     changes: list[dict[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class TakeSnapshot:
+class TakeSnapshot(NamedTuple):
     """Keep the present state of this node, and shorten its log."""
 
     id: int
 
 
-@dataclass(frozen=True, slots=True)
-class SetCompaction:
+class SetCompaction(NamedTuple):
     """When this node takes snapshots from now on, until it is started anew: every so many entries
     and so on, see SnapshotSettings in `node.config`.
     """
@@ -188,8 +171,7 @@ class SetCompaction:
     tail: int
 
 
-@dataclass(frozen=True, slots=True)
-class SetFaults:
+class SetFaults(NamedTuple):
     """Replace this node's rules: those of links by `rules` (faults.LinkRule.to_map each), those of
     nodes by `node_rules` (nodefaults.NodeRule.to_map), of which it keeps its own.
     """
@@ -199,8 +181,7 @@ class SetFaults:
     node_rules: list[dict[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Disturb:
+class Disturb(NamedTuple):
     """Once: the next flush of this node's disk takes `delay_us` longer (stall), or its clock shows
     a time that is so much later (jump).
     """
@@ -210,8 +191,7 @@ class Disturb:
     delay_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class ReadLog:
+class ReadLog(NamedTuple):
     """Entries `first`..`last` of this node's own log, at most `limit`; `last` 0: to the end."""
 
     id: int
@@ -220,8 +200,7 @@ class ReadLog:
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(NamedTuple):
     """The reply to an operator's request."""
 
     id: int
@@ -229,8 +208,7 @@ class Document:
 
 
 # -- observers -------------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class Subscribe:
+class Subscribe(NamedTuple):
     """First a `Keyframe`, then a stream of frames. `history`: the kept `Happened` before it.
 
     With `boot` and `since`, the last frame that was seen: what came after it, if that is still
@@ -316,8 +294,7 @@ class Gap:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Recording:
+class Recording(NamedTuple):
     """The first frame of a recording. `node_id` 0: of several nodes, and `boot` 0 then."""
 
     format: int

@@ -7,8 +7,8 @@ from typing import Literal
 from raftctl.cluster.directory import Cluster
 from raftctl.cluster.observation import is_converged, is_ready
 from raftctl.cluster.waiting import wait_for
-from raftctl.documents import Status
 from raftctl.errors import CliError
+from raftctl.statusdocs import Status
 
 
 def late(

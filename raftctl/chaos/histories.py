@@ -11,7 +11,7 @@ from raftctl.checking import check_operations
 from raftctl.checking.checked import Checked
 from raftctl.checking.describing import document_of
 from raftctl.checking.files import load_history
-from raftctl.documents import to_json
+from raftctl.jsonform import to_json
 from raftctl.workers import default_jobs
 
 NAME = "linearizable"

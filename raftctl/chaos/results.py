@@ -6,9 +6,9 @@ from importlib.metadata import version
 
 from raftctl.chaos.folders import RunFolder
 from raftctl.chaosdocs import ChaosCheck, ChaosFault, ChaosLatency, ChaosRun
-from raftctl.documents import to_json
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
+from raftctl.jsonform import to_json
 
 
 def versions() -> dict[str, str]:

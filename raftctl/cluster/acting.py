@@ -9,11 +9,12 @@ from raftctl.cluster.directory import Cluster, changing, find_cluster
 from raftctl.cluster.observation import observe
 from raftctl.cluster.processes import NodeProcess, is_paused
 from raftctl.cluster.waiting import POLL_SECONDS, ended_early
-from raftctl.documents import Action, Status, Target
 from raftctl.errors import CliError, from_os_error
 from raftctl.exit_codes import Exit
+from raftctl.nodedocs import Action, Target
 from raftctl.selectors import resolve, voters_of
 from raftctl.settings import Settings, confirm
+from raftctl.statusdocs import Status
 
 STOP_SECONDS = 30.0
 

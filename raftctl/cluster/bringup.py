@@ -24,10 +24,11 @@ from raftctl.cluster.ports import choose_ports, saved_ports
 from raftctl.cluster.show import node_table
 from raftctl.cluster.shutdown import take_down
 from raftctl.cluster.waiting import start_nodes, wait_for
-from raftctl.documents import Status, Up, UpPlan
+from raftctl.clusterdocs import Up, UpPlan
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit, exit_of
 from raftctl.settings import Settings
+from raftctl.statusdocs import Status
 from raftctl.values import check_name, usage
 
 UP_SECONDS = 30.0

@@ -20,7 +20,7 @@ from raftctl.cluster.observation import adopt_strays
 from raftctl.cluster.ports import is_free, owner_of
 from raftctl.cluster.scene import gather
 from raftctl.cluster.settling import unsettled
-from raftctl.documents import Finding
+from raftctl.clusterdocs import Finding
 from raftctl.errors import CliError
 from raftctl.settings import Settings
 

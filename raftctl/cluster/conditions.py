@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 
 from raftctl.cluster.directory import Cluster
 from raftctl.cluster.observation import is_converged, is_ready, members_of
-from raftctl.documents import Status
+from raftctl.statusdocs import Status
 from raftctl.values import usage
 
 

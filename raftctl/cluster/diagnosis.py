@@ -10,7 +10,7 @@ from node.raft.quorum import majority
 from raftctl.cluster.comparing import counted
 from raftctl.cluster.scene import Scene
 from raftctl.cluster.survivors import arithmetic, names
-from raftctl.documents import Finding
+from raftctl.clusterdocs import Finding
 from raftctl.values import size_text
 
 FLUSHES_PER_TIMEOUT_MIN = 2

@@ -14,11 +14,12 @@ from raftctl.cluster.faultsfile import (
 )
 from raftctl.cluster.observation import failed_flush_at, rules_of, survey
 from raftctl.cluster.partitions import FaultPlan
-from raftctl.documents import Fault, Injected, Status
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
+from raftctl.faultdocs import Fault, Injected
 from raftctl.selectors import voters_of
 from raftctl.settings import Settings
+from raftctl.statusdocs import Status
 
 CLOCK_SECONDS = 0.001
 """The times in a log are cut to milliseconds."""

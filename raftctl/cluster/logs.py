@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from operator import itemgetter
 
 from raftctl.cluster.processes import NodeProcess
-from raftctl.documents import Line
+from raftctl.nodedocs import Line
 from raftctl.values import usage
 
 LEVELS = ("info", "warn", "error")

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from raftctl.cluster.directory import Cluster
 from raftctl.cluster.members import View, view_of
 from raftctl.cluster.observation import status_of, survey
-from raftctl.documents import Node, Status
 from raftctl.memberdocs import Member, Members, Sending
 from raftctl.output import Output, table
+from raftctl.statusdocs import Node, Status
 
 MIB = 1024 * 1024
 

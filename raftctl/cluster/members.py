@@ -7,7 +7,7 @@ from typing import Any
 from node.config import ClusterSpec, first_configuration
 from node.raft.configuration import Configuration
 from node.raft.quorum import majority
-from raftctl import memberdocs
+from raftctl import statusdocs
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class View:
         return self.is_committed and not self.configuration.is_joint
 
     def role_of(self, node_id: int) -> str | None:
-        """voter, learner, joining, leaving or none (`memberdocs`); None when it is not known."""
+        """voter, learner, joining, leaving or none (`statusdocs`); None when it is not known."""
         configuration = self.configuration
         if self.index is None:
             return None
@@ -44,9 +44,9 @@ class View:
             return "joining" if node_id in configuration.promotable else "learner"
         return "none"
 
-    def document(self) -> memberdocs.Configuration:
+    def document(self) -> statusdocs.Configuration:
         configuration = self.configuration
-        return memberdocs.Configuration(
+        return statusdocs.Configuration(
             index=self.index,
             settled=self.is_settled,
             joint=configuration.is_joint,

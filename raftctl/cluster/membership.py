@@ -17,13 +17,13 @@ from raftctl.cluster.leaving import arithmetic, hand_over, retire, target_of
 from raftctl.cluster.memberlist import strangers
 from raftctl.cluster.members import View, count, names, view_of
 from raftctl.cluster.observation import status_of, survey
-from raftctl.documents import Status
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit, exit_of
 from raftctl.memberdocs import MemberChange
 from raftctl.output import Output
 from raftctl.selectors import resolve
 from raftctl.settings import Settings
+from raftctl.statusdocs import Status
 from raftctl.values import usage
 
 

@@ -13,11 +13,11 @@ from raftctl.cluster.faultsfile import FaultSet, changing_faults
 from raftctl.cluster.injection import add_fault, report_injected
 from raftctl.cluster.observation import observe
 from raftctl.cluster.processes import NodeProcess, is_paused
-from raftctl.documents import Status
 from raftctl.errors import CliError, from_client_error
 from raftctl.exit_codes import Exit
 from raftctl.selectors import cli_errors, voters_of
 from raftctl.settings import Settings
+from raftctl.statusdocs import Status
 
 TELL_SECONDS_MAX = 1.0
 LOSING: tuple[Kind, ...] = ("full", "fail")

@@ -4,28 +4,23 @@ What a command did is what it told: the document that it showed, and the nodes a
 up its selectors.
 """
 
-import contextlib
 import os
-import shlex
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, TypedDict
+from typing import Any
 
-from node.scenario import actions
-from node.scenario.errors import ScenarioError
-from node.scenario.lines import parse_line
-from node.scenario.resolving import fixed
 from node.scenario.selectors import Scene
-from raftctl import documents
 from raftctl.cluster.directory import find_cluster
 from raftctl.cluster.journal import Entry, append
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit, exit_of
-from raftctl.memberdocs import MemberChange
 from raftctl.selectors import noting_scenes
 from raftctl.settings import Settings
 from raftctl.verbs import ACTOR_VARIABLE, ACTORS
+
+WHOLE_CLUSTER = ("up", "down")
+"""Verbs that no scenario has: who waits for a cluster does not wait for the scenarios' grammar."""
 
 
 def noted(settings: Settings, line: Sequence[str], run: Callable[[], Any]) -> Any:  # noqa: ANN401
@@ -48,8 +43,7 @@ def noted(settings: Settings, line: Sequence[str], run: Callable[[], Any]) -> An
             entry = Entry(began, tuple(line), by if by in ACTORS else "cli", code, members=members)
             shown = settings.output.shown
             if code in (Exit.OK, Exit.PARTIAL):
-                scene = scenes[0] if scenes else None
-                entry = replace(entry, **_told(shown), resolved=_resolved(line, scene, shown))
+                entry = _with_deeds(entry, scenes, shown)
             _note(settings, entry, shown)
 
 
@@ -71,53 +65,10 @@ def _note(settings: Settings, entry: Entry, shown: object) -> None:
         settings.output.warn(f"not noted for raftctl chaos record: {error.strerror}")
 
 
-class _Told(TypedDict, total=False):
-    changed: bool
-    nodes: tuple[int, ...]
-    fault: int
-    healed: tuple[int, ...]
-    eased: tuple[int, ...]
+def _with_deeds(entry: Entry, scenes: Sequence[Scene], shown: object) -> Entry:
+    if entry.line[0] in WHOLE_CLUSTER:
+        return replace(entry, changed=True)
+    from raftctl.cluster.deeds import resolved, told
 
-
-def _told(shown: object) -> _Told:
-    match shown:
-        case documents.Action(targets=targets):
-            nodes = _ids([target.node for target in targets if target.changed])
-            return {"changed": bool(nodes), "nodes": nodes}
-        case documents.Injected(fault=fault, applied_to=names):
-            nodes = _ids(names) if fault.kind in ("disk", "clock") else ()
-            return {"changed": True, "nodes": nodes, "fault": fault.id}
-        case documents.Heal(healed=healed, eased=eased):
-            return {
-                "changed": bool(healed or eased),
-                "healed": tuple(healed),
-                "eased": tuple(eased),
-            }
-        case documents.Transfer(leader=leader, previous=previous):
-            return {"changed": leader != previous, "nodes": _ids([leader])}
-        case MemberChange(nodes=names, changed=changed):
-            return {"changed": changed, "nodes": _ids(names)}
-        case _:
-            return {"changed": True}
-
-
-def _ids(names: Sequence[str]) -> tuple[int, ...]:
-    return tuple(int(name[1:]) for name in names)
-
-
-def _resolved(line: Sequence[str], scene: Scene | None, shown: object) -> tuple[str, ...]:
-    """The line with names of nodes; empty for what is no line of a scenario."""
-    with contextlib.suppress(ScenarioError):
-        action = parse_line(shlex.join(line)).action
-        action = action if scene is None else fixed(action, scene)
-        match action, shown:
-            case actions.Transfer(), documents.Transfer(leader=leader):
-                action = actions.Transfer(leader)
-            case actions.MembersAdd(), MemberChange(nodes=[added]):
-                action = replace(action, node=int(added[1:]))
-            case actions.MembersReplace(), MemberChange(nodes=[new, _]):
-                action = replace(action, new=int(new[1:]))
-            case _:
-                pass
-        return tuple(shlex.split(str(action)))
-    return ()
+    scene = scenes[0] if scenes else None
+    return replace(entry, **told(shown), resolved=resolved(entry.line, scene, shown))

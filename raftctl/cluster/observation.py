@@ -13,9 +13,9 @@ from raftctl.cluster.directory import Cluster
 from raftctl.cluster.faultsfile import read_faults
 from raftctl.cluster.members import View, count, view_of
 from raftctl.cluster.processes import NodeProcess, is_paused
-from raftctl.documents import Node, Quorum, Status
 from raftctl.errors import CliError
 from raftctl.measuredocs import Measured
+from raftctl.statusdocs import Node, Quorum, Status
 from raftctl.values import ago
 
 SURVEY_SECONDS_MAX = 1.0

@@ -8,8 +8,8 @@ from node.scenario import links, names
 from node.scenario.effects import NOTHING as NOTHING
 from node.scenario.links import CUT as CUT
 from node.scenario.links import FaultPlan as FaultPlan
-from raftctl.documents import Status
 from raftctl.selectors import cli_errors, scene_of
+from raftctl.statusdocs import Status
 
 
 def plan(

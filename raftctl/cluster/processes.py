@@ -30,12 +30,22 @@ POLL_SECONDS = 0.005
 
 def is_paused(pid: int | None) -> bool:
     """Whether the process was stopped by a signal, and did not go on."""
+    return pid is not None and _state_of(pid) == "stopped"
+
+
+def _state_of(pid: int) -> str | None:
+    """What psutil calls it: running, stopped, zombie; None: there is none. Linux says it in a file,
+    and every look at a cluster asks: there psutil is not worth its import.
+    """
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        state = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2][:1]
+        return {b"T": "stopped", b"Z": "zombie"}.get(state, "running")
     import psutil
 
     try:
-        return pid is not None and psutil.Process(pid).status() == psutil.STATUS_STOPPED
+        return str(psutil.Process(pid).status())
     except psutil.Error:
-        return False
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,9 +281,4 @@ def _write_pid_of(child: subprocess.Popen[bytes], lock: int) -> None:
 
 def _exists(pid: int) -> bool:
     """Whether a process runs under this pid; one that only waits to be noticed does not."""
-    import psutil
-
-    try:
-        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
-    except psutil.Error:
-        return False
+    return _state_of(pid) not in (None, "zombie")

@@ -12,8 +12,8 @@ from raftctl.cluster.faultsfile import read_faults
 from raftctl.cluster.members import View, view_of
 from raftctl.cluster.nodelogs import NodeLog, read_node
 from raftctl.cluster.observation import status_of, survey
-from raftctl.documents import Node
 from raftctl.errors import CliError
+from raftctl.statusdocs import Node
 
 SECOND_LOOK_SECONDS = 0.4
 """After so long what grows has grown, and what stands still is taken to stand still."""

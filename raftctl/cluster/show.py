@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from raftctl.documents import Node, Status
 from raftctl.output import Output, table
+from raftctl.statusdocs import Node, Status
 from raftctl.values import ago
 
 _LINK_SIGNS = {"up": ("✓", "+"), "cut": ("✗", "x"), "slow": ("~", "~"), "down": ("–", "-")}

@@ -7,9 +7,9 @@ from raftctl.cluster.directory import Cluster
 from raftctl.cluster.observation import observe
 from raftctl.cluster.ports import check_port
 from raftctl.cluster.processes import NodeProcess
-from raftctl.documents import Status
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
+from raftctl.statusdocs import Status
 
 POLL_SECONDS = 0.02
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from raftctl import completion
-from raftctl.commands import tui as viewer
 from raftctl.exit_codes import Exit
 from raftctl.settings import Settings, confirm
 from raftctl.values import usage
@@ -78,6 +77,8 @@ def up(
     code = bringup.up(settings, request)
     if not tui or code != Exit.OK:
         return code
+    from raftctl.commands import tui as viewer
+
     name = bringup.name_of(settings, request)
     viewed = settings if cluster_name(settings) == name else replace(settings, cluster=name)
     return viewer.view(viewed, context.find_root().command)
@@ -85,6 +86,8 @@ def up(
 
 def _check_viewable(foreground: bool, dry_run: bool) -> None:
     """Before anything is started: what asks for the viewer cannot have it otherwise."""
+    from raftctl.commands import tui as viewer
+
     if foreground or dry_run:
         raise usage("--tui and --foreground or --dry-run", "one of them")
     viewer.need_terminal()
@@ -103,7 +106,7 @@ def down(
 ) -> None:
     """Stop a cluster. What does not run is down already."""
     from raftctl.cluster.directory import all_clusters, cluster_name, find_cluster
-    from raftctl.documents import Down
+    from raftctl.clusterdocs import Down
 
     settings = _settings(context)
     output = settings.output
@@ -130,7 +133,7 @@ def down(
 def _down_one(settings: Settings, cluster: "Cluster", purge: bool) -> None:
     from raftctl.cluster.directory import changing
     from raftctl.cluster.shutdown import take_down
-    from raftctl.documents import Down
+    from raftctl.clusterdocs import Down
 
     with changing(settings, cluster.name):
         stopped = take_down(cluster, settings.timeout or WAIT_SECONDS)
@@ -146,7 +149,7 @@ def _down_one(settings: Settings, cluster: "Cluster", purge: bool) -> None:
 def ls(context: typer.Context) -> None:
     """List the clusters."""
     from raftctl.cluster.directory import all_clusters
-    from raftctl.documents import ClusterRow, Ls
+    from raftctl.clusterdocs import ClusterRow, Ls
     from raftctl.output import table
 
     rows = []
@@ -214,7 +217,7 @@ def wait(
     from raftctl.cluster.conditions import condition_of
     from raftctl.cluster.directory import find_cluster
     from raftctl.cluster.waiting import wait_for
-    from raftctl.documents import Wait
+    from raftctl.clusterdocs import Wait
 
     settings = _settings(context)
     cluster = find_cluster(settings)
@@ -233,7 +236,7 @@ def env(
 ) -> None:
     """Print the variables that choose this cluster in a shell."""
     from raftctl.cluster.directory import find_cluster
-    from raftctl.documents import Env
+    from raftctl.clusterdocs import Env
 
     settings = _settings(context)
     variables = {
@@ -259,7 +262,7 @@ def doctor(
     wrong; what may become so is a warning.
     """
     from raftctl.cluster.checkup import examine
-    from raftctl.documents import Doctor
+    from raftctl.clusterdocs import Doctor
 
     settings = _settings(context)
     with settings.output.patience("looking at everything"):
@@ -292,7 +295,7 @@ def prune(
 ) -> None:
     """Remove the clusters of which nothing runs, and the folders of removed nodes."""
     from raftctl.cluster.pruning import find_leftovers, remove_idle
-    from raftctl.documents import Prune
+    from raftctl.clusterdocs import Prune
 
     settings = _settings(context)
     idle, folders = find_leftovers(settings)

@@ -28,7 +28,7 @@ from raftctl.verbs import section
 if TYPE_CHECKING:
     from node.client.blocking import Client
     from raftctl.cluster.directory import Cluster
-    from raftctl.documents import Change, Get
+    from raftctl.datadocs import Change, Get
 
 SHOWN_MAX = 80  # characters of a value in a message
 Key = Annotated[str, typer.Argument(help="The key.")]
@@ -66,7 +66,7 @@ def put(
 ) -> None:
     """Set a key. Returns once a majority has it on disk and the leader applied it."""
     from node.machines import kv
-    from raftctl.documents import Put
+    from raftctl.datadocs import Put
 
     settings: Settings = context.obj
     cluster = kv_cluster(settings)
@@ -135,7 +135,7 @@ def _age(age_ms: int | None) -> str:
 def delete(context: typer.Context, key: Key, at: WriteAt = None) -> None:
     """Delete a key; exit 9 when there is none."""
     from node.machines import kv
-    from raftctl.documents import Del
+    from raftctl.datadocs import Del
 
     settings: Settings = context.obj
     cluster = kv_cluster(settings)
@@ -161,7 +161,7 @@ def cas(
 ) -> None:
     """Set a key if it has a certain value, else exit 6."""
     from node.machines import kv
-    from raftctl.documents import Cas
+    from raftctl.datadocs import Cas
 
     settings: Settings = context.obj
     cluster = kv_cluster(settings)
@@ -182,7 +182,7 @@ def scan(
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 1000,
 ) -> None:
     """List keys and values in order."""
-    from raftctl.documents import Scan
+    from raftctl.datadocs import Scan
     from raftctl.output import table
 
     settings: Settings = context.obj
@@ -244,7 +244,7 @@ def watch(
     from node.client.blocking import Client
     from node.client.errors import UnreachableError
     from node.machines import kv
-    from raftctl.documents import Change
+    from raftctl.datadocs import Change
     from raftctl.output import escaped
 
     settings: Settings = context.obj
@@ -277,7 +277,7 @@ def propose(
 ) -> None:
     """Give a command to a state machine of your own."""
     from raftctl.cluster.directory import find_cluster
-    from raftctl.documents import Propose
+    from raftctl.datadocs import Propose
 
     settings: Settings = context.obj
     cluster = running(find_cluster(settings))
@@ -353,7 +353,7 @@ def _shown(document: "Get | Change") -> str:
 
 
 def _document(key: str, value: bytes, index: int, read: str, client: "Client") -> "Get":
-    from raftctl.documents import Get
+    from raftctl.datadocs import Get
 
     text, binary = _as_text(value)
     return Get(key, text, binary, index, read, f"n{client.answered_by}")

@@ -120,7 +120,7 @@ def heal(
     from raftctl.cluster.directory import find_cluster
     from raftctl.cluster.faultsfile import changing_faults
     from raftctl.cluster.injection import matching_faults, report_unreached
-    from raftctl.documents import Heal
+    from raftctl.faultdocs import Heal
 
     settings: Settings = context.obj
     cluster = find_cluster(settings)
@@ -176,7 +176,7 @@ def faults(context: typer.Context) -> int:
     """List the faults in force, with how often they took effect."""
     from raftctl.cluster.directory import find_cluster
     from raftctl.cluster.injection import fault_documents
-    from raftctl.documents import Faults
+    from raftctl.faultdocs import Faults
     from raftctl.output import table
 
     settings: Settings = context.obj

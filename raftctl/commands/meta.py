@@ -34,7 +34,7 @@ def _show(settings: Settings, name: str) -> None:
     from dataclasses import asdict
 
     from raftctl.cluster.configfile import load_config
-    from raftctl.documents import Config
+    from raftctl.metadocs import Config
 
     loaded = load_config(name, [])
     values = asdict(loaded)
@@ -70,7 +70,7 @@ def config_init(
     """Write a cluster file to start from."""
     from importlib import resources
 
-    from raftctl.documents import Written
+    from raftctl.metadocs import Written
 
     settings: Settings = context.obj
     text = resources.files("configs").joinpath("local3.toml").read_text(encoding="utf-8")
@@ -87,7 +87,7 @@ def config_init(
 
 def config_path(context: typer.Context) -> None:
     """Show where clusters and settings lie."""
-    from raftctl.documents import Config
+    from raftctl.metadocs import Config
     from raftctl.settings import config_paths
 
     settings: Settings = context.obj
@@ -104,7 +104,8 @@ def schema(
     ] = None,
 ) -> None:
     """Print the JSON Schema of a document."""
-    from raftctl.documents import KINDS, Kinds
+    from raftctl.documents import KINDS
+    from raftctl.metadocs import Kinds
     from raftctl.schemas import json_schema
 
     settings: Settings = context.obj
@@ -125,7 +126,7 @@ def version(context: typer.Context) -> None:
 
     from node.wire.messages import PROTOCOL_VERSION
     from raftctl import __version__
-    from raftctl.documents import Version
+    from raftctl.metadocs import Version
 
     settings: Settings = context.obj
     document = Version(__version__, PROTOCOL_VERSION, platform.python_version())

@@ -15,7 +15,7 @@ from raftctl.verbs import section
 
 if TYPE_CHECKING:
     from node.client.errors import ClientError
-    from raftctl.documents import Status
+    from raftctl.statusdocs import Status
 
 TRANSFER_SECONDS = 30.0
 
@@ -38,7 +38,7 @@ def transfer(
     from raftctl.cluster.directory import find_cluster
     from raftctl.cluster.observation import observe
     from raftctl.cluster.waiting import wait_for
-    from raftctl.documents import Transfer
+    from raftctl.memberdocs import Transfer
     from raftctl.selectors import resolve
 
     settings: Settings = context.obj

@@ -4,7 +4,7 @@ import os
 import pty
 import subprocess
 
-from raftctl.documents import Node, Quorum, Status
+from raftctl.statusdocs import Node, Quorum, Status
 from tests.measure.commands import RAFTCTL, Raftctl
 
 

@@ -11,8 +11,9 @@ from raftctl.cluster.diagnosis import diagnose
 from raftctl.cluster.directory import Cluster
 from raftctl.cluster.members import View
 from raftctl.cluster.scene import Scene, gather
-from raftctl.documents import Finding, Node
+from raftctl.clusterdocs import Finding
 from raftctl.exit_codes import Exit
+from raftctl.statusdocs import Node
 from tests.measure.commands import Raftctl, fresh_home
 
 

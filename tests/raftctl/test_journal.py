@@ -7,15 +7,18 @@ from typing import Any
 
 import pytest
 
-from node.scenario.lines import VERBS
-from raftctl import cli, documents
+from node.scenario.errors import ScenarioError
+from node.scenario.lines import VERBS, parse_line
+from raftctl import cli
 from raftctl.cluster import acting, journal
 from raftctl.cluster.journal import ASIDE, NAME, Entry, append, read
-from raftctl.cluster.noting import noted
-from raftctl.documents import Status, Target
+from raftctl.cluster.noting import WHOLE_CLUSTER, noted
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
+from raftctl.memberdocs import Transfer
+from raftctl.nodedocs import Action, Target
 from raftctl.selectors import resolve
+from raftctl.statusdocs import Status
 from raftctl.verbs import CHANGING
 from tests.raftctl.clusters import status
 from tests.raftctl.folders import make, settings_of
@@ -151,15 +154,15 @@ def doing(home: Path, line: tuple[str, ...], document: object, seen: Status) -> 
 
 def test_selectors_are_noted_as_typed_and_as_what_they_meant(home: Path) -> None:
     targets = [Target("n2", True, "killed", True), Target("n1", True, "does not run", False)]
-    killed = doing(home, KILL, documents.Action("kill", targets, None, None), status(3))
+    killed = doing(home, KILL, Action("kill", targets, None, None), status(3))
     assert (killed.line, killed.resolved) == (KILL, ("kill", "n2"))
     assert (killed.nodes, killed.changed) == ((2,), True)
 
 
 def test_who_leads_after_a_transfer_is_noted(home: Path) -> None:
-    moved = doing(home, ("transfer",), documents.Transfer("n3", "n2", 4, 10), status(3))
+    moved = doing(home, ("transfer",), Transfer("n3", "n2", 4, 10), status(3))
     assert (moved.resolved, moved.changed) == (("transfer", "n3"), True)
-    stayed = doing(home, ("transfer", "n2"), documents.Transfer("n2", "n2", 4, 10), status(3))
+    stayed = doing(home, ("transfer", "n2"), Transfer("n2", "n2", 4, 10), status(3))
     assert not stayed.changed
 
 
@@ -180,3 +183,9 @@ def test_how_it_ended_is_noted(
     monkeypatch.setattr(acting, "act_on_each", fail)
     assert run("kill n1") == code
     assert [(entry.line, entry.exit) for entry in entries(home)] == [(("kill", "n1"), code)]
+
+
+@pytest.mark.parametrize("verb", WHOLE_CLUSTER)
+def test_verbs_of_the_whole_cluster_are_no_lines_of_a_scenario(verb: str) -> None:
+    with pytest.raises(ScenarioError, match=f"{verb} is nothing that a scenario does"):
+        parse_line(f"{verb} n1")

@@ -4,12 +4,14 @@ import json
 
 import pytest
 
-from raftctl.documents import Get, Node, to_json
+from raftctl.datadocs import Get
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
+from raftctl.jsonform import to_json
 from raftctl.logdocs import LogEntry
 from raftctl.output import Output, escaped, table
 from raftctl.schemas import json_schema
+from raftctl.statusdocs import Node
 from tests.raftctl.clusters import status
 from tests.raftctl.schema import violations
 

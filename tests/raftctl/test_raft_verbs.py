@@ -10,10 +10,10 @@ from node.client.errors import ClientError, UnreachableError
 from raftctl.commands import log as log_verbs
 from raftctl.commands import raft
 from raftctl.commands.log import LOG_PAGE
-from raftctl.documents import Node, Quorum, Status
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.schemas import json_schema
+from raftctl.statusdocs import Node, Quorum, Status
 from tests.measure.commands import Raftctl
 from tests.raftctl.schema import violations
 

@@ -24,7 +24,7 @@ IDENTITY = Identity("demo", b"t" * 32, 1, 7, frozenset({2}), 1 << 20)
 
 
 def link_to(host: str, policy: LinkPolicy) -> PeerLink:
-    address, contacts = NodeAddress(2, host, 1), Contacts(lambda peer_id: None)
+    address, contacts = NodeAddress(2, host, 1), Contacts(lambda peer_id: None, lambda: None)
     return PeerLink(address, IDENTITY, policy, contacts, random.Random(1))
 
 

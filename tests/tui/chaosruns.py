@@ -4,7 +4,8 @@ import json
 from typing import Any
 
 from raftctl.chaosdocs import ChaosCheck, ChaosLatency, ChaosRun
-from raftctl.documents import Error, to_json
+from raftctl.jsonform import to_json
+from raftctl.metadocs import Error
 from raftctl.progressdocs import (
     ChaosBroken,
     ChaosHits,
