@@ -43,8 +43,8 @@ DISK_FULL_RETRY_SECONDS = 0.2
 STOP_SECONDS_MAX = 1.0
 """How long a node that is told to stop waits for its disk."""
 
-READYS_AT_ONCE = 4
-"""In a turn of whoever brought something: then other tasks have theirs."""
+TURN_US_MAX = 5000
+"""Then other tasks have their turns, however much there is to apply."""
 TOLERANCE_SECONDS = 0.001
 """The task is not woken to sleep for so much less."""
 
@@ -115,11 +115,13 @@ class Driver:
         self._something_came()
 
     def _refuse(self, work: Sequence[Work]) -> None:
+        was_turning, self._is_turning = self._is_turning, True
         self.replica.is_overloaded = True
         now = self.clock.now()
         for request in work:
             request(now)
         self.replica.is_overloaded = False
+        self._is_turning = was_turning
         self.send_replies()
 
     def after_apply(self, callback: Callable[[], None]) -> None:
@@ -147,10 +149,10 @@ class Driver:
         with self._open_disk() as disk, Snapshotter(self._snapshots, self.wake) as snapshotter:
             self._helpers = disk, snapshotter
             while not self._is_stopping:
-                if self._turn(disk, snapshotter, most=1):
-                    await self._sleep(disk)
-                else:
+                if self._turn(disk, snapshotter):
                     await trio.lowlevel.checkpoint()
+                else:
+                    await self._sleep(disk)
                 if self._failure is not None:
                     raise self._failure
             await self._finish_saving(disk)
@@ -169,39 +171,39 @@ class Driver:
 
     def _turn_at_once(self, disk: Disk, snapshotter: Snapshotter) -> None:
         """In the task of whoever brought something, which an error does not concern."""
-        left = 0
+        goes_on = False
         try:
-            left = self._turn(disk, snapshotter, READYS_AT_ONCE)
+            goes_on = self._turn(disk, snapshotter)
         except Exception as error:
             self._failure = error
         wakes_at = time.monotonic() + self._seconds_to_sleep(disk)
-        if self._failure or not left or wakes_at < self._wakes_at - TOLERANCE_SECONDS:
+        if self._failure or goes_on or wakes_at < self._wakes_at - TOLERANCE_SECONDS:
             self.wake()
 
-    def _turn(self, disk: Disk, snapshotter: Snapshotter, most: int) -> int:
-        """Take in what came, and carry out `most` Readys, or fewer when there is no more to do or
-        the disk is busy. How many are left of them.
+    def _turn(self, disk: Disk, snapshotter: Snapshotter) -> bool:
+        """Take in what came, and carry out Readys until something else comes or time is over.
+        Whether there may be more to do at once.
         """
+        now = self.clock.now()
         self._is_turning = True
         self._is_due = False
         try:
-            self._take_in(self.clock.now())
+            self._take_in(now)
             self._look_at(disk)
             self._snapshot_jobs.look(snapshotter)
             while self._writing is None and (ready := self.replica.ready()) is not None:
                 self._begin(ready, disk)
                 if self._writing is None:
                     self.send_replies()  # there may be much to apply before the next
-                    most -= 1
-                    if not most:
-                        return 0
+                    if self._is_more_to_come() or self.clock.elapsed_us(now) > TURN_US_MAX:
+                        return True
             if self._writing is not None:
                 prompt = self.replica.take_prompt()
                 self._send_chunks(prompt.chunks)
                 self._send(prompt.messages)
                 self._publish(prompt.events)
             self.send_replies()
-            return most
+            return False
         finally:
             self._is_turning = False
 
@@ -246,10 +248,13 @@ class Driver:
         if ready.must_sync:
             self._writing = ready
             self.send_replies()
-            disk.begin(ready)
-            self._look_at(disk)  # it may have been quick
+            self._save(ready, disk)
         else:
             self._finish(ready)
+
+    def _save(self, ready: Ready, disk: Disk) -> None:
+        disk.begin(ready)
+        self._look_at(disk)  # what is done by now wakes nobody
 
     def _applied(self) -> None:
         self.commits.took_effect(self.clock.now())
@@ -272,7 +277,7 @@ class Driver:
         elif self._retry_at is not None:
             if time.monotonic() >= self._retry_at:
                 self._retry_at = None
-                disk.begin(self._writing)
+                self._save(self._writing, disk)
         elif time.monotonic() >= self._stalls_at(disk):
             self._stalls()
 

@@ -1,19 +1,21 @@
 """Turns that are taken by whoever brought something, and the driver's own task beside them."""
 
-import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import trio
 import trio.testing
 
 from node.raft.core import APPLY_ENTRIES_MAX
-from node.raft.messages import LogEntry
-from node.server.disk import QUICK_SECONDS
-from node.server.driver import READYS_AT_ONCE
-from node.storage.base import StorageError
+from node.raft.messages import AppendEntries, LogEntry
+from node.server.driver import DISK_FULL_RETRY_SECONDS, TURN_US_MAX
+from node.storage.base import DiskFullError, StorageError
 from node.wire.messages import Applied, WireMessage
 from tests.replica.driven import command
 from tests.server.test_driver import Bench, run
+
+MINUTE_US = 60_000_000
 
 
 def quiet() -> Bench:
@@ -21,8 +23,15 @@ def quiet() -> Bench:
     return Bench(is_more_to_come=lambda: False)
 
 
+def slow_to_campaign(
+    is_more_to_come: Callable[[], bool] = lambda: False, **options: Any
+) -> Callable[[], Bench]:
+    """The like, which waits a minute for its leader."""
+    return lambda: Bench(election_timeout_us=MINUTE_US, is_more_to_come=is_more_to_come, **options)
+
+
 async def until_quick(bench: Bench) -> None:
-    """A save was quick, so that the next one is waited for."""
+    """A request was carried out, and answered, by whoever brought it."""
     await bench.until_leader()
     while not any(isinstance(put_and_look(bench), Applied) for _ in range(10)):
         await trio.lowlevel.checkpoint()
@@ -36,11 +45,7 @@ def put_and_look(bench: Bench) -> WireMessage | None:
 
 
 def test_whoever_brings_a_request_carries_it_out_where_nothing_else_is_to_come() -> None:
-    async def scenario(bench: Bench) -> None:
-        await until_quick(bench)
-        assert any(isinstance(put_and_look(bench), Applied) for _ in range(10))
-
-    run(scenario, quiet)
+    run(until_quick, quiet)
 
 
 def test_requests_wait_for_those_that_are_still_to_come() -> None:
@@ -65,22 +70,6 @@ def test_driver_does_not_hang_with_its_disk() -> None:
     run(scenario, quiet)
 
 
-def test_disk_whose_last_save_was_slow_is_not_waited_for() -> None:
-    async def scenario(bench: Bench) -> None:
-        await until_quick(bench)
-        bench.disk.seconds = 20 * QUICK_SECONDS
-        await bench.until_leader()
-        request_id = next(bench.probes)
-        bench.disk.moves.clear()
-        began = time.monotonic()
-        for _ in range(10):
-            bench.put(request_id)
-        assert time.monotonic() - began < 10 * QUICK_SECONDS
-        bench.disk.moves.set()
-
-    run(scenario, quiet)
-
-
 def test_error_of_the_disk_ends_the_node_and_not_the_connection_that_it_befell() -> None:
     async def scenario(bench: Bench) -> None:
         await until_quick(bench)
@@ -94,33 +83,76 @@ def test_error_of_the_disk_ends_the_node_and_not_the_connection_that_it_befell()
     assert caught.group_contains(StorageError, match="input/output error")
 
 
-def test_long_log_is_applied_in_turns_whoever_brought_something() -> None:
-    batches = 20
-    log = [LogEntry(1, command(7, 1, b"x"))] * (batches * APPLY_ENTRIES_MAX)
+def test_rest_of_a_long_log_is_left_to_the_drivers_own_task() -> None:
+    last = 20 * APPLY_ENTRIES_MAX
+    log = [LogEntry(1, command(7, 1, b"x"))] * last
 
     async def scenario(bench: Bench) -> None:
-        while bench.replica.last_applied == 0:
-            await trio.lowlevel.checkpoint()
-        before = bench.replica.last_applied
-        bench.driver.submit([lambda now: None])
-        assert bench.replica.last_applied - before == READYS_AT_ONCE * APPLY_ENTRIES_MAX
-        while bench.replica.last_applied <= batches * APPLY_ENTRIES_MAX:
+        await trio.testing.wait_all_tasks_blocked()
+        began = bench.driver.clock.now()
+        bench.driver.deliver(bench.caller, [AppendEntries(1, 2, last, 1, [], last, 1)])
+        took_us = bench.driver.clock.elapsed_us(began)
+        applied = bench.replica.last_applied
+        assert 0 < applied < last
+        assert applied == APPLY_ENTRIES_MAX or took_us > TURN_US_MAX
+        while bench.replica.last_applied < last:
             await trio.lowlevel.checkpoint()
 
-    run(scenario, lambda: Bench(log, is_more_to_come=lambda: False))
+    run(scenario, slow_to_campaign(voters=2, log=log))
+
+
+def test_what_comes_meanwhile_ends_the_turn_of_whoever_brought_something() -> None:
+    """A heartbeat may be among it."""
+    last = 5 * APPLY_ENTRIES_MAX
+    log = [LogEntry(1, command(7, 1, b"x"))] * last
+    asked: list[int] = []
+
+    def comes_meanwhile() -> bool:
+        asked.append(1)
+        return len(asked) > 1
+
+    async def scenario(bench: Bench) -> None:
+        await trio.testing.wait_all_tasks_blocked()
+        bench.driver.deliver(bench.caller, [AppendEntries(1, 2, last, 1, [], last, 1)])
+        assert bench.replica.last_applied == APPLY_ENTRIES_MAX, "one Ready"
+
+    run(scenario, slow_to_campaign(comes_meanwhile, voters=2, log=log))
+
+
+def test_retry_of_a_full_disk_that_is_quick_is_looked_at() -> None:
+    async def scenario(bench: Bench) -> None:
+        await until_quick(bench)
+        bench.disk.fault = DiskFullError("no space")
+        bench.put(1)
+        await bench.caller.reply(1)
+        bench.disk.fault = None
+        with trio.fail_after(10 * DISK_FULL_RETRY_SECONDS):
+            while bench.replica.is_disk_full:
+                await trio.lowlevel.checkpoint()
+
+    run(scenario, lambda: Bench(election_timeout_us=4_000_000, is_more_to_come=lambda: False))
+
+
+def test_save_that_was_waited_for_in_vain_wakes_the_driver() -> None:
+    async def scenario(bench: Bench) -> None:
+        await until_quick(bench)
+        await bench.until_disk_hangs()
+        asked = next(bench.probes) - 1
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        bench.disk.moves.set()
+        with trio.fail_after(0.8):
+            await bench.caller.reply(asked)
+
+    run(scenario, lambda: Bench(election_timeout_us=4_000_000, is_more_to_come=lambda: False))
 
 
 def test_what_is_due_sooner_than_it_was_is_done_in_time_whoever_is_the_cause() -> None:
     """The driver's own task sleeps until what was due then, in a minute or two."""
-    minute_us = 60_000_000
 
     async def scenario(bench: Bench) -> None:
         await trio.testing.wait_all_tasks_blocked()
-        bench.driver.submit([lambda now: bench.driver.clock.jump(2 * minute_us)])
+        bench.driver.submit([lambda now: bench.driver.clock.jump(2 * MINUTE_US)])
         while bench.replica.core.role_name == "follower":
             await trio.lowlevel.checkpoint()
 
-    def bench_of() -> Bench:
-        return Bench(voters=2, election_timeout_us=minute_us, is_more_to_come=lambda: False)
-
-    run(scenario, bench_of)
+    run(scenario, slow_to_campaign(voters=2))

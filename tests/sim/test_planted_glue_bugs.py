@@ -39,6 +39,10 @@ async def never_sleeps(self: Driver, disk: Any) -> None:
     await trio.lowlevel.checkpoint()
 
 
+def looks_away(self: Driver, ready: Any, disk: Any) -> None:
+    disk.begin(ready)
+
+
 def wakes_for_nothing(self: Driver) -> bool:
     return self._is_due or self._is_stopping
 
@@ -98,6 +102,7 @@ async def leaves_it_open(self: PeerLink, channel: Channel) -> None:
         (Driver, "wake", wakes_nobody, "leaves a"),
         (Driver, "deliver", delivers_without_a_word, "leaves"),
         (Driver, "_sleep", never_sleeps, "nothing comes of it"),
+        (Driver, "_save", looks_away, "leaves a flush"),
         (Driver, "_has_turn", wakes_for_nothing, "leaves what came in"),
         (Driver, "send_replies", answers_later, "keeps answers back"),
         (Session, "reply_nowait", answers_twice, "a second answer"),

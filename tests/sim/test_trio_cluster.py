@@ -12,7 +12,7 @@ from node.raft.events import Event, LeaderChanged
 from tests.sim.virtual_clients import ClientLink
 from tests.sim.virtual_cluster import Cluster, Settings, run_cluster
 from tests.sim.virtual_faults import Hostile
-from tests.sim.virtual_hosts import Host, Pace
+from tests.sim.virtual_hosts import HERE, Host, Pace
 
 SEEDS = range(1, 21)
 
@@ -77,7 +77,9 @@ def test_leader_that_stops_while_its_followers_lose_their_votes_stops_cleanly(se
         def demote(now: int) -> None:
             leader.core.change_membership(changes, now)
 
+        token = HERE.set(leader)
         leader.node.driver.submit([demote])
+        HERE.reset(token)
         leader.told_to_stop.set()
         await leader.over.wait()
         leader.start()

@@ -74,6 +74,7 @@ class VirtualDisk:
         self._wake = wake
         self._outcome: Outcome | None = None
         self._ended_at = 0.0
+        self._random = here().next_random()
         self.began_at: float | None = None
 
     def __enter__(self) -> Self:
@@ -87,11 +88,19 @@ class VirtualDisk:
         host = self._host
         self.began_at = VirtualTime().monotonic()
         host.disk.begin(ready)
-        host.nursery.start_soon(self._save, ready)
+        if self._random.random() < 0.5:
+            self._end(ready, trio.current_time())  # it was quick, and wakes nobody
+        else:
+            host.nursery.start_soon(self._save, ready)
 
     async def _save(self, ready: Ready) -> None:
-        host, began = self._host, trio.current_time()
-        await host.until_flushed()
+        began = trio.current_time()
+        await self._host.until_flushed()
+        self._end(ready, began)
+        self._wake()
+
+    def _end(self, ready: Ready, began: float) -> None:
+        host = self._host
         snapshot_error = host.disk.put_received(ready)
         error = host.disk.end(host.random, lambda ready: host.tell("saving", ready))
         if error is None:
@@ -101,7 +110,6 @@ class VirtualDisk:
             host.tell("disk_failed")
         self._ended_at = trio.current_time()
         self._outcome = Outcome(error, self._ended_at - began, snapshot_error)
-        self._wake()
 
     def take_outcome(self) -> Outcome | None:
         outcome, self._outcome = self._outcome, None
@@ -304,11 +312,11 @@ class ObservedDriver(Driver):
             host.check_promptness("a deadline", (now - deadline) / 1e6)
         super()._take_in(now)
 
-    def _turn(self, disk: Any, snapshotter: Any, most: int) -> int:
-        left = super()._turn(disk, snapshotter, most)
-        if left:
+    def _turn(self, disk: Any, snapshotter: Any) -> bool:
+        goes_on = super()._turn(disk, snapshotter)
+        if not goes_on:
             self._host.tell("turned")
-        return left
+        return goes_on
 
     def _turn_at_once(self, *helpers: Any) -> None:
         self._host.counts["turns at once"] += 1
