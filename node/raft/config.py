@@ -24,13 +24,13 @@ class CoreConfig:
     below 100 add as much of a timeout to it, so that others are elected first. A leader answers
     lease reads for `lease_percent` of a timeout after its messages left, which holds as long as no
     two clocks differ in rate by more than the rest. `uncommitted_max` bounds
-    the entries that a leader takes without a majority, `inflight_max` the appends with entries on
+    the entries that a leader takes without a majority (always at least what is proposed at once),
+    `inflight_max` the appends with entries on
     their way to one follower, `append_entries_max` the entries of one append. With `entry_size`,
     which gives an entry's bytes, bytes are bounded instead: `append_bytes_max` those of one append
     (always at least one entry), `inflight_bytes_max` those of all that are on their way to one
     follower (always at least one append), so that what one burst sends fits into its buffers, and
-    `uncommitted_bytes_max` those that a leader takes without a majority (always at least what is
-    proposed at once).
+    `uncommitted_bytes_max` those that a leader takes without a majority (with the same exception).
 
     Raises ValueError for values that cannot work together.
     """

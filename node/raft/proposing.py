@@ -70,7 +70,7 @@ def refuse(core: "RaftCore", message: ForwardProposal) -> None:
 
 def _check_room(core: "RaftCore", leader: Leader, count: int, size: int) -> None:
     open_entries = core.log.last_index - core.commit_index
-    if open_entries + count > core.config.uncommitted_max:
+    if open_entries and open_entries + count > core.config.uncommitted_max:
         raise ProposalDroppedError(f"{open_entries} entries are not committed yet")
     open_bytes = leader.uncommitted_bytes
     if open_bytes and open_bytes + size > core.config.uncommitted_bytes_max:

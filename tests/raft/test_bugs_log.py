@@ -349,6 +349,19 @@ def test_b29_leader_without_a_majority_stops_taking_entries() -> None:
     leader.core.propose(["again"])
 
 
+def test_what_is_proposed_at_once_is_taken_where_nothing_waits_however_much_it_is() -> None:
+    """Or it would be refused for ever."""
+    cluster = Cluster(3, uncommitted_max=3, check_quorum=False)
+    leader = cluster.elect(1)
+    cluster.cut(1)
+    leader.core.propose(list(range(8)))
+    with pytest.raises(ProposalDroppedError):
+        leader.core.propose(["one too many"])
+    cluster.heal()
+    cluster.run_until(lambda: leader.core.commit_index == leader.core.last_index)
+    leader.core.propose(["again"])
+
+
 def test_leader_cut_off_from_the_majority_steps_down_in_one_timeout() -> None:
     cluster = Cluster(3)
     leader = cluster.elect(1)

@@ -35,7 +35,14 @@ def leading(*commands: bytes, reads: int = 0) -> Cluster:
 
 
 @pytest.mark.parametrize(
-    "commands", [(), (b"a", b"b"), (b"alone and long",), (b"client 1 a", b"client 1 b")]
+    "commands",
+    [
+        (),
+        (b"a", b"b"),
+        (b"alone and long",),
+        (b"client 1 a", b"client 1 b"),
+        (b"of one client",) * 8,
+    ],
 )
 def test_what_is_within_its_bounds(commands: tuple[bytes, ...]) -> None:
     leading(*commands, reads=1).turns(1)

@@ -12,9 +12,9 @@ CLIENT_BYTES = 8
 
 class WhatWaitsIsBounded:
     """A leader that is cut off cannot know it at once, and would take entries and reads without
-    end. So each kind has its bound: `uncommitted_max`, `uncommitted_bytes_max` (but for one
-    request, which is always taken) and `reads_max`, and what is committed makes room. The commands
-    of one request are all of one client.
+    end. So each kind has its bound: `uncommitted_max`, `uncommitted_bytes_max` and `reads_max`, and
+    what is committed makes room. Where nothing waits one request is taken whatever it holds; its
+    commands are all of one client.
 
     What counts are this term's commands: what an earlier leader left, and configurations, are taken
     whatever waits.
@@ -54,10 +54,11 @@ class WhatWaitsIsBounded:
             if type(entry) is bytes
         ]
         sizes = [size_of(core.config, command) for command in commands]
+        if len({command[:CLIENT_BYTES] for command in commands}) == 1:
+            return  # it may be one request
         if len(sizes) > core.config.uncommitted_max:
             self._exceeds(member, len(sizes), "commands are not committed")
-        clients = {command[:CLIENT_BYTES] for command in commands}
-        if len(clients) > 1 and sum(sizes) > core.config.uncommitted_bytes_max:
+        if sum(sizes) > core.config.uncommitted_bytes_max:
             self._exceeds(member, sum(sizes), "bytes of commands are not committed")
 
     def _exceeds(self, member: Member, count: int, what: str) -> None:
