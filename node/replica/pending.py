@@ -37,42 +37,34 @@ class Proposals:
     """Proposals in the order of their indices."""
 
     def __init__(self) -> None:
-        self._waiting: deque[Proposal] = deque()
-
-    def __len__(self) -> int:
-        return len(self._waiting)
-
-    @property
-    def term(self) -> int | None:
-        """That of the newest one."""
-        return self._waiting[-1].term if self._waiting else None
+        self.waiting: deque[Proposal] = deque()
 
     def add(self, proposal: Proposal) -> None:
         """Its indices lie above those of all others."""
-        self._waiting.append(proposal)
+        self.waiting.append(proposal)
 
     def reached(self, index: int) -> Iterator[Proposal]:
         """What waits for entries up to `index`; it waits on if it ends above that."""
-        while self._waiting and self._waiting[0].first <= index:
-            if self._waiting[0].last > index:
-                yield self._waiting[0]
+        while self.waiting and self.waiting[0].first <= index:
+            if self.waiting[0].last > index:
+                yield self.waiting[0]
                 return
-            yield self._waiting.popleft()
+            yield self.waiting.popleft()
 
     def pop_above(self, index: int) -> Iterator[Ticket]:
         """Remove what waits for entries above `index`."""
         lost = []
-        while self._waiting and self._waiting[-1].last > index:
-            lost.append(self._waiting.pop().ticket)
+        while self.waiting and self.waiting[-1].last > index:
+            lost.append(self.waiting.pop().ticket)
         yield from reversed(lost)
 
     def pop_up_to(self, index: int) -> Iterator[Ticket]:
         """Remove what waits for entries up to `index`."""
-        while self._waiting and self._waiting[0].first <= index:
-            yield self._waiting.popleft().ticket
+        while self.waiting and self.waiting[0].first <= index:
+            yield self.waiting.popleft().ticket
 
     def forget(self, source: Hashable) -> None:
-        self._waiting = deque(each for each in self._waiting if each.ticket.source != source)
+        self.waiting = deque(each for each in self.waiting if each.ticket.source != source)
 
 
 @dataclass(slots=True, eq=False)

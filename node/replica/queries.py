@@ -39,9 +39,10 @@ class Queries:
     @property
     def next_deadline(self) -> int | None:
         """When there is something to do next; None: nothing waits."""
-        if self._confirmed.has_ready(self._state.index):
+        deadline = self._confirmed.next_deadline
+        if deadline is not None and self._confirmed.has_ready(self._state.index):
             return 0
-        return self._confirmed.next_deadline
+        return deadline
 
     def read(self, ticket: Ticket, query: bytes, mode: ReadMode, here: bool, now: int) -> None:
         """Its reply is Answer or a Failure. `here`: this node answers, whoever leads."""

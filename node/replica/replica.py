@@ -298,7 +298,8 @@ class Replica:
 
         The client asks the new leader, under the same sequence number, and learns it there.
         """
-        if not self._proposals or (self.core.is_leader and self._proposals.term == self.core.term):
+        waiting = self._proposals.waiting
+        if not waiting or (self.core.is_leader and waiting[-1].term == self.core.term):
             return
         for ticket in self._proposals.pop_above(self.core.commit_index):
             self._outbox.fail(ticket, "leadership_lost", "this node leads no longer", "unknown")
