@@ -135,7 +135,14 @@ async def _see_end(process: asyncio.subprocess.Process) -> None:
         # A loop that ends cancels all that is still there once more.
         with contextlib.suppress(TimeoutError, asyncio.CancelledError):
             async with asyncio.timeout(left):
+                # Who prints much and is not read stands still.
+                await asyncio.gather(_drain(process.stdout), _drain(process.stderr))
                 await process.wait()
+
+
+async def _drain(stream: asyncio.StreamReader | None) -> None:
+    while stream is not None and await stream.read(_CHUNK):
+        pass
 
 
 def _new_file(path: str) -> int:

@@ -63,7 +63,7 @@ def keeps_up(core: "RaftCore", progress: Progress, now: int) -> bool:
     if progress.round is None or progress.heard_at is None:
         return False
     is_there = now - progress.heard_at < timeout_us
-    return is_there and progress.round.keeps_up(progress.match_index, now, timeout_us)
+    return is_there and progress.round.keeps_up(now, timeout_us)
 
 
 def _append(core: "RaftCore", leader: Leader, configuration: Configuration, now: int) -> int:

@@ -52,10 +52,11 @@ class CatchUpRound:
         self.target_index = last_index
         self.began_at = now
 
-    def keeps_up(self, match_index: int, now: int, timeout_us: int) -> bool:
-        """Whether the last round was short, and the one under way is not too long already."""
-        is_over = match_index >= self.target_index
-        return self.is_caught_up and (is_over or now - self.began_at < timeout_us)
+    def keeps_up(self, now: int, timeout_us: int) -> bool:
+        """Whether the last round was short, and the one under way is not too long already. Each
+        answer of a learner that holds everything ends one, and begins the next.
+        """
+        return self.is_caught_up and now - self.began_at < timeout_us
 
 
 @dataclass(slots=True)

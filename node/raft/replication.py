@@ -188,6 +188,8 @@ def _handle_rejection(
                 )
             )
             progress.match_index = 0
+            if progress.round is not None:
+                progress.round.is_caught_up = False
         else:
             return  # sent before the follower had acknowledged this much: old news
     elif progress.state is ProgressState.PROBE and rejected != progress.next_index - 1:

@@ -20,8 +20,14 @@ def maybe_stand(driver: Driver, links: Links, nodes: Iterable[NodeAddress]) -> N
     later = {peer_id for peer_id, link in links.items() if link.came_later}
     core = driver.replica.core
     delay_us = stands_in_us(core, nodes, connected, later)
-    if delay_us is not None:
-        driver.submit([lambda now: core.campaign(now + delay_us, now)])
+    if delay_us is None:
+        return
+
+    def stand(now: int) -> None:
+        if not core.term:  # or what came in first tells of an election
+            core.campaign(now + delay_us, now)
+
+    driver.submit([stand])
 
 
 def stands_in_us(

@@ -111,6 +111,16 @@ def uncommitted_unbounded() -> None:
     )
 
 
+@mutant("etcd before its MaxUncommittedEntriesSize", "what_waits_is_bounded", shows_in=needs.bounds)
+def uncommitted_bytes_unbounded() -> None:
+    """A leader takes few entries without a majority, however long they are."""
+    rewrite(
+        proposing._check_room,
+        "open_bytes and open_bytes + size > core.config.uncommitted_bytes_max",
+        "False",
+    )
+
+
 @mutant(
     "etcd's reduceUncommittedSize guards it",
     "what_waits_is_bounded",

@@ -69,7 +69,7 @@ def promote_before_caught_up() -> None:
     """A learner becomes a voter whatever it holds."""
     rewrite(
         membership.keeps_up,
-        "is_there and progress.round.keeps_up(progress.match_index, now, timeout_us)",
+        "is_there and progress.round.keeps_up(now, timeout_us)",
         "True",
     )
 
@@ -79,7 +79,7 @@ def promote_after_one_long_round() -> None:
     """A learner that has once held all there was becomes a voter, however long ago that is."""
     rewrite(membership.keeps_up, "now - progress.heard_at < timeout_us", "True")
     rewrite(CatchUpRound.reached, "now - self.began_at < timeout_us", "True")
-    rewrite(CatchUpRound.keeps_up, "(is_over or now - self.began_at < timeout_us)", "True")
+    rewrite(CatchUpRound.keeps_up, "now - self.began_at < timeout_us", "True")
 
 
 @mutant(

@@ -5,7 +5,8 @@ import pytest
 from node.raft.configuration import AddLearner, Configuration, Demote, Promote, Remove
 from node.raft.errors import ChangePendingError, NotCaughtUpError, ProposalDroppedError
 from node.raft.events import ConfigurationChanged, PeerLogReverted
-from node.raft.messages import AppendEntries, LogEntry, Message
+from node.raft.messages import AppendEntries, AppendEntriesResponse, LogEntry, Message
+from node.raft.roles import Leader
 from tests.raft.cluster import HEARTBEAT_US, TIMEOUT_US, Cluster
 from tests.raft.solo import Solo, log_of
 
@@ -224,3 +225,44 @@ def test_b54_learner_that_takes_too_long_for_a_round_is_not_promoted() -> None:
     solo.tick(HEARTBEAT_US)
     solo.acknowledge(solo.core.last_index)  # a round of 50 ms, at last
     assert solo.core.configuration == Configuration(frozenset({1, 2}), outgoing=frozenset({1}))
+
+
+def test_learner_that_was_away_has_to_catch_up_again_before_it_votes() -> None:
+    """Its first answer is a rejection: it is there again, and holds nothing of what came since."""
+    cluster = Cluster(3)
+    leader = cluster.elect(1).core
+    cluster.add(4)
+    cluster.change(AddLearner(4))
+    cluster.run(3 * TIMEOUT_US)
+    cluster.cut(4)
+    for number in range(20):
+        cluster.propose(number)
+        cluster.run(TIMEOUT_US)
+    cluster.heal()
+    cluster.tick(HEARTBEAT_US)
+    while (leader.progress[4].heard_at or 0) < cluster.now:
+        cluster.work()
+        under_way, cluster.in_flight = cluster.in_flight, []
+        for _, (to, message) in under_way:
+            cluster.step(to, message)
+    assert leader.progress[4].match_index < leader.last_index
+    with pytest.raises(NotCaughtUpError):
+        leader.change_membership([Promote(4)], cluster.now)
+    cluster.run(3 * TIMEOUT_US)
+    cluster.change(Promote(4))
+
+
+def test_learner_that_lost_its_log_has_to_catch_up_again_before_it_votes() -> None:
+    cluster = Cluster(3)
+    leader = cluster.elect(1).core
+    cluster.add(4)
+    cluster.change(AddLearner(4))
+    cluster.run(3 * TIMEOUT_US)
+    held = leader.progress[4].match_index
+    assert held == leader.last_index
+    assert isinstance(leader.role, Leader)
+    lost = AppendEntriesResponse(leader.term, 4, False, held, leader.role.sequence, 0, 0)
+    cluster.step(1, lost)
+    assert leader.progress[4].match_index == 0
+    with pytest.raises(NotCaughtUpError):
+        leader.change_membership([Promote(4)], cluster.now)

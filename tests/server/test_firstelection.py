@@ -5,17 +5,20 @@ from random import Random
 
 import pytest
 import trio
+import trio.testing
 
 from node.config import ClusterSpec, NodeAddress, RaftSettings, first_configuration
 from node.machines.kv import KvMachine
 from node.raft.config import CoreConfig, InitialState
 from node.raft.core import RaftCore
-from node.raft.messages import LogEntry
+from node.raft.messages import AppendEntries, LogEntry
 from node.server.firstelection import maybe_stand, stands_in_us
 from node.server.node import Node
 from node.server.nodefaults import NodeFaults
 from node.server.run import Stores, assemble
 from node.storage.memory import MemorySnapshots, MemoryStorage
+from node.transport.channel import Channel
+from tests.server.test_driver import Caller
 
 NEW = InitialState()
 
@@ -73,7 +76,12 @@ def test_who_has_been_in_a_term_waits_for_its_timer(later: InitialState) -> None
 
 def alone(election_timeout_ms: int) -> Node:
     raft = RaftSettings(heartbeat_ms=50, election_timeout_ms=election_timeout_ms)
-    spec = ClusterSpec("demo", "c1", nodes(100), raft=raft)
+    return assembled(nodes(100), raft)
+
+
+def assembled(members: tuple[NodeAddress, ...], raft: RaftSettings) -> Node:
+    """Its first node."""
+    spec = ClusterSpec("demo", "c1", members, raft=raft)
     stores = Stores(
         MemoryStorage(first_configuration(spec.nodes)),
         MemorySnapshots("c1"),
@@ -95,5 +103,32 @@ def test_node_that_is_alone_leads_at_once() -> None:
                 maybe_stand(driver, node.links, node.spec.nodes)
                 await elected.wait()
                 driver.stop()
+
+    trio.run(scenario)
+
+
+@pytest.mark.parametrize("pre_vote", [True, False])
+def test_who_hears_of_a_leader_before_its_turn_does_not_stand(pre_vote: bool) -> None:
+    """Both wait in the inbox, and messages come first."""
+
+    async def scenario() -> None:
+        raft = RaftSettings(heartbeat_ms=50, election_timeout_ms=100_000, pre_vote=pre_vote)
+        node = assembled(nodes(100, 100, 100), raft)
+        driver = node.driver
+        heartbeat = AppendEntries(1, 2, 0, 0, [], 0, 1, False)
+        for link in node.links.values():
+            link._channel, link.came_later = Channel.__new__(Channel), True
+        driver.deliver(Caller(), [heartbeat])
+        maybe_stand(driver, node.links, node.spec.nodes)
+        for link in node.links.values():
+            link._channel = None
+        roles: list[str] = []
+        driver.on_event(lambda _: roles.append(driver.replica.core.role_name))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(driver.run)
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            driver.stop()
+        assert driver.replica.core.leader_id == 2
+        assert set(roles) == {"follower"}
 
     trio.run(scenario)

@@ -369,10 +369,14 @@ def test_a_command_that_is_stopped_says_what_it_has() -> None:
     assert asyncio.run(run()).printed == "begun\nso far\n"
 
 
-def test_a_command_that_is_left_has_tidied_up_when_the_viewer_is_gone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("says", ["", "y" * 600_000], ids=["says nothing", "says much"])
+def test_a_command_that_is_left_has_tidied_up_when_the_viewer_is_gone(
+    tmp_path: Path, says: str
+) -> None:
     path = tmp_path / "tidied"
     code = "import pathlib, signal, sys, time; tidied = pathlib.Path(sys.argv[1]);"
-    code += "signal.signal(15, lambda *_: exit(time.sleep(0.3) or tidied.touch()));"
+    code += f"say = lambda: print('y' * {len(says)}, flush=True);"
+    code += "signal.signal(15, lambda *_: exit(say() or time.sleep(0.3) or tidied.touch()));"
     code += "print('begun', flush=True); time.sleep(60)"
 
     async def leave() -> None:

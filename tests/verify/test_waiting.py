@@ -60,6 +60,26 @@ def test_too_many_commands() -> None:
         leading(b"a", b"b", b"c").turns(1)
 
 
+def test_more_behind_a_request_that_was_too_much_already() -> None:
+    """Though they are all of one client."""
+    cluster = leading(*[b"client 1"] * 3)
+    cluster.turns(1)
+    cluster.turns(1)
+    cluster.appends(1, LogEntry(1, b"client 1"))
+    with caught("what_waits_is_bounded", "n1: 4 commands are not committed"):
+        cluster.turns(1)
+
+
+def test_another_request_once_there_was_room() -> None:
+    cluster = leading(*[b"client 1"] * 3)
+    cluster.turns(1)
+    core: Any = cluster.nodes[1].core
+    core.commit_index, core.role.uncommitted_bytes = 4, 0
+    cluster.turns(1)
+    cluster.appends(1, *[LogEntry(1, b"client 1")] * 3)
+    cluster.turns(1)
+
+
 def test_too_many_bytes() -> None:
     with caught("what_waits_is_bounded", "n1: 12 bytes of commands are not committed"):
         leading(b"123456", b"654321").turns(1)
