@@ -83,6 +83,25 @@ class PlainReader:
             raise
 
 
+class PlainReaders:
+    """As one reader, for any number of threads: each read has one for itself."""
+
+    def __init__(self, depth_max: int) -> None:
+        self._depth_max = depth_max
+        self._free: list[PlainReader] = []
+
+    def read(self, data: bytes) -> Any:  # noqa: ANN401 - whatever it says
+        """The one value in `data`. Raises CborError."""
+        try:
+            reader = self._free.pop()
+        except IndexError:
+            reader = PlainReader(self._depth_max)
+        try:
+            return reader.read(data)
+        finally:
+            self._free.append(reader)
+
+
 def load_plain(data: bytes, depth_max: int) -> Any:  # noqa: ANN401 - whatever it says
     """The one value in `data`, in which arrays and maps nest at most `depth_max` deep.
 

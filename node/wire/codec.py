@@ -9,7 +9,6 @@ import dataclasses
 import typing
 from collections.abc import Callable, Iterable
 from operator import attrgetter
-from threading import local
 from typing import Any
 
 import cbor2
@@ -17,7 +16,7 @@ import cbor2
 from node.raft import messages as raft
 from node.raft.messages import Message
 from node.wire import messages as wire
-from node.wire.cbor import INTEGER_MAX, CborError, PlainReader
+from node.wire.cbor import INTEGER_MAX, CborError, PlainReaders
 from node.wire.entries import EntryError, read_entries, write_entries, write_entry
 from node.wire.framing import frame
 from node.wire.messages import WireMessage
@@ -156,14 +155,7 @@ def _values_of(kind: Kind) -> Callable[[Any], Iterable[Any]]:
 _BY_TYPE = {kind.type: (kind.number, _values_of(kind)) for kind in KINDS}
 
 
-class _Reading(local):
-    """One reader a thread: to make one for each message takes longer than to read it."""
-
-    def __init__(self) -> None:
-        self.read = PlainReader(DEPTH_MAX).read
-
-
-_READING = _Reading()
+_READERS = PlainReaders(DEPTH_MAX)
 
 
 def number_of(message_type: type[Any]) -> int:
@@ -194,7 +186,7 @@ def decode(payload: bytes) -> Message | WireMessage:
     Raises WireError for anything but exactly one message of this version.
     """
     try:
-        values = _READING.read(payload)
+        values = _READERS.read(payload)
     except CborError as error:
         raise WireError(str(error)) from error
     if type(values) is not list or not values or type(values[0]) is not int:
@@ -228,7 +220,7 @@ def _refusal(kind: Kind, place: int) -> WireError:
 def version_of_hello(payload: bytes) -> int | None:
     """The protocol version of a Hello, also of one that has other fields; None for all else."""
     try:
-        values = _READING.read(payload)
+        values = _READERS.read(payload)
     except CborError:
         return None
     number = number_of(wire.Hello)

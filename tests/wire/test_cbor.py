@@ -1,6 +1,7 @@
 """CBOR from strangers costs no more than its limits allow."""
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import cbor2
@@ -14,6 +15,7 @@ from node.wire.cbor import (
     ELEMENTS_MAX,
     CborError,
     PlainReader,
+    PlainReaders,
     end_of_first,
     load_plain,
 )
@@ -118,3 +120,14 @@ def test_as_many_elements_are_counted_as_there_are(value: Any) -> None:
 
 def test_what_is_too_short_to_hold_too_many_is_not_counted() -> None:
     assert COUNTED_FROM_BYTES <= ELEMENTS_MAX
+
+
+def test_readers_serve_threads_at_once_and_each_has_its_own_value() -> None:
+    readers = PlainReaders(4)
+    wanted = {bytes([0x82, 0x18, 100 + n, n]): [100 + n, n] for n in range(20)}
+
+    def read(data: bytes) -> bool:
+        return all(readers.read(data) == wanted[data] for _ in range(2000))
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(read, wanted))
