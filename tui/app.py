@@ -20,6 +20,7 @@ from node.client.address import ClusterAddress
 from tui.actions import Verb
 from tui.chaos import Preset
 from tui.drawing.moment import Moment
+from tui.endings import end_by_signals
 from tui.keynames import names_of
 from tui.keys import BINDINGS, CHANGING, PAGES_OF, PLACES, USUAL, Key
 from tui.loading import Loading
@@ -202,6 +203,7 @@ class RaftApp(ReplayingApp):
         return Overview()
 
     def on_mount(self) -> None:
+        end_by_signals(self)
         self.set_keymap(self._keymap_given)
         Panel.ascii_only = self._ascii_only
         self.set_class(self._ascii_only, "-ascii")

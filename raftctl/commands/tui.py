@@ -82,6 +82,8 @@ def view(
         _let_go(app)
     if app.failure is not None:
         raise app.failure
+    if app.return_code:  # a signal ended it
+        return app.return_code
     if app.film is None and app.model.nodes:
         settings.output.note(f"{app.cluster_name} keeps running: {app.line} status")
     return Exit.OK
