@@ -3,6 +3,7 @@
 import pytest
 
 from node.raft.configuration import AddLearner, Configuration, Demote, Promote, Remove
+from node.raft.core import RaftCore
 from node.raft.errors import ChangePendingError, NotCaughtUpError, ProposalDroppedError
 from node.raft.events import ConfigurationChanged, PeerLogReverted
 from node.raft.messages import AppendEntries, AppendEntriesResponse, LogEntry, Message
@@ -227,13 +228,19 @@ def test_b54_learner_that_takes_too_long_for_a_round_is_not_promoted() -> None:
     assert solo.core.configuration == Configuration(frozenset({1, 2}), outgoing=frozenset({1}))
 
 
-def test_learner_that_was_away_has_to_catch_up_again_before_it_votes() -> None:
-    """Its first answer is a rejection: it is there again, and holds nothing of what came since."""
+def with_a_learner_that_keeps_up() -> tuple[Cluster, RaftCore]:
+    """Three voters, of which node 1 leads, and the learner 4."""
     cluster = Cluster(3)
     leader = cluster.elect(1).core
     cluster.add(4)
     cluster.change(AddLearner(4))
     cluster.run(3 * TIMEOUT_US)
+    return cluster, leader
+
+
+def test_learner_that_was_away_has_to_catch_up_again_before_it_votes() -> None:
+    """Its first answer is a rejection: it is there again, and holds nothing of what came since."""
+    cluster, leader = with_a_learner_that_keeps_up()
     cluster.cut(4)
     for number in range(20):
         cluster.propose(number)
@@ -253,11 +260,7 @@ def test_learner_that_was_away_has_to_catch_up_again_before_it_votes() -> None:
 
 
 def test_learner_that_lost_its_log_has_to_catch_up_again_before_it_votes() -> None:
-    cluster = Cluster(3)
-    leader = cluster.elect(1).core
-    cluster.add(4)
-    cluster.change(AddLearner(4))
-    cluster.run(3 * TIMEOUT_US)
+    cluster, leader = with_a_learner_that_keeps_up()
     held = leader.progress[4].match_index
     assert held == leader.last_index
     assert isinstance(leader.role, Leader)
