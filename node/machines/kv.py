@@ -5,30 +5,38 @@ Commands and queries are CBOR arrays, a word and its arguments; the functions he
 """
 
 from codecs import getincrementaldecoder
-from collections import deque
 from collections.abc import Iterator
+from struct import Struct
 from typing import Any
 
 import cbor2
 
 from node.machines.base import HistoryLostError
 from node.machines.ordered import OrderedMap
+from node.machines.recent import RecentChanges
 from node.wire.cbor import CborError, PlainReader, load_plain
 
 DEPTH_MAX = 1  # a command is an array of plain values
 _ARRAYS = range(0x82, 0x85)
 """First bytes of a command: arrays of two to four. Longer ones are refused before they are read."""
+_PUT = cbor2.dumps(["put", "", b""])[:-2]
+_TEXT, _BYTES = 0x60, 0x40
+"""The first bytes of strings, to which their lengths are added."""
+_NEXT_BYTE, _NEXT_TWO_BYTES = 24, 25
+"""Added instead: the length follows."""
 KEY_BYTES_MAX = 4096
 SCAN_MAX = 10_000
 SCAN_BYTES_MAX = 1024 * 1024  # of keys and values, so that an answer fits into a frame
 CHANGES_MAX = 4096
-CHANGES_BYTES_MAX = 16 * 1024 * 1024
-"""Of the keys and values in the changes that are kept for watches."""
+"""So many are kept for watches, and up to as many more."""
+CHANGES_BYTES_MAX = 8 * 1024 * 1024
+"""Of their keys and values; the like."""
 PART_BYTES = 64 * 1024
 """A part of a snapshot ends after the item that reaches this size."""
 ITEM_OVERHEAD_BYTES = 16  # so that no part has more elements than may be read
 DESCRIBED_MAX = 32  # characters of a key, bytes of a value
-_INDEX_BYTES = 8
+_INDEX = Struct(">Q")
+_index_bytes = _INDEX.pack
 _BOOLS = cbor2.dumps(False), cbor2.dumps(True)
 
 
@@ -89,19 +97,16 @@ class KvMachine:
         """The index of the entry that wrote it, then the value: in one, as a pair is something
         that the garbage collector looks at, a million times.
         """
-        self._changes: deque[tuple[int, str, bytes | None]] = deque()
-        """What changed at an index: a key, and its item or None for a deletion."""
-        self._changes_max = changes_max
-        self._changes_bytes_max = changes_bytes_max
-        self._changes_bytes = 0
-        self._forgotten_through = 0
+        self._changes = RecentChanges(changes_max, changes_bytes_max)
 
     def apply(self, command: bytes, index: int) -> bytes:
+        found = _read_put(command)
+        if found is not None:
+            return _BOOLS[self._set(*found, index)]
         match self._words(command):
-            # Patterns of classes, as in the last one, take ten times as long.
-            case ["put", key, value] if type(key) is str and type(value) is bytes:
+            case ["put", str(key), bytes(value)]:
                 return _BOOLS[self._set(_checked(key), value, index)]
-            case ["delete", key] if type(key) is str:
+            case ["delete", str(key)]:
                 return _BOOLS[self._remove(_checked(key), index)]
             case ["cas", str(key), bytes() | None as old, bytes() | None as new]:
                 return cbor2.dumps(self._compare_and_set(_checked(key), old, new, index))
@@ -122,24 +127,15 @@ class KvMachine:
         return [True, new]
 
     def _set(self, key: str, value: bytes, index: int) -> bool:
-        item = _item(value, index)
-        existed = self._items.put(key, item)
-        self._note(index, key, item)
-        return existed
+        item = _index_bytes(index) + value
+        self._changes.add(index, key, item)
+        return self._items.put(key, item)
 
     def _remove(self, key: str, index: int) -> bool:
         existed = self._items.remove(key)
         if existed:
-            self._note(index, key, None)
+            self._changes.add(index, key, None)
         return existed
-
-    def _note(self, index: int, key: str, item: bytes | None) -> None:
-        changes = self._changes
-        changes.append((index, key, item))
-        self._changes_bytes += len(key) + len(item or b"")
-        while len(changes) > self._changes_max or self._changes_bytes > self._changes_bytes_max:
-            self._forgotten_through, key, item = changes.popleft()
-            self._changes_bytes -= len(key) + len(item or b"")
 
     def _words(self, data: bytes) -> list[Any]:
         if not data or data[0] not in _ARRAYS:
@@ -159,9 +155,9 @@ class KvMachine:
             for key, value, written_at in load_plain(part, DEPTH_MAX + 1):
                 if key <= before:
                     raise ValueError("its keys are not in order")
-                self._items.put(_checked(key), _item(value, written_at))
+                self._items.put(_checked(key), _index_bytes(written_at) + value)
                 before = key
-        self._forgotten_through = index
+        self._changes.forgotten_through = index
 
     def dismantle(self) -> Iterator[None]:
         return self._items.dismantle()
@@ -208,16 +204,43 @@ class KvMachine:
                 pass
             case _:
                 raise BadCommandError
-        if since < self._forgotten_through:
-            raise HistoryLostError(f"changes up to entry {self._forgotten_through} are not kept")
+        forgotten = self._changes.forgotten_through
+        if since < forgotten:
+            raise HistoryLostError(f"changes up to entry {forgotten} are not kept")
         newer: list[bytes] = []
-        for index, key, item in reversed(self._changes):  # the newest are asked for most
+        for index, key, item in self._changes.newest_first():  # the newest are asked for most
             if index <= since:
                 break
             if key.startswith(prefix):
                 newer.append(cbor2.dumps([index, key, None if item is None else _value(item)]))
         newer.reverse()
         return newer
+
+
+def _read_put(command: bytes) -> tuple[str, bytes] | None:
+    """The key and the value of a command that `put` wrote, as a decoder would read them, which
+    takes several times as long. None for all others, and for those of very long words.
+    """
+    if not command.startswith(_PUT):
+        return None
+    try:
+        begin, size = len(_PUT) + 1, command[len(_PUT)] - _TEXT
+        if size == _NEXT_BYTE:
+            begin, size = begin + 1, command[begin]
+        elif not 0 < size < _NEXT_BYTE:
+            return None
+        end = begin + size
+        key = command[begin:end].decode()
+        begin, size = end + 1, command[end] - _BYTES
+        if size == _NEXT_BYTE:
+            begin, size = begin + 1, command[begin]
+        elif size == _NEXT_TWO_BYTES:
+            begin, size = begin + 2, int.from_bytes(command[begin : begin + 2])
+        elif not 0 <= size < _NEXT_BYTE:
+            return None
+    except (IndexError, UnicodeDecodeError):
+        return None
+    return (key, command[begin:]) if key and begin + size == len(command) else None
 
 
 def _parts(found: Iterator[tuple[str, bytes]]) -> Iterator[bytes]:
@@ -235,16 +258,12 @@ def _parts(found: Iterator[tuple[str, bytes]]) -> Iterator[bytes]:
         yield cbor2.dumps(items)
 
 
-def _item(value: bytes, index: int) -> bytes:
-    return index.to_bytes(_INDEX_BYTES, "big") + value
-
-
 def _value(item: bytes) -> bytes:
-    return item[_INDEX_BYTES:]
+    return item[_INDEX.size :]
 
 
 def _index(item: bytes) -> int:
-    return int.from_bytes(item[:_INDEX_BYTES], "big")
+    return int.from_bytes(item[: _INDEX.size])
 
 
 def _short(text: str) -> str:

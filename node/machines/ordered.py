@@ -43,11 +43,11 @@ class OrderedMap(Generic[V]):
         """Whether the key existed."""
         position = bisect_right(self._firsts, key) - 1
         block = self._own(position) if self._is_shared[position] else self._blocks[position]
-        before = len(block)
-        block[key] = value
-        if len(block) == before:
+        if key in block:
+            block[key] = value
             return True
-        if before >= self._block_items_max:
+        block[key] = value
+        if len(block) > self._block_items_max:
             self._split(position)
         return False
 

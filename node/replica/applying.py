@@ -10,7 +10,7 @@ from node.replica.pending import Proposal, Proposals
 from node.replica.snapshotting import Snapshotting
 from node.replica.state import State
 from node.wire.batches import AppliedAll
-from node.wire.envelope import EnvelopeError, error_result, ok_result, unseal
+from node.wire.envelope import HEADER_BYTES, OK, error_result, unseal
 from node.wire.messages import Applied, Outcome
 
 
@@ -36,15 +36,22 @@ class Applying:
 
     def apply(self, first: int, entries: Sequence[LogEntry]) -> None:
         """Apply `entries`, of which there are some, from index `first` on."""
-        state = self._state
+        state, snapshots, run = self._state, self._snapshots, self._run
+        apply, every, bytes_max = state.sessions.apply, *snapshots.policy.bounds
         results = []
-        for index, (term, entry) in enumerate(entries, first):
-            is_command = type(entry) is bytes
-            results.append(self._run(entry, index, term) if is_command else b"")
-            state.index = index
-            is_due = self._snapshots.applied(index, len(entry) if is_command else 0)
-            if is_due and isinstance(state.machine, Snapshotable):
-                self._capture(state.machine)
+        for index, (_, entry) in enumerate(entries, first):
+            if type(entry) is bytes:
+                results.append(apply(entry, index, run))
+                snapshots.bytes_since += len(entry)
+            else:
+                results.append(b"")
+            if index % every == 0 or snapshots.bytes_since >= bytes_max:
+                state.index = index
+                if snapshots.is_due(index) and isinstance(state.machine, Snapshotable):
+                    self._capture(state.machine)
+        state.index = first + len(entries) - 1
+        if self._forwarded.waiting:
+            self._tell_forwarded(first, entries, results)
         for proposal in self._proposals.reached(state.index):
             begin = proposal.first + len(proposal.results)
             proposal.results += results[begin - first : proposal.last + 1 - first]
@@ -64,20 +71,17 @@ class Applying:
         else:
             self._outbox.reply(ticket, Applied(ticket.id, first, term, results[0]))
 
-    def _run(self, command: bytes, index: int, term: int) -> bytes:
-        try:
-            header, payload = unseal(command)
-        except EnvelopeError as error:
-            return error_result(type(error).__name__)
+    def _tell_forwarded(
+        self, first: int, entries: Sequence[LogEntry], results: Sequence[bytes]
+    ) -> None:
+        """Of the commands that other nodes' clients brought here there may be some among these."""
+        for index, ((term, entry), result) in enumerate(zip(entries, results, strict=True), first):
+            if type(entry) is bytes and len(entry) >= HEADER_BYTES:
+                self._forwarded.applied(unseal(entry)[0], index, term, result)
 
-        result = self._state.sessions.apply(header, index, self._run_machine, payload)
-        if self._forwarded.waiting:
-            self._forwarded.applied(header, index, term, result)
-        return result
-
-    def _run_machine(self, payload: bytes, index: int) -> bytes:
+    def _run(self, payload: bytes, index: int) -> bytes:
         try:
-            return ok_result(self._state.machine.apply(payload, index))
+            return OK + self._state.machine.apply(payload, index)
         except (MemoryError, RecursionError):
             # What this process had to spare, not the command, decided that: another node may
             # have applied it. Going on would make the two differ.

@@ -6,6 +6,7 @@ their snapshots are the same, and a transfer that one leader began another one c
 
 from dataclasses import dataclass
 
+INDEX_MAX = 2**63
 HOLD_BACK = 4
 """The log may grow to so many times its usual length for a follower that is sent a snapshot."""
 
@@ -20,6 +21,13 @@ class CompactionPolicy:
     entries: int = 50_000
     bytes_max: int = 64 * 1024 * 1024
     tail: int = 10_000
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """None is due but after an entry whose index is a multiple of the first, or when commands
+        of so many bytes as the second were applied since the last one.
+        """
+        return self.entries or INDEX_MAX, self.bytes_max
 
     def is_due(self, index: int, since: int, bytes_since: int) -> bool:
         """Whether to take one after entry `index`; the last is of entry `since`, and commands of

@@ -20,7 +20,13 @@ from dataclasses import dataclass, field, replace
 import cbor2
 
 from node.wire.cbor import load_plain
-from node.wire.envelope import EXPIRED_RESULT, Header, error_result
+from node.wire.envelope import (
+    EXPIRED_RESULT,
+    HEADER_BYTES,
+    EnvelopeError,
+    error_result,
+    read_header,
+)
 
 SESSIONS_MAX = 4096
 RESULTS_MAX = 8192
@@ -30,6 +36,9 @@ RESULTS_BYTES_MAX = 8 * 1024 * 1024
 SESSIONS_BYTES_MAX = 256 * 1024 * 1024
 """Of the results of all sessions: beyond that the least recently used ones go."""
 
+
+_NO_COMMAND = error_result(EnvelopeError.__name__)
+"""What comes of bytes that are too short for a header."""
 
 PART_BYTES = 64 * 1024
 """A part of a snapshot ends after the result that reaches this size."""
@@ -91,46 +100,42 @@ class Sessions:
     def __len__(self) -> int:
         return len(self._sessions)
 
-    def apply(
-        self, header: Header, index: int, run: Callable[[bytes, int], bytes], payload: bytes
-    ) -> bytes:
-        """The result of the command under `header`, the entry at `index`: of `run`, which is called
-        with `payload` and the index, now or earlier.
+    def apply(self, command: bytes, index: int, run: Callable[[bytes, int], bytes]) -> bytes:
+        """The result of `command`, a sealed one, the entry at `index`: of `run`, which is called
+        with the bytes behind its header and the index, now or earlier.
         """
-        session = self._sessions.get(header.client_id)
+        if len(command) < HEADER_BYTES:
+            return _NO_COMMAND
+        client_id, sequence, acked_below, born_at = read_header(command)
+        session = self._sessions.get(client_id)
         if session is None:
-            if header.born_at < self.evicted_through:
+            if born_at < self.evicted_through:
                 return EXPIRED_RESULT
-            session = self._open(header.client_id, index)
+            session = self._open(client_id, index)
         else:
             if session.is_shared:
-                session = self._sessions[header.client_id] = session.copy()
-            self._sessions.move_to_end(header.client_id)
+                session = self._sessions[client_id] = session.copy()
+            self._sessions.move_to_end(client_id)
             session.last_index = index
-        if header.acked_below > session.acked_below:
+        if acked_below > session.acked_below:
             before = session.results_bytes
-            session.acknowledge(header.acked_below)
+            session.acknowledge(acked_below)
             self._bytes += session.results_bytes - before
-        if header.sequence < session.acked_below:
+        if sequence < session.acked_below:
             return EXPIRED_RESULT  # a late copy of a command whose client has the result
-        known = session.results.get(header.sequence)
+        results = session.results
+        known = results.get(sequence)
         if known is not None:
             return known
-        if self._keeps_enough_of(session):
+        if len(results) >= self._results_max or session.results_bytes >= self._results_bytes_max:
             return error_result("TooManyUnacknowledged")
-        result = run(payload, index)
-        session.results[header.sequence] = result
-        session.results_bytes += len(result)
-        self._bytes += len(result)
+        result = results[sequence] = run(command[HEADER_BYTES:], index)
+        size = len(result)
+        session.results_bytes += size
+        self._bytes += size
         while self._bytes > self._sessions_bytes_max and len(self._sessions) > 1:
             self._evict()
         return result
-
-    def _keeps_enough_of(self, session: Session) -> bool:
-        return (
-            len(session.results) >= self._results_max
-            or session.results_bytes >= self._results_bytes_max
-        )
 
     def _open(self, client_id: int, index: int) -> Session:
         if len(self._sessions) >= self.sessions_max:

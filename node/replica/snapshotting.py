@@ -91,7 +91,8 @@ class Snapshotting:
         self._core = core
         self._outbox = outbox
         self._since = 0 if core.snapshot is None else core.snapshot.index
-        self._bytes_since = 0
+        self.bytes_since = 0
+        """Of the commands that were applied since the last one was taken."""
         self._waiting: list[_Asked] = []
         self._next_write: WriteSnapshot | None = None
         self._next_load: LoadSnapshot | None = None
@@ -118,10 +119,9 @@ class Snapshotting:
         self._next_load = LoadSnapshot(snapshot, new_machine, sessions_max)
 
     # -- taking one --------------------------------------------------------------------------------
-    def applied(self, index: int, size: int) -> bool:
-        """Entry `index` was applied, a command of `size` bytes. Whether a snapshot is due."""
-        self._bytes_since += size
-        return self.policy.is_due(index, self._since, self._bytes_since)
+    def is_due(self, index: int) -> bool:
+        """Whether to take one now that entry `index` was applied."""
+        return self.policy.is_due(index, self._since, self.bytes_since)
 
     def ask(self, ticket: Ticket, index: int) -> bool:
         """Somebody wants a snapshot of the state after `index`, or a later one, and hears of it
@@ -149,7 +149,7 @@ class Snapshotting:
         """`parts` describe the state after `index`."""
         configuration = self._core.log.configuration_at(index)
         self._next_write = WriteSnapshot(index, term, configuration, parts)
-        self._since, self._bytes_since = index, 0
+        self._since, self.bytes_since = index, 0
 
     def written(self, snapshot: Snapshot) -> bool:
         """It is durable: record it and shorten the log. False: a newer one came in meanwhile."""
@@ -198,7 +198,7 @@ class Snapshotting:
             self._outbox.fail(asked.ticket, "snapshot_failed", message)
 
     def installed(self, state: State) -> None:
-        self._since, self._bytes_since = state.index, 0
+        self._since, self.bytes_since = state.index, 0
 
     def load_ended(self) -> None:
         self._under_way = None

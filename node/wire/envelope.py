@@ -17,8 +17,11 @@ from typing import NamedTuple
 
 _HEADER = struct.Struct(">QQQQ")
 HEADER_BYTES = _HEADER.size
+read_header = _HEADER.unpack_from
+"""The four numbers of a command that has as many bytes."""
 
-_OK = b"\x00"
+OK = b"\x00"
+"""In front of what the machine answered."""
 _ERROR = b"\x01"
 EXPIRED_RESULT = b"\x02"
 
@@ -73,7 +76,7 @@ def unseal(command: bytes) -> tuple[Header, bytes]:
 
 
 def ok_result(body: bytes) -> bytes:
-    return _OK + body
+    return OK + body
 
 
 def error_result(name: str) -> bytes:
@@ -82,7 +85,7 @@ def error_result(name: str) -> bytes:
 
 def is_ok(result: bytes) -> bool:
     """Whether the machine answered."""
-    return result.startswith(_OK)
+    return result.startswith(OK)
 
 
 def read_result(result: bytes) -> bytes:

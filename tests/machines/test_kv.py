@@ -306,14 +306,20 @@ def test_it_does_what_a_dict_does(
     assert _state(machine) == model.scan("", SCAN_MAX, None)
     assert _ask(machine, kv.scan(prefix, limit, after)) == model.scan(prefix, limit, after)
     assert _ask(machine, kv.get(prefix)) == model.values.get(prefix)
-    lost = model.changes[-changes_max - 1][0] if len(model.changes) > changes_max else 0
+    kept = _index_of_last(model, but=changes_max)
+    lost = _index_of_last(model, but=2 * changes_max)
     for since in range(10 + len(commands)):
-        if since < lost:
-            with pytest.raises(HistoryLostError):
-                machine.changes(kv.watch(prefix), since)
-        else:
-            expected = [c for c in model.changes if c[0] > since and c[1].startswith(prefix)]
+        expected = [c for c in model.changes if c[0] > since and c[1].startswith(prefix)]
+        try:
             assert _changes(machine, prefix, since) == expected
+            assert since >= lost, "twice as many as it has to keep are not kept"
+        except HistoryLostError:
+            assert since < kept
+
+
+def _index_of_last(model: Model, but: int) -> int:
+    """That of the last change in front of the newest `but`; 0: there are no more."""
+    return model.changes[-but - 1][0] if len(model.changes) > but else 0
 
 
 @given(COMMANDS)
@@ -351,13 +357,19 @@ def test_command_with_more_in_it_than_plain_words_is_refused(words: list[Any]) -
 
 def test_bytes_of_kept_changes_are_bounded_and_the_oldest_go() -> None:
     machine = KvMachine(changes_bytes_max=100)
-    for index in (1, 2, 3):
+    for index in range(1, 100):
         machine.apply(kv.put("k", b"x" * 39), index)
-    assert [cbor2.loads(change)[0] for change in machine.changes(kv.watch(""), 1)] == [2, 3]
-    with pytest.raises(HistoryLostError, match="up to entry 1"):
-        machine.changes(kv.watch(""), 0)
-    machine.apply(kv.put("k", b"x" * 500), 4)
-    with pytest.raises(HistoryLostError):
-        machine.changes(kv.watch(""), 3)
-    machine.apply(kv.delete("k"), 5)
-    assert [cbor2.loads(change)[0] for change in machine.changes(kv.watch(""), 4)] == [5]
+        indices = [
+            cbor2.loads(each)[0] for each in machine.changes(kv.watch(""), max(index - 2, 0))
+        ]
+        assert indices == [each for each in (index - 1, index) if each]
+        if index > 6:
+            with pytest.raises(HistoryLostError):
+                machine.changes(kv.watch(""), index - 6)
+    machine.apply(kv.put("k", b"x" * 500), 100)
+    assert [cbor2.loads(each)[0] for each in machine.changes(kv.watch(""), 99)] == [100]
+    machine.apply(kv.put("k", b"x" * 500), 101)
+    with pytest.raises(HistoryLostError, match="up to entry 100"):
+        machine.changes(kv.watch(""), 99)
+    machine.apply(kv.delete("k"), 102)
+    assert [cbor2.loads(each)[0] for each in machine.changes(kv.watch(""), 101)] == [102]

@@ -16,7 +16,7 @@ from node.raft.messages import (
 from node.replica import Ticket
 from node.replica.pending import ConfirmedQueries, Query
 from node.replica.sessions import Sessions
-from node.wire.envelope import EXPIRED_RESULT, Header, error_result
+from node.wire.envelope import EXPIRED_RESULT, Header, error_result, seal
 from node.wire.messages import Answer, Document, Failure, WireMessage
 from tests.replica.driven import Driven, Recorder, command, leader_of_three
 
@@ -221,8 +221,8 @@ class Applying:
             self.runs.append((client, sequence))
             return payload
 
-        header = Header(client, sequence, acked, born)
-        return self.sessions.apply(header, self.index, run, result)
+        command = seal(Header(client, sequence, acked, born), result)
+        return self.sessions.apply(command, self.index, run)
 
 
 def test_results_kept_for_one_client_are_bounded_until_it_acknowledges() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import cbor2
 
 from node.replica.sessions import Session, Sessions
-from node.wire.envelope import Header
+from node.wire.envelope import Header, seal
 
 CLIENTS = 5
 RESULTS = 100
@@ -21,7 +21,8 @@ def filled() -> Sessions:
 
 def use(sessions: Sessions, client: int, sequence: int, acked: int = 0) -> None:
     index = sequence * CLIENTS + client + 1
-    sessions.apply(Header(client, sequence, acked, 0), index, lambda _, at: b"%d" % at, b"")
+    command = seal(Header(client, sequence, acked, 0), b"")
+    sessions.apply(command, index, lambda _, at: b"%d" % at)
 
 
 def held(sessions: Sessions) -> dict[int, Session]:
@@ -62,7 +63,9 @@ def test_a_retry_after_a_capture_finds_its_result() -> None:
     sessions = filled()
     sessions.snapshot()
     results = [
-        sessions.apply(Header(0, 7, 0, 0), 10_000 + turn, lambda payload, _: payload, b"again")
+        sessions.apply(
+            seal(Header(0, 7, 0, 0), b"again"), 10_000 + turn, lambda payload, _: payload
+        )
         for turn in range(2)
     ]
     assert results == [b"%d" % (7 * CLIENTS + 1)] * 2

@@ -29,7 +29,6 @@ from node.replica.snapshotting import LoadSnapshot, WriteSnapshot
 from node.replica.state import State, at_boot, capture, empty
 from node.storage.base import CorruptionError, DiskFullError
 from node.storage.memory import MemorySnapshots, MemoryStorage
-from node.wire.envelope import unseal
 from node.wire.messages import Answer, Applied, Document, Failure, WireMessage
 from tests.replica.driven import Recorder, command
 
@@ -308,8 +307,7 @@ def test_same_entries_make_the_same_snapshot_however_a_node_came_by_them() -> No
     for state in (whole, fresh):
         for index in range(50, 90):
             sealed = command(index % 3, index, put(f"k{index % 11}", b"w"), acked=index - 5)
-            header, payload = unseal(sealed)
-            state.sessions.apply(header, index, state.machine.apply, payload)
+            state.sessions.apply(sealed, index, state.machine.apply)
     one, other = (
         list(capture(state.machine, state.sessions))  # type: ignore[arg-type]
         for state in (whole, fresh)
