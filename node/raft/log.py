@@ -17,14 +17,11 @@ race).
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import NamedTuple
 
 from node.raft.configuration import Configuration
 from node.raft.errors import RemoteProtocolError
-from node.raft.messages import LogEntry
-
-_TERM = attrgetter("term")
+from node.raft.messages import LogEntry, has_configuration, term_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +120,7 @@ class RaftLog:
         end = min(index, self.last_index) - self.base.index
         if end <= 0:
             return self.base
-        position = bisect_right(self._entries, term, 0, end, key=_TERM)
+        position = bisect_right(self._entries, term, 0, end, key=term_of)
         if position == 0:
             return self.base
         return EntryId(self._entries[position - 1].term, self.base.index + position)
@@ -142,6 +139,8 @@ class RaftLog:
         return self._configurations[0].configuration
 
     def _note_configurations(self, prev_index: int, entries: Sequence[LogEntry]) -> None:
+        if not has_configuration(entries):
+            return
         for index, entry in enumerate(entries, prev_index + 1):
             if type(entry.entry) is Configuration and index > self._configurations[-1].index:
                 self._configurations.append(Placed(index, entry.entry))

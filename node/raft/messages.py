@@ -10,7 +10,8 @@ anything else does. For the two pre-vote messages this is the sender's current t
 about a term that nobody has entered yet, so that term travels apart, as `next_term`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from node.raft.configuration import Configuration
@@ -24,6 +25,16 @@ class LogEntry(NamedTuple):
 
     term: int
     entry: Any
+
+
+term_of = itemgetter(0)
+"""An entry's term."""
+_value_of = itemgetter(1)
+
+
+def has_configuration(entries: Iterable[LogEntry]) -> bool:
+    """Whether any of them is one: most are commands, which are gone through without a loop."""
+    return Configuration in map(type, map(_value_of, entries))
 
 
 class RequestPreVote(NamedTuple):
@@ -270,12 +281,13 @@ def _check_append(message: AppendEntries) -> None:
         raise RemoteProtocolError(
             f"no log has term {message.prev_log_term} at index {message.prev_log_index}"
         )
-    term = max(message.prev_log_term, 1)
-    for entry in message.entries:
-        if not term <= entry.term <= message.term:
-            raise RemoteProtocolError(
-                f"an entry of term {entry.term} after term {term}, from a leader of {message.term}"
-            )
-        if type(entry.entry) is Configuration and not entry.entry.voters:
-            raise RemoteProtocolError("a configuration without voters, which nobody could leave")
-        term = entry.term
+    before = max(message.prev_log_term, 1)
+    terms = [before, *map(term_of, message.entries), message.term]
+    if terms != sorted(terms):
+        raise RemoteProtocolError(
+            f"entries of terms {terms[1:-1]} after term {before}, from a leader of {message.term}"
+        )
+    if has_configuration(message.entries) and any(
+        type(entry) is Configuration and not entry.voters for _, entry in message.entries
+    ):
+        raise RemoteProtocolError("a configuration without voters, which nobody could leave")

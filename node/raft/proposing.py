@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from node.raft.core import RaftCore
 
 
+_OWN_TYPES = {type(None), Configuration}
 CONFIGURATION_BYTES = 4096
 """What the entry of a configuration counts for."""
 
@@ -30,7 +31,7 @@ def propose(core: "RaftCore", entries: Sequence[Any]) -> int:
     """
     if not entries:
         raise ValueError("there is no entry to append")
-    if any(entry is None or type(entry) is Configuration for entry in entries):
+    if not _OWN_TYPES.isdisjoint(map(type, entries)):
         raise ValueError("no-ops and configurations are the algorithm's own entries")
     leader = core.role
     if not isinstance(leader, Leader):

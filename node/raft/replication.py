@@ -161,7 +161,7 @@ def _holds_more(
     core: "RaftCore", leader: Leader, progress: Progress, is_news: bool, now: int
 ) -> None:
     """What follows from what a member holds, which may be no more than before."""
-    if is_news:
+    if is_news and progress.match_index > core.commit_index:
         maybe_commit(core, leader, now)
     if progress.round is not None and core.role is leader:
         timeout_us = core.config.election_timeout_us
@@ -206,6 +206,8 @@ def maybe_commit(core: "RaftCore", leader: Leader, now: int) -> None:
     An entry of an earlier term is committed only by one of the leader's own that follows it: by
     count alone it could still be replaced (paper 5.4.2, figure 8).
     """
+    if core.commit_index == core.log.last_index:
+        return
     held = {member: progress.match_index for member, progress in leader.progress.items()}
     held[core.id] = core.log.stable_index
     index = core.configuration.reached(held)

@@ -14,9 +14,9 @@ import cbor2
 
 INTEGER_MAX = 2**62
 """Far below what SQLite keeps, so that nothing counted up from a peer's number overflows there."""
-ELEMENTS_MAX = 32_768
-"""Values in one message, keys and containers included. With as many, decoding takes up to 7 ms."""
-COUNTED_FROM_BYTES = 32_768
+ELEMENTS_MAX = 65_536
+"""Values in one message, keys and containers included. With as many, decoding takes up to 14 ms."""
+COUNTED_FROM_BYTES = 65_536
 """What is shorter cannot hold more."""
 
 _STRINGS = (2, 3)
