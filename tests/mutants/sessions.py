@@ -12,7 +12,7 @@ RESTORED = ("snapshots_restore_what_they_hold", "same_state_everywhere")
 @mutant("atomix #341, ra #145", "at_most_once", "client_oracle")
 def no_dedupe_of_retries() -> None:
     """A command that comes again is run again."""
-    rewrite(Sessions.apply, "session.results.get(header.sequence)", "None")
+    rewrite(Sessions.apply, "results.get(sequence)", "None")
 
 
 @mutant("atomix #341", *RESTORED, "at_most_once", "client_oracle")
@@ -62,13 +62,13 @@ def evictions_forgotten_in_a_restore() -> None:
 @mutant("atomix #1101", "at_most_once", "client_oracle", shows_in=needs.evictions)
 def evicted_session_opened_again() -> None:
     """A retry whose session went opens another one, and takes effect a second time."""
-    rewrite(Sessions.apply, "header.born_at < self.evicted_through", "False")
+    rewrite(Sessions.apply, "born_at < self.evicted_through", "False")
 
 
 @mutant("atomix #1101, copycat", "at_most_once", "client_oracle")
 def late_copy_applied_again() -> None:
     """A command that comes again after its client has the result is run again: nobody knows it."""
-    rewrite(Sessions.apply, "header.sequence < session.acked_below", "False")
+    rewrite(Sessions.apply, "sequence < session.acked_below", "False")
 
 
 @mutant("a classic of at-most-once RPC", "at_most_once", "client_oracle")
@@ -76,9 +76,10 @@ def only_newest_result_kept() -> None:
     """Of the results that a client may still ask for again only the newest one is kept."""
     rewrite(
         Sessions.apply,
-        "session.results[header.sequence] = result",
-        "self._bytes -= session.results_bytes\n"
-        "    session.results_bytes, session.results = 0, {header.sequence: result}",
+        "size = len(result)",
+        "size = len(result)\n"
+        "    self._bytes -= session.results_bytes\n"
+        "    session.results_bytes, session.results = 0, {sequence: result}",
     )
 
 
@@ -87,8 +88,8 @@ def lower_sequences_refused() -> None:
     """Commands of one client that overtake each other are taken for old ones."""
     rewrite(
         Sessions.apply,
-        "header.sequence < session.acked_below",
-        "header.sequence < max(session.results, default=session.acked_below)",
+        "sequence < session.acked_below",
+        "sequence < max(session.results, default=session.acked_below)",
     )
 
 
