@@ -18,9 +18,13 @@ DOCS_STAMP := $(DOCS_VENV)/.installed
 PACKAGES := raftctl node tui configs examples tests
 INSTALLED := raftctl node tui configs
 
-# A PYTHON that was asked for is taken or refused; the default may give way to a newer one.
+# A PYTHON that was asked for is taken or refused. Else the system's comes first, if it can make an
+# environment: distributions build theirs with profiles of its use, which version managers leave out,
+# and that is worth a fifth of the time of everything here.
+SYSTEM_PYTHON := /usr/bin/python3
 ifeq ($(origin PYTHON),file)
-CANDIDATES := $(PYTHON) python3.13 python3.12 python3.11
+CANDIDATES := $(shell $(SYSTEM_PYTHON) -c 'import ensurepip' 2>/dev/null && echo $(SYSTEM_PYTHON)) \
+    $(PYTHON) python3.13 python3.12 python3.11
 else
 CANDIDATES := $(PYTHON)
 endif
