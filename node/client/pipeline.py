@@ -41,6 +41,8 @@ PIECES = 4
 """What may be in flight leaves in so many batches, or more: while the cluster works at some of it,
 the client sees to the rest.
 """
+PIECE_MIN = 32
+"""Each of them holds so many requests, or all: a batch costs the leader as much as some of them."""
 FRAME_OVERHEAD_BYTES = 64
 REQUEST_OVERHEAD_BYTES = HEADER_BYTES + 5
 
@@ -99,7 +101,7 @@ class Pipeline:
         self._clients = [Sequences(random_bits(64)) for _ in range(load.clients)]
         self._in_flight: dict[int, _Batch] = {}
         self._open = 0  # the requests in them
-        self._piece = max(1, min(load.inflight // PIECES, BATCH_MAX))
+        self._piece = min(max(load.inflight // PIECES, PIECE_MIN), BATCH_MAX)
         self._turn = 0
         self._started = 0
         self._leader: int | None = None

@@ -71,6 +71,12 @@ def load(ops: int, inflight: int = 4) -> Load:
 
 
 @pytest.fixture
+def few_in_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of four in flight each is a batch of its own."""
+    monkeypatch.setattr(pipeline, "PIECE_MIN", 1)
+
+
+@pytest.fixture
 def connect(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[float]]:
     """Gives these links, one for each connection, and then nobody leads; returns the timeouts."""
 
@@ -94,6 +100,7 @@ def counts(tally: Tally) -> tuple[int, int, int]:
     return len(tally.latencies), tally.errors, tally.unknown
 
 
+@pytest.mark.usefixtures("few_in_a_batch")
 def test_command_at_which_the_machine_raised_is_an_error(connect: Any) -> None:
     results = [ok_result(b""), error_result("ValueError"), EXPIRED_RESULT]
     connect(ScriptedLink(lambda ids: [applied(each, results[each % 3]) for each in ids]))
@@ -101,6 +108,7 @@ def test_command_at_which_the_machine_raised_is_an_error(connect: Any) -> None:
     assert counts(tally) == (3, 6, 0)
 
 
+@pytest.mark.usefixtures("few_in_a_batch")
 def test_load_that_loses_its_leader_keeps_what_it_has_and_says_why(connect: Any) -> None:
     def script(ids: list[int]) -> list[WireMessage]:
         return [applied(each) for each in ids] if max(ids) < 9 else []
@@ -114,6 +122,7 @@ def test_load_that_loses_its_leader_keeps_what_it_has_and_says_why(connect: Any)
     assert timeouts[1] <= 3
 
 
+@pytest.mark.usefixtures("few_in_a_batch")
 def test_node_that_leads_no_longer_gets_no_new_requests(connect: Any) -> None:
     def script(ids: list[int]) -> list[WireMessage]:
         return [refused(ids[0], "leadership_lost")]  # one after the other
@@ -134,6 +143,7 @@ def test_refusals_that_are_final_or_soon_over_do_not_look_for_another_leader(con
     assert (counts(tally), len(timeouts)) == ((0, 0, 10), 1)
 
 
+@pytest.mark.usefixtures("few_in_a_batch")
 def test_load_that_is_interrupted_counts_what_was_in_flight_as_unknown(connect: Any) -> None:
     def script(ids: list[int]) -> list[WireMessage]:
         if max(ids) > 8:
@@ -281,7 +291,9 @@ def asked_of(connect: Any, clock: Clock, load: Load) -> list[ProposeAll]:
     return [each for each in link.asked if isinstance(each, ProposeAll)]
 
 
-@pytest.mark.parametrize(("inflight", "largest"), [(1, 1), (16, 4), (256, 64), (2000, 500)])
+@pytest.mark.parametrize(
+    ("inflight", "largest"), [(1, 1), (16, 16), (64, 32), (256, 64), (2000, 500)]
+)
 def test_what_may_be_in_flight_leaves_in_pieces_and_each_command_once(
     connect: Any, clock: Clock, inflight: int, largest: int
 ) -> None:
