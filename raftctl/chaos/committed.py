@@ -23,11 +23,10 @@ from node.verify.observation import Member
 from node.wire.envelope import (
     HEADER_BYTES,
     ApplyError,
-    EnvelopeError,
-    Header,
     SessionExpiredError,
     error_result,
     ok_result,
+    read_header,
     read_result,
     unseal,
 )
@@ -97,21 +96,15 @@ def effects_in(log: Sequence[LogEntry]) -> dict[CommandId, int]:
     machine, sessions = KvMachine(), Sessions()
     found: dict[CommandId, int] = {}
     for index, (_, entry) in enumerate(log, 1):
-        if not isinstance(entry, bytes):
-            continue
-        try:
-            header, payload = unseal(entry)
-        except EnvelopeError:
-            continue
-        _apply(machine, sessions, header, payload, index, found)
+        if isinstance(entry, bytes) and len(entry) >= HEADER_BYTES:
+            _apply(machine, sessions, entry, index, found)
     return found
 
 
 def _apply(
     machine: KvMachine,
     sessions: Sessions,
-    header: Header,
-    payload: bytes,
+    command: bytes,
     index: int,
     found: dict[CommandId, int],
 ) -> None:
@@ -125,13 +118,14 @@ def _apply(
         except Exception as error:  # the command's result, as in a replica
             return error_result(type(error).__name__)
 
-    result = sessions.apply(header, index, run, payload)
+    result = sessions.apply(command, index, run)
     try:
         body = read_result(result)
     except (ApplyError, SessionExpiredError):
         return
     if has_run and took_effect(body):
-        found[header.client_id, header.sequence] = index
+        client_id, sequence, *_ = read_header(command)
+        found[client_id, sequence] = index
 
 
 def took_effect(result: bytes) -> bool:
