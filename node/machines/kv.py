@@ -22,7 +22,7 @@ _ARRAYS = range(0x82, 0x85)
 _PUT = cbor2.dumps(["put", "", b""])[:-2]
 _TEXT, _BYTES = 0x60, 0x40
 """The first bytes of strings, to which their lengths are added."""
-_NEXT_BYTE, _NEXT_TWO_BYTES = 24, 25
+_NEXT_BYTE, _NEXT_TWO_BYTES, _NEXT_FOUR_BYTES = 24, 25, 26
 """Added instead: the length follows."""
 KEY_BYTES_MAX = 4096
 SCAN_MAX = 10_000
@@ -46,7 +46,9 @@ class BadCommandError(Exception):
 
 def put(key: str, value: bytes) -> bytes:
     """A command. Result: whether the key existed. Keys have 1 to 4,096 bytes of UTF-8."""
-    return cbor2.dumps(["put", key, value])
+    # As an encoder would write it, in a third of the time.
+    text = key.encode()
+    return b"".join((_PUT, _head(_TEXT, len(text)), text, _head(_BYTES, len(value)), value))
 
 
 def delete(key: str) -> bytes:
@@ -215,6 +217,17 @@ class KvMachine:
                 newer.append(cbor2.dumps([index, key, None if item is None else _value(item)]))
         newer.reverse()
         return newer
+
+
+def _head(kind: int, size: int) -> bytes:
+    """What stands in front of a string of `size` bytes."""
+    if size < _NEXT_BYTE:
+        return bytes((kind + size,))
+    if size < 1 << 8:
+        return bytes((kind + _NEXT_BYTE, size))
+    if size < 1 << 16:
+        return bytes((kind + _NEXT_TWO_BYTES,)) + size.to_bytes(2)
+    return bytes((kind + _NEXT_FOUR_BYTES,)) + size.to_bytes(4)
 
 
 def _read_put(command: bytes) -> tuple[str, bytes] | None:

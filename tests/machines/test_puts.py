@@ -1,4 +1,4 @@
-"""A put is read without a decoder, which must make no difference but in time."""
+"""A put is written and read without a library, which must make no difference but in time."""
 
 import cbor2
 import pytest
@@ -21,6 +21,11 @@ def decoded(command: bytes) -> object:
         return load_plain(command, 1)
     except CborError:
         return None
+
+
+@given(KEYS, VALUES)
+def test_put_is_written_as_an_encoder_would(key: str, value: bytes) -> None:
+    assert kv.put(key, value) == cbor2.dumps(["put", key, value])
 
 
 @given(st.text(min_size=1, max_size=40), st.binary(max_size=65_535))
