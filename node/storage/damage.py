@@ -1,6 +1,6 @@
 """Damage to the data of a node that does not run, as disks do it: to see what it makes of that.
 
-A bit that flips is found by the checksum of its entry or its snapshot. An end that is lost goes
+A bit that flips is found by the checksum of its entries or its snapshot. An end that is lost goes
 unnoticed where SQLite takes it for a write that was cut off, see `wal`: the node comes up and has
 forgotten what it had promised, as after a disk that lied about its flushes.
 """
@@ -11,6 +11,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from node.storage import rows
 from node.storage.base import StorageError
 from node.storage.renewal import DATABASE, snapshots_folder
 from node.storage.sqlite import DISK_ERRORS, check_write_ahead_log, translate
@@ -20,7 +21,7 @@ _PAGE_BYTES = 4096
 
 
 def rot(data: Path, rng: random.Random) -> str:
-    """Flip a bit, in an entry or in the newest snapshot of the data in this folder. Says in which.
+    """Flip a bit, in entries or in the newest snapshot of the data in this folder. Says in which.
 
     Raises FileNotFoundError; StorageError for what is damaged already, or holds neither.
     """
@@ -32,30 +33,26 @@ def rot(data: Path, rng: random.Random) -> str:
     check_write_ahead_log(database)
     try:
         with closing(sqlite3.connect(database, isolation_level=None)) as db:
-            index = _rot_entry(db, rng)
+            name = _rot_run(db, rng)
     except DISK_ERRORS as error:
         raise translate(error, database) from error
-    if index is not None:
-        return f"a bit of entry {index} flipped"
+    if name is not None:
+        return f"a bit of {name} flipped"
     if snapshots:
         return _rot_file(snapshots[-1], rng)
     raise StorageError(f"{database}: it holds nothing that could rot")
 
 
-def _rot_entry(db: sqlite3.Connection, rng: random.Random) -> int | None:
-    """The index; None: there is no entry."""
+def _rot_run(db: sqlite3.Connection, rng: random.Random) -> str | None:
+    """Which entries; None: there are none."""
     (base,) = db.execute("SELECT base_index FROM hard_state").fetchone()
-    found = db.execute("SELECT idx FROM log WHERE idx > ?", (base,)).fetchall()
+    found = db.execute("SELECT idx FROM log WHERE last > ?", (base,)).fetchall()
     if not found:
         return None
     (index,) = rng.choice(found)
-    entry, crc = db.execute("SELECT entry, crc FROM log WHERE idx = ?", (index,)).fetchone()
-    if entry:
-        values = _flipped(entry, rng), crc
-    else:  # a no-op has nothing but its checksum
-        values = entry, crc ^ 1 << rng.randrange(32)
-    db.execute("UPDATE log SET entry = ?, crc = ? WHERE idx = ?", (*values, index))
-    return int(index)
+    run = db.execute("SELECT idx, last, entries FROM log WHERE idx = ?", (index,)).fetchone()
+    db.execute("UPDATE log SET entries = ? WHERE idx = ?", (_flipped(run[2], rng), index))
+    return rows.run_name(run)
 
 
 def _rot_file(path: Path, rng: random.Random) -> str:

@@ -21,6 +21,7 @@ from node.storage.sqlite import (
     SELECT_SNAPSHOTS,
     SELECT_STATE,
     check_write_ahead_log,
+    decode_text,
     translate,
 )
 
@@ -128,7 +129,9 @@ def _connect(path: Path, is_folded: bool) -> sqlite3.Connection:
     the files for that, and leave them behind. With one it needs them, and leaves the log alone.
     """
     mode = "immutable=1" if is_folded else "mode=ro"
-    return sqlite3.connect(f"file:{quote(str(path))}?{mode}", uri=True, isolation_level=None)
+    db = sqlite3.connect(f"file:{quote(str(path))}?{mode}", uri=True, isolation_level=None)
+    db.text_factory = decode_text
+    return db
 
 
 def _until_error(

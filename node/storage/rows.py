@@ -3,11 +3,18 @@
 A checksum in each row covers all of it, its index too, so that a row that rots, or that turns up in
 the place of another, is found. The rows of the log must also fit together, and fit what the saved
 state says about where it begins and ends.
+
+A row of the log holds a run: entries that follow each other, of one term and written by one save,
+as the wire has them. So the work for a row is shared by all its entries. A run is short, since what
+is cut off, deleted or damaged is a run, or makes one be written anew.
 """
 
+import struct
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
+
+import cbor2
 
 from node.raft.configuration import Configuration
 from node.raft.log import EntryId
@@ -15,9 +22,17 @@ from node.raft.messages import LogEntry
 from node.raft.ready import HardState, Ready
 from node.raft.snapshot import Snapshot, SnapshotId
 from node.storage.base import FormatVersionError
-from node.wire.entries import EntryError, decode_configuration, encode_configuration
+from node.wire.cbor import CborError, PlainReaders
+from node.wire.entries import (
+    EntryError,
+    decode_configuration,
+    encode_configuration,
+    read_entries,
+    write_entries,
+    write_entry,
+)
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 SCHEMA = """
 CREATE TABLE node (
     only INTEGER PRIMARY KEY CHECK (only = 1),
@@ -31,7 +46,7 @@ CREATE TABLE hard_state (
     last_index INTEGER NOT NULL, commit_index INTEGER NOT NULL, crc INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE log (
-    idx INTEGER PRIMARY KEY, term INTEGER NOT NULL, kind INTEGER NOT NULL, entry BLOB,
+    idx INTEGER PRIMARY KEY, last INTEGER NOT NULL, term INTEGER NOT NULL, entries BLOB NOT NULL,
     crc INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE snapshot (
@@ -41,15 +56,24 @@ CREATE TABLE snapshot (
 """
 INSERT_NODE = "INSERT INTO node VALUES (1, ?, ?, ?, ?, ?)"
 SAVE_STATE = "INSERT OR REPLACE INTO hard_state VALUES (1, ?, ?, ?, ?, ?, ?, ?)"
-ENTRIES_AT_ONCE = 32
-"""Rows that one statement writes: with one each, a batch would be as many turns of SQLite."""
-INSERT_ENTRY = "INSERT INTO log VALUES (?, ?, ?, ?, ?)"
-INSERT_ENTRIES = INSERT_ENTRY + ", (?, ?, ?, ?, ?)" * (ENTRIES_AT_ONCE - 1)
+INSERT_RUN = "INSERT INTO log VALUES (?, ?, ?, ?, ?)"
 SAVE_SNAPSHOT = "INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?, ?, ?)"
 
-_NO_OP, _COMMAND, _CONFIGURATION = 0, 1, 2
+RUN_ENTRIES_MAX = 256
+"""More are damage."""
+RUN_BYTES_MAX = 256 * 1024
+"""Of a run of more than one entry."""
+
 _FORMAT_1_COLUMNS = 4
 """Of the table `node` in format 1."""
+_OLDER = (
+    "it was made by an older version of raftctl, whose files this one does not read: make a new "
+    "cluster, and write its data anew"
+)
+_RUN_DEPTH_MAX = 3
+"""An array of entries, in which a configuration is a map of arrays."""
+_READERS = PlainReaders(_RUN_DEPTH_MAX)
+_PLACE = struct.Struct(">3q")  # first index, last index, term
 
 Row = tuple[Any, ...]
 
@@ -111,12 +135,11 @@ def identity_row(identity: Identity) -> Row:
 def read_identity(row: Row | None) -> Identity:
     """`row` is all of the table, in whatever format. Raises DamagedRowError, FormatVersionError."""
     if row is not None and len(row) == _FORMAT_1_COLUMNS and row[1] == 1:
-        raise FormatVersionError(
-            "it was made by an older version of raftctl, whose files this one does not read: make "
-            "a new cluster, and write its data anew"
-        )
+        raise FormatVersionError(_OLDER)
     if row is None or len(row) < 3 or _crc(row[1:-1]) != row[-1]:
         raise DamagedRowError("whose database it is cannot be read")
+    if row[1] == 2:
+        raise FormatVersionError(_OLDER)
     if row[1] != FORMAT_VERSION:
         raise FormatVersionError(f"it was made by a newer version of raftctl (format {row[1]})")
     _, _, cluster_id, node_id, first, _ = row
@@ -139,30 +162,61 @@ def read_state(row: Row | None) -> State:
     return State(HardState(term, vote), EntryId(base_term, base_index), last_index, commit_index)
 
 
-def entry_row(index: int, entry: LogEntry) -> Row:
-    term, value = entry
-    if type(value) is bytes:
-        return (index, term, _COMMAND, value, _entry_crc(index, term, _COMMAND, value))
-    if value is None:
-        return (index, term, _NO_OP, None, _entry_crc(index, term, _NO_OP, b""))
-    data = encode_configuration(value)
-    return (index, term, _CONFIGURATION, data, _entry_crc(index, term, _CONFIGURATION, data))
+def run_rows(first_index: int, entries: Sequence[LogEntry]) -> list[Row]:
+    """The entries from `first_index` on, as rows of a run each."""
+    rows: list[Row] = []
+    index = first_index
+    for term, values in write_entries(entries):
+        rows += _rows_of_term(index, term, values)
+        index += len(values)
+    return rows
 
 
-def _entry_crc(index: int, term: int, kind: int, data: bytes) -> int:
-    return zlib.crc32(data, zlib.crc32(b"%d %d %d" % (index, term, kind)))
+def _rows_of_term(index: int, term: int, values: Sequence[Any]) -> list[Row]:
+    """One row, nearly always; else that of the one half and of the other."""
+    if len(values) <= RUN_ENTRIES_MAX:
+        data = cbor2.dumps(values, default=write_entry)
+        if len(data) <= RUN_BYTES_MAX or len(values) == 1:
+            last = index + len(values) - 1
+            return [(index, last, term, data, _run_crc(index, last, term, data))]
+    half = len(values) // 2
+    rows = _rows_of_term(index, term, values[:half])
+    return rows + _rows_of_term(index + half, term, values[half:])
 
 
-def read_entry(row: Row) -> LogEntry:
+def _run_crc(index: int, last: int, term: int, data: bytes) -> int:
+    return zlib.crc32(data, zlib.crc32(_PLACE.pack(index, last, term)))
+
+
+def read_run(row: Row) -> list[LogEntry]:
     """Raises DamagedRowError."""
-    index, term, kind, data, crc = row
-    is_typed = type(term) is int and type(kind) is int
-    is_typed = is_typed and type(data) is (type(None) if kind == _NO_OP else bytes)
-    if not is_typed or _entry_crc(index, term, kind, data or b"") != crc:
-        raise DamagedRowError(f"entry {index} is damaged (checksum)")
-    if kind == _CONFIGURATION:
-        return LogEntry(term, _configuration(data, f"the configuration in entry {index}"))
-    return LogEntry(term, data)
+    index, last, term, data, crc = row
+    is_typed = type(last) is int and type(term) is int and type(data) is bytes
+    if not is_typed or _run_crc(index, last, term, data) != crc:
+        raise _damaged(row, "(checksum)")
+    try:
+        entries = read_entries([[term, _READERS.read(data)]])
+    except (CborError, EntryError) as error:
+        raise _damaged(row, f"({error})") from error
+    if len(entries) != last - index + 1 or not 0 < len(entries) <= RUN_ENTRIES_MAX:
+        raise _damaged(row, f"(it is a row of {len(entries)})")
+    return entries
+
+
+def _damaged(row: Row, why: str) -> DamagedRowError:
+    are = "is" if _presumed_last(row) == row[0] else "are"
+    return DamagedRowError(f"{run_name(row)} {are} damaged {why}")
+
+
+def run_name(row: Row) -> str:
+    """Which entries are in a row of the log; `row` may be damaged."""
+    index, last = row[0], _presumed_last(row)
+    return f"entry {index}" if last == index else f"entries {index} to {last}"
+
+
+def _presumed_last(row: Row) -> int:
+    index, last, *_ = row
+    return last if type(last) is int and index < last < index + RUN_ENTRIES_MAX else index
 
 
 def snapshot_row(snapshot: Snapshot) -> Row:
@@ -194,25 +248,26 @@ def _configuration(data: bytes, what: str) -> Configuration:
 
 # -- what the rows make ----------------------------------------------------------------------------
 def read_log(state: State, rows: Iterable[Row], report: Callable[[str], None]) -> list[LogEntry]:
-    """The entries from the one behind the base on, up to the first about which something is
-    reported. `rows` are those above the base, in order; `report` may raise.
+    """The entries from the one behind the base on, up to the first run about which something is
+    reported. `rows` are those that reach above the base, in order; `report` may raise.
     """
     log: list[LogEntry] = []
     is_sound = True
     index, term = state.base.index, state.base.term
     for row in rows:
-        expected, index = index + 1, row[0]
-        if index != expected:
+        expected, first = index + 1, max(row[0], state.base.index + 1)
+        if first != expected:
             is_sound = False
-            rest = "" if index == expected + 1 else f", and all up to {index - 1}"
-            report(f"entry {expected} is missing{rest}")
+            report(_misplaced(expected, first))
+        index = _presumed_last(row)
         try:
-            entry = read_entry(row)
-            if entry.term < term:
-                raise DamagedRowError(f"entry {index} has term {entry.term}, after term {term}")
-            term = entry.term
+            entries = read_run(row)
+            of_run = entries[0].term
+            if of_run < term:
+                raise DamagedRowError(f"entry {first} has term {of_run}, after term {term}")
+            term = of_run
             if is_sound:
-                log.append(entry)
+                log += entries[first - row[0] :]
         except DamagedRowError as error:
             is_sound = False
             report(str(error))
@@ -224,6 +279,13 @@ def read_log(state: State, rows: Iterable[Row], report: Callable[[str], None]) -
         current = state.hard_state.current_term
         report(f"entry {index} has term {term}, above the saved term {current}")
     return log
+
+
+def _misplaced(expected: int, found: int) -> str:
+    if found < expected:
+        return f"entry {found} is there twice"
+    rest = "" if found == expected + 1 else f", and all up to {found - 1}"
+    return f"entry {expected} is missing{rest}"
 
 
 def read_snapshots(

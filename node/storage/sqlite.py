@@ -6,8 +6,12 @@ damage is found when a node boots, and `wal` finds it in what SQLite has not fol
 database yet. A node that finds such damage refuses to start, since it may have promised what it
 lost.
 
+The log lies there in runs, as `rows` says. What is cut off may begin within one, whose front is
+written anew then.
+
 A log is compacted by moving its base: what lies at or below it is not read any more, whether it is
-there or not. It is deleted a little with each save, so that no save takes long.
+there or not. Runs that lie there wholly are deleted, a few with each save, so that no save takes
+long.
 
 An error of the disk is final: after a failed flush nobody knows what reached it, and a second try
 may succeed without having written (fsyncgate). The exception is a full disk, which SQLite reports
@@ -17,9 +21,8 @@ before it writes anything.
 import errno
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
-from itertools import chain, count
 from pathlib import Path
 from typing import NoReturn
 
@@ -43,9 +46,11 @@ WAL_PAGES_MAX = 1000
 WAL_BYTES_MAX = 8 * 1024 * 1024
 """A larger one, which only a large batch makes, is cut back to this size after it was folded."""
 SWEPT_ENTRIES_MAX = 256
-"""So many compacted entries are deleted in a save, or twice as many as it writes."""
+"""So many compacted entries are deleted in a save, or twice as many as it writes. It is overstepped
+by less than a run.
+"""
 SWEPT_BYTES_MAX = 512 * 1024
-"""The like for their bytes. It is overstepped by one entry."""
+"""The like for their bytes. It is overstepped by a run, or by an entry that is larger."""
 
 # SQLite's messages quote the file, so damage may show as text that cannot be decoded.
 DISK_ERRORS = (sqlite3.Error, OSError, UnicodeDecodeError, OverflowError)
@@ -148,7 +153,7 @@ class SqliteStorage:
             return
         try:
             self._write(state, batch)
-        except DISK_ERRORS as error:
+        except (*DISK_ERRORS, DamagedRowError) as error:
             failure = translate(error, self._path)
             if isinstance(failure, DiskFullError):
                 self._may_sweep = False  # it takes space for a while, which the batch may need
@@ -164,13 +169,8 @@ class SqliteStorage:
         db.execute("BEGIN IMMEDIATE")
         db.execute(rows.SAVE_STATE, rows.state_row(state))
         if batch.truncate_from is not None:
-            db.execute("DELETE FROM log WHERE idx >= ?", (batch.truncate_from,))
-        entries = list(map(rows.entry_row, count(batch.first_index), batch.entries))
-        odd = len(entries) % rows.ENTRIES_AT_ONCE
-        db.executemany(rows.INSERT_ENTRY, entries[:odd])
-        for start in range(odd, len(entries), rows.ENTRIES_AT_ONCE):
-            some = entries[start : start + rows.ENTRIES_AT_ONCE]
-            db.execute(rows.INSERT_ENTRIES, tuple(chain.from_iterable(some)))
+            self._truncate(batch.truncate_from, state.base)
+        self._insert(batch.first_index, batch.entries)
         if batch.snapshot is not None:
             db.execute(rows.SAVE_SNAPSHOT, rows.snapshot_row(batch.snapshot))
         if state.base != self._state.base:
@@ -180,21 +180,42 @@ class SqliteStorage:
         self._commit(db)
         self._is_swept = is_swept
 
+    def _truncate(self, index: int, base: EntryId) -> None:
+        """Delete the entries from `index` on. Raises DamagedRowError for damage to the run in front
+        of it, which may reach there.
+        """
+        start, front = index, []
+        run = self._db.execute(_SELECT_IN_FRONT, (index,)).fetchone()
+        if run is not None and index <= base.index + 1:
+            start = run[0]  # whatever is there, and how far it reaches: nobody reads it any more
+        elif run is not None:
+            entries = rows.read_run(run)
+            if run[0] + len(entries) > index:
+                start, front = run[0], entries[: index - run[0]]
+        self._db.execute("DELETE FROM log WHERE idx >= ?", (start,))
+        self._insert(start, front)
+
+    def _insert(self, first_index: int, entries: Sequence[LogEntry]) -> None:
+        for row in rows.run_rows(first_index, entries):
+            self._db.execute(rows.INSERT_RUN, row)
+
     def _sweep(self, base: EntryId, written: list[LogEntry]) -> bool:
         """Delete some of what was compacted, and say whether there was nothing any more. It must
         be more than `written`, or the file would grow without end.
         """
-        room = max(SWEPT_BYTES_MAX, 2 * sum(len(e) for _, e in written if type(e) is bytes))
-        limit = max(SWEPT_ENTRIES_MAX, 2 * len(written))
-        last = None
-        for index, size in self._db.execute(_SELECT_COMPACTED, (base.index, limit)).fetchall():
-            last = index
-            room -= size
-            if room < 0:
-                break
-        if last is None:
+        bytes_left = max(SWEPT_BYTES_MAX, 2 * sum(len(e) for _, e in written if type(e) is bytes))
+        entries_left = entries_max = max(SWEPT_ENTRIES_MAX, 2 * len(written))
+        end = None
+        with closing(self._db.execute(_SELECT_COMPACTED, (base.index, entries_max))) as found:
+            for index, last, size in found:
+                end = index
+                entries_left -= last - index + 1
+                bytes_left -= size
+                if entries_left <= 0 or bytes_left < 0:
+                    break
+        if end is None:
             return True
-        self._db.execute("DELETE FROM log WHERE idx <= ?", (last,))
+        self._db.execute("DELETE FROM log WHERE idx <= ?", (end,))
         return False
 
     def _roll_back(self) -> None:
@@ -216,15 +237,25 @@ SELECT_STATE = (
     "SELECT current_term, voted_for, base_index, base_term, last_index, commit_index, crc "
     "FROM hard_state"
 )
-SELECT_LOG = "SELECT idx, term, kind, entry, crc FROM log WHERE idx > ? ORDER BY idx"
+# The base may lie within a run, which then holds the first entries above it.
+SELECT_LOG = (
+    "SELECT idx, last, term, entries, crc FROM log "
+    "WHERE idx >= ifnull((SELECT max(idx) FROM log WHERE idx <= ?1 + 1), 0) "
+    "AND (idx > ?1 OR last > ?1) ORDER BY idx"
+)
 SELECT_SNAPSHOTS = "SELECT idx, term, size, digest, configuration, crc FROM snapshot"
+_SELECT_IN_FRONT = (
+    "SELECT idx, last, term, entries, crc FROM log WHERE idx < ? ORDER BY idx DESC LIMIT 1"
+)
 _SELECT_COMPACTED = (
-    "SELECT idx, ifnull(length(entry), 0) FROM log WHERE idx <= ? ORDER BY idx LIMIT ?"
+    "SELECT idx, last, ifnull(length(entries), 0) FROM log WHERE idx <= ?1 AND last <= ?1 "
+    "ORDER BY idx LIMIT ?2"
 )
 
 
 def _connect(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
+    db.text_factory = decode_text
     try:
         mode = db.execute("PRAGMA journal_mode = WAL").fetchone()[0]
         if mode != "wal":
@@ -236,6 +267,11 @@ def _connect(path: Path) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def decode_text(data: bytes) -> str:
+    """Rot makes a text of what is none. Such a row is damaged, and has to be read to be named."""
+    return data.decode(errors="replace")
 
 
 def check_write_ahead_log(path: Path) -> None:

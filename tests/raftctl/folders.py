@@ -61,7 +61,9 @@ def write(
     term: int | None = None,
     base: EntryId | None = None,
 ) -> None:
-    """Give a node a log; with `base` behind a snapshot of an empty machine."""
+    """Give a node a log, each entry in a row of its own; with `base` behind a snapshot of an empty
+    machine.
+    """
     cluster_id = load_cluster(folder).cluster_id
     home = folder / f"n{node_id}"
     last_term = entries[-1].term if entries else 1
@@ -69,10 +71,11 @@ def write(
     if base is not None:
         batch.snapshot, batch.base = snapshot(folder, node_id, base), base
         batch.truncate_from = base.index + 1
-    batch.first_index = 1 if base is None else base.index + 1
-    batch.entries, batch.commit_index = list(entries), commit_index
+    first_index = 1 if base is None else base.index + 1
     with closing(SqliteStorage(home / "raft.db", cluster_id, node_id)) as storage:
         storage.save(batch)
+        for index, entry in enumerate(entries, first_index):
+            storage.save(Ready(1, first_index=index, entries=[entry], commit_index=commit_index))
 
 
 def append(folder: Path, node_id: int, *entries: LogEntry) -> None:

@@ -202,7 +202,7 @@ def test_damage_in_logs_of_a_quorum_that_runs_does_not_make_it_a_lost_one(
         entries = [LogEntry(1, before), LogEntry(2, after), LogEntry(2, put("rotten"))]
         write(folder, node_id, entries, commit_index=2)
         with closing(sqlite3.connect(folder / f"n{node_id}" / "raft.db")) as db:
-            db.execute("UPDATE log SET crc = crc + 1 WHERE idx = 3")
+            assert db.execute("UPDATE log SET crc = crc + 1 WHERE idx = 3").rowcount == 1
             db.commit()
     monkeypatch.setattr(recovering, "_alive", lambda *_: {4: "running", 5: "running"})
     monkeypatch.setattr(recovering, "stopped", never)

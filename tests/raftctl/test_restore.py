@@ -261,7 +261,7 @@ def test_newcomer_that_knows_of_no_members_does_not_say_who_is_one(memory_path: 
     SqliteStorage.create(folder / "n4" / "raft.db", cluster_id, 4, first=Configuration())
     for node_id in (1, 2, 3):
         with closing(sqlite3.connect(folder / f"n{node_id}" / "raft.db")) as db:
-            db.execute("UPDATE log SET crc = crc + 1 WHERE idx = 6")
+            assert db.execute("UPDATE log SET crc = crc + 1 WHERE idx = 6").rowcount == 1
             db.commit()
     cluster = Cluster("demo", folder)
     with hold_file(file) as held:

@@ -17,8 +17,8 @@ from node.replica.state import capture
 from node.storage.base import CorruptionError, StorageError
 from node.storage.damage import rot, truncate
 from node.storage.snapshots import SnapshotFiles
-from node.storage.sqlite import SqliteStorage
-from tests.storage.batches import FIRST, batch
+from node.storage.sqlite import SWEPT_BYTES_MAX, SqliteStorage
+from tests.storage.batches import FIRST, batch, compaction
 
 SAVES = 20
 
@@ -50,6 +50,24 @@ def test_rotten_entry_is_named_when_the_node_starts(data: Path, seed: int) -> No
     assert found is not None
     with pytest.raises(CorruptionError, match=rf"entry {found[1]} is damaged \(checksum\)"):
         boot(data)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_entries_that_rot_together_are_named_when_the_node_starts(path: Path, seed: int) -> None:
+    """And none of what was compacted, which nobody reads."""
+    with closing(SqliteStorage(path, "demo", 1)) as storage:
+        for first in range(1, 6):
+            storage.save(batch(HardState(1, 1), None, first, [LogEntry(1, bytes(SWEPT_BYTES_MAX))]))
+        for first in (6, 11):
+            entries = [LogEntry(1, b"command"), *[LogEntry(1, None)] * 4]
+            storage.save(batch(None, None, first, entries))
+        storage.save(compaction(7, 1))
+        assert storage._db.execute("SELECT count(*) FROM log").fetchone() == (6,)
+    says = rot(path.parent, random.Random(seed))
+    assert says in ("a bit of entries 6 to 10 flipped", "a bit of entries 11 to 15 flipped")
+    name = says.removeprefix("a bit of ").removesuffix(" flipped")
+    with pytest.raises(CorruptionError, match=rf"{name} are damaged \(checksum\)"):
+        boot(path.parent)
 
 
 def test_rotten_snapshot_is_found_when_it_is_read(data: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from node.raft.log import EntryId
 from node.raft.messages import LogEntry
 from node.raft.ready import HardState
-from node.storage import inspection
+from node.storage import inspection, rows
 from node.storage.base import CorruptionError, FormatVersionError, StorageError
 from node.storage.inspection import DAMAGES_MAX, read_database
 from node.storage.sqlite import SqliteStorage
@@ -25,8 +25,13 @@ ROOT = Path(__file__).parents[2]
 ENTRIES = [*[LogEntry(1, b"entry %d" % number) for number in range(1, 20)], LogEntry(2, LARGER)]
 
 
+RUNS = ((1, 8), (9, 9), (10, 11), (12, 14), (15, 15), (16, 16), (17, 19), (20, 20))
+
+
 def _fill(storage: SqliteStorage) -> None:
-    storage.save(batch(HardState(3, 2), None, 1, ENTRIES, commit_index=8))
+    for first, last in RUNS:
+        entries = ENTRIES[first - 1 : last]
+        storage.save(batch(HardState(3, 2), None, first, entries, commit_index=8))
     storage.save(compaction(5, 1))
 
 
@@ -159,7 +164,7 @@ def test_b30_each_damaged_entry_is_listed(path: Path) -> None:
         found = read_database(path)
     assert found.damage == (
         "entry 9 is damaged (checksum)",
-        "entry 12 is damaged (checksum)",
+        "entries 12 to 14 are damaged (checksum)",
         "entry 15 is missing",
         "entry 16 is damaged (checksum)",
         "what is known of snapshot 5 is damaged (checksum)",
@@ -176,7 +181,8 @@ def test_b30_page_that_cannot_be_read_ends_the_list(tmp_path: Path) -> None:
     SqliteStorage.create(path, "demo", 1, FIRST)
     with closing(SqliteStorage(path, "demo", 1)) as storage:
         entries = [LogEntry(1, bytes([number]) * 900) for number in range(40)]
-        storage.save(batch(HardState(1, None), None, 1, entries))
+        for index, entry in enumerate(entries, 1):
+            storage.save(batch(HardState(1, None), None, index, [entry]))
     data = bytearray(path.read_bytes())
     start = data.index(bytes([30]) * 900) // 4096 * 4096
     data[start : start + 8] = b"\xff" * 8  # the head of the page with entry 31
@@ -208,9 +214,9 @@ def test_list_of_damage_has_a_limit(tmp_path: Path) -> None:
     path = tmp_path / "raft.db"
     SqliteStorage.create(path, "demo", 1, FIRST)
     with closing(SqliteStorage(path, "demo", 1)) as storage:
-        entries = [LogEntry(1, b"")] * (DAMAGES_MAX + 10)
-        storage.save(batch(HardState(1, None), None, 1, entries))
-        storage._db.execute("UPDATE log SET crc = 0")
+        storage.save(batch(HardState(1, None)))
+        damaged = [(index, index, 1, b"", 0) for index in range(1, DAMAGES_MAX + 11)]
+        storage._db.executemany(rows.INSERT_RUN, damaged)
     assert len(read_database(path).damage) == DAMAGES_MAX
 
 

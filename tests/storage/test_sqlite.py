@@ -2,11 +2,8 @@
 
 import itertools
 import os
-import signal
 import sqlite3
 import stat
-import subprocess
-import sys
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -24,11 +21,12 @@ from node.storage.base import (
     StorageError,
     Stored,
 )
+from node.storage.inspection import read_database
 from node.storage.sqlite import SqliteStorage
+from node.wire.entries import encode_configuration
 from tests.storage.batches import FIRST, LARGER, batch
-from tests.storage.strace import needs_strace
+from tests.storage.databases import alter, load
 
-ROOT = Path(__file__).parents[2]
 ENTRIES = [
     *(LogEntry(1, b"one"), LogEntry(1, None), LogEntry(2, b"three"), LogEntry(2, b"")),
     *(LogEntry(2, b"five"), LogEntry(2, LARGER)),
@@ -37,22 +35,11 @@ ENTRIES = [
 
 @pytest.fixture
 def filled(path: Path) -> Path:
-    """A database with term 2, a vote for 3 and ENTRIES."""
+    """A database with term 2, a vote for 3 and ENTRIES, as the runs 1 to 2, 3, 4 to 5 and 6."""
     with closing(SqliteStorage(path, "demo", 1)) as opened:
-        opened.save(batch(HardState(2, 3), None, 1, ENTRIES))
+        for first, last in ((1, 2), (3, 3), (4, 5), (6, 6)):
+            opened.save(batch(HardState(2, 3), None, first, ENTRIES[first - 1 : last]))
     return path
-
-
-def _load(path: Path) -> Stored:
-    with closing(SqliteStorage(path, "demo", 1)) as opened:
-        return opened.load()
-
-
-def _alter(path: Path, *statements: str) -> None:
-    """Change the file behind the storage's back."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as db:
-        for statement in statements:
-            db.execute(statement)
 
 
 @pytest.mark.parametrize(("cluster_id", "node_id"), [("demo", 2), ("other", 1)])
@@ -77,9 +64,23 @@ def test_database_of_an_older_version_is_no_damage(tmp_path: Path) -> None:
         SqliteStorage(path, "demo", 1)
 
 
+def test_database_of_format_2_is_no_damage(filled: Path) -> None:
+    values = (2, "demo", 1, encode_configuration(FIRST))
+    log = "idx INTEGER PRIMARY KEY, term INT, kind INT, entry BLOB, crc INT"
+    alter(
+        filled,
+        f"UPDATE node SET format = 2, crc = {rows._crc(values)}",
+        *("DROP TABLE log", f"CREATE TABLE log ({log}) STRICT"),
+    )
+    with pytest.raises(FormatVersionError, match=r"made by an older version .* new cluster"):
+        SqliteStorage(filled, "demo", 1)
+    with pytest.raises(FormatVersionError, match=r"made by an older version .* new cluster"):
+        read_database(filled)
+
+
 def test_database_of_a_newer_version_is_no_damage(filled: Path) -> None:
     values = (rows.FORMAT_VERSION + 1, "demo", 1, b"")
-    _alter(filled, f"UPDATE node SET format = {values[0]}, first = x'', crc = {rows._crc(values)}")
+    alter(filled, f"UPDATE node SET format = {values[0]}, first = x'', crc = {rows._crc(values)}")
     with pytest.raises(FormatVersionError, match="newer version of raftctl"):
         SqliteStorage(filled, "demo", 1)
 
@@ -100,28 +101,33 @@ def test_only_the_owner_can_read_any_of_its_files(tmp_path: Path) -> None:
 def test_create_never_overwrites(filled: Path) -> None:
     with pytest.raises(FileExistsError):
         SqliteStorage.create(filled, "demo", 1, FIRST)
-    assert _load(filled).log == ENTRIES
+    assert load(filled).log == ENTRIES
 
 
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [
-        ("UPDATE log SET entry = x'6f6e66' WHERE idx = 1", "entry 1 is damaged"),
-        ("UPDATE log SET entry = x'' WHERE idx = 2", "entry 2 is damaged"),
-        ("UPDATE log SET entry = NULL WHERE idx = 4", "entry 4 is damaged"),
+        ("UPDATE log SET entries = x'81457468726f65' WHERE idx = 3", "entry 3 is damaged"),
+        ("UPDATE log SET entries = x'82436f6e6540' WHERE idx = 1", "entries 1 to 2 are damaged"),
+        ("UPDATE log SET entries = x'82f64466697665' WHERE idx = 4", "entries 4 to 5 are damaged"),
+        ("UPDATE log SET entries = x'81f6' WHERE idx = 3", "entry 3 is damaged"),
+        ("UPDATE log SET entries = x'81a0' WHERE idx = 6", "entry 6 is damaged"),
+        ("UPDATE log SET entries = x'' WHERE idx = 1", "entries 1 to 2 are damaged"),
         ("UPDATE log SET term = 1 WHERE idx = 3", "entry 3 is damaged"),
-        ("UPDATE log SET crc = crc + 1 WHERE idx = 2", "entry 2 is damaged"),
-        ("DELETE FROM log WHERE idx = 2", "entry 2 is missing"),
-        ("UPDATE log SET idx = 9 WHERE idx = 4", "entry 4 is missing"),
-        ("UPDATE log SET idx = 0 WHERE idx = 1", "entry 1 is missing"),
-        ("UPDATE log SET kind = 1, entry = x'' WHERE idx = 2", "entry 2 is damaged"),
-        ("UPDATE log SET kind = 2 WHERE idx = 5", "entry 5 is damaged"),
-        ("UPDATE log SET kind = 1 WHERE idx = 6", "entry 6 is damaged"),
-        ("UPDATE log SET kind = 3 WHERE idx = 1", "entry 1 is damaged"),
-        ("UPDATE log SET entry = x'a0' WHERE idx = 6", "entry 6 is damaged"),
+        ("UPDATE log SET term = 1 WHERE idx = 4", "entries 4 to 5 are damaged"),
+        ("UPDATE log SET last = 3 WHERE idx = 1", r"entries 1 to 3 are damaged \(checksum"),
+        ("UPDATE log SET last = 1 WHERE idx = 1", r"entry 1 is damaged \(checksum"),
+        ("UPDATE log SET last = 0 WHERE idx = 1", "entry 1 is damaged"),
+        ("UPDATE log SET last = 999 WHERE idx = 3", "entry 3 is damaged"),
+        ("UPDATE log SET crc = crc + 1 WHERE idx = 1", "entries 1 to 2 are damaged"),
+        ("UPDATE log SET crc = crc + 1 WHERE idx = 3", "entry 3 is damaged"),
+        ("DELETE FROM log WHERE idx = 1", "entry 1 is missing, and all up to 2"),
+        ("DELETE FROM log WHERE idx = 3", "entry 3 is missing;"),
+        ("UPDATE log SET idx = 9 WHERE idx = 3", "entry 3 is missing;"),
+        ("UPDATE log SET idx = 0 WHERE idx = 1", "entries 0 to 2 are damaged"),
         ("DELETE FROM log WHERE idx = 6", "entry 6 is missing, the log went on to 6"),
-        ("DELETE FROM log WHERE idx IN (2, 3)", "entry 2 is missing, and all up to 3"),
-        ("INSERT INTO log SELECT 7, term, kind, entry, crc FROM log WHERE idx = 5", "entry 7"),
+        ("DELETE FROM log WHERE idx IN (3, 4)", "entry 3 is missing, and all up to 5"),
+        ("INSERT INTO log SELECT 7, 7, term, entries, crc FROM log WHERE idx = 3", "entry 7"),
         ("UPDATE hard_state SET last_index = 5", "term and vote are damaged"),
         ("UPDATE hard_state SET commit_index = 3", "term and vote are damaged"),
         ("UPDATE hard_state SET base_index = 2, base_term = 1", "term and vote are damaged"),
@@ -135,28 +141,33 @@ def test_create_never_overwrites(filled: Path) -> None:
     ],
 )
 def test_b30_damage_is_found_and_named(filled: Path, damage: str, reason: str) -> None:
-    _alter(filled, damage)
+    alter(filled, damage)
     with pytest.raises(CorruptionError, match=reason):
-        _load(filled)
+        load(filled)
 
 
 def test_b30_an_entry_in_the_place_of_another_is_found(filled: Path) -> None:
-    moves = ("idx = 99 WHERE idx = 3", "idx = 3 WHERE idx = 4", "idx = 4 WHERE idx = 99")
-    _alter(filled, *(f"UPDATE log SET {move}" for move in moves))
+    moves = ((3, 99), (6, 3), (99, 6))
+    alter(filled, *(f"UPDATE log SET idx = {b}, last = {b} WHERE idx = {a}" for a, b in moves))
     with pytest.raises(CorruptionError, match="entry 3 is damaged"):
-        _load(filled)
+        load(filled)
 
 
 @pytest.mark.parametrize(
-    "damage", ["entry = CAST(entry AS TEXT)", "entry = 7", "term = 'x'", "term = 1.5"]
+    "damage",
+    [
+        *("entries = CAST(entries AS TEXT)", "entries = 7", "entries = NULL"),
+        *("term = 'x'", "term = 1.5", "term = NULL", "last = 'x'", "last = 3.5", "last = NULL"),
+        *("crc = 'x'", "crc = crc + 0.5", "crc = NULL"),
+    ],
 )
 def test_b30_an_entry_of_another_type_is_found_and_named(filled: Path, damage: str) -> None:
     """One bit of a record's header changes the type of a column; STRICT looks at writes only."""
-    strict = "sql = replace(sql, ') STRICT', ')')"
-    _alter(filled, "PRAGMA writable_schema = ON", f"UPDATE sqlite_schema SET {strict}")
-    _alter(filled, f"UPDATE log SET {damage} WHERE idx = 3")
+    strict = "sql = replace(replace(sql, ') STRICT', ')'), 'NOT NULL', '')"
+    alter(filled, "PRAGMA writable_schema = ON", f"UPDATE sqlite_schema SET {strict}")
+    alter(filled, f"UPDATE log SET {damage} WHERE idx = 3")
     with pytest.raises(CorruptionError, match="entry 3 is damaged"):
-        _load(filled)
+        load(filled)
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +177,7 @@ def rotted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[int]]:
     SqliteStorage.create(path, "demo", 1, FIRST)
     with closing(SqliteStorage(path, "demo", 1)) as storage:
         storage.save(batch(HardState(2, 3), None, 1, ENTRIES))
-    good, expected = path.read_bytes(), _load(path)
+    good, expected = path.read_bytes(), load(path)
     outcomes: dict[str, list[int]] = {}
     for position, bit in itertools.product(range(len(good)), (2, 7)):
         if good[position]:
@@ -174,7 +185,7 @@ def rotted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[int]]:
             data[position] ^= 1 << bit
             path.write_bytes(data)
             try:
-                outcome = "the same" if _load(path) == expected else "something else"
+                outcome = "the same" if load(path) == expected else "something else"
             except Exception as error:  # which ones may come is the test
                 outcome = type(error).__name__
             outcomes.setdefault(outcome, []).append(position)
@@ -202,7 +213,7 @@ def test_b30_a_garbage_file_is_refused(tmp_path: Path, size: int) -> None:
 def test_b30_a_file_cut_short_is_refused(filled: Path) -> None:
     filled.write_bytes(filled.read_bytes()[:5000])
     with pytest.raises(CorruptionError):
-        _load(filled)
+        load(filled)
 
 
 def test_b36_log_ahead_of_saved_term_is_refused(storage: SqliteStorage) -> None:
@@ -265,7 +276,7 @@ def test_b34_disk_full_is_rolled_back_and_can_be_retried(storage: SqliteStorage)
     storage._db.execute("PRAGMA max_page_count = 1000000")
     storage.save(full)
     assert storage.load() == Stored(HardState(2, None), [before.log[0], *full.entries], FIRST)
-    assert _load(storage._path) == storage.load()
+    assert load(storage._path) == storage.load()
 
 
 def test_b34_disk_full_at_the_commit_is_rolled_back(storage: SqliteStorage) -> None:
@@ -286,112 +297,3 @@ def test_b34_a_rollback_that_fails_is_final(storage: SqliteStorage) -> None:
             storage.save(batch(HardState(1, 1), None, 0, []))
         assert type(caught.value) is StorageError
     assert outer.calls == 5  # BEGIN, INSERT, SELECT, COMMIT, ROLLBACK; then nothing
-
-
-CHILD = """
-import os, sys
-from pathlib import Path
-from node.storage.sqlite import *
-from tests.storage.batches import *
-
-def say(step):
-    os.write(1, f"{step} {term}\\n".encode())  # one write: no kill cuts a line
-
-class Steps(list):
-    def __iter__(self):
-        for number, entry in enumerate(list.__iter__(self)):
-            if number in (25, 49):
-                say("half" if number == 25 else "last")
-            yield entry
-
-storage = SqliteStorage(Path(sys.argv[1]), "demo", 1)
-first = storage.load().hard_state.current_term + 1
-for term in range(first, first + int(sys.argv[2])):
-    say("start")
-    try:
-        entries = Steps([LogEntry(term, b"x" * 2000)] * 50)
-        storage.save(batch(HardState(term, None), 11, 11, entries))
-        say("done")
-    except StorageError:
-        say("failed")
-"""
-KEPT = [LogEntry(1, b"kept")] * 10
-
-
-def _at_term(term: int) -> Stored:
-    return Stored(
-        HardState(term, None), KEPT + [LogEntry(term, b"x" * 2000)] * 50 * (term > 1), FIRST
-    )
-
-
-@pytest.fixture
-def child(path: Path) -> list[str]:
-    """The command for a process that replaces entries 11 to 60 in each save."""
-    with closing(SqliteStorage(path, "demo", 1)) as opened:
-        opened.save(batch(HardState(1, None), None, 1, KEPT))
-    return [sys.executable, "-c", CHILD, str(path)]
-
-
-def _check_old_or_new(path: Path, steps: list[str]) -> None:
-    """`steps`: what the process said before it died."""
-    step, term = steps[-1].split() if steps else ("done", "1")
-    possible = [int(term)] if step == "done" else [int(term) - 1, int(term)]
-    assert _load(path) in list(map(_at_term, possible))
-
-
-@pytest.mark.parametrize("kill_at", ["start", "half", "last", "done"])
-def test_b35_crash_during_truncation_leaves_old_or_new_log(
-    child: list[str], path: Path, kill_at: str
-) -> None:
-    for rounds in range(1, 4):
-        with subprocess.Popen(
-            [*child, "1000"], stdout=subprocess.PIPE, text=True, cwd=ROOT
-        ) as process:
-            assert process.stdout is not None
-            steps: list[str] = []
-            while sum(step.startswith(kill_at) for step in steps) < rounds:
-                steps.append(process.stdout.readline())
-                assert steps[-1]
-            process.kill()
-            steps += process.stdout.readlines()
-        assert process.returncode == -signal.SIGKILL
-        _check_old_or_new(path, steps)
-
-
-def _strace(child: list[str], saves: int, trace: Path, *expressions: str) -> list[str]:
-    """What the process says under strace, whose output is in `trace`."""
-    options = [word for expression in expressions for word in ("-e", expression)]
-    command = ["strace", "-f", "-o", str(trace), *options, *child, str(saves)]
-    return subprocess.run(command, stdout=subprocess.PIPE, text=True, cwd=ROOT).stdout.splitlines()
-
-
-@needs_strace
-@pytest.mark.parametrize("number", [2, 30, 61, 100, 400, 1700, 2300, 2400, 2500])
-def test_b35_killed_at_a_write_leaves_old_or_new_log(
-    child: list[str], path: Path, tmp_path: Path, number: int
-) -> None:
-    inject = f"inject=pwrite64:signal=SIGKILL:when={number}"
-    steps = _strace(child, 60, tmp_path / "trace", "trace=pwrite64", inject)
-    assert "done 61" not in steps
-    _check_old_or_new(path, steps)
-
-
-@needs_strace
-def test_b33_a_real_fsync_error_is_latched(child: list[str], path: Path, tmp_path: Path) -> None:
-    inject = "inject=fdatasync:error=EIO:when=4"
-    steps = _strace(child, 6, tmp_path / "trace", "trace=fdatasync", inject)
-    ends = [step.split()[0] for step in steps if step[0] in "df"]
-    assert ends == sorted(ends)  # once it failed, it never works again
-    assert set(ends) == {"done", "failed"}
-    lost = 2 + ends.index("failed")
-    assert _load(path) in [_at_term(lost - 1), _at_term(lost)]
-
-
-@needs_strace
-def test_a_save_is_one_fdatasync(child: list[str], tmp_path: Path) -> None:
-    counts = []
-    for saves in (1, 11):  # the first one also begins the write-ahead log
-        trace = tmp_path / f"trace{saves}"
-        _strace(child, saves, trace, "trace=fsync,fdatasync")
-        counts.append(trace.read_text().count("sync("))
-    assert counts[1] - counts[0] == 10
