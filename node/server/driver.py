@@ -193,9 +193,9 @@ class Driver:
             self._snapshot_jobs.look(snapshotter)
             while self._writing is None and (ready := self.replica.ready()) is not None:
                 self._begin(ready, disk)
-                if self._writing is None:
-                    self.send_replies()  # there may be much to apply before the next
-                    if self._is_more_to_come() or self.clock.elapsed_us(now) > TURN_US_MAX:
+                if self._writing is None:  # there may be more to apply
+                    is_long = self.clock.elapsed_us(now) > TURN_US_MAX
+                    if is_long or self._is_more_to_come():
                         return True
             if self._writing is not None:
                 prompt = self.replica.take_prompt()
@@ -242,15 +242,23 @@ class Driver:
         self._send_chunks(ready.chunks)
         self._send(ready.messages)
         self._publish(ready.events)
+        if not ready.must_sync:
+            self._apply(ready)
+            self._finish(ready)
+        elif self.replica.core.is_leader:
+            self._writing = ready
+            self._apply(ready)  # which clients wait for
+            self._save(ready, disk)
+        else:
+            self._writing = ready
+            self._save(ready, disk)  # which the leader waits for
+            self._apply(ready)
+
+    def _apply(self, ready: Ready) -> None:
         self.replica.apply(ready)
         if ready.committed:
             self._applied()
-        if ready.must_sync:
-            self._writing = ready
-            self.send_replies()
-            self._save(ready, disk)
-        else:
-            self._finish(ready)
+        self.send_replies()
 
     def _save(self, ready: Ready, disk: Disk) -> None:
         disk.begin(ready)
