@@ -353,6 +353,8 @@ class Driver:
                 self.replica.renew_snapshot()
 
     def _send(self, envelopes: Sequence[Envelope]) -> None:
+        if not envelopes:
+            return
         for to, message in envelopes:
             link = self._links.get(to)
             if link is not None:  # else a member whose address is not known here yet

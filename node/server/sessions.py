@@ -129,6 +129,9 @@ class Session:
 
     # -- the driver's view -------------------------------------------------------------------------
     def answer_nowait(self, replies: Sequence[WireMessage]) -> None:
+        if len(replies) == 1:
+            self.reply_nowait(replies[0])
+            return
         with self._channel.in_one_piece():
             for reply in replies:
                 self.reply_nowait(reply)

@@ -90,7 +90,7 @@ class Channel:
         trio.ClosedResourceError.
         """
         while True:
-            data = await self._stream.receive_some(RECEIVE_BYTES)
+            data = await self._received()
             if not data:
                 if self._reader.mid_frame:
                     raise FrameError("the stream ends inside a frame")
@@ -98,6 +98,22 @@ class Channel:
             payloads = self._reader.feed(data)
             if payloads:
                 return payloads
+
+    async def _received(self) -> bytes:
+        """What has come, once something has. The stream looks before it waits: in vain, where each
+        message is answered before the next one comes.
+        """
+        fileno = self.fileno
+        if fileno < 0:  # it was closed, or is none of the system's
+            return bytes(await self._stream.receive_some(RECEIVE_BYTES))
+        while True:
+            await trio.lowlevel.wait_readable(fileno)
+            try:
+                return os.read(fileno, RECEIVE_BYTES)
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                raise trio.BrokenResourceError(f"the connection broke: {error}") from error
 
     def send_nowait(self, message: Message | WireMessage) -> None:
         """Queue `message`. A side that does not read overruns its buffer, and is closed.

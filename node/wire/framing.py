@@ -36,19 +36,23 @@ class FrameReader:
 
         Raises FrameError for a length of zero or over the limit. The reader is of no use then.
         """
-        buffer = self._buffer
-        buffer += data
+        whole: bytes | bytearray = data  # as frames come nearly always: then they are copied once
+        if self._buffer:
+            self._buffer += data
+            whole = self._buffer
         payloads = []
         start = 0
-        while len(buffer) - start >= HEADER_BYTES:
-            (length,) = _HEADER.unpack_from(buffer, start)
+        while len(whole) - start >= HEADER_BYTES:
+            (length,) = _HEADER.unpack_from(whole, start)
             if not 0 < length <= self.frame_bytes_max:
                 raise FrameError(f"a frame of {length} bytes; the limit is {self.frame_bytes_max}")
             end = start + HEADER_BYTES + length
-            if len(buffer) < end:
+            if len(whole) < end:
                 break
-            payloads.append(bytes(buffer[start + HEADER_BYTES : end]))
+            payloads.append(bytes(whole[start + HEADER_BYTES : end]))
             start = end
-        if start:
-            del buffer[:start]
+        if whole is data:
+            self._buffer += data[start:]
+        else:
+            del self._buffer[:start]
         return payloads

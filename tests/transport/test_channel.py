@@ -1,5 +1,7 @@
 """One side of a connection, and a reader that the test holds still."""
 
+import socket
+import struct
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -176,5 +178,28 @@ def test_what_belongs_together_is_sent_in_one_piece(monkeypatch: pytest.MonkeyPa
             pass
         assert channel.buffered_bytes == 0
         assert len(FrameReader(FRAME_MAX).feed(await other.receive_some())) == 10
+
+    run(scenario)
+
+
+def test_connection_that_breaks_while_it_is_read_says_so() -> None:
+    async def scenario(channel: Channel, other: trio.SocketStream) -> None:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.aclose_forcefully, other)  # with a reset
+            with pytest.raises(trio.BrokenResourceError):
+                await channel.receive()
+
+    run(scenario)
+
+
+def test_channel_that_is_closed_while_it_is_read_says_so() -> None:
+    async def scenario(channel: Channel, other: trio.SocketStream) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(channel.aclose)
+            with pytest.raises(trio.ClosedResourceError):
+                await channel.receive()
+        with pytest.raises(trio.ClosedResourceError):
+            await channel.receive()
 
     run(scenario)
