@@ -15,7 +15,6 @@ are refused. A disk that hangs for several election timeouts ends a leadership.
 """
 
 import math
-import random
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -29,6 +28,7 @@ from node.raft.messages import Message
 from node.raft.ready import Chunk, Envelope, Ready
 from node.replica import Replica
 from node.replica.replica import STALL_TIMEOUTS
+from node.server.chance import seeded_rng
 from node.server.disk import Disk, Outcome
 from node.server.eventhub import EventHub
 from node.server.inbox import Inbox, Source, Work
@@ -193,10 +193,8 @@ class Driver:
             self._snapshot_jobs.look(snapshotter)
             while self._writing is None and (ready := self.replica.ready()) is not None:
                 self._begin(ready, disk)
-                if self._writing is None:  # there may be more to apply
-                    is_long = self.clock.elapsed_us(now) > TURN_US_MAX
-                    if is_long or self._is_more_to_come():
-                        return True
+                if self._makes_room(now):
+                    return True
             if self._writing is not None:
                 prompt = self.replica.take_prompt()
                 self._send_chunks(prompt.chunks)
@@ -206,6 +204,12 @@ class Driver:
             return False
         finally:
             self._is_turning = False
+
+    def _makes_room(self, now: int) -> bool:
+        """Whether others have their turns before what is left to apply."""
+        if self._writing is not None or self.replica.last_applied >= self.replica.core.commit_index:
+            return False
+        return self._is_more_to_come() or self.clock.elapsed_us(now) > TURN_US_MAX
 
     @contextmanager
     def _open_disk(self) -> Iterator[Disk]:
@@ -300,7 +304,7 @@ class Driver:
         else:
             self.disk.saved(outcome.seconds, self.clock.now())
             if self.replica.is_disk_full:
-                self._hub.publish("disk", self.replica.core.term, state="has space again")
+                self._hub.publish("disk", self._term, state="has space again")
             self._writing = None
             self._finish(ready)
             if outcome.snapshot_error is not None:
@@ -309,7 +313,7 @@ class Driver:
     def _disk_is_full(self, error: DiskFullError) -> None:
         """Nothing was written: refuse writes, and try the same again."""
         if not self.replica.is_disk_full:
-            self._hub.publish("disk", self.replica.core.term, "error", state="full", why=str(error))
+            self._hub.publish("disk", self._term, "error", state="full", why=str(error))
             self.replica.disk_full(self.clock.now())
         self._retry_at = time.monotonic() + DISK_FULL_RETRY_SECONDS
 
@@ -322,7 +326,7 @@ class Driver:
     def _stalls(self) -> None:
         """A leader that cannot write is in the way of one that can."""
         self.disk.is_stalled = True
-        self._hub.publish("disk", self.replica.core.term, "warn", state="stalls")
+        self._hub.publish("disk", self._term, "warn", state="stalls")
         self.replica.disk_stalls(self.clock.now())
 
     @property
@@ -394,8 +398,3 @@ class Driver:
 
     def _has_turn(self) -> bool:
         return self._is_due or self._is_stopping or not self._inbox.is_empty
-
-
-def seeded_rng() -> random.Random:
-    """Election timeouts that differ between nodes that start in the same moment."""
-    return random.Random(random.SystemRandom().getrandbits(64))

@@ -28,7 +28,8 @@ from node.replica import Replica
 from node.replica.compaction import CompactionPolicy
 from node.replica.state import NewMachine, at_boot
 from node.server.addresses import AddressBook, Links
-from node.server.driver import Driver, seeded_rng
+from node.server.chance import seeded_rng
+from node.server.driver import Driver
 from node.server.eventhub import EventHub
 from node.server.firstelection import maybe_stand
 from node.server.handover import hand_over

@@ -22,8 +22,9 @@ from node.raft.snapshot import Snapshot, SnapshotId
 from node.replica import Replica, Ticket
 from node.replica.sessions import Sessions
 from node.replica.state import capture, empty
+from node.server.chance import seeded_rng
 from node.server.clock import now_us
-from node.server.driver import Driver, seeded_rng
+from node.server.driver import Driver
 from node.server.eventhub import EventHub
 from node.server.inbox import Inbox
 from node.storage.base import DiskFullError, StorageError

@@ -10,8 +10,9 @@ from node.raft.config import CoreConfig
 from node.raft.messages import Message
 from node.raft.ready import Ready
 from node.replica import Replica, Ticket
+from node.server.chance import seeded_rng
 from node.server.clock import now_us
-from node.server.driver import Driver, seeded_rng
+from node.server.driver import Driver
 from node.server.eventhub import EventHub
 from node.storage.memory import MemorySnapshots, MemoryStorage
 from node.wire.messages import Applied, Failure
