@@ -84,7 +84,7 @@ class SnapshotSettings:
     (`entries` 0: only on demand). Of what it stands for, the last `tail` entries stay in the log.
     """
 
-    entries: int = 50_000
+    entries: int = 25_000
     bytes_max: int = 64 * 1024 * 1024
     tail: int = 10_000
 

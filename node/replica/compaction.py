@@ -18,7 +18,7 @@ class CompactionPolicy:
     that are not far behind. `entries` 0: only on demand.
     """
 
-    entries: int = 50_000
+    entries: int = 25_000
     bytes_max: int = 64 * 1024 * 1024
     tail: int = 10_000
 

@@ -95,7 +95,7 @@ class Driver:
         self._writing: Ready | None = None
         self._retry_at: float | None = None
         self._snapshot_jobs = SnapshotJobs(replica, hub, self._applied)
-        self._stall_seconds = STALL_TIMEOUTS * replica.core.config.election_timeout_us / 1e6
+        self._timeout_seconds = replica.core.config.election_timeout_us / 1e6
         self._after_apply: list[Callable[[], None]] = []
         self._on_event: list[Callable[[Event], None]] = []
 
@@ -321,7 +321,7 @@ class Driver:
         """When the save under way has taken too long (monotonic seconds)."""
         if disk.began_at is None or self.disk.is_stalled:
             return math.inf
-        return disk.began_at + self._stall_seconds
+        return disk.began_at + STALL_TIMEOUTS * self._timeout_seconds
 
     def _stalls(self) -> None:
         """A leader that cannot write is in the way of one that can."""
@@ -381,10 +381,9 @@ class Driver:
 
     async def _sleep(self, disk: Disk) -> None:
         """Until something arrives, or there is something to do."""
-        seconds = self._seconds_to_sleep(disk)
-        if seconds <= 0:
-            await trio.lowlevel.checkpoint()
-            return
+        # A follower draws another deadline with each append, at least so far ahead: one that is
+        # nearer than the last then wakes nobody.
+        seconds = max(min(self._seconds_to_sleep(disk), self._timeout_seconds), 0.0)
         self._wakes_at = time.monotonic() + seconds
         with trio.move_on_after(seconds):
             await self._next_wake()

@@ -85,7 +85,7 @@ def test_a_node_that_cannot_take_one_says_so(cluster: Raftctl) -> None:
 def test_settings_hold_at_once_and_after_a_restart(cluster: Raftctl) -> None:
     cluster.run("wait", "ready")
     before = document(cluster, "snapshot-auto", "auto")
-    assert before["settings"] == {"entries": 50_000, "bytes_max": 64 * 2**20, "tail": 10_000}
+    assert before["settings"] == {"entries": 25_000, "bytes_max": 64 * 2**20, "tail": 10_000}
     words = ("auto", "--entries", "100", "--tail", "20", "--bytes", "1MiB")
     after = document(cluster, "snapshot-auto", *words)
     assert after["settings"] == {"entries": 100, "bytes_max": 2**20, "tail": 20}
