@@ -1,6 +1,7 @@
 """Turns that are taken by whoever brought something, and the driver's own task beside them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import trio
 import trio.testing
 
 from node.raft.core import APPLY_ENTRIES_MAX
-from node.raft.messages import AppendEntries, LogEntry
+from node.raft.messages import AppendEntries, AppendEntriesResponse, LogEntry, Message
 from node.server.driver import DISK_FULL_RETRY_SECONDS, TURN_US_MAX
 from node.storage.base import DiskFullError, StorageError
 from node.wire.messages import Applied, WireMessage
@@ -154,5 +155,90 @@ def test_what_is_due_sooner_than_it_was_is_done_in_time_whoever_is_the_cause() -
         bench.driver.submit([lambda now: bench.driver.clock.jump(2 * MINUTE_US)])
         while bench.replica.core.role_name == "follower":
             await trio.lowlevel.checkpoint()
+
+    run(scenario, slow_to_campaign(voters=2))
+
+
+class Steps(trio.abc.Instrument):
+    """Counts how often the driver's own task has its turn."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:
+        self.count += task.name.endswith("Driver.run")
+
+
+@contextmanager
+def steps_counted() -> Iterator[Steps]:
+    steps = Steps()
+    trio.lowlevel.add_instrument(steps)
+    try:
+        yield steps
+    finally:
+        trio.lowlevel.remove_instrument(steps)
+
+
+def test_deadlines_that_are_drawn_anew_wake_nobody() -> None:
+    """Each append draws one, and every other is nearer than the last."""
+
+    async def scenario(bench: Bench) -> None:
+        await trio.testing.wait_all_tasks_blocked()
+        bench.driver.deliver(bench.caller, [AppendEntries(1, 2, 0, 0, [], 0, 1)])
+        while not bench.replica.core.is_hard_state_durable:
+            await trio.lowlevel.checkpoint()
+        await trio.testing.wait_all_tasks_blocked()
+        with steps_counted() as steps:
+            for sequence in range(2, 200):
+                bench.driver.deliver(bench.caller, [AppendEntries(1, 2, 0, 0, [], 0, sequence)])
+                await trio.testing.wait_all_tasks_blocked()
+        assert steps.count == 0
+
+    run(scenario, slow_to_campaign(voters=2))
+
+
+def test_what_comes_meanwhile_wakes_nobody_where_nothing_is_left_to_apply() -> None:
+    """Whoever brings it takes the next turn."""
+    log = [LogEntry(1, command(7, 1, b"x"))] * 3
+    asked: list[int] = []
+
+    def comes_meanwhile() -> bool:
+        asked.append(1)
+        return len(asked) > 1
+
+    async def scenario(bench: Bench) -> None:
+        await trio.testing.wait_all_tasks_blocked()
+        with steps_counted() as steps:
+            bench.driver.deliver(bench.caller, [AppendEntries(1, 2, 3, 1, [], 3, 1)])
+            await trio.testing.wait_all_tasks_blocked()
+        assert bench.replica.last_applied == 3
+        assert steps.count == 0
+
+    run(scenario, slow_to_campaign(comes_meanwhile, voters=2, log=log))
+
+
+def test_follower_vouches_for_entries_before_others_take_effect() -> None:
+    """The leader waits for its disk, and nobody for what takes effect on it."""
+    applied_at_answer: list[tuple[int, int]] = []
+
+    class ToLeader:
+        def __init__(self, bench: Bench) -> None:
+            self._bench = bench
+
+        def send_nowait(self, message: Message) -> None:
+            if isinstance(message, AppendEntriesResponse):
+                applied_at_answer.append((message.match_index, self._bench.replica.last_applied))
+
+    async def scenario(bench: Bench) -> None:
+        bench.driver._links = {2: ToLeader(bench)}
+        await trio.testing.wait_all_tasks_blocked()
+        for index in range(20):  # the first save is not waited for, and others may take long
+            entries = [LogEntry(1, command(7, index + 1, b"x"))]
+            append = AppendEntries(1, 2, index, min(index, 1), entries, index, index + 1)
+            bench.driver.deliver(bench.caller, [append])
+            log = bench.replica.core.log
+            while bench.replica.last_applied < index or log.stable_index <= index:
+                await trio.lowlevel.checkpoint()
+        assert any(applied < match - 1 for match, applied in applied_at_answer)
 
     run(scenario, slow_to_campaign(voters=2))
