@@ -32,7 +32,7 @@ CALLS_MAX = 160
 CALLS_IN_ONE_MAX = 50
 """The like for each put of those that come in one frame; it takes 43."""
 CALLS_ALONE_MAX = 690
-"""The like for a put that nothing comes with; it takes 613, and those of who asks are among them."""
+"""The like for a put that nothing comes with, and of who asks for it; it takes 613."""
 KEPT_BYTES_MAX = 1200
 """Of memory for each new key of 100 bytes, in the log and in the machine; it takes 600 to 800."""
 
