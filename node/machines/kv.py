@@ -29,8 +29,8 @@ SCAN_MAX = 10_000
 SCAN_BYTES_MAX = 1024 * 1024  # of keys and values, so that an answer fits into a frame
 CHANGES_MAX = 4096
 """So many are kept for watches, and up to as many more."""
-CHANGES_BYTES_MAX = 8 * 1024 * 1024
-"""Of their keys and values; the like."""
+CHANGES_BYTES_MAX = 16 * 1024 * 1024
+"""Of their keys and values; the like. Whoever keeps up loses none: a batch has fewer bytes."""
 PART_BYTES = 64 * 1024
 """A part of a snapshot ends after the item that reaches this size."""
 ITEM_OVERHEAD_BYTES = 16  # so that no part has more elements than may be read

@@ -22,7 +22,7 @@ from node.raft.messages import LogEntry
 from node.raft.ready import HardState, Ready
 from node.raft.snapshot import Snapshot, SnapshotId
 from node.storage.base import FormatVersionError
-from node.wire.cbor import CborError, PlainReaders
+from node.wire.cbor import COUNTED_FROM_BYTES, CborError, PlainReaders
 from node.wire.entries import (
     EntryError,
     decode_configuration,
@@ -61,8 +61,8 @@ SAVE_SNAPSHOT = "INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?, ?, ?)"
 
 RUN_ENTRIES_MAX = 256
 """More are damage."""
-RUN_BYTES_MAX = 256 * 1024
-"""Of a run of more than one entry."""
+RUN_BYTES_MAX = COUNTED_FROM_BYTES
+"""Of a run of more than one entry: so that it cannot have too many elements to be read."""
 
 _FORMAT_1_COLUMNS = 4
 """Of the table `node` in format 1."""
@@ -174,7 +174,9 @@ def run_rows(first_index: int, entries: Sequence[LogEntry]) -> list[Row]:
 
 def _rows_of_term(index: int, term: int, values: Sequence[Any]) -> list[Row]:
     """One row, nearly always; else that of the one half and of the other."""
-    if len(values) <= RUN_ENTRIES_MAX:
+    # Of what is too long, nothing is encoded: the encoder lets nobody else in meanwhile.
+    size = sum(len(value) for value in values if type(value) is bytes)
+    if len(values) == 1 or (len(values) <= RUN_ENTRIES_MAX and size <= RUN_BYTES_MAX):
         data = cbor2.dumps(values, default=write_entry)
         if len(data) <= RUN_BYTES_MAX or len(values) == 1:
             last = index + len(values) - 1

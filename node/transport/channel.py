@@ -108,6 +108,8 @@ class Channel:
             return bytes(await self._stream.receive_some(RECEIVE_BYTES))
         while True:
             await trio.lowlevel.wait_readable(fileno)
+            if self.fileno != fileno:  # closed since it was woken: another one may have its number
+                raise trio.ClosedResourceError("the connection was closed")
             try:
                 return os.read(fileno, RECEIVE_BYTES)
             except BlockingIOError:

@@ -373,3 +373,12 @@ def test_bytes_of_kept_changes_are_bounded_and_the_oldest_go() -> None:
         machine.changes(kv.watch(""), 99)
     machine.apply(kv.delete("k"), 102)
     assert [cbor2.loads(each)[0] for each in machine.changes(kv.watch(""), 101)] == [102]
+
+
+def test_watch_that_keeps_up_loses_nothing_of_a_batch_of_large_values() -> None:
+    for before in range(17):
+        machine = KvMachine()
+        for index in range(1, before + 16):
+            machine.apply(kv.put("k", bytes(1 << 20)), index)
+        newer = machine.changes(kv.watch(""), before)
+        assert len(newer) == 15

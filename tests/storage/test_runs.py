@@ -7,12 +7,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import cbor2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from node.raft.configuration import Configuration
 from node.raft.log import EntryId
 from node.raft.messages import LogEntry
 from node.raft.ready import HardState
@@ -85,6 +87,33 @@ def test_row_has_few_entries_and_few_bytes_or_one_entry(
     for index, last, size in found:
         assert index == last or (last - index < RUN_ENTRIES_MAX and size <= RUN_BYTES_MAX)
     assert len(found) >= runs
+    assert load(path).log == entries
+
+
+def test_what_is_too_long_for_a_row_is_encoded_once(
+    storage: SqliteStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever encodes lets nobody else in: heartbeats waited for half a second."""
+    encoded: list[int] = []
+    dumps = cbor2.dumps
+
+    def counted(values: object, **options: Any) -> bytes:
+        data = dumps(values, **options)
+        encoded.append(len(data))
+        return data
+
+    monkeypatch.setattr(cbor2, "dumps", counted)
+    entries = [LogEntry(1, bytes(RUN_BYTES_MAX * 4))] * 16 + [LogEntry(1, bytes(100))] * 100
+    storage.save(batch(HardState(1, None), None, 1, entries))
+    assert sum(encoded) < 1.01 * sum(len(entry) for _, entry in entries)
+
+
+def test_run_of_large_configurations_can_be_read(storage: SqliteStorage, path: Path) -> None:
+    everybody = frozenset(range(1, 51)), frozenset(range(51, 100))
+    addresses = tuple((member, "a") for member in range(1, 100))
+    large = Configuration(everybody[0], outgoing=everybody[1], addresses=addresses)
+    entries = [LogEntry(1, large)] * RUN_ENTRIES_MAX
+    storage.save(batch(HardState(1, None), None, 1, entries))
     assert load(path).log == entries
 
 

@@ -11,7 +11,7 @@ import trio.testing
 from node.transport import channel as channels
 from node.transport.channel import Channel, FrameTooLargeError
 from node.wire.codec import decode
-from node.wire.framing import FrameReader
+from node.wire.framing import FrameReader, frame
 from node.wire.messages import Answer, GetStatus, Goodbye, WireMessage
 from tests.transport.pairs import channel_and_other_end
 
@@ -203,3 +203,36 @@ def test_channel_that_is_closed_while_it_is_read_says_so() -> None:
             await channel.receive()
 
     run(scenario)
+
+
+@pytest.mark.parametrize("is_reused", [True, False])
+def test_number_of_a_closed_connection_may_be_that_of_another(is_reused: bool) -> None:
+    """It is closed when it has something, and before its reader has its turn."""
+    found: list[object] = []
+
+    async def read(channel: Channel) -> None:
+        try:
+            found.append(await channel.receive())
+        except trio.ClosedResourceError:
+            found.append("closed")
+
+    async def scenario() -> None:
+        here, there = trio.socket.socketpair()
+        channel = Channel(trio.SocketStream(here), FRAME_MAX, BUFFER_MAX)
+        others: list[socket.socket] = []
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(read, channel)
+            await trio.testing.wait_all_tasks_blocked()
+            await there.send(frame(b"x"))
+            await trio.lowlevel.checkpoint()
+            here.close()
+            if is_reused:
+                others += socket.socketpair()
+                others[1].send(frame(b"other"))
+        there.close()
+        for each in others:
+            each.close()
+
+    for _ in range(40):
+        trio.run(scenario)
+    assert set(map(str, found)) <= {"closed", "[b'x']"}
