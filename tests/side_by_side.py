@@ -2,8 +2,9 @@
 
 The first two mostly wait, so all together take little longer than the longest alone. Two of the
 first that start nodes cannot run at once, since they want the same ports. Scenarios of chaos take
-whatever ports are free, and come when the rest is through. `python -m tests.side_by_side [ARGUMENT
-...]` gives pytest the arguments, and what it prints comes in pieces, one after the other.
+whatever ports are free, and come when the rest is through; the simulator's seeds come behind the
+viewer. `python -m tests.side_by_side [ARGUMENT ...]` gives pytest the arguments, and what it prints
+comes in pieces, one after the other.
 """
 
 import subprocess
@@ -12,7 +13,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
 REAL_NODES = "e2e"
-BESIDE = (("not e2e and not chaos and not tui", "chaos"), ("tui",))
+BESIDE = (("not e2e and not chaos and not tui and not seeds", "chaos"), ("tui", "seeds"))
 """What runs beside them: the parts of each in one another's wake."""
 NOTHING_COLLECTED = 5
 """What pytest ends with when no test fits its arguments."""

@@ -30,6 +30,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BETWEEN_FOLLOWERS = "partition --one-way any-follower:any-follower"
 
 
+@pytest.mark.seeds
 @pytest.mark.timeout(600)
 def test_seeds_pass_and_meet_almost_everything() -> None:
     document = run_seeds(SEEDS, 1, lambda done, result: None, False)

@@ -38,7 +38,7 @@ def status_of(node: int, nodes: int = 3, leader: int | None = 1, **values: Any) 
         "configuration": {"voters": list(range(1, nodes + 1))},
         "configuration_index": 1,
         "snapshot": {"index": 9_000, "term": 5, "bytes": 1_258_291},
-        "compaction": {"entries": 50_000, "bytes_max": 1 << 26, "tail": 10_000},
+        "compaction": {"entries": 25_000, "bytes_max": 1 << 26, "tail": 10_000},
         "age_ms": 0 if leads else 12,
         "election_in_ms": None if leads else 180 + 10 * node - 12 * (node % 4),
         "election_timeout_ms": None if leads else 180 + 10 * node,
