@@ -31,6 +31,17 @@ def slow_to_campaign(
     return lambda: Bench(election_timeout_us=MINUTE_US, is_more_to_come=is_more_to_come, **options)
 
 
+def comes_meanwhile() -> Callable[[], bool]:
+    """Nothing else is to come when it is asked first, and something from then on."""
+    asked: list[int] = []
+
+    def is_more_to_come() -> bool:
+        asked.append(1)
+        return len(asked) > 1
+
+    return is_more_to_come
+
+
 async def until_quick(bench: Bench) -> None:
     """A request was carried out, and answered, by whoever brought it."""
     await bench.until_leader()
@@ -106,18 +117,13 @@ def test_what_comes_meanwhile_ends_the_turn_of_whoever_brought_something() -> No
     """A heartbeat may be among it."""
     last = 5 * APPLY_ENTRIES_MAX
     log = [LogEntry(1, command(7, 1, b"x"))] * last
-    asked: list[int] = []
-
-    def comes_meanwhile() -> bool:
-        asked.append(1)
-        return len(asked) > 1
 
     async def scenario(bench: Bench) -> None:
         await trio.testing.wait_all_tasks_blocked()
         bench.driver.deliver(bench.caller, [AppendEntries(1, 2, last, 1, [], last, 1)])
         assert bench.replica.last_applied == APPLY_ENTRIES_MAX, "one Ready"
 
-    run(scenario, slow_to_campaign(comes_meanwhile, voters=2, log=log))
+    run(scenario, slow_to_campaign(comes_meanwhile(), voters=2, log=log))
 
 
 def test_retry_of_a_full_disk_that_is_quick_is_looked_at() -> None:
@@ -200,11 +206,6 @@ def test_deadlines_that_are_drawn_anew_wake_nobody() -> None:
 def test_what_comes_meanwhile_wakes_nobody_where_nothing_is_left_to_apply() -> None:
     """Whoever brings it takes the next turn."""
     log = [LogEntry(1, command(7, 1, b"x"))] * 3
-    asked: list[int] = []
-
-    def comes_meanwhile() -> bool:
-        asked.append(1)
-        return len(asked) > 1
 
     async def scenario(bench: Bench) -> None:
         await trio.testing.wait_all_tasks_blocked()
@@ -214,7 +215,7 @@ def test_what_comes_meanwhile_wakes_nobody_where_nothing_is_left_to_apply() -> N
         assert bench.replica.last_applied == 3
         assert steps.count == 0
 
-    run(scenario, slow_to_campaign(comes_meanwhile, voters=2, log=log))
+    run(scenario, slow_to_campaign(comes_meanwhile(), voters=2, log=log))
 
 
 def test_follower_vouches_for_entries_before_others_take_effect() -> None:
