@@ -10,10 +10,10 @@ class Outbox:
     """What is to be told to whom, in order."""
 
     def __init__(self) -> None:
-        self._replies: list[tuple[Hashable, WireMessage]] = []
+        self.replies: list[tuple[Hashable, WireMessage]] = []
 
     def reply(self, ticket: Ticket, message: WireMessage) -> None:
-        self._replies.append((ticket.source, message))
+        self.replies.append((ticket.source, message))
 
     def fail(
         self,
@@ -24,7 +24,7 @@ class Outbox:
         leader: int | None = None,
     ) -> None:
         failure = Failure(ticket.id, code, message, outcome, leader)
-        self._replies.append((ticket.source, failure))
+        self.replies.append((ticket.source, failure))
 
     def fail_not_leader(self, ticket: Ticket, leader: int | None) -> None:
         if leader is None:
@@ -33,5 +33,5 @@ class Outbox:
             self.fail(ticket, "not_leader", f"n{leader} leads", leader=leader)
 
     def take(self) -> list[tuple[Hashable, WireMessage]]:
-        replies, self._replies = self._replies, []
+        replies, self.replies = self.replies, []
         return replies

@@ -33,7 +33,8 @@ class Queries:
         self._outbox = outbox
         self._asked: dict[Query, None] = {}  # waiting for a majority, in the order of asking
         self._confirmed = ConfirmedQueries()
-        self._leased: list[tuple[Query, Answer | AnswerAll]] = []
+        self.leased: list[tuple[Query, Answer | AnswerAll]] = []
+        """Answers that count only if the lease lasts until they leave."""
         self._answer_bytes = 0
 
     @property
@@ -121,7 +122,7 @@ class Queries:
         if query.lease_term is None:
             self._outbox.reply(query.ticket, answer)
         else:
-            self._leased.append((query, answer))
+            self.leased.append((query, answer))
 
     def _one_of(self, query: Query, age_ms: int | None) -> Answer | None:
         """The answer to its one query; None: there is none, and that is told."""
@@ -167,7 +168,7 @@ class Queries:
         What was read under a lease counts only if the lease lasts until now: this process may have
         stood still between looking at the clock and at the machine.
         """
-        leased, self._leased = self._leased, []
+        leased, self.leased = self.leased, []
         for query, answer in leased:
             is_same_term = self._core.term == query.lease_term
             if is_same_term and self._core.lease_index(now) is not None:
@@ -183,8 +184,8 @@ class Queries:
             query.forgotten = query.forgotten or query.ticket.source == source
 
     def stop(self, message: str) -> None:
-        leased = [query for query, _ in self._leased]
+        leased = [query for query, _ in self.leased]
         for query in [*self._asked, *self._confirmed.pop_all(), *leased]:
             self._outbox.fail(query.ticket, "stopping", message)
         self._asked.clear()
-        self._leased.clear()
+        self.leased.clear()

@@ -308,6 +308,11 @@ class Replica:
         for ticket in self._proposals.pop_above(0):
             self._outbox.fail(ticket, code, message, "unknown")
 
+    @property
+    def has_replies(self) -> bool:
+        """Whether `take_replies` would give something."""
+        return bool(self._outbox.replies or self._queries.leased)
+
     def take_replies(self, now: int) -> list[tuple[Hashable, WireMessage]]:
         """The replies since the last call: to whom, and what. `now` is the time of this call."""
         self._queries.hand_out(now)

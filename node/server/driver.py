@@ -18,25 +18,26 @@ import math
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Protocol, cast
+from typing import cast
 
 import trio
 
 from node.raft.errors import RemoteProtocolError
 from node.raft.events import Event, SnapshotDamaged
 from node.raft.messages import Message
-from node.raft.ready import Chunk, Envelope, Ready
+from node.raft.ready import Prompt, Ready
 from node.replica import Replica
 from node.replica.replica import STALL_TIMEOUTS
 from node.server.chance import seeded_rng
+from node.server.departures import Departures, Link
 from node.server.disk import Disk, Outcome
 from node.server.eventhub import EventHub
 from node.server.inbox import Inbox, Source, Work
-from node.server.measuring import Commits, DiskStats, RoundTrips
+from node.server.measuring import Commits, DiskStats
 from node.server.nodefaults import NodeFaults
 from node.server.snapshotjobs import SnapshotJobs
 from node.server.snapshotter import Snapshotter
-from node.storage.base import DiskFullError, SnapshotStore, Storage, StorageError
+from node.storage.base import DiskFullError, SnapshotStore, Storage
 from node.wire.messages import WireMessage
 
 DISK_FULL_RETRY_SECONDS = 0.2
@@ -47,10 +48,6 @@ TURN_US_MAX = 5000
 """Then other tasks have their turns, however much there is to apply."""
 TOLERANCE_SECONDS = 0.001
 """The task is not woken to sleep for so much less."""
-
-
-class Link(Protocol):
-    def send_nowait(self, message: Message) -> None: ...
 
 
 class Driver:
@@ -73,12 +70,12 @@ class Driver:
         self.clock = self.faults.clock
         self.disk = DiskStats()
         self.commits = Commits(replica.core)
-        self.round_trips = RoundTrips(replica.core)
         self._inbox = inbox or Inbox()
         self._is_more_to_come = is_more_to_come
         self._storage = storage
         self._snapshots = snapshots
-        self._links = links
+        self._departures = Departures(replica, snapshots, links, hub, self.clock)
+        self.round_trips = self._departures.round_trips
         self._hub = hub
         self._helpers: tuple[Disk, Snapshotter] | None = None
         self._is_turning = False
@@ -87,6 +84,8 @@ class Driver:
         self._wake = trio.Event()
         self._is_due = False
         """The task's turn is due, though nothing came in."""
+        self._deadline = 0
+        """When time asks for something next, as of the end of the last turn (microseconds)."""
         self._wakes_at = -math.inf
         """When the task's sleep ends (monotonic seconds)."""
         self._is_stopping = False
@@ -196,14 +195,12 @@ class Driver:
                 if self._makes_room(now):
                     return True
             if self._writing is not None:
-                prompt = self.replica.take_prompt()
-                self._send_chunks(prompt.chunks)
-                self._send(prompt.messages)
-                self._publish(prompt.events)
+                self._let_go(self.replica.take_prompt())
             self.send_replies()
             return False
         finally:
             self._is_turning = False
+            self._deadline = self.replica.next_deadline
 
     def _makes_room(self, now: int) -> bool:
         """Whether others have their turns before what is left to apply."""
@@ -237,15 +234,13 @@ class Driver:
                 source.misbehaved(error)
         for request in self._inbox.take_work():
             request(now)
-        if now >= self.replica.next_deadline:
+        if now >= self._deadline:
             self.replica.tick(now)
         self.commits.arrived(now)
         self.round_trips.look(now)
 
     def _begin(self, ready: Ready, disk: Disk) -> None:
-        self._send_chunks(ready.chunks)
-        self._send(ready.messages)
-        self._publish(ready.events)
+        self._let_go(ready)
         if not ready.must_sync:
             self._apply(ready)
             self._finish(ready)
@@ -257,6 +252,15 @@ class Driver:
             self._writing = ready
             self._save(ready, disk)  # which the leader waits for
             self._apply(ready)
+
+    def _let_go(self, batch: Ready | Prompt) -> None:
+        """What waits for nothing: it promises nothing, or happened already."""
+        if batch.chunks:
+            self._departures.send_chunks(batch.chunks)
+        if batch.messages:
+            self._departures.send(batch.messages)
+        if batch.events:
+            self._publish(batch.events)
 
     def _apply(self, ready: Ready) -> None:
         self.replica.apply(ready)
@@ -275,7 +279,8 @@ class Driver:
 
     def _finish(self, ready: Ready) -> None:
         self.replica.synced(ready, self.clock.now())
-        self._send(ready.messages_after_sync)
+        if ready.messages_after_sync:
+            self._departures.send(ready.messages_after_sync)
         if ready.snapshot is not None:
             self._snapshot_jobs.may_prune = True
 
@@ -333,21 +338,6 @@ class Driver:
     def _term(self) -> int:
         return self.replica.core.term
 
-    def _send_chunks(self, chunks: Sequence[Chunk]) -> None:
-        for chunk in chunks:
-            link = self._links.get(chunk.to)
-            if link is None:
-                continue
-            try:
-                data = self._snapshots.read(chunk.snapshot, chunk.offset, chunk.length)
-            except StorageError as error:
-                self._hub.publish("snapshot", self._term, "error", state="unread", why=str(error))
-                data = None
-            if data is None:
-                self.replica.snapshot_unreadable(chunk.snapshot)
-            else:
-                link.send_nowait(chunk.message(data))
-
     def _publish(self, events: Sequence[Event]) -> None:
         for event in events:
             self._hub.publish_raft(event)
@@ -356,17 +346,10 @@ class Driver:
             if isinstance(event, SnapshotDamaged):
                 self.replica.renew_snapshot()
 
-    def _send(self, envelopes: Sequence[Envelope]) -> None:
-        if not envelopes:
-            return
-        for to, message in envelopes:
-            link = self._links.get(to)
-            if link is not None:  # else a member whose address is not known here yet
-                link.send_nowait(message)
-        self.round_trips.left(envelopes, self.clock.now())
-
     def send_replies(self) -> None:
         """Hand out what the replica has answered, to each connection in one piece."""
+        if not self.replica.has_replies:
+            return
         by_source: dict[Hashable, list[WireMessage]] = {}
         for source, message in self.replica.take_replies(self.clock.now()):
             by_source.setdefault(source, []).append(message)
@@ -376,7 +359,7 @@ class Driver:
     def _seconds_to_sleep(self, disk: Disk) -> float:
         """Until there is something to do though nothing comes; below 0 when there is."""
         at = self._stalls_at(disk) if self._retry_at is None else self._retry_at
-        seconds = self.clock.seconds_until(self.replica.next_deadline)
+        seconds = self.clock.seconds_until(self._deadline)
         return min(seconds, at - time.monotonic())
 
     async def _sleep(self, disk: Disk) -> None:

@@ -24,6 +24,7 @@ from node.replica.sessions import Sessions
 from node.replica.state import capture, empty
 from node.server.chance import seeded_rng
 from node.server.clock import now_us
+from node.server.departures import Link
 from node.server.driver import Driver
 from node.server.eventhub import EventHub
 from node.server.inbox import Inbox
@@ -124,7 +125,10 @@ class Bench:
             seeded_rng(),
             now_us(),
         )
-        self.driver = Driver(self.replica, self.disk, self.snapshots, {}, EventHub(1), **options)
+        self.links: dict[int, Link] = {}
+        self.driver = Driver(
+            self.replica, self.disk, self.snapshots, self.links, EventHub(1), **options
+        )
 
     def put(self, request_id: int) -> None:
         self.driver.submit([self.work(request_id)])

@@ -473,7 +473,7 @@ def test_answers_to_confirmed_reads_are_handed_out_before_many_large_ones_wait()
         stage: Stage
 
         def query(self, query: bytes) -> bytes:
-            held.append(len(self.stage.node.driver.replica._outbox._replies))
+            held.append(len(self.stage.node.driver.replica._outbox.replies))
             return super().query(query)
 
     async def main() -> None:

@@ -231,7 +231,7 @@ def test_follower_vouches_for_entries_before_others_take_effect() -> None:
                 applied_at_answer.append((message.match_index, self._bench.replica.last_applied))
 
     async def scenario(bench: Bench) -> None:
-        bench.driver._links = {2: ToLeader(bench)}
+        bench.links[2] = ToLeader(bench)
         await trio.testing.wait_all_tasks_blocked()
         for index in range(20):  # the first save is not waited for, and others may take long
             entries = [LogEntry(1, command(7, index + 1, b"x"))]

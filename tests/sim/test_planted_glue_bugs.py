@@ -18,8 +18,8 @@ SEEDS = range(1, 9)
 
 
 def promises_at_once(self: Driver, ready: Any, disk: Any) -> None:
-    self._send(ready.messages)
-    self._send(ready.messages_after_sync)
+    self._departures.send(ready.messages)
+    self._departures.send(ready.messages_after_sync)
     ready.messages_after_sync = []
     real_begin(self, ready, disk)
 

@@ -303,7 +303,7 @@ class ObservedDriver(Driver):
         since, self._waits_since = self._waits_since, None
         if self._is_stopping:  # it waited for its disk
             return super()._take_in(now)
-        assert not self.replica._outbox._replies, f"n{host.id} keeps answers back"
+        assert not self.replica._outbox.replies, f"n{host.id} keeps answers back"
         if since is not None:
             host.check_promptness("what came in", trio.current_time() - since)
         elif deadline > now:
