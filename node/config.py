@@ -113,16 +113,20 @@ class RecordingSettings:
 
 @dataclass(frozen=True, slots=True)
 class RaftSettings:
-    """Timing in milliseconds. A node draws its election timeout from [T, 2T)."""
+    """Timing in milliseconds. A node draws its election timeout from [T, 2T). While a majority
+    answers, a leader sends the others what is new every `spare_ms`; 0: at once, as it does them.
+    """
 
     heartbeat_ms: int = 50
     election_timeout_ms: int = 150
     pre_vote: bool = True
     check_quorum: bool = True
+    spare_ms: int = 20
 
     def check(self) -> None:
         """Raises ConfigError."""
         check_range("raft.heartbeat_ms", self.heartbeat_ms, 1, TIMING_MS_MAX)
+        check_range("raft.spare_ms", self.spare_ms, 0, TIMING_MS_MAX)
         check_range("raft.election_timeout_ms", self.election_timeout_ms, 1, TIMING_MS_MAX)
         if self.heartbeat_ms >= self.election_timeout_ms:
             raise ConfigError(

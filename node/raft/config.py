@@ -23,7 +23,8 @@ class CoreConfig:
     An election timeout is drawn from [`election_timeout_us`, twice that), and `priority` percent
     below 100 add as much of a timeout to it, so that others are elected first. A leader answers
     lease reads for `lease_percent` of a timeout after its messages left, which holds as long as no
-    two clocks differ in rate by more than the rest. `uncommitted_max` bounds
+    two clocks differ in rate by more than the rest. For `spare_us` after a quorum has answered, a
+    leader asks no others (see `sparing`); 0 means that it always asks all. `uncommitted_max` bounds
     the entries that a leader takes without a majority (always at least what is proposed at once),
     `inflight_max` the appends with entries on
     their way to one follower, `append_entries_max` the entries of one append. With `entry_size`,
@@ -54,6 +55,7 @@ class CoreConfig:
     snapshot_window_bytes: int = 4 * 1024 * 1024
     entry_size: Callable[[Any], int] | None = None
     addresses: tuple[tuple[int, str], ...] = ()
+    spare_us: int = 0
 
     def __post_init__(self) -> None:
         if self.voters and self.node_id not in self.voters:
@@ -62,6 +64,8 @@ class CoreConfig:
             raise ValueError("priority is from 0 to 100, lease_percent between them")
         if not 0 < self.heartbeat_us < self.election_timeout_us:
             raise ValueError("the heartbeat has to be shorter than the election timeout, above 0")
+        if self.spare_us < 0:
+            raise ValueError("spare_us has to be at least 0")
         limits = ("uncommitted_max", "inflight_max", "append_entries_max", "reads_max")
         sizes = (
             "append_bytes_max",

@@ -26,6 +26,7 @@ from node.raft import (
     proposing,
     reading,
     replication,
+    sparing,
     transfer,
 )
 from node.raft.config import CoreConfig, InitialState
@@ -213,14 +214,8 @@ class RaftCore:
             deadline = role.election_deadline
             forwarded = reading.next_forwarded_deadline(self) if self.forwarded_reads else None
             return deadline if forwarded is None else min(deadline, forwarded)
-        deadline = role.heartbeat_deadline
-        if self.config.check_quorum:
-            deadline = min(deadline, role.quorum_deadline)
-        if role.transfer is not None:
-            deadline = min(deadline, role.transfer.deadline)
-        if role.reads.next_deadline is not None:
-            deadline = min(deadline, role.reads.next_deadline)
-        return deadline
+        deadline = role.next_deadline
+        return min(deadline, role.quorum_deadline) if self.config.check_quorum else deadline
 
     # -- what comes in -----------------------------------------------------------------------------
     def step(self, message: Message, now: int) -> None:
@@ -281,6 +276,7 @@ class RaftCore:
         if leader.transfer is not None and now >= leader.transfer.deadline:
             transfer.end_transfer(self, leader, ok=False)
         reading.expire_leader_reads(self, leader, now)
+        sparing.expire(leader, now)
         self.beat(now)
 
     def beat(self, now: int) -> None:

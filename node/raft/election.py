@@ -14,7 +14,7 @@ Paper 5.2 and 5.4.1, thesis 9.6 (pre-vote), 6.2 and 4.2.3 (stickiness). The rule
 from collections import deque
 from typing import TYPE_CHECKING
 
-from node.raft import membership
+from node.raft import membership, sparing
 from node.raft.events import LeaderElected, VoteCast
 from node.raft.messages import (
     LogEntry,
@@ -43,13 +43,15 @@ def campaign(core: "RaftCore", now: int) -> None:
 
 def peer_lost(core: "RaftCore", peer_id: int, now: int) -> None:
     """All connections with a peer ended. If it led, its process has most likely died, and to wait
-    out the timeout would be in vain.
+    out the timeout would be in vain. A leader waits no longer for what it was asked alone.
 
     That is a hint and no proof. So it takes a pre-vote, which whoever still hears the leader
     refuses, and a promise to that leader is kept. The voters try one after the other, beginning
     behind the lost one, so that they do not split their votes.
     """
     role = core.role
+    if isinstance(role, Leader):
+        sparing.end(role)
     if not isinstance(role, Follower) or role.leader_id != peer_id or not core.config.pre_vote:
         return
     core.hearing.lost()
@@ -110,13 +112,12 @@ def handle_pre_vote(core: "RaftCore", message: RequestPreVote, now: int) -> None
     """Grant if this node could vote for the candidate, and hears from no leader itself."""
     if not core.voting:
         return
-    granted = (
-        message.next_term > core.term
-        and core.log.is_up_to_date(message.last_log_index, message.last_log_term)
-        and not core.hears_leader(now)
-    )
+    could_win = core.log.is_up_to_date(message.last_log_index, message.last_log_term)
+    granted = message.next_term > core.term and could_win and not core.hears_leader(now)
     if granted:
         _let_go_ahead(core, message.candidate_id, now)
+    elif not could_win:
+        _move_up(core, now)
     core.send_after_sync(
         message.candidate_id,
         RequestPreVoteResponse(core.term, core.id, message.next_term, granted),
@@ -131,6 +132,16 @@ def _let_go_ahead(core: "RaftCore", candidate_id: int, now: int) -> None:
     if isinstance(role, Follower) and core.hearing.is_gone:
         its_turn = now + core.config.heartbeat_us + _turn_us(core, candidate_id)
         role.election_deadline = max(role.election_deadline, its_turn)
+
+
+def _move_up(core: "RaftCore", now: int) -> None:
+    """Who asked lacks what this node holds, so its turn was in vain: the next ones are up earlier.
+    It may well be so, where the lost leader asked a majority alone.
+    """
+    role = core.role
+    if isinstance(role, Follower) and core.hearing.is_gone and not core.hears_leader(now):
+        turn_us = core.config.heartbeat_us // TURNS_IN_A_HEARTBEAT
+        role.election_deadline = max(now, role.election_deadline - turn_us)
 
 
 def handle_pre_vote_response(core: "RaftCore", message: RequestPreVoteResponse, now: int) -> None:

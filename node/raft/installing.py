@@ -60,14 +60,14 @@ def _offer_newest(leader: Leader, newest: Snapshot) -> None:
 
 def needed_index(core: "RaftCore") -> int:
     """The entries after this one are needed by a follower that is sent a snapshot, or has to catch
-    up after one. Who was not heard for long has no claim: it may never come back.
+    up after one, or is spared. Who was not heard for long has no claim: it may never come back.
     """
     needed, leader = core.log.last_index, core.role
     if not isinstance(leader, Leader):
         return needed
     heard_since = leader.heartbeat_deadline - NEEDED_PATIENCE * core.config.election_timeout_us
-    for progress in leader.progress.values():
-        after = progress.needed_after
+    for peer_id, progress in leader.progress.items():
+        after = progress.next_index - 1 if peer_id in leader.spared else progress.needed_after
         is_there = progress.heard_at is not None and progress.heard_at >= heard_since
         if after is not None and is_there:
             needed = min(needed, after)

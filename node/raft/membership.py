@@ -10,7 +10,7 @@ of learners alone moves no majority, so it takes one entry.
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from node.raft import proposing, replication, transfer
+from node.raft import proposing, replication, sparing, transfer
 from node.raft.configuration import Change, Configuration, Promote
 from node.raft.errors import (
     ChangePendingError,
@@ -93,6 +93,7 @@ def follow(core: "RaftCore", leader: Leader, now: int) -> None:
             progress.round = CatchUpRound(core.log.last_index, now)
     if leader.transfer is not None and leader.transfer.target_id not in configuration.voters:
         transfer.end_transfer(core, leader, ok=False)
+    sparing.end(leader)
     core.configuration_changed()
 
 

@@ -59,6 +59,8 @@ def handle_forwarded(core: "RaftCore", message: ForwardProposal) -> None:
     """As if it had been proposed here; whoever sent it sees it in the log, or hears that not."""
     try:
         propose(core, [message.entry])
+        assert isinstance(core.role, Leader), "others take no proposal"
+        core.role.hears_at_once(message.proposer_id)
     except (NotLeaderError, ProposalDroppedError):
         refuse(core, message)
     except ValueError as error:

@@ -63,12 +63,14 @@ def release_waiting(core: "RaftCore", leader: Leader) -> None:
     release_confirmed(core, leader)
 
 
-def release_confirmed(core: "RaftCore", leader: Leader) -> None:
-    """Answer the reads that a majority has confirmed."""
+def release_confirmed(core: "RaftCore", leader: Leader) -> bool:
+    """Answer the reads that a majority has confirmed. Whether there are any."""
     if not leader.reads.pending:
-        return
-    for read in leader.reads.take_confirmed(acked_by_quorum(core, leader)):
+        return False
+    confirmed = leader.reads.take_confirmed(acked_by_quorum(core, leader))
+    for read in confirmed:
         _answer(core, read.origin, read.read_index)
+    return bool(confirmed)
 
 
 def acked_by_quorum(core: "RaftCore", leader: Leader) -> int:
@@ -79,10 +81,11 @@ def acked_by_quorum(core: "RaftCore", leader: Leader) -> int:
 
 
 def start_round(leader: Leader) -> None:
-    """Send every follower something new, if a read waits for an answer to it."""
+    """Send something new to whoever is asked, if a read waits for an answer to it."""
     if leader.reads.needs_round(leader.sequence):
-        for progress in leader.progress.values():
-            progress.heartbeat_due = True
+        for peer_id, progress in leader.progress.items():
+            if peer_id not in leader.spared:
+                progress.heartbeat_due = True
 
 
 def expire_leader_reads(core: "RaftCore", leader: Leader, now: int) -> None:
@@ -113,6 +116,8 @@ def handle_request(core: "RaftCore", message: ReadIndexRequest, now: int) -> Non
         _register(core, core.role, origin)
     except ProposalDroppedError:
         _answer(core, origin, None)
+    else:
+        core.role.hears_at_once(message.requester_id)
 
 
 def handle_response(core: "RaftCore", message: ReadIndexResponse) -> None:

@@ -10,7 +10,7 @@ Paper 5.3 and 5.4, thesis 3.5 and 10.2. Both sides are safe for any legal messag
 
 from typing import TYPE_CHECKING
 
-from node.raft import installing, membership, proposing, reading, transfer
+from node.raft import installing, membership, proposing, reading, sparing, transfer
 from node.raft.errors import RemoteProtocolError
 from node.raft.events import LogTruncated, PeerLogReverted
 from node.raft.messages import (
@@ -33,35 +33,59 @@ MEASURED_ENTRIES_MAX = 4096
 # -- the leader's side -----------------------------------------------------------------------------
 def send_appends(core: "RaftCore", leader: Leader) -> None:
     """Queue whatever each follower may and should be sent now."""
-    log = core.log
+    log, last = core.log, core.log.last_index
     found: dict[int, tuple[list[LogEntry], int]] = {}  # most followers need the same
     for peer_id, progress in leader.progress.items():
+        if progress.next_index > last:
+            continue
         if progress.next_index < log.first_index:
             installing.maybe_begin(core, leader, peer_id, progress)
-        while progress.next_index <= log.last_index and progress.may_send_entries:
-            first = progress.next_index
-            if first not in found:
-                found[first] = _next_entries(core, first)
-            entries, size = found[first]
-            _send_append(core, leader, peer_id, progress, entries)
-            progress.sent(first + len(entries) - 1, size)
+        if peer_id in leader.spared and sparing.holds_back(core, progress):
+            continue
+        _send_entries(core, leader, peer_id, progress, last, found)
+    leader.owes = False
     send_heartbeats(core, leader)
 
 
+def _send_entries(
+    core: "RaftCore",
+    leader: Leader,
+    peer_id: int,
+    progress: Progress,
+    last: int,
+    found: dict[int, tuple[list[LogEntry], int]],
+) -> None:
+    """Queue the entries up to `last` that it was not sent, as far as it may be. `found` is what was
+    looked up already, by the first index.
+    """
+    while progress.next_index <= last and progress.may_send_entries:
+        first = progress.next_index
+        if first not in found:
+            found[first] = _next_entries(core, first, last)
+        entries, size = found[first]
+        _send_append(core, leader, peer_id, progress, entries)
+        progress.sent(first + len(entries) - 1, size)
+
+
 def send_heartbeats(core: "RaftCore", leader: Leader) -> None:
-    """Queue an append without entries for each follower that is due one.
+    """Queue an append for each follower that is due one, without entries but for those that are
+    being saved already and were held back from it.
 
     One that is sent a snapshot gets its next part, or the question how much it has.
     """
     for peer_id, progress in leader.progress.items():
         if progress.next_index < core.log.first_index:
             installing.maybe_begin(core, leader, peer_id, progress)
-        installing.send_chunks(core, leader, peer_id, progress)
+        if progress.transfer is not None:
+            installing.send_chunks(core, leader, peer_id, progress)
         if not progress.heartbeat_due:
             continue
         if progress.transfer is not None:
             installing.send_question(core, leader, peer_id, progress)
-        else:
+            continue
+        if core.config.spare_us:  # the others may have been sent it long ago
+            _send_entries(core, leader, peer_id, progress, core.log.saved_index, {})
+        if progress.heartbeat_due:
             _send_append(core, leader, peer_id, progress, [])
 
 
@@ -89,14 +113,14 @@ def _send_append(
     )
 
 
-def _next_entries(core: "RaftCore", first: int) -> tuple[list[LogEntry], int]:
-    """The entries from `first` on, at least one and no more than one append may hold; and their
-    bytes, where known.
+def _next_entries(core: "RaftCore", first: int, last: int) -> tuple[list[LogEntry], int]:
+    """The entries from `first` to `last`, at least one and no more than one append may hold; and
+    their bytes, where known.
     """
     config = core.config
     if config.entry_size is None:
-        return core.log.entries(first, first + config.append_entries_max - 1), 0
-    entries = core.log.entries(first, first + MEASURED_ENTRIES_MAX - 1)
+        return core.log.entries(first, min(first + config.append_entries_max - 1, last)), 0
+    entries = core.log.entries(first, min(first + MEASURED_ENTRIES_MAX - 1, last))
     size = 0
     for count, entry in enumerate(entries):
         more = proposing.size_of(config, entry.entry)
@@ -125,7 +149,8 @@ def handle_append_response(core: "RaftCore", message: AppendEntriesResponse, now
         _handle_rejection(core, leader, progress, message)
     if core.role is leader:
         transfer.maybe_hand_over(core, leader, message.responder_id)
-        reading.release_confirmed(core, leader)
+        if reading.release_confirmed(core, leader):
+            sparing.begin(core, leader, now)
 
 
 def handle_snapshot_response(core: "RaftCore", message: InstallSnapshotResponse, now: int) -> None:
@@ -215,6 +240,7 @@ def maybe_commit(core: "RaftCore", leader: Leader, now: int) -> None:
         proposing.committed(core, leader, index)
         core.commit_index = index
         reading.release_waiting(core, leader)
+        sparing.begin(core, leader, now)
         membership.maybe_advance(core, leader, now)
 
 

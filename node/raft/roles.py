@@ -76,6 +76,32 @@ class Leader:
     claims_after: int | None = None
     """Messages of a higher sequence claim a lease; None: none does."""
     transfer: Transfer | None = None
+    spared: frozenset[int] = frozenset()
+    """Who is sent what is new a little later; see `sparing`."""
+    spares_until: int | None = None
+    """Then everybody is sent it, in microseconds; None: no period is under way."""
+    owes: bool = False
+    """Everybody is sent what is new before anybody is spared."""
+
+    def hears_at_once(self, peer_id: int) -> None:
+        """A follower asked for something that it waits for in its own log: do not spare it now, nor
+        where a period begins before the next appends leave.
+        """
+        self.spared -= {peer_id}
+        self.owes = True
+
+    @property
+    def next_deadline(self) -> int:
+        """The next one of those that every leader has to keep, in microseconds."""
+        deadline = self.heartbeat_deadline
+        spares_until = self.spares_until
+        if spares_until is not None and spares_until < deadline:
+            deadline = spares_until
+        reads_until = self.reads.next_deadline
+        if reads_until is not None and reads_until < deadline:
+            deadline = reads_until
+        transfer = self.transfer
+        return deadline if transfer is None else min(deadline, transfer.deadline)
 
 
 Role = Follower | PreCandidate | Candidate | Leader

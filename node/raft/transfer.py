@@ -7,7 +7,7 @@ leader takes proposals again.
 
 from typing import TYPE_CHECKING
 
-from node.raft import election
+from node.raft import election, sparing
 from node.raft.errors import NotLeaderError
 from node.raft.events import TransferEnded, TransferStarted
 from node.raft.messages import TimeoutNow
@@ -31,6 +31,7 @@ def transfer_leadership(core: "RaftCore", target_id: int, now: int) -> None:
         if leader.transfer.target_id == target_id:
             return
         end_transfer(core, leader, ok=False)
+    sparing.end(leader)
     leader.transfer = Transfer(target_id, now + core.config.election_timeout_us)
     core.emit(TransferStarted(core.term, target_id))
     maybe_hand_over(core, leader, target_id)

@@ -101,6 +101,7 @@ def _timing(core: RaftCore) -> dict[str, int | bool]:
         "election_timeout_ms": config.election_timeout_us // 1000,
         "pre_vote": config.pre_vote,
         "check_quorum": config.check_quorum,
+        "spare_ms": config.spare_us // 1000,
     }
 
 

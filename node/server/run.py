@@ -267,6 +267,7 @@ def _core_config(spec: ClusterSpec, node_id: int, first: Configuration) -> CoreC
         snapshot_chunk_bytes=min(SNAPSHOT_CHUNK_BYTES, spec.limits.frame_bytes_max // 4),
         election_timeout_us=spec.raft.election_timeout_ms * 1000,
         heartbeat_us=spec.raft.heartbeat_ms * 1000,
+        spare_us=spec.raft.spare_ms * 1000,
         pre_vote=spec.raft.pre_vote,
         check_quorum=spec.raft.check_quorum,
         append_bytes_max=min(APPEND_BYTES_MAX, spec.limits.frame_bytes_max // 4),

@@ -32,6 +32,7 @@ class NodeSettings:
     cluster_id: str
     election_timeout_us: int
     heartbeat_us: int
+    spare_us: int
     pre_vote: bool
     check_quorum: bool
     append_bytes_max: int
@@ -203,6 +204,7 @@ class Host:
             addresses=stored.first.addresses,
             election_timeout_us=settings.election_timeout_us,
             heartbeat_us=settings.heartbeat_us,
+            spare_us=settings.spare_us,
             pre_vote=settings.pre_vote,
             check_quorum=settings.check_quorum,
             append_bytes_max=settings.append_bytes_max,

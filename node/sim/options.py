@@ -13,7 +13,7 @@ from node.faults import DELAY_MS_MAX
 from node.replica.sessions import SESSIONS_MAX
 from node.sim.streams import stream
 
-FORMAT = 6
+FORMAT = 7
 """Stands in every plan that is written. A change that makes another run of the same seed raises it.
 """
 NODES_MAX = 9
@@ -103,6 +103,8 @@ class Options:
     """In a second: how often all connections of one node end, while it lives."""
     batches: float = 0.0
     """How often a client asks for several things at once."""
+    spare_ms: int = 0
+    """For so long a leader asks a majority alone."""
 
     def checked(self) -> "Options":
         """Itself. Raises OptionError for values that cannot be, or not together."""
@@ -162,6 +164,7 @@ LIMITS: Mapping[str, tuple[int, int]] = {
     "resets": (0, RESETS_MAX),
     "flaps": (0, RESETS_MAX),
     "batches": _CHANCE,
+    "spare_ms": (0, 60_000),
 }
 """Of each number, the least and the most."""
 
@@ -246,13 +249,22 @@ def draw(seed: int) -> Options:
         options = dataclasses.replace(options, rate=rng.choice([5, 10, 20]), readers=0.75)
     options = _calmed(stream(seed, "calm"), options) if rng.random() < 0.12 else options
     options = _connected(stream(seed, "contacts"), _bounded(stream(seed, "bounds"), options))
-    return _batched(stream(seed, "batches"), options)
+    options = _batched(stream(seed, "batches"), options)
+    return _sparing(stream(seed, "sparing"), options)
 
 
 def _batched(rng: random.Random, options: Options) -> Options:
     """The same with clients that ask for several things at once."""
     batches = 0.0 if rng.random() < 0.5 else rng.choice([0.05, 0.2])
     return dataclasses.replace(options, batches=batches)
+
+
+def _sparing(rng: random.Random, options: Options) -> Options:
+    """The same with leaders that ask a majority alone, for moments or for longer than a heartbeat
+    takes to come.
+    """
+    some = [1, max(1, options.heartbeat_ms // 3), 3 * options.heartbeat_ms]
+    return dataclasses.replace(options, spare_ms=0 if rng.random() < 0.6 else rng.choice(some))
 
 
 def _connected(rng: random.Random, options: Options) -> Options:

@@ -39,6 +39,7 @@ QUIET: Mapping[str, Option] = {
     "follower_reads": 0.0,
     "astray": 0.0,
     "batches": 0.0,
+    "spare_ms": 0,
     "readers": 0.0,
     "flush_crash": 0.0,
     "noticed": 0.0,

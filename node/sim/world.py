@@ -305,6 +305,7 @@ def _settings(options: Options) -> NodeSettings:
         cluster_id=CLUSTER_ID,
         election_timeout_us=options.election_timeout_ms * MS,
         heartbeat_us=options.heartbeat_ms * MS,
+        spare_us=options.spare_ms * MS,
         pre_vote=options.pre_vote,
         check_quorum=options.check_quorum,
         append_bytes_max=options.append_bytes_max,

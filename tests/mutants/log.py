@@ -83,7 +83,7 @@ def next_index_never_backs_up() -> None:
     rewrite(replication._handle_rejection, "min(rejected, hint + 1)", "progress.next_index")
 
 
-@mutant("etcd #7042, #14633", "gets_well")
+@mutant("etcd #7042, #14633", "gets_well", "commits_while_a_quorum_is_connected")
 def window_never_reopens() -> None:
     """Appends that were answered count as under way for ever."""
     rewrite(Progress.matched, "while self.inflight and", "while not self and")

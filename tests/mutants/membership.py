@@ -5,6 +5,7 @@ from node.raft.configuration import Configuration
 from node.raft.core import RaftCore
 from node.raft.log import RaftLog
 from node.raft.progress import CatchUpRound
+from node.raft.roles import Leader
 from node.replica.operations import Operations
 from tests.mutants import needs
 from tests.mutants.planting import mutant, rewrite
@@ -95,7 +96,7 @@ def transfer_never_ends() -> None:
         "if leader.transfer is not None and now >= leader.transfer.deadline:",
         "if False:",
     )
-    rewrite(RaftCore.next_deadline, "if role.transfer is not None:", "if False:")
+    rewrite(Leader.next_deadline, "if transfer is None", "if True")
 
 
 @mutant(

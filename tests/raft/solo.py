@@ -17,7 +17,7 @@ from node.raft.messages import (
     RequestPreVoteResponse,
     RequestVoteResponse,
 )
-from node.raft.ready import ReadState
+from node.raft.ready import Envelope, ReadState
 from node.raft.snapshot import ReceivedChunk, Snapshot, SnapshotId
 
 TIMEOUT_US = 150_000
@@ -49,6 +49,8 @@ class Solo:
         self.events: list[Event] = []
         self.reads: list[ReadState] = []
         self.received: list[ReceivedChunk] = []
+        self.envelopes: list[Envelope] = []
+        """All that was sent, and to whom."""
 
     @property
     def terms(self) -> list[int]:
@@ -60,6 +62,7 @@ class Solo:
         while (ready := self.core.ready()) is not None:
             sent += [chunk.message(bytes(chunk.length)) for chunk in ready.chunks]
             sent += [envelope.message for envelope in ready.messages]
+            self.envelopes += (*ready.messages, *ready.messages_after_sync)
             self.applied += ready.committed
             self.events += ready.events
             self.reads += ready.reads

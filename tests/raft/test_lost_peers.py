@@ -77,10 +77,48 @@ def test_voter_that_is_asked_while_it_waits_for_its_turn_lets_the_other_one_go_a
     solo.now += HEARTBEAT_US // 2 - 1
     assert solo.answer(RequestPreVote(1, 3, 2, 1, 1)) == RequestPreVoteResponse(1, 1, 2, True)
     assert solo.core.next_deadline == solo.now + HEARTBEAT_US
+
+
+def test_voters_move_up_behind_one_that_cannot_win() -> None:
+    """Whom the lost leader spared may be the first to try, and lacks what the others hold."""
+    cluster = Cluster(5)
+    cluster.elect(3)
+    lose(cluster, 3, 1, 2, 4, 5)
+    for voter in (5, 1, 2):
+        cluster[voter].core.step(RequestPreVote(1, 4, 2, 0, 0), cluster.now)
+    turns = {voter: deadline(cluster[voter]) - cluster.now for voter in (5, 1, 2)}
+    assert turns == {5: 0, 1: HEARTBEAT_US // 2, 2: HEARTBEAT_US}
+
+
+def test_voter_that_still_hears_a_leader_does_not_move_up() -> None:
+    solo = follows(claims_lease=True)
+    solo.core.peer_lost(2, solo.now)
     before = solo.core.next_deadline
-    solo.now += 1
-    assert not solo.answer(RequestPreVote(1, 3, 2, 0, 0)).vote_granted
-    assert solo.core.next_deadline == before, "who cannot win is not waited for"
+    solo.receive(RequestPreVote(1, 3, 2, 0, 0))
+    assert solo.core.next_deadline == before, "it promised to wait"
+    solo = follows(claims_lease=False)
+    before = solo.core.next_deadline
+    solo.receive(RequestPreVote(1, 3, 2, 0, 0))
+    assert solo.core.next_deadline == before, "nothing says that the leader is gone"
+
+
+def test_death_of_a_leader_that_spared_the_first_in_the_row_costs_no_turn() -> None:
+    cluster = Cluster(3, spare_us=HEARTBEAT_US // 2)
+    cluster.elect(1)
+    cluster.cut_one_way(1, 2)
+    cluster.propose("a")
+    cluster.deliver()
+    cluster.heal()
+    cluster.propose("only 3 is asked")
+    cluster.deliver()
+    assert cluster[2].core.last_index < cluster[3].core.last_index
+    cluster[1].crash()
+    lose(cluster, 1, 2, 3)
+    cluster.tick(0)
+    cluster.deliver()
+    cluster.tick(0)
+    cluster.deliver()
+    assert cluster.leader.id == 3
 
 
 def test_voters_that_let_another_go_ahead_try_one_after_the_other_behind_it() -> None:

@@ -11,8 +11,8 @@ from node.raft.core import RaftCore
 from node.raft.messages import AppendEntries, Message
 from node.raft.reads import LocalRead, RemoteRead
 from node.raft.roles import Leader
-from tests.raft.cluster import TIMEOUT_US
-from tests.raft.runs import run_seeds
+from tests.raft.cluster import HEARTBEAT_US, TIMEOUT_US, Cluster
+from tests.raft.runs import Run, run_seeds
 
 BLOCKS = 10
 SEEDS_PER_BLOCK = 40
@@ -21,6 +21,25 @@ SEEDS_PER_BLOCK = 40
 @pytest.mark.parametrize("block", range(BLOCKS))
 def test_safety_in_every_step_and_liveness_once_it_is_healed(block: int) -> None:
     run_seeds(range(block * SEEDS_PER_BLOCK, (block + 1) * SEEDS_PER_BLOCK))
+
+
+class SparingRun(Run):
+    """Leaders ask a majority alone, for moments, or for longer than followers are patient."""
+
+    def build(self, seed: int) -> Cluster:
+        return Cluster(
+            self.rng.choice([3, 3, 5]),
+            seed,
+            spare_us=self.rng.choice([1, HEARTBEAT_US // 2, 3 * TIMEOUT_US]),
+            check_quorum=self.rng.random() < 0.7,
+            inflight_max=self.rng.choice([1, 64]),
+            append_entries_max=self.rng.choice([1, 64]),
+        )
+
+
+@pytest.mark.parametrize("block", range(3))
+def test_safety_and_liveness_where_a_leader_spares_followers(block: int) -> None:
+    run_seeds(range(block * SEEDS_PER_BLOCK, (block + 1) * SEEDS_PER_BLOCK), SparingRun)
 
 
 def test_the_checks_notice_a_core_that_commits_too_early(monkeypatch: pytest.MonkeyPatch) -> None:

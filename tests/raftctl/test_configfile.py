@@ -74,6 +74,7 @@ def test_presets_are_found_by_name_and_settings_win_over_them() -> None:
         f"[cluster]\nname = 'a-b_3'\nnodes = {NODES_MAX}\nport_base = 65_000\n",
         "[cluster]\nnodes = 1\nport_base = 0\nmachine = 'my.mod:Machine'\n",
         f"[raft]\nheartbeat_ms = 1\nelection_timeout_ms = {TIMING_MS_MAX}\n",
+        "[raft]\nspare_ms = 0\n",
         f"[limits]\nvalue_bytes_max = {VALUE_BYTES_MAX}\nframe_bytes_max = {4 * VALUE_BYTES_MAX}\n",
         "[limits]\nvalue_bytes_max = 1\n",
         f"[snapshots]\nentries = 0\nbytes_max = {SNAPSHOT_BYTES_MAX}\ntail = 0\n",
@@ -93,6 +94,7 @@ def test_values_at_their_bounds_are_taken(text: str) -> None:
     + [("cluster", f"machine = {name}") for name in ("''", "'mod'", "'mod:'", "'a..b:C'", "'m:1'")]
     + [("raft", f"heartbeat_ms = {ms}") for ms in (0, -5, TIMING_MS_MAX + 1)]
     + [("raft", f"election_timeout_ms = {ms}") for ms in (0, TIMING_MS_MAX + 1)]
+    + [("raft", f"spare_ms = {ms}") for ms in (-1, TIMING_MS_MAX + 1)]
     + [("limits", f"value_bytes_max = {size}") for size in (0, VALUE_BYTES_MAX + 1)]
     + [("limits", f"frame_bytes_max = {size}") for size in (0, 4 * VALUE_BYTES_MAX + 1)]
     + [("snapshots", f"entries = {entries}") for entries in (-1, SNAPSHOT_ENTRIES_MAX + 1)]

@@ -180,6 +180,7 @@ def test_status_has_what_was_measured() -> None:
         assert status["disk"]["bytes"] is None, "this node has no files"
         assert (status["port"], status["in_touch"]) == (1, [1])
         assert status["settings"]["raft"]["heartbeat_ms"] == 50
+        assert status["settings"]["raft"]["spare_ms"] == 20
         assert status["settings"]["limits"]["value_bytes_max"] == 1024 * 1024
         assert status["elections"]["elections_won"] == 1
         assert status["last_leader"] == {"term": status["term"], "id": 1}

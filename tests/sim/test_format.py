@@ -9,9 +9,9 @@ from node.sim.simulation import simulate
 
 STORED = Path(__file__).parent / "regressions" / "writes-asked-of-the-node-that-is-cut-off.toml"
 DIGESTS = {
-    6: (
+    7: (
         "d6fe2619c71b9f9068f527084a6661b4",
-        "fb909e209d38a70aa44b9dc567c5807a",
+        "69792da97cd179a8ce9514902141c51b",
         "619932de8da7e60b7f9877123ee2cee9",
     )
 }

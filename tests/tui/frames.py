@@ -62,6 +62,7 @@ def status_of(node: int, nodes: int = 3, leader: int | None = 1, **values: Any) 
                 "election_timeout_ms": 150,
                 "pre_vote": True,
                 "check_quorum": True,
+                "spare_ms": 20,
             },
             "limits": {"value_bytes_max": 1 << 20, "frame_bytes_max": 8 << 20},
             "recording": {"bytes_max": 64 << 20},

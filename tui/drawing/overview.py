@@ -28,6 +28,10 @@ from tui.drawing.text import (
 )
 from tui.nodes import Condition, NodeView
 
+LAG_USUAL_MAX = 2000
+"""In entries. Under load a leader sends those whose answers it does not need up to a thousand at a
+time, and what is known of two nodes is never of the same moment.
+"""
 CARD_WIDTH_MIN = 20
 CARD_WIDTH_MAX = 52
 CARD_HEIGHT = 7
@@ -211,7 +215,7 @@ def _lag_row(moment: Moment, view: NodeView, width: int) -> Line:
     lag = moment.lag(view)
     text = number(lag)
     room = max(width - 5 - len(text), 0)
-    style = "warn" if lag > 100 else "dim"
+    style = "warn" if lag > LAG_USUAL_MAX else "dim"
     # A bar on a scale by powers of ten: one entry is a trace, a million the whole of it.
     fraction = 0.0 if lag == 0 else (len(str(lag)) - 1 + int(str(lag)[0]) / 10) / 6
     return [("lag ", "dim"), (bar(fraction, room), style), (" " + text, style if lag else "")]
@@ -320,7 +324,7 @@ def node_rows(moment: Moment, width: int) -> list[Line]:
         line.append((f"{number(known('commit_index')):>10} ", style))
         if is_wide:
             line.append((f"{number(applied):>10} ", style))
-        line.append((f"{lag_text(moment, view):>9}  ", "warn" if lag > 100 else style))
+        line.append((f"{lag_text(moment, view):>9}  ", "warn" if lag > LAG_USUAL_MAX else style))
         if is_live:
             line += fill(link_signs(moment, view), links + 2)
             line.append((duration(view.age_s(moment.now_ns)) if has_ages else "", "dim"))
