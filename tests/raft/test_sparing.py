@@ -133,7 +133,7 @@ def test_lost_connection_of_one_of_the_quorum_ends_the_period_at_once() -> None:
 def test_heartbeat_is_not_held_back_and_brings_what_is_new() -> None:
     solo = Sparing(size=5)
     solo.spare(4, 5)
-    solo.put("a")
+    solo.core.propose(["a"])
     solo.leader.heartbeat_deadline = solo.now
     asked = solo.asked_by(lambda: solo.tick(0))
     assert sorted(asked) == [2, 3, 4, 5]
@@ -202,14 +202,14 @@ def test_period_does_not_begin_before_all_have_heard_of_a_change_of_members() ->
 
 def test_member_that_is_removed_while_it_is_spared_is_not_asked_to_confirm_reads() -> None:
     solo = Sparing()
-    solo.spare(2)
-    solo.read()
     solo.core.change_membership([Remove(2)], solo.now)
     solo.work()
+    newest, read_index = solo.newest_sequence, solo.core.commit_index
+    solo.core.read_index("get", solo.now)
+    solo.acknowledge(solo.core.last_index, peer=3, sequence=newest)  # which spares 2
+    assert solo.others == [3], "the joint configuration is left at once"
     solo.acknowledge(solo.core.last_index, peer=3)
-    solo.acknowledge(solo.core.last_index, peer=3)
-    assert solo.others == [3]
-    assert solo.reads[-1].read_index is not None
+    assert solo.reads == [ReadState("get", read_index)]
 
 
 def test_who_holds_most_and_falls_silent_holds_up_reads_once() -> None:
