@@ -99,7 +99,8 @@ def maybe_begin(core: "RaftCore", leader: Leader, peer_id: int, progress: Progre
 def send_chunks(core: "RaftCore", leader: Leader, peer_id: int, progress: Progress) -> None:
     """Send on, as far as the window lets it."""
     transfer = progress.transfer
-    if transfer is None or transfer.next_offset is None:
+    assert transfer is not None, "only for a follower that is sent a snapshot"
+    if transfer.next_offset is None:
         return
     config = core.config
     while transfer.next_offset < transfer.snapshot.size:

@@ -78,15 +78,17 @@ def send_heartbeats(core: "RaftCore", leader: Leader) -> None:
             installing.maybe_begin(core, leader, peer_id, progress)
         if progress.transfer is not None:
             installing.send_chunks(core, leader, peer_id, progress)
-        if not progress.heartbeat_due:
-            continue
-        if progress.transfer is not None:
-            installing.send_question(core, leader, peer_id, progress)
-            continue
-        if core.config.spare_us:  # the others may have been sent it long ago
-            _send_entries(core, leader, peer_id, progress, core.log.saved_index, {})
-        if progress.heartbeat_due:
-            _send_append(core, leader, peer_id, progress, [])
+            if progress.heartbeat_due:
+                installing.send_question(core, leader, peer_id, progress)
+        elif progress.heartbeat_due:
+            _send_heartbeat(core, leader, peer_id, progress)
+
+
+def _send_heartbeat(core: "RaftCore", leader: Leader, peer_id: int, progress: Progress) -> None:
+    if core.config.spare_us:  # the others may have been sent it long ago
+        _send_entries(core, leader, peer_id, progress, core.log.saved_index, {})
+    if progress.heartbeat_due:
+        _send_append(core, leader, peer_id, progress, [])
 
 
 def _send_append(

@@ -94,14 +94,11 @@ class Leader:
     def next_deadline(self) -> int:
         """The next one of those that every leader has to keep, in microseconds."""
         deadline = self.heartbeat_deadline
-        spares_until = self.spares_until
-        if spares_until is not None and spares_until < deadline:
-            deadline = spares_until
-        reads_until = self.reads.next_deadline
-        if reads_until is not None and reads_until < deadline:
-            deadline = reads_until
-        transfer = self.transfer
-        return deadline if transfer is None else min(deadline, transfer.deadline)
+        transfer_until = None if self.transfer is None else self.transfer.deadline
+        for other in (self.spares_until, self.reads.next_deadline, transfer_until):
+            if other is not None and other < deadline:
+                deadline = other
+        return deadline
 
 
 Role = Follower | PreCandidate | Candidate | Leader

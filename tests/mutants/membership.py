@@ -96,7 +96,7 @@ def transfer_never_ends() -> None:
         "if leader.transfer is not None and now >= leader.transfer.deadline:",
         "if False:",
     )
-    rewrite(Leader.next_deadline, "if transfer is None", "if True")
+    rewrite(Leader.next_deadline, "if self.transfer is None", "if True")
 
 
 @mutant(

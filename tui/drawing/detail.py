@@ -7,9 +7,9 @@ from typing import Any
 from tui.drawing.faults import faults_of
 from tui.drawing.moment import Moment, ago
 from tui.drawing.overview import (
-    LAG_USUAL_MAX,
     LINK_SIGNS,
     UNKNOWN_LINK,
+    lag_style,
     lag_text,
     snapshot_text,
     timer_line,
@@ -243,7 +243,7 @@ def member_lines(moment: Moment, width: int) -> list[Line]:
         match = view.number("last_index") if view is leader else match
         line.append((f"{number(match):>11}", ""))
         lag = moment.lag(view)
-        line.append((f"{lag_text(moment, view):>10}", "warn" if lag > LAG_USUAL_MAX else ""))
+        line.append((f"{lag_text(moment, view):>10}", lag_style(lag, "")))
         note = moment.cause(view) or ", ".join(faults_of(moment, view))
         if not note and node_id in groups["promotable"]:
             note = "changes to a voter by itself"

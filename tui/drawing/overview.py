@@ -215,10 +215,15 @@ def _lag_row(moment: Moment, view: NodeView, width: int) -> Line:
     lag = moment.lag(view)
     text = number(lag)
     room = max(width - 5 - len(text), 0)
-    style = "warn" if lag > LAG_USUAL_MAX else "dim"
+    style = lag_style(lag, "dim")
     # A bar on a scale by powers of ten: one entry is a trace, a million the whole of it.
     fraction = 0.0 if lag == 0 else (len(str(lag)) - 1 + int(str(lag)[0]) / 10) / 6
     return [("lag ", "dim"), (bar(fraction, room), style), (" " + text, style if lag else "")]
+
+
+def lag_style(lag: int, usual: str) -> str:
+    """Of a lag in entries: `usual`, unless it is more than load makes."""
+    return "warn" if lag > LAG_USUAL_MAX else usual
 
 
 def lag_text(moment: Moment, view: NodeView) -> str:
@@ -324,7 +329,7 @@ def node_rows(moment: Moment, width: int) -> list[Line]:
         line.append((f"{number(known('commit_index')):>10} ", style))
         if is_wide:
             line.append((f"{number(applied):>10} ", style))
-        line.append((f"{lag_text(moment, view):>9}  ", "warn" if lag > LAG_USUAL_MAX else style))
+        line.append((f"{lag_text(moment, view):>9}  ", lag_style(lag, style)))
         if is_live:
             line += fill(link_signs(moment, view), links + 2)
             line.append((duration(view.age_s(moment.now_ns)) if has_ages else "", "dim"))
