@@ -77,17 +77,28 @@ def test_voter_that_is_asked_while_it_waits_for_its_turn_lets_the_other_one_go_a
     solo.now += HEARTBEAT_US // 2 - 1
     assert solo.answer(RequestPreVote(1, 3, 2, 1, 1)) == RequestPreVoteResponse(1, 1, 2, True)
     assert solo.core.next_deadline == solo.now + HEARTBEAT_US
+    before = solo.core.next_deadline
+    solo.now += 1
+    assert not solo.answer(RequestPreVote(1, 3, 2, 0, 0)).vote_granted
+    assert solo.core.next_deadline == before - HEARTBEAT_US // 2, "who cannot win had its turn"
 
 
-def test_voters_move_up_behind_one_that_cannot_win() -> None:
-    """Whom the lost leader spared may be the first to try, and lacks what the others hold."""
+def turns_behind_4(last_log_index: int, last_log_term: int) -> dict[int, int]:
+    """Of voters that lost their leader, node 3, and are asked by node 4, with a log that ends so:
+    how long each waits.
+    """
     cluster = Cluster(5)
     cluster.elect(3)
     lose(cluster, 3, 1, 2, 4, 5)
     for voter in (5, 1, 2):
-        cluster[voter].core.step(RequestPreVote(1, 4, 2, 0, 0), cluster.now)
-    turns = {voter: deadline(cluster[voter]) - cluster.now for voter in (5, 1, 2)}
-    assert turns == {5: 0, 1: HEARTBEAT_US // 2, 2: HEARTBEAT_US}
+        message = RequestPreVote(1, 4, 2, last_log_index, last_log_term)
+        cluster[voter].core.step(message, cluster.now)
+    return {voter: deadline(cluster[voter]) - cluster.now for voter in (5, 1, 2)}
+
+
+def test_voters_move_up_behind_one_that_cannot_win() -> None:
+    """Whom the lost leader spared may be the first to try, and lacks what the others hold."""
+    assert turns_behind_4(0, 0) == {5: 0, 1: HEARTBEAT_US // 2, 2: HEARTBEAT_US}
 
 
 def test_voter_that_still_hears_a_leader_does_not_move_up() -> None:
@@ -122,13 +133,7 @@ def test_death_of_a_leader_that_spared_the_first_in_the_row_costs_no_turn() -> N
 
 
 def test_voters_that_let_another_go_ahead_try_one_after_the_other_behind_it() -> None:
-    cluster = Cluster(5)
-    cluster.elect(3)
-    lose(cluster, 3, 1, 2, 4, 5)
-    for voter in (5, 1, 2):
-        cluster[voter].core.step(RequestPreVote(1, 4, 2, 1, 1), cluster.now)
-    turns = {voter: deadline(cluster[voter]) - cluster.now for voter in (5, 1, 2)}
-    assert turns == {5: HEARTBEAT_US, 1: HEARTBEAT_US * 3 // 2, 2: HEARTBEAT_US * 2}
+    assert turns_behind_4(1, 1) == {5: HEARTBEAT_US, 1: HEARTBEAT_US * 3 // 2, 2: HEARTBEAT_US * 2}
 
 
 def test_voter_that_is_asked_after_a_timeout_waits_no_longer_than_before() -> None:

@@ -1,5 +1,6 @@
 """Whom a leader spares while a quorum answers: never for long, and not where somebody waits."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -43,7 +44,7 @@ class Sparing(Solo):
     def end_period(self) -> dict[int, list[AppendEntries]]:
         return self.asked_by(lambda: self.tick(SPARE_US))
 
-    def asked_by(self, act: Any) -> dict[int, list[AppendEntries]]:
+    def asked_by(self, act: Callable[[], object]) -> dict[int, list[AppendEntries]]:
         """The appends that leave in consequence, by whom they are for."""
         self.envelopes.clear()
         act()
@@ -97,7 +98,7 @@ def test_who_was_spared_hears_in_one_append_when_the_period_ends() -> None:
     solo.tick(SPARE_US - 1)
     asked = solo.asked_by(lambda: solo.tick(1))
     assert len(asked[2]) == 1
-    assert values(asked[2]) == ["a", "b", "c"] or values(asked[2]) == ["first", "a", "b", "c"]
+    assert values(asked[2]) == ["a", "b", "c"]
     assert asked[2][0].leader_commit == solo.core.commit_index
     assert 3 not in asked, "it was sent them before"
 
@@ -364,7 +365,6 @@ def test_nobody_is_spared_where_all_are_needed() -> None:
 def test_who_lacks_much_is_sent_it() -> None:
     solo = Sparing(uncommitted_max=10 * SPARED_ENTRIES_MAX, append_entries_max=10_000)
     solo.spare(2)
-    solo.core.progress[2].inflight.clear()
     assert sorted(solo.put(*["x"] * (SPARED_ENTRIES_MAX - 1))) == [3]
     assert len(values(solo.put("x", "x").get(2, []))) >= SPARED_ENTRIES_MAX
 
