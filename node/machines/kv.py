@@ -6,7 +6,9 @@ Commands and queries are CBOR arrays, a word and its arguments; the functions he
 
 from codecs import getincrementaldecoder
 from collections.abc import Iterator
+from itertools import chain, islice
 from struct import Struct
+from struct import error as StructError
 from typing import Any
 
 import cbor2
@@ -24,6 +26,16 @@ _TEXT, _BYTES = 0x60, 0x40
 """The first bytes of strings, to which their lengths are added."""
 _NEXT_BYTE, _NEXT_TWO_BYTES, _NEXT_FOUR_BYTES = 24, 25, 26
 """Added instead: the length follows."""
+_SHORT_HEAD = len(_PUT) + 1
+"""Bytes in front of a short key."""
+_SHAPES = {
+    _PUT + head: Struct(f">{_SHORT_HEAD - 1 + len(head)}x{size}sB")
+    for size, head in (
+        *((size, bytes((_TEXT + size,))) for size in range(1, _NEXT_BYTE)),
+        *((size, bytes((_TEXT + _NEXT_BYTE, size))) for size in range(1, 256)),
+    )
+}
+"""By what a put begins with: where its key lies, and the first byte of its value."""
 KEY_BYTES_MAX = 4096
 SCAN_MAX = 10_000
 SCAN_BYTES_MAX = 1024 * 1024  # of keys and values, so that an answer fits into a frame
@@ -31,13 +43,14 @@ CHANGES_MAX = 4096
 """So many are kept for watches, and up to as many more."""
 CHANGES_BYTES_MAX = 16 * 1024 * 1024
 """Of their keys and values; the like. Whoever keeps up loses none: a batch has fewer bytes."""
-PART_BYTES = 64 * 1024
-"""A part of a snapshot ends after the item that reaches this size."""
-ITEM_OVERHEAD_BYTES = 16  # so that no part has more elements than may be read
+PART_ITEMS = 256
+"""A part of a snapshot has no more. To write so many takes a fraction of a thread's turn."""
+PART_BYTES = 48 * 1024
+"""Nor more characters and bytes in them, unless it is one item."""
 DESCRIBED_MAX = 32  # characters of a key, bytes of a value
 _INDEX = Struct(">Q")
 _index_bytes = _INDEX.pack
-_BOOLS = cbor2.dumps(False), cbor2.dumps(True)
+_FALSE, _TRUE = cbor2.dumps(False), cbor2.dumps(True)
 
 
 class BadCommandError(Exception):
@@ -104,12 +117,13 @@ class KvMachine:
     def apply(self, command: bytes, index: int) -> bytes:
         found = _read_put(command)
         if found is not None:
-            return _BOOLS[self._set(*found, index)]
+            key, value = found
+            return _TRUE if self._set(key, value, index) else _FALSE
         match self._words(command):
             case ["put", str(key), bytes(value)]:
-                return _BOOLS[self._set(_checked(key), value, index)]
+                return _TRUE if self._set(_checked(key), value, index) else _FALSE
             case ["delete", str(key)]:
-                return _BOOLS[self._remove(_checked(key), index)]
+                return _TRUE if self._remove(_checked(key), index) else _FALSE
             case ["cas", str(key), bytes() | None as old, bytes() | None as new]:
                 return cbor2.dumps(self._compare_and_set(_checked(key), old, new, index))
             case _:
@@ -154,10 +168,15 @@ class KvMachine:
     def restore(self, parts: Iterator[bytes], index: int) -> None:
         before = ""
         for part in parts:
-            for key, value, written_at in load_plain(part, DEPTH_MAX + 1):
+            words = load_plain(part, DEPTH_MAX)
+            if type(words) is not list:
+                raise ValueError("a part is no array")
+            for key, item in zip(words[::2], words[1::2], strict=True):
                 if key <= before:
                     raise ValueError("its keys are not in order")
-                self._items.put(_checked(key), _index_bytes(written_at) + value)
+                if type(item) is not bytes or len(item) < _INDEX.size:
+                    raise ValueError("an item has no index")
+                self._items.put(_checked(key), item)
                 before = key
         self._changes.forgotten_through = index
 
@@ -232,43 +251,40 @@ def _head(kind: int, size: int) -> bytes:
 
 def _read_put(command: bytes) -> tuple[str, bytes] | None:
     """The key and the value of a command that `put` wrote, as a decoder would read them, which
-    takes several times as long. None for all others, and for those of very long words.
+    takes several times as long. None for all others, and for those with a long key or value.
     """
-    if not command.startswith(_PUT):
+    shape = _SHAPES.get(command[:_SHORT_HEAD]) or _SHAPES.get(command[: _SHORT_HEAD + 1])
+    if shape is None:
         return None
     try:
-        begin, size = len(_PUT) + 1, command[len(_PUT)] - _TEXT
-        if size == _NEXT_BYTE:
-            begin, size = begin + 1, command[begin]
-        elif not 0 < size < _NEXT_BYTE:
-            return None
-        end = begin + size
-        key = command[begin:end].decode()
-        begin, size = end + 1, command[end] - _BYTES
+        key, kind = shape.unpack_from(command)
+        begin, size = shape.size, kind - _BYTES
         if size == _NEXT_BYTE:
             begin, size = begin + 1, command[begin]
         elif size == _NEXT_TWO_BYTES:
             begin, size = begin + 2, int.from_bytes(command[begin : begin + 2])
         elif not 0 <= size < _NEXT_BYTE:
             return None
-    except (IndexError, UnicodeDecodeError):
+        return (key.decode(), command[begin:]) if begin + size == len(command) else None
+    except (StructError, IndexError, UnicodeDecodeError):
         return None
-    return (key, command[begin:]) if key and begin + size == len(command) else None
 
 
 def _parts(found: Iterator[tuple[str, bytes]]) -> Iterator[bytes]:
-    """The items in the order of their keys, as arrays of [key, value, index]."""
-    items: list[list[Any]] = []
-    size = 0
-    for key, item in found:
-        value = _value(item)
-        items.append([key, value, _index(item)])
-        size += ITEM_OVERHEAD_BYTES + len(key) + len(value)
-        if size >= PART_BYTES:
-            yield cbor2.dumps(items)
-            items, size = [], 0
-    if items:
-        yield cbor2.dumps(items)
+    """The items in the order of their keys, as arrays of a key, its item, a key and so on."""
+    while some := list(islice(found, PART_ITEMS)):
+        yield from _pieces(some)
+
+
+def _pieces(items: list[tuple[str, bytes]]) -> Iterator[bytes]:
+    """One array if that is not too long, or those of each half."""
+    words = list(chain.from_iterable(items))
+    if len(items) == 1 or sum(map(len, words)) <= PART_BYTES:
+        yield cbor2.dumps(words)
+    else:
+        middle = len(items) // 2
+        yield from _pieces(items[:middle])
+        yield from _pieces(items[middle:])
 
 
 def _value(item: bytes) -> bytes:

@@ -12,13 +12,17 @@ what comes out, not how the blocks came about, so that is the same on every node
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
+from operator import itemgetter
 from typing import Generic, TypeVar
 
 V = TypeVar("V")
 
 BLOCK_ITEMS_MAX = 512
 """To copy that many takes about as long as to apply a command."""
+
+
+_key_of = itemgetter(0)
 
 
 class OrderedMap(Generic[V]):
@@ -30,36 +34,36 @@ class OrderedMap(Generic[V]):
 
     def __init__(self, block_items_max: int = BLOCK_ITEMS_MAX) -> None:
         self._block_items_max = block_items_max
-        self._firsts = [""]
-        """No key of a block is below its first; that of the first block is below all."""
+        self._firsts: list[str] = []
+        """Of each block but the first one: no key in it is below this one."""
         self._blocks: list[dict[str, V]] = [{}]
         self._is_shared = [False]
         """Whether a capture may hold the block."""
 
     def get(self, key: str) -> V | None:
-        return self._blocks[bisect_right(self._firsts, key) - 1].get(key)
+        return self._blocks[bisect_right(self._firsts, key)].get(key)
 
     def put(self, key: str, value: V) -> bool:
         """Whether the key existed."""
-        position = bisect_right(self._firsts, key) - 1
+        position = bisect_right(self._firsts, key)
         block = self._own(position) if self._is_shared[position] else self._blocks[position]
-        if key in block:
-            block[key] = value
-            return True
+        size = len(block)
         block[key] = value
-        if len(block) > self._block_items_max:
+        if len(block) == size:
+            return True
+        if size >= self._block_items_max:
             self._split(position)
         return False
 
     def remove(self, key: str) -> bool:
         """Whether the key existed."""
-        position = bisect_right(self._firsts, key) - 1
+        position = bisect_right(self._firsts, key)
         if key not in self._blocks[position]:
             return False
         block = self._own(position) if self._is_shared[position] else self._blocks[position]
         del block[key]
         if not block and position > 0:
-            del self._firsts[position], self._blocks[position], self._is_shared[position]
+            del self._firsts[position - 1], self._blocks[position], self._is_shared[position]
         return True
 
     def _own(self, position: int) -> dict[str, V]:
@@ -75,13 +79,13 @@ class OrderedMap(Generic[V]):
         self._insert(position + 1, {key: block[key] for key in keys[middle:]}, keys[middle])
 
     def _insert(self, position: int, block: dict[str, V], first: str) -> None:
-        self._firsts.insert(position, first)
+        self._firsts.insert(position - 1, first)
         self._blocks.insert(position, block)
         self._is_shared.insert(position, False)
 
     def items(self, start: str = "") -> Iterator[tuple[str, V]]:
         """Those from `start` on, in order. Nothing may be written meanwhile."""
-        position = bisect_right(self._firsts, start) - 1
+        position = bisect_right(self._firsts, start)
         for block in islice(self._blocks, position, None):
             for key in sorted(key for key in block if key >= start):
                 yield key, block[key]
@@ -89,7 +93,7 @@ class OrderedMap(Generic[V]):
     def capture(self) -> Iterator[tuple[str, V]]:
         """The items as they are now, in order, to be taken in any thread at any time."""
         self._is_shared = [True] * len(self._blocks)
-        return _taken(self._blocks[::-1])
+        return chain.from_iterable(_taken(self._blocks[::-1]))
 
     def dismantle(self) -> Iterator[None]:
         """Let go of everything, a block with each step. The map is of no use afterwards."""
@@ -98,9 +102,7 @@ class OrderedMap(Generic[V]):
             yield
 
 
-def _taken(blocks: list[dict[str, V]]) -> Iterator[tuple[str, V]]:
-    """The items of `blocks`, the last one first; each block is freed when it is through."""
+def _taken(blocks: list[dict[str, V]]) -> Iterator[list[tuple[str, V]]]:
+    """The items of each of `blocks`, the last one first; each is freed when it is through."""
     while blocks:
-        block = blocks.pop()
-        for key in sorted(block):
-            yield key, block[key]
+        yield sorted(blocks.pop().items(), key=_key_of)

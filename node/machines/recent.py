@@ -17,24 +17,23 @@ class RecentChanges:
         items, and up to as many older ones.
         """
         self._changes_max = changes_max
-        self._bytes_max = bytes_max
+        self._bytes_max = self._bytes_left = bytes_max
         self._older: list[Change] = []
         self._newer: list[Change] = []
-        self._newer_bytes = 0
         self.forgotten_through = 0
         """Those up to this index are not kept."""
 
     def add(self, index: int, key: str, item: bytes | None) -> None:
         newer = self._newer
         newer.append((index, key, item))
-        self._newer_bytes += len(key) + len(item or b"")
-        if len(newer) >= self._changes_max or self._newer_bytes >= self._bytes_max:
+        self._bytes_left -= len(key) + (len(item) if item else 0)
+        if self._bytes_left <= 0 or len(newer) >= self._changes_max:
             self._forget()
 
     def _forget(self) -> None:
         if self._older:
             self.forgotten_through = self._older[-1][0]
-        self._older, self._newer, self._newer_bytes = self._newer, [], 0
+        self._older, self._newer, self._bytes_left = self._newer, [], self._bytes_max
 
     def newest_first(self) -> Iterator[Change]:
         return chain(reversed(self._newer), reversed(self._older))

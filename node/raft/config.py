@@ -26,11 +26,11 @@ class CoreConfig:
     two clocks differ in rate by more than the rest. For `spare_us` after a quorum has answered, a
     leader asks no others (see `sparing`); 0 means that it always asks all. `uncommitted_max` bounds
     the entries that a leader takes without a majority (always at least what is proposed at once),
-    `inflight_max` the appends with entries on
-    their way to one follower, `append_entries_max` the entries of one append. With `entry_size`,
-    which gives an entry's bytes, bytes are bounded instead: `append_bytes_max` those of one append
-    (always at least one entry), `inflight_bytes_max` those of all that are on their way to one
-    follower (always at least one append), so that what one burst sends fits into its buffers, and
+    `inflight_max` the appends with entries on their way to one follower, `append_entries_max` the
+    entries of one append. With `entry_size`, which gives an entry's bytes, to which each adds
+    `entry_overhead`, bytes are bounded instead: `append_bytes_max` those of one append (always at
+    least one entry), `inflight_bytes_max` those of all that are on their way to one follower
+    (always at least one append), so that what one burst sends fits into its buffers, and
     `uncommitted_bytes_max` those that a leader takes without a majority (with the same exception).
 
     Raises ValueError for values that cannot work together.
@@ -54,6 +54,7 @@ class CoreConfig:
     snapshot_chunk_bytes: int = 256 * 1024
     snapshot_window_bytes: int = 4 * 1024 * 1024
     entry_size: Callable[[Any], int] | None = None
+    entry_overhead: int = 0
     addresses: tuple[tuple[int, str], ...] = ()
     spare_us: int = 0
 

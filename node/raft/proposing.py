@@ -5,13 +5,12 @@ number and their bytes are bounded until they are committed.
 """
 
 from collections.abc import Sequence
-from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from node.raft.config import CoreConfig
 from node.raft.configuration import Configuration
 from node.raft.errors import NotLeaderError, ProposalDroppedError, RemoteProtocolError
-from node.raft.messages import ForwardProposal, LogEntry, ProposalRefused
+from node.raft.messages import ForwardProposal, LogEntry, ProposalRefused, entries_of_term, value_of
 from node.raft.roles import Leader
 
 if TYPE_CHECKING:
@@ -38,12 +37,11 @@ def propose(core: "RaftCore", entries: Sequence[Any]) -> int:
         raise NotLeaderError(core.leader_id)
     if leader.transfer is not None:
         raise ProposalDroppedError("leadership is being transferred")
-    measure = core.config.entry_size
-    size = 0 if measure is None else sum(map(measure, entries))
+    size = sum(_sizes(core.config, entries))
     _check_room(core, leader, len(entries), size)
     leader.uncommitted_bytes += size
     first = core.log.last_index + 1
-    core.log.append(list(map(LogEntry, repeat(core.term), entries)))
+    core.log.append(entries_of_term(core.term, entries))
     return first
 
 
@@ -82,13 +80,31 @@ def _check_room(core: "RaftCore", leader: Leader, count: int, size: int) -> None
 
 def committed(core: "RaftCore", leader: Leader, index: int) -> None:
     """Everything up to `index`, above the commit index so far, makes room."""
+    if index == core.log.last_index:
+        leader.uncommitted_bytes = 0
+        return
     first = max(core.commit_index, leader.first_index) + 1
-    entries = core.log.entries(first, index)
-    leader.uncommitted_bytes -= sum(size_of(core.config, entry) for _, entry in entries)
+    leader.uncommitted_bytes -= sum(sizes_of(core.config, core.log.entries(first, index)))
+
+
+def sizes_of(config: CoreConfig, entries: Sequence[LogEntry]) -> list[int]:
+    """The bytes of each entry, where the host measures them: it knows its own, not ours."""
+    values = list(map(value_of, entries))
+    if config.entry_size is None or _OWN_TYPES.isdisjoint(map(type, values)):
+        return _sizes(config, values)
+    return [size_of(config, value) for value in values]
 
 
 def size_of(config: CoreConfig, entry: object) -> int:
-    """An entry's bytes, where the host measures them: it knows its own, not ours."""
+    """As `sizes_of`, of what one entry holds."""
     if config.entry_size is None or entry is None:
         return 0
-    return CONFIGURATION_BYTES if type(entry) is Configuration else config.entry_size(entry)
+    return CONFIGURATION_BYTES if type(entry) is Configuration else sum(_sizes(config, [entry]))
+
+
+def _sizes(config: CoreConfig, values: Sequence[Any]) -> list[int]:
+    """Of the host's own entries only."""
+    if config.entry_size is None:
+        return [0] * len(values)
+    overhead = config.entry_overhead
+    return [size + overhead for size in map(config.entry_size, values)]

@@ -8,6 +8,8 @@ Paper 5.3 and 5.4, thesis 3.5 and 10.2. Both sides are safe for any legal messag
   whole terms, whichever side's terms are sparser, but never below what was acknowledged.
 """
 
+from bisect import bisect_right
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from node.raft import installing, membership, proposing, reading, sparing, transfer
@@ -123,13 +125,12 @@ def _next_entries(core: "RaftCore", first: int, last: int) -> tuple[list[LogEntr
     if config.entry_size is None:
         return core.log.entries(first, min(first + config.append_entries_max - 1, last)), 0
     entries = core.log.entries(first, min(first + MEASURED_ENTRIES_MAX - 1, last))
-    size = 0
-    for count, entry in enumerate(entries):
-        more = proposing.size_of(config, entry.entry)
-        if size + more > config.append_bytes_max and count > 0:
-            return entries[:count], size
-        size += more
-    return entries, size
+    sizes = proposing.sizes_of(config, entries)
+    size = sum(sizes)
+    if size <= config.append_bytes_max:
+        return entries, size
+    count = max(1, bisect_right(list(accumulate(sizes)), config.append_bytes_max))
+    return entries[:count], sum(sizes[:count])
 
 
 def handle_append_response(core: "RaftCore", message: AppendEntriesResponse, now: int) -> None:

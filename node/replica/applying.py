@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from node.machines.base import Snapshotable
-from node.raft.messages import LogEntry
+from node.raft.messages import LogEntry, value_of
 from node.replica.forwarding import Forwarded
 from node.replica.outbox import Outbox
 from node.replica.pending import Proposal, Proposals
@@ -33,23 +33,20 @@ class Applying:
         self._forwarded = forwarded
         self._outbox = outbox
         self._capture = capture
+        self._may_capture = isinstance(state.machine, Snapshotable)
 
     def apply(self, first: int, entries: Sequence[LogEntry]) -> None:
         """Apply `entries`, of which there are some, from index `first` on."""
-        state, snapshots, run = self._state, self._snapshots, self._run
-        apply, every, bytes_max = state.sessions.apply, *snapshots.policy.bounds
-        results = []
-        for index, (_, entry) in enumerate(entries, first):
-            if type(entry) is bytes:
-                results.append(apply(entry, index, run))
-                snapshots.bytes_since += len(entry)
-            else:
-                results.append(b"")
-            if index % every == 0 or snapshots.bytes_since >= bytes_max:
-                state.index = index
-                if snapshots.is_due(index) and isinstance(state.machine, Snapshotable):
-                    self._capture(state.machine)
-        state.index = first + len(entries) - 1
+        state, snapshots = self._state, self._snapshots
+        values = list(map(value_of, entries))
+        results: list[bytes] = []
+        stretches = snapshots.stretches(first, values) if self._may_capture else (len(values),)
+        for end in stretches:
+            begin = len(results)
+            results += state.sessions.apply(values[begin:end], first + begin, self._run)
+            state.index = first + end - 1
+            if snapshots.is_due(state.index) and isinstance(state.machine, Snapshotable):
+                self._capture(state.machine)
         if self._forwarded.waiting:
             self._tell_forwarded(first, entries, results)
         for proposal in self._proposals.reached(state.index):

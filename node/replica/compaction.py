@@ -27,7 +27,7 @@ class CompactionPolicy:
         """None is due but after an entry whose index is a multiple of the first, or when commands
         of so many bytes as the second were applied since the last one.
         """
-        return self.entries or INDEX_MAX, self.bytes_max
+        return (self.entries, self.bytes_max) if self.entries else (INDEX_MAX, INDEX_MAX)
 
     def is_due(self, index: int, since: int, bytes_since: int) -> bool:
         """Whether to take one after entry `index`; the last is of entry `since`, and commands of

@@ -16,6 +16,7 @@ command: all its commands have higher indices, so if its session was evicted, th
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import cbor2
 
@@ -23,6 +24,7 @@ from node.wire.cbor import load_plain
 from node.wire.envelope import (
     EXPIRED_RESULT,
     HEADER_BYTES,
+    NO_HEADER,
     EnvelopeError,
     error_result,
     read_header,
@@ -39,6 +41,7 @@ SESSIONS_BYTES_MAX = 256 * 1024 * 1024
 
 _NO_COMMAND = error_result(EnvelopeError.__name__)
 """What comes of bytes that are too short for a header."""
+_TOO_MANY = error_result("TooManyUnacknowledged")
 
 PART_BYTES = 64 * 1024
 """A part of a snapshot ends after the result that reaches this size."""
@@ -67,16 +70,21 @@ class Session:
     def copy(self) -> "Session":
         return replace(self, results=self.results.copy(), is_shared=False)
 
-    def acknowledge(self, acked_below: int) -> None:
-        """The client has the results of all lower sequences, which are more than before."""
+    def acknowledge(self, acked_below: int) -> int:
+        """The client has the results of all lower sequences, which are more than before.
+
+        Gives how many bytes that frees.
+        """
         if acked_below - self.acked_below <= len(self.results):
-            for sequence in range(self.acked_below, acked_below):
-                self.results_bytes -= len(self.results.pop(sequence, b""))
+            pop = self.results.pop
+            gone = [pop(sequence, b"") for sequence in range(self.acked_below, acked_below)]
+            freed = sum(map(len, gone))
         else:
-            kept = {s: result for s, result in self.results.items() if s >= acked_below}
-            self.results = kept
-            self.results_bytes = sum(map(len, kept.values()))
+            self.results = {s: result for s, result in self.results.items() if s >= acked_below}
+            freed = self.results_bytes - sum(map(len, self.results.values()))
         self.acked_below = acked_below
+        self.results_bytes -= freed
+        return freed
 
 
 class Sessions:
@@ -100,48 +108,68 @@ class Sessions:
     def __len__(self) -> int:
         return len(self._sessions)
 
-    def apply(self, command: bytes, index: int, run: Callable[[bytes, int], bytes]) -> bytes:
-        """The result of `command`, a sealed one, the entry at `index`: of `run`, which is called
-        with the bytes behind its header and the index, now or earlier.
+    def apply(
+        self, commands: Iterable[Any], first: int, run: Callable[[bytes, int], bytes]
+    ) -> list[bytes]:
+        """The results of `commands`, sealed ones, the entries from index `first` on.
+
+        A result is what `run` gives, now or earlier, which is called with the bytes behind the
+        header and the index. No-ops and configurations are no commands, and have empty ones.
         """
-        if len(command) < HEADER_BYTES:
-            return _NO_COMMAND
-        client_id, sequence, acked_below, born_at = read_header(command)
+        given: list[bytes] = []
+        current = session = None  # most commands come from the client of the one in front
+        for index, command in enumerate(commands, first):
+            try:
+                client_id, sequence, acked_below, born_at = read_header(command)
+            except NO_HEADER:
+                given.append(_NO_COMMAND if type(command) is bytes else b"")
+                continue
+            if session is None or client_id != current:
+                current, session = client_id, self._use(client_id, index, born_at)
+                if session is None:
+                    given.append(EXPIRED_RESULT)
+                    continue
+            session.last_index = index
+            if acked_below > session.acked_below:
+                self._bytes -= session.acknowledge(acked_below)
+            if sequence < session.acked_below:
+                given.append(EXPIRED_RESULT)  # a late copy: the client has the result
+                continue
+            results = session.results
+            result = results.get(sequence)
+            if result is None:
+                if (
+                    len(results) >= self._results_max
+                    or session.results_bytes >= self._results_bytes_max
+                ):
+                    given.append(_TOO_MANY)
+                    continue
+                result = results[sequence] = run(command[HEADER_BYTES:], index)
+                size = len(result)
+                session.results_bytes += size
+                self._bytes += size
+                if self._bytes > self._sessions_bytes_max:
+                    self._make_room()
+            given.append(result)
+        return given
+
+    def _use(self, client_id: int, index: int, born_at: int) -> Session | None:
+        """The client's session, a new one for an unknown client; None if its own was evicted."""
         session = self._sessions.get(client_id)
         if session is None:
             if born_at < self.evicted_through:
-                return EXPIRED_RESULT
-            session = self._open(client_id, index)
-        else:
-            if session.is_shared:
-                session = self._sessions[client_id] = session.copy()
-            self._sessions.move_to_end(client_id)
-            session.last_index = index
-        if acked_below > session.acked_below:
-            before = session.results_bytes
-            session.acknowledge(acked_below)
-            self._bytes += session.results_bytes - before
-        if sequence < session.acked_below:
-            return EXPIRED_RESULT  # a late copy of a command whose client has the result
-        results = session.results
-        known = results.get(sequence)
-        if known is not None:
-            return known
-        if len(results) >= self._results_max or session.results_bytes >= self._results_bytes_max:
-            return error_result("TooManyUnacknowledged")
-        result = results[sequence] = run(command[HEADER_BYTES:], index)
-        size = len(result)
-        session.results_bytes += size
-        self._bytes += size
+                return None
+            if len(self._sessions) >= self.sessions_max:
+                self._evict()
+            session = self._sessions[client_id] = Session(index)
+        elif session.is_shared:
+            session = self._sessions[client_id] = session.copy()
+        self._sessions.move_to_end(client_id)
+        return session
+
+    def _make_room(self) -> None:
         while self._bytes > self._sessions_bytes_max and len(self._sessions) > 1:
             self._evict()
-        return result
-
-    def _open(self, client_id: int, index: int) -> Session:
-        if len(self._sessions) >= self.sessions_max:
-            self._evict()
-        session = self._sessions[client_id] = Session(index)
-        return session
 
     def _evict(self) -> None:
         """The least recently used one goes: on every node the same."""

@@ -5,14 +5,17 @@ jobs: plain functions over what nobody else touches, which the host runs on a th
 at a time. The replica hears of the result in its own turn, and only then does anything change.
 """
 
+from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, TypeVar
+from itertools import accumulate
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from node.raft.configuration import Configuration
 from node.raft.core import RaftCore
+from node.raft.messages import value_of
 from node.raft.snapshot import Snapshot, SnapshotId
 from node.replica.compaction import CompactionPolicy
 from node.replica.outbox import Outbox
@@ -119,6 +122,24 @@ class Snapshotting:
         self._next_load = LoadSnapshot(snapshot, new_machine, sessions_max)
 
     # -- taking one --------------------------------------------------------------------------------
+    def stretches(self, first: int, values: Sequence[Any]) -> Iterator[int]:
+        """How many of `values`, which the entries from index `first` on hold, are applied when one
+        may be due, the next one, and so on, and at last all of them: so many are to be applied
+        before the next is asked for. They count as applied.
+        """
+        every, bytes_max = self.policy.bounds
+        sizes = _sizes(values)
+        end = 0
+        while end < len(values):
+            begin, end = end, min(len(values), end + every - (first + end - 1) % every)
+            since = self.bytes_since + sum(sizes[begin:end])
+            if since >= bytes_max and not self.is_writing:
+                reached = list(accumulate(sizes[begin:end], initial=self.bytes_since))
+                count = bisect_left(reached, bytes_max, 1)
+                since, end = reached[count], begin + count
+            self.bytes_since = since
+            yield end
+
     def is_due(self, index: int) -> bool:
         """Whether to take one now that entry `index` was applied."""
         return self.policy.is_due(index, self._since, self.bytes_since)
@@ -171,17 +192,13 @@ class Snapshotting:
     def _compact_to(self, index: int) -> int:
         """Up to where the log may go, behind a snapshot at `index`."""
         core, policy = self._core, self.policy
-        kept = size = 0
-        for _, entry in reversed(core.entries(index - policy.tail + 1, index)):
-            size += len(entry) if type(entry) is bytes else 0
-            if size > policy.bytes_max // 2:
-                break
-            kept += 1
-        compact_to = index - kept
+        tail = core.entries(index - policy.tail + 1, index)
+        reached = list(accumulate(reversed(_sizes(map(value_of, tail)))))
+        compact_to = index - bisect_right(reached, policy.bytes_max // 2)
         if core.needed_index >= compact_to:  # nobody needs more: the log is not looked through
             return compact_to
         entries = core.entries(core.first_index, core.last_index)
-        size = sum(len(entry) for _, entry in entries if type(entry) is bytes)
+        size = sum(_sizes(map(value_of, entries)))
         return core.needed_index if policy.holds_back(len(entries), size) else compact_to
 
     # -- ends --------------------------------------------------------------------------------------
@@ -210,6 +227,11 @@ class Snapshotting:
         waiting, self._waiting = self._waiting, []
         for asked in waiting:
             self._outbox.fail(asked.ticket, "stopping", message, "unknown")
+
+
+def _sizes(values: Iterable[Any]) -> list[int]:
+    """Of the commands among `values`."""
+    return [len(value) if type(value) is bytes else 0 for value in values]
 
 
 def _document(snapshot: Snapshot) -> dict[str, object]:

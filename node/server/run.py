@@ -54,7 +54,7 @@ from node.transport.contacts import Contacts
 from node.transport.listener import Listener
 from node.transport.opening import BUFFER_BYTES_MAX, Identity, new_incarnation
 from node.transport.peers import PeerLink
-from node.wire.entries import size_in_frame
+from node.wire.entries import ENTRY_OVERHEAD_BYTES
 from node.wire.messages import Hello
 from node.wire.words import node_name
 
@@ -273,7 +273,8 @@ def _core_config(spec: ClusterSpec, node_id: int, first: Configuration) -> CoreC
         append_bytes_max=min(APPEND_BYTES_MAX, spec.limits.frame_bytes_max // 4),
         # With the largest frame on top of these, half of a link's buffer is still free.
         inflight_bytes_max=BUFFER_BYTES_MAX // 4,
-        entry_size=size_in_frame,
+        entry_size=len,
+        entry_overhead=ENTRY_OVERHEAD_BYTES,
     )
 
 

@@ -21,7 +21,7 @@ from node.sim.surroundings import Pace, Reply, Request, Send, Surroundings, Tell
 from node.storage.base import CorruptionError, Stored
 from node.verify.observation import Observers, Violation
 from node.wire.codec import WireError, decode
-from node.wire.entries import size_in_frame
+from node.wire.entries import ENTRY_OVERHEAD_BYTES
 from node.wire.messages import WireMessage
 
 
@@ -217,7 +217,8 @@ class Host:
             lease_percent=settings.lease_percent,
             snapshot_chunk_bytes=settings.snapshot_chunk_bytes,
             snapshot_window_bytes=4 * settings.snapshot_chunk_bytes,
-            entry_size=size_in_frame,
+            entry_size=len,
+            entry_overhead=ENTRY_OVERHEAD_BYTES,
         )
 
     def crash(self) -> None:

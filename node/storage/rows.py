@@ -175,8 +175,7 @@ def run_rows(first_index: int, entries: Sequence[LogEntry]) -> list[Row]:
 def _rows_of_term(index: int, term: int, values: Sequence[Any]) -> list[Row]:
     """One row, nearly always; else that of the one half and of the other."""
     # Of what is too long, nothing is encoded: the encoder lets nobody else in meanwhile.
-    size = sum(len(value) for value in values if type(value) is bytes)
-    if len(values) == 1 or (len(values) <= RUN_ENTRIES_MAX and size <= RUN_BYTES_MAX):
+    if len(values) == 1 or (len(values) <= RUN_ENTRIES_MAX and _size(values) <= RUN_BYTES_MAX):
         data = cbor2.dumps(values, default=write_entry)
         if len(data) <= RUN_BYTES_MAX or len(values) == 1:
             last = index + len(values) - 1
@@ -184,6 +183,10 @@ def _rows_of_term(index: int, term: int, values: Sequence[Any]) -> list[Row]:
     half = len(values) // 2
     rows = _rows_of_term(index, term, values[:half])
     return rows + _rows_of_term(index + half, term, values[half:])
+
+
+def _size(values: Sequence[Any]) -> int:
+    return sum(len(value) for value in values if type(value) is bytes)
 
 
 def _run_crc(index: int, last: int, term: int, data: bytes) -> int:

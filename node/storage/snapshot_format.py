@@ -26,7 +26,7 @@ from node.storage.base import CorruptionError, WrongClusterError
 from node.wire.cbor import INTEGER_MAX, CborError, load_plain
 from node.wire.entries import EntryError, read_configuration
 
-MAGIC = b"raftsnp\x01"
+MAGIC = b"raftsnp\x02"
 """Its last byte is the version of the format."""
 PART_BYTES_MAX = 64 * 1024 * 1024
 DIGEST_BYTES = 16

@@ -20,6 +20,8 @@ COUNTED_FROM_BYTES = 65_536
 """What is shorter cannot hold more."""
 
 _STRINGS = (2, 3)
+_SHORT_BYTES = 0x58
+"""The first byte of bytes whose length, in one byte, follows it."""
 
 
 def _steps() -> tuple[int, ...]:
@@ -160,13 +162,18 @@ def _count_elements(data: bytes) -> None:
     """Raise CborError when there are more than ELEMENTS_MAX."""
     at = 0
     end = len(data)
-    for _ in range(ELEMENTS_MAX):
-        if at >= end:
-            return
-        step = _STEPS[data[at]]
-        if not step:
-            width = 1 << (data[at] & 3)  # 24 to 27 stand for 1, 2, 4 and 8 bytes
-            step = 1 + width + int.from_bytes(data[at + 1 : at + 1 + width])
-        at += step
+    try:
+        for _ in range(ELEMENTS_MAX):
+            if at >= end:
+                return
+            first = data[at]
+            if first == _SHORT_BYTES:  # what is long consists of commands, which are mostly such
+                step = 2 + data[at + 1]
+            elif not (step := _STEPS[first]):
+                width = 1 << (first & 3)  # 24 to 27 stand for 1, 2, 4 and 8 bytes
+                step = 1 + width + int.from_bytes(data[at + 1 : at + 1 + width])
+            at += step
+    except IndexError:
+        return  # it is cut short there, which the decoder will find
     if at < end:
         raise CborError(f"more than {ELEMENTS_MAX} elements")

@@ -6,15 +6,14 @@ the same everywhere.
 """
 
 from collections.abc import Sequence
-from itertools import groupby, repeat
-from operator import itemgetter
+from itertools import groupby
 from typing import Any
 
 import cbor2
 
 from node.raft.configuration import Configuration
 from node.raft.errors import ConfigurationError
-from node.raft.messages import LogEntry
+from node.raft.messages import LogEntry, entries_of_term, term_of, value_of
 from node.wire.cbor import INTEGER_MAX, CborError, load_plain
 
 ADDRESS_MAX = 4096
@@ -29,20 +28,14 @@ class EntryError(Exception):
     """What no correct node puts into a log."""
 
 
-def size_in_frame(command: bytes) -> int:
-    """The bytes that a command takes in an append, at most."""
-    return len(command) + ENTRY_OVERHEAD_BYTES
-
-
 def write_entries(entries: Sequence[LogEntry]) -> list[tuple[int, Sequence[Any]]]:
     """The entries as runs; configurations are left for `write_entry`."""
     if not entries:
         return []
-    terms, values = zip(*entries, strict=True)
+    terms = list(map(term_of, entries))
     if terms.count(terms[0]) == len(terms):  # a third of the time that looking for runs takes
-        return [(terms[0], values)]
-    runs = groupby(entries, key=itemgetter(0))
-    return [(term, [entry for _, entry in run]) for term, run in runs]
+        return [(terms[0], list(map(value_of, entries)))]
+    return [(term, list(map(value_of, run))) for term, run in groupby(entries, key=term_of)]
 
 
 def read_entries(runs: Sequence[Any]) -> list[LogEntry]:
@@ -56,7 +49,7 @@ def read_entries(runs: Sequence[Any]) -> list[LogEntry]:
             raise EntryError("an entry's term is of a wrong type or out of range")
         if not set(map(type, values)) <= _PLAIN:
             values = map(_read_entry, values)
-        entries += map(LogEntry, repeat(term), values)
+        entries += entries_of_term(term, values)
     return entries
 
 

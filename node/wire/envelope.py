@@ -18,7 +18,9 @@ from typing import NamedTuple
 _HEADER = struct.Struct(">QQQQ")
 HEADER_BYTES = _HEADER.size
 read_header = _HEADER.unpack_from
-"""The four numbers of a command that has as many bytes."""
+"""The four numbers of a command."""
+NO_HEADER = struct.error, TypeError
+"""What it raises for bytes that are fewer, and for what is not bytes."""
 
 OK = b"\x00"
 """In front of what the machine answered."""

@@ -118,7 +118,7 @@ def _apply(
         except Exception as error:  # the command's result, as in a replica
             return error_result(type(error).__name__)
 
-    result = sessions.apply(command, index, run)
+    (result,) = sessions.apply([command], index, run)
     try:
         body = read_result(result)
     except (ApplyError, SessionExpiredError):

@@ -13,11 +13,15 @@ from node.machines import kv
 from node.machines.base import HistoryLostError, Watchable
 from node.machines.kv import (
     KEY_BYTES_MAX,
+    PART_BYTES,
+    PART_ITEMS,
     SCAN_BYTES_MAX,
     SCAN_MAX,
     BadCommandError,
     KvMachine,
 )
+from node.raft.core import APPLY_ENTRIES_MAX
+from node.wire.cbor import CborError
 
 Command = tuple[Any, ...]
 MAKERS: dict[str, Callable[..., bytes]] = {"put": kv.put, "delete": kv.delete, "cas": kv.cas}
@@ -375,6 +379,15 @@ def test_bytes_of_kept_changes_are_bounded_and_the_oldest_go() -> None:
     assert [cbor2.loads(each)[0] for each in machine.changes(kv.watch(""), 101)] == [102]
 
 
+@pytest.mark.parametrize("size", [10, 1000, 4000])
+def test_watch_that_keeps_up_loses_nothing_of_a_batch(size: int) -> None:
+    for before in (0, 1, 2047, 4095, 4096, 5000):
+        machine = KvMachine()
+        for index in range(1, before + APPLY_ENTRIES_MAX + 1):
+            machine.apply(kv.put("k", bytes(size)), index)
+        assert len(machine.changes(kv.watch(""), before)) == APPLY_ENTRIES_MAX
+
+
 def test_watch_that_keeps_up_loses_nothing_of_a_batch_of_large_values() -> None:
     for before in range(17):
         machine = KvMachine()
@@ -382,3 +395,65 @@ def test_watch_that_keeps_up_loses_nothing_of_a_batch_of_large_values() -> None:
             machine.apply(kv.put("k", bytes(1 << 20)), index)
         newer = machine.changes(kv.watch(""), before)
         assert len(newer) == 15
+
+
+# -- snapshots -------------------------------------------------------------------------------------
+def _filled(values: dict[str, bytes]) -> KvMachine:
+    machine = KvMachine()
+    for index, (key, value) in enumerate(values.items(), 1):
+        machine.apply(kv.put(key, value), index)
+    return machine
+
+
+def _restored(parts: list[bytes], index: int = 9) -> KvMachine:
+    machine = KvMachine()
+    machine.restore(iter(parts), index)
+    return machine
+
+
+@given(st.dictionaries(st.text(min_size=1, max_size=4), st.binary(max_size=4)))
+def test_a_snapshot_holds_all_keys_and_values_and_who_wrote_them(values: dict[str, bytes]) -> None:
+    machine = _filled(values)
+    again = _restored(list(machine.snapshot()))
+    assert again.query(kv.scan("")) == machine.query(kv.scan(""))
+    assert list(again.snapshot()) == list(machine.snapshot())
+
+
+def test_parts_of_a_snapshot_are_bounded_and_follow_from_the_keys_alone() -> None:
+    sizes = [100] * 1000 + [PART_BYTES // 3] * 7 + [PART_BYTES * 2] * 2
+    values = {f"{number:06}": bytes(size) for number, size in enumerate(sizes)}
+    parts = list(_filled(values).snapshot())
+    words = [cbor2.loads(part) for part in parts]
+    assert [word for part in words for word in part[::2]] == sorted(values)
+    for part in words:
+        assert len(part) == 2 or sum(map(len, part)) <= PART_BYTES
+        assert len(part) <= 2 * PART_ITEMS
+    backwards = KvMachine()
+    for index, key in reversed(list(enumerate(values, 1))):
+        backwards.apply(kv.put(key, values[key]), index)
+    assert list(backwards.snapshot()) == parts
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["b", bytes(8), "a", bytes(8)],
+        ["a", bytes(8), "a", bytes(8)],
+        ["a", bytes(8), "b"],
+        ["a", bytes(7)],
+        ["a", "12345678"],
+        ["a", None],
+        ["", bytes(8)],
+        [1, bytes(8)],
+        ["k" * 5000, bytes(8)],
+        {"a": bytes(8)},
+        7,
+        "",
+        b"",
+        [["a", b"v", 1]],
+    ],
+    ids=str,
+)
+def test_a_snapshot_of_something_else_is_refused(words: Any) -> None:
+    with pytest.raises((ValueError, TypeError, CborError, BadCommandError)):
+        _restored([cbor2.dumps(words)])

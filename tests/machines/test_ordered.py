@@ -128,7 +128,7 @@ def test_blocks_stay_small_and_go_when_they_are_empty() -> None:
     assert all(len(block) <= BLOCK_ITEMS_MAX for block in made._blocks)
     for number in range(MANY):
         assert made.remove(key(number))
-    assert (made._firsts, made._blocks, made._is_shared) == ([""], [{}], [False])
+    assert (made._firsts, made._blocks, made._is_shared) == ([], [{}], [False])
 
 
 # -- against a plain dict --------------------------------------------------------------------------

@@ -49,8 +49,8 @@ def test_whatever_becomes_of_its_bytes_a_put_says_what_a_decoder_says(
     for _ in range(data.draw(st.integers(0, 3))):
         at = data.draw(st.integers(0, min(len(damaged), 60) - 1))
         damaged[at] = data.draw(st.integers(0, 255))
-    cut = data.draw(st.integers(-3, 3))
-    changed = bytes(damaged[:cut] if cut < 0 else damaged) + b"\x00" * max(cut, 0)
+    kept = data.draw(st.integers(1, len(damaged)) | st.just(len(damaged)))
+    changed = bytes(damaged[:kept]) + b"\x00" * data.draw(st.integers(0, 3))
     found = kv._read_put(changed)
     if found is not None:
         assert decoded(changed) == ["put", *found]
@@ -69,6 +69,9 @@ def test_whatever_becomes_of_its_bytes_a_put_says_what_a_decoder_says(
         b"\x83cputx",
         b"\x83cputaaA",
         b"\x83cputaaAxx",
+        b"\x83cputaaY",
+        b"\x83cputaaY\x00",
+        b"\x83cputaaY\x01",
         b"\x83cputa\xff@",
     ],
 )

@@ -62,7 +62,7 @@ def evictions_forgotten_in_a_restore() -> None:
 @mutant("atomix #1101", "at_most_once", "client_oracle", shows_in=needs.evictions)
 def evicted_session_opened_again() -> None:
     """A retry whose session went opens another one, and takes effect a second time."""
-    rewrite(Sessions.apply, "born_at < self.evicted_through", "False")
+    rewrite(Sessions._use, "born_at < self.evicted_through", "False")
 
 
 @mutant("atomix #1101, copycat", "at_most_once", "client_oracle")
@@ -78,8 +78,8 @@ def only_newest_result_kept() -> None:
         Sessions.apply,
         "size = len(result)",
         "size = len(result)\n"
-        "    self._bytes -= session.results_bytes\n"
-        "    session.results_bytes, session.results = 0, {sequence: result}",
+        "            self._bytes -= session.results_bytes\n"
+        "            session.results_bytes, session.results = 0, {sequence: result}",
     )
 
 
@@ -101,7 +101,7 @@ def retried_batch_applied_again() -> None:
         "session.last_index = index",
         "session.last_index, follows = index, session.last_index == index - 1",
     )
-    rewrite(Sessions.apply, "known is not None", "known is not None and not follows")
+    rewrite(Sessions.apply, "result is None", "result is None or follows")
 
 
 @mutant("a review of the simulator", "client_oracle", shows_in=needs.batches)

@@ -222,7 +222,8 @@ class Applying:
             return payload
 
         command = seal(Header(client, sequence, acked, born), result)
-        return self.sessions.apply(command, self.index, run)
+        (given,) = self.sessions.apply([command], self.index, run)
+        return given
 
 
 def test_results_kept_for_one_client_are_bounded_until_it_acknowledges() -> None:

@@ -1,8 +1,11 @@
 """What a capture of sessions costs, and that it does not change: counted, not timed."""
 
+import pickle
 from typing import Any
 
 import cbor2
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from node.replica.sessions import Session, Sessions
 from node.wire.envelope import Header, seal
@@ -22,7 +25,7 @@ def filled() -> Sessions:
 def use(sessions: Sessions, client: int, sequence: int, acked: int = 0) -> None:
     index = sequence * CLIENTS + client + 1
     command = seal(Header(client, sequence, acked, 0), b"")
-    sessions.apply(command, index, lambda _, at: b"%d" % at)
+    sessions.apply([command], index, lambda _, at: b"%d" % at)
 
 
 def held(sessions: Sessions) -> dict[int, Session]:
@@ -62,12 +65,8 @@ def test_a_capture_does_not_change_with_what_comes_later() -> None:
 def test_a_retry_after_a_capture_finds_its_result() -> None:
     sessions = filled()
     sessions.snapshot()
-    results = [
-        sessions.apply(
-            seal(Header(0, 7, 0, 0), b"again"), 10_000 + turn, lambda payload, _: payload
-        )
-        for turn in range(2)
-    ]
+    retry = seal(Header(0, 7, 0, 0), b"again")
+    results = sessions.apply([retry, retry], 10_000, lambda payload, _: payload)
     assert results == [b"%d" % (7 * CLIENTS + 1)] * 2
 
 
@@ -77,3 +76,51 @@ def test_sessions_are_dismantled_one_with_each_step() -> None:
     sizes = [len(sessions) for _ in sessions.dismantle()]
     assert sizes == list(reversed(range(CLIENTS)))
     assert len(rows(list(parts))) == CLIENTS, "a snapshot that is under way stays whole"
+
+
+# -- batches ---------------------------------------------------------------------------------------
+COMMANDS = st.lists(
+    st.tuples(st.integers(1, 3), st.integers(0, 6), st.integers(0, 6), st.integers(0, 30)).map(
+        lambda header: seal(Header(*header), b"x" * header[1])
+    )
+    | st.sampled_from([b"short", b"", None]),
+    max_size=40,
+)
+
+
+@settings(max_examples=300)
+@given(
+    COMMANDS,
+    st.lists(st.tuples(st.integers(1, 9), st.booleans()), max_size=9),
+    st.integers(1, 3),
+)
+def test_what_comes_of_commands_is_the_same_in_whatever_batches(
+    commands: list[bytes | None], batches: list[tuple[int, bool]], sessions_max: int
+) -> None:
+    """Each node applies others at once, as much as happens to be committed, and takes snapshots
+    between them.
+    """
+
+    def run(payload: bytes, index: int) -> bytes:
+        return b"%d %s" % (index, payload)
+
+    one, other = (Sessions(sessions_max, 3, 30, 50) for _ in range(2))
+    given_alone = [
+        result for i, each in enumerate(commands, 1) for result in one.apply([each], i, run)
+    ]
+    given_together: list[bytes] = []
+    captures = []
+    for size, is_captured in [*batches, (len(commands), False)]:
+        if is_captured:
+            captures.append((other.snapshot(), pickle.dumps(held(other))))
+        begin = len(given_together)
+        given_together += other.apply(commands[begin : begin + size], begin + 1, run)
+    assert given_together == given_alone
+    for parts, before in captures:
+        assert rows(list(parts)) == [
+            [client, s.last_index, s.acked_below, [list(item) for item in s.results.items()]]
+            for client, s in pickle.loads(before).items()
+        ]
+    assert list(other.snapshot()) == list(one.snapshot())
+    assert other._bytes == sum(s.results_bytes for s in held(other).values())
+    assert all(s.results_bytes == sum(map(len, s.results.values())) for s in held(other).values())

@@ -7,8 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from node.machines.base import HistoryLostError
+from node.machines.base import HistoryLostError, StateMachine
 from node.machines.kv import KvMachine, decode_result, get, put, watch
 from node.raft.config import CoreConfig
 from node.raft.configuration import Configuration
@@ -23,9 +25,13 @@ from node.raft.messages import (
 from node.raft.ready import Ready
 from node.raft.snapshot import Snapshot
 from node.replica import Replica, Ticket
+from node.replica.applying import Applying
 from node.replica.compaction import CompactionPolicy
+from node.replica.forwarding import Forwarded
+from node.replica.outbox import Outbox
+from node.replica.pending import Proposals
 from node.replica.sessions import Sessions
-from node.replica.snapshotting import LoadSnapshot, WriteSnapshot
+from node.replica.snapshotting import LoadSnapshot, Snapshotting, WriteSnapshot
 from node.replica.state import State, at_boot, capture, empty
 from node.storage.base import CorruptionError, DiskFullError
 from node.storage.memory import MemorySnapshots, MemoryStorage
@@ -151,6 +157,88 @@ def test_bytes_after_the_newest_snapshot_count_after_a_start_as_well() -> None:
     second = again.write()
     assert second is not None, "it is the fourth"
     assert second.index == again.replica.last_applied
+
+
+def _due(policy: CompactionPolicy, entries: list[LogEntry], at_once: int) -> list[int]:
+    """After which of `entries` a snapshot is taken, each of which is ready at once."""
+    state = State(KvMachine(), Sessions())
+    found: list[int] = []
+    core, outbox = Keeping().replica.core, Outbox()
+    snapshots = Snapshotting(core, outbox, policy)
+
+    def take(machine: object) -> None:
+        found.append(state.index)
+        snapshots.installed(state)
+
+    applying = Applying(state, snapshots, Proposals(), Forwarded(core, outbox), outbox, take)
+    for first in range(0, len(entries), at_once):
+        applying.apply(first + 1, entries[first : first + at_once])
+    return found
+
+
+@given(
+    st.lists(st.sampled_from([None, 0, 50, 900, 5000]), max_size=60),
+    st.integers(0, 25),
+    st.integers(1, 60),
+)
+def test_snapshots_are_due_at_the_same_entries_however_many_are_applied_at_once(
+    sizes: list[int | None], every: int, at_once: int
+) -> None:
+    """Or two nodes' snapshots would differ, and none could go on with what the other sent."""
+    policy = CompactionPolicy(entries=every, bytes_max=4096)
+    entries = [
+        LogEntry(1, None if size is None else command(7, n, put("k", bytes(size))))
+        for n, size in enumerate(sizes, 1)
+    ]
+    expected, since = [], 0
+    for index, (_, entry) in enumerate(entries, 1):
+        since += len(entry or b"")
+        if every and (index % every == 0 or since >= 4096):
+            expected.append(index)
+            since = 0
+    assert _due(policy, entries, at_once) == expected
+
+
+@pytest.mark.parametrize(
+    ("machine", "entries"), [(Recorder(), 25), (KvMachine(), 0)], ids=["has none", "on demand"]
+)
+def test_batch_is_gone_through_once_where_no_snapshot_is_taken(
+    machine: StateMachine, entries: int
+) -> None:
+    """However many bytes of commands were applied, which is for ever too many then."""
+    state, core, outbox = State(machine, Sessions()), Keeping().replica.core, Outbox()
+    snapshots = Snapshotting(core, outbox, CompactionPolicy(entries=entries, bytes_max=100))
+    applying = Applying(state, snapshots, Proposals(), Forwarded(core, outbox), outbox, print)
+    calls = 0
+    run = state.sessions.apply
+
+    def counted(*given: Any) -> list[bytes]:
+        nonlocal calls
+        calls += 1
+        return run(*given)
+
+    state.sessions.apply = counted  # type: ignore[assignment, method-assign]
+    for first in (1, 501):
+        batch = [LogEntry(1, command(7, n, put("k", b"v"))) for n in range(first, first + 500)]
+        applying.apply(first, batch)
+    assert calls == 2
+
+
+def test_while_a_snapshot_is_written_none_is_due_and_the_next_one_is_at_once() -> None:
+    keeping = Keeping(CompactionPolicy(entries=1000, bytes_max=4096)).lead()
+    for number in range(1, 6):
+        keeping.put(number, bytes(1000))
+    job = keeping.replica.take_job()
+    assert isinstance(job, WriteSnapshot)
+    for number in range(6, 30):
+        keeping.put(number, bytes(1000))
+    assert keeping.replica.take_job() is None
+    keeping.replica.snapshot_written(job.run(keeping.snapshots, lambda parts: parts))
+    keeping.work()
+    keeping.put(30)
+    second = keeping.write()
+    assert second is not None
+    assert second.index == keeping.replica.last_applied
 
 
 def test_policy_may_be_changed_while_the_node_runs() -> None:
@@ -307,7 +395,7 @@ def test_same_entries_make_the_same_snapshot_however_a_node_came_by_them() -> No
     for state in (whole, fresh):
         for index in range(50, 90):
             sealed = command(index % 3, index, put(f"k{index % 11}", b"w"), acked=index - 5)
-            state.sessions.apply(sealed, index, state.machine.apply)
+            state.sessions.apply([sealed], index, state.machine.apply)
     one, other = (
         list(capture(state.machine, state.sessions))  # type: ignore[arg-type]
         for state in (whole, fresh)

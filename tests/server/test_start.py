@@ -23,6 +23,7 @@ from node.config import (
 )
 from node.machines.kv import KvMachine
 from node.raft.messages import LogEntry
+from node.raft.proposing import size_of
 from node.raft.ready import HardState, Ready
 from node.replica.sessions import Sessions
 from node.replica.state import capture
@@ -169,8 +170,7 @@ ALLOWED = [
 def test_appends_fit_into_frames_and_all_under_way_into_a_links_buffer(limits: Limits) -> None:
     limits.check()
     config = node(limits).driver.replica.core.config
-    assert config.entry_size is not None
-    largest = config.entry_size(bytes(limits.value_bytes_max + COMMAND_OVERHEAD_MAX))
+    largest = size_of(config, bytes(limits.value_bytes_max + COMMAND_OVERHEAD_MAX))
     append = max(config.append_bytes_max, largest) + 128
     assert append <= limits.frame_bytes_max
     # The last append under way may overrun the bound by its own size.

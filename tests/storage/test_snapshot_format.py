@@ -51,14 +51,14 @@ def test_what_went_in_comes_out_but_for_empty_parts(parts: list[bytes]) -> None:
 def test_bytes_are_those_of_this_version_of_the_format() -> None:
     """Other bytes for the same state need another version: nodes compare digests."""
     data = _encode(Header("c", 7, 2, FIRST), [b"ab", b"c"])
-    assert data[:8] == b"raftsnp\x01"
+    assert data[:8] == b"raftsnp\x02"
     assert data.hex() == (
-        "72616674736e7001000000523dbbd151a4647465726d0265696e646578076a636c75737465725f69"
+        "72616674736e70020000005210cd938ca4647465726d0265696e646578076a636c75737465725f69"
         "6461636d636f6e66696775726174696f6ea266766f746572738301020369616464726573736573a3"
-        "613163683a31613263683a32613363683a3300000002f89b1dbc61620000000151e5a04d63000000"
-        "00ae276457"
+        "613163683a31613263683a32613363683a33000000020ac93397616200000001eeab1fb463000000"
+        "00ae6f48c1"
     )
-    assert _id_of(data).digest.hex() == "b87420f670a7c7c99f0c580a2c18fdcd"
+    assert _id_of(data).digest.hex() == "c1df9f58067d1dc5635018b95d6efeb5"
 
 
 def test_bytes_do_not_depend_on_the_order_of_addresses() -> None:

@@ -118,6 +118,14 @@ def test_as_many_elements_are_counted_as_there_are(value: Any) -> None:
         cbor._count_elements(data + filled + b"\xf6")
 
 
+@pytest.mark.parametrize("end", [b"\x58", b"\x59\x01", b"\x78", b"\x98", b"\x5a\x00\x00"])
+def test_what_is_long_and_cut_off_within_a_length_is_no_value(end: bytes) -> None:
+    cut = cbor2.dumps([bytes(200)] * 400)[: -202 * 2] + end
+    assert len(cut) > COUNTED_FROM_BYTES
+    with pytest.raises(CborError):
+        load_plain(cut, 4)
+
+
 def test_what_is_too_short_to_hold_too_many_is_not_counted() -> None:
     assert COUNTED_FROM_BYTES <= ELEMENTS_MAX
 
