@@ -79,9 +79,10 @@ class Configuration:
 
     def reached(self, values: Mapping[int, int]) -> int:
         """The greatest value that a quorum has reached; who is not in `values` is at 0."""
-        return min(
-            reached_by_majority([values.get(voter, 0) for voter in half]) for half in self._halves
-        )
+        reached = reached_by_majority([values.get(voter, 0) for voter in self.voters])
+        if not self.outgoing:
+            return reached
+        return min(reached, reached_by_majority([values.get(voter, 0) for voter in self.outgoing]))
 
     # -- changes -----------------------------------------------------------------------------------
     def changed(self, changes: Collection["Change"]) -> "Configuration":
