@@ -27,10 +27,10 @@ SENDS_MAX = 8
 """With the one of who asks; it takes 2, and more where the system hands bytes over in parts."""
 TURNS_MAX = 20
 """Of tasks, and so of awaits; it takes 5. An await for each put would be more than BATCH."""
-CALLS_MAX = 160
-"""Of functions, those in C included, for each put; it takes 144."""
-CALLS_IN_ONE_MAX = 50
-"""The like for each put of those that come in one frame; it takes 43."""
+CALLS_MAX = 150
+"""Of functions, those in C included, for each put; it takes 136."""
+CALLS_IN_ONE_MAX = 39
+"""The like for each put of those that come in one frame; it takes 33."""
 CALLS_ALONE_MAX = 665
 """The like for a put that nothing comes with, and of who asks for it; it takes 593."""
 KEPT_BYTES_MAX = 1200
