@@ -1,13 +1,15 @@
 """One node in the foreground: python -m node.server --cluster FOLDER --id 3"""
 
 import argparse
+import gc
 import sys
 from pathlib import Path
 
-from node.server.run import run_node
-
 
 def main() -> int:
+    gc.disable()  # until the node serves: almost all that its start makes stays
+    from node.server.run import run_node
+
     parser = argparse.ArgumentParser(prog="python -m node.server", description=__doc__)
     parser.add_argument("--cluster", type=Path, required=True, help="the cluster's folder")
     parser.add_argument("--id", type=int, required=True, help="which node of it, as a number")
