@@ -9,7 +9,7 @@ import zlib
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import cast
 
 from node.wire.codec import decode, encode_frame
@@ -84,7 +84,7 @@ class _Clock:
             away_ns = max(frame.wall_ns - self._wall_ns, 0)
             self._shift_ns = self.now_ns + away_ns - frame.mono_ns
         if self._shift_ns:
-            frame = replace(frame, mono_ns=frame.mono_ns + self._shift_ns)
+            frame = frame._replace(mono_ns=frame.mono_ns + self._shift_ns)
         self.now_ns, self._wall_ns = max(self.now_ns, frame.mono_ns), frame.wall_ns
         return frame
 

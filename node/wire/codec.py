@@ -5,11 +5,9 @@ field's type and range before a message exists, by a table that is made from the
 a message that comes out of here has the types that its class says.
 """
 
-import dataclasses
 import typing
 from collections.abc import Callable, Iterable
-from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import cbor2
 
@@ -101,8 +99,7 @@ _SPECIAL: dict[tuple[type[Any], str], Check] = {
 }
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(NamedTuple):
     """One type of message: its number on the wire, and the name and check of each field.
 
     `integers` are the places of the fields that are whole numbers and no more than that, as most
@@ -119,7 +116,7 @@ class Kind:
 def _kind(number: int, message_type: type[Any]) -> Kind:
     fields = tuple(
         (name, _SPECIAL.get((message_type, name)) or _check_of(hint))
-        for name, hint in typing.get_type_hints(message_type).items()
+        for name, hint in message_type.__annotations__.items()
     )
     checks = tuple((place, check) for place, (_, check) in enumerate(fields, 1))
     return Kind(
@@ -139,17 +136,12 @@ _BY_NUMBER = {kind.number: kind for kind in KINDS}
 
 
 def _values_of(kind: Kind) -> Callable[[Any], Iterable[Any]]:
-    """What gives a message's values in order: those of Raft are tuples, of which one holds entries,
-    that are written in runs. Of the others attrgetter does, which gives one alone without a tuple.
+    """What gives a message's values in order: all are tuples, of which one holds entries, that are
+    written in runs.
     """
     if kind.type is raft.AppendEntries:
         return lambda message: (*message[:4], write_entries(message.entries), *message[5:])
-    if issubclass(kind.type, tuple):
-        return iter
-    names = [name for name, _ in kind.fields]
-    if len(names) > 1:
-        return attrgetter(*names)
-    return lambda message: tuple(getattr(message, name) for name in names)
+    return iter
 
 
 _BY_TYPE = {kind.type: (kind.number, _values_of(kind)) for kind in KINDS}

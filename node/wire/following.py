@@ -5,8 +5,6 @@ which the status is whole. A connection that breaks there goes on from the secon
 changed the status comes again; events that were taken before are left out all the same.
 """
 
-from dataclasses import replace
-
 from node.wire.messages import Changed, Frame, Gap, Happened, Keyframe
 
 
@@ -79,7 +77,7 @@ class Following:
         if is_other or first > frame.last:
             return ()
         self._lost = frame.last
-        return (replace(frame, first=first),)
+        return (frame._replace(first=first),)
 
     def _hole(self, frame: Frame) -> tuple[Gap, ...]:
         """What is missing in front of it."""

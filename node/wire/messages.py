@@ -5,7 +5,6 @@ that its sender chose; each reply repeats it. Durations are milliseconds. Nodes 
 (3) and names (n3) in front of people.
 """
 
-from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from node.wire.batches import AnswerAll, AppliedAll, ProposeAll, ReadAll
@@ -225,8 +224,7 @@ class Subscribe(NamedTuple):
 # are for everybody (Happened, Changed, Bulk) from 1 within a `boot`, without holes. A Keyframe or a
 # Gap is made for one subscriber, and has the number of the last frame that it stands for: the next
 # one is `seq` + 1. The times are the node's monotonic clock and Unix time.
-@dataclass(frozen=True, slots=True)
-class Happened:
+class Happened(NamedTuple):
     """One event."""
 
     id: int
@@ -239,8 +237,7 @@ class Happened:
     data: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Keyframe:
+class Keyframe(NamedTuple):
     """The whole status, as GetStatus gives it: it replaces all that was known of the node."""
 
     id: int
@@ -251,8 +248,7 @@ class Keyframe:
     status: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
+class Changed(NamedTuple):
     """Keys of the status with their new values: `status.update(values)`. Empty: it lives."""
 
     id: int
@@ -263,8 +259,7 @@ class Changed:
     values: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Bulk:
+class Bulk(NamedTuple):
     """Entries `first`..`last` took effect within the last `window_ms`. `entries` describes the
     newest of them, as in a log document: fewer than there are, where there are many.
     """
@@ -280,8 +275,7 @@ class Bulk:
     entries: list[dict[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(NamedTuple):
     """Frames `first`..`last` of this boot are lost to this subscriber; a `Keyframe` follows."""
 
     id: int

@@ -4,7 +4,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -81,7 +81,7 @@ def _before(keyframe: Keyframe, frame: Frame) -> Keyframe:
     if keyframe.mono_ns <= frame.mono_ns:
         return keyframe
     age_ns = max(frame.wall_ns - keyframe.wall_ns, 0)
-    return replace(keyframe, mono_ns=max(frame.mono_ns - age_ns, 0))
+    return keyframe._replace(mono_ns=max(frame.mono_ns - age_ns, 0))
 
 
 def _fold(known: dict[int, Keyframe], frame: Frame) -> None:

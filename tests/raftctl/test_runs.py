@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -232,7 +231,7 @@ def test_export_of_a_node_that_had_ended_says_how_old_its_status_is(home: Raftct
 
 def test_export_keeps_ages_when_the_machine_was_booted_in_between(home: Raftctl) -> None:
     ended = stream(2, range(3))
-    lives = [replace(frame, mono_ns=frame.mono_ns - 5 * SECOND) for frame in stream(1, range(6, 9))]
+    lives = [frame._replace(mono_ns=frame.mono_ns - 5 * SECOND) for frame in stream(1, range(6, 9))]
     items = (Item(frame.id, frame, 1) for frame in [*ended, *lives])
     head, first, *_ = between(items, "demo", BEGAN + 6 * SECOND, FOREVER_NS)
     assert isinstance(head, Recording)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import replace
 from threading import Event, get_ident
 
 import pytest
@@ -163,7 +162,7 @@ def test_a_recording_goes_on_after_the_machine_was_booted_anew() -> None:
     before.changed(400)
     after = Script(1, boot=2, at_ns=SECOND).keyframe(status_of(1, term=4)).happened("leader", 4)
     hour = 3_600 * SECOND
-    later = [replace(each, wall_ns=before.frames[-1].wall_ns + hour) for each in after.frames]
+    later = [each._replace(wall_ns=before.frames[-1].wall_ns + hour) for each in after.frames]
     film = Film([*before.frames, *later], "demo")
     assert film.end_ns - film.begin_ns >= hour
     film.seek(film.end_ns)
