@@ -1,15 +1,12 @@
 """What a cluster is made of: the settings that every node and every command agrees on."""
 
-import dataclasses
-import difflib
 import ipaddress
 import json
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from node.raft.configuration import Configuration
 
@@ -50,8 +47,7 @@ class ConfigError(Exception):
         self.also = also
 
 
-@dataclass(frozen=True, slots=True)
-class NodeAddress:
+class NodeAddress(NamedTuple):
     id: int
     host: str
     port: int
@@ -78,8 +74,7 @@ def parse_address(node_id: int, text: str) -> NodeAddress | None:
     return NodeAddress(node_id, host, int(port))
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotSettings:
+class SnapshotSettings(NamedTuple):
     """A snapshot every `entries` entries or `bytes_max` bytes of commands, whichever comes first
     (`entries` 0: only on demand). Of what it stands for, the last `tail` entries stay in the log.
     """
@@ -95,8 +90,7 @@ class SnapshotSettings:
         check_range("snapshots.tail", self.tail, 0, SNAPSHOT_ENTRIES_MAX)
 
 
-@dataclass(frozen=True, slots=True)
-class RecordingSettings:
+class RecordingSettings(NamedTuple):
     """Each node keeps what happened on it, of which the last `bytes_max` bytes stay; 0: nothing."""
 
     bytes_max: int = 64 * 1024 * 1024
@@ -111,8 +105,7 @@ class RecordingSettings:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class RaftSettings:
+class RaftSettings(NamedTuple):
     """Timing in milliseconds. A node draws its election timeout from [T, 2T). While a majority
     answers, a leader sends the others what is new every `spare_ms`; 0: at once, as it does them.
     """
@@ -138,8 +131,7 @@ class RaftSettings:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """Sizes in bytes."""
 
     value_bytes_max: int = 1024 * 1024
@@ -160,8 +152,7 @@ class Limits:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterSpec:
+class ClusterSpec(NamedTuple):
     """One cluster, as its `cluster.json` holds it. The token lies beside it, in its own file.
 
     `machine_path` is the folder that a machine of the user's own is imported from.
@@ -172,10 +163,10 @@ class ClusterSpec:
     nodes: tuple[NodeAddress, ...]
     machine: str = "kv"
     machine_path: str = ""
-    raft: RaftSettings = field(default_factory=RaftSettings)
-    snapshots: SnapshotSettings = field(default_factory=SnapshotSettings)
-    limits: Limits = field(default_factory=Limits)
-    recording: RecordingSettings = field(default_factory=RecordingSettings)
+    raft: RaftSettings = RaftSettings()
+    snapshots: SnapshotSettings = SnapshotSettings()
+    limits: Limits = Limits()
+    recording: RecordingSettings = RecordingSettings()
     next_id: int = 0
     """The id that the next new node gets: no id is given twice. 0: the one after the highest."""
     former_ids: tuple[str, ...] = ()
@@ -213,18 +204,17 @@ def check_machine(key: str, text: str) -> None:
 
 
 def settings_from_map(kind: type[T], values: Mapping[str, Any], where: str) -> T:
-    """A dataclass of plain settings from parsed TOML or JSON.
+    """A class of plain settings from parsed TOML or JSON.
 
     Raises ConfigError for an unknown key, with the nearest right one, and for a wrong type. `where`
     is the dotted path of the table, for the message.
     """
-    fields: Any = dataclasses.fields(kind)  # type: ignore[arg-type]
-    known = {each.name: each for each in fields}
+    known: dict[str, type] = kind.__annotations__
     for key, value in values.items():
         path = f"{where}.{key}" if where else key
         if key not in known:
             raise unknown_key(path, key, known)
-        expected = known[key].type
+        expected = known[key]
         if type(value) is not expected:
             raise ConfigError(f"{path} has to be {_TYPE_NAMES[expected]}, not {value!r}", key=path)
     return kind(**values)
@@ -232,6 +222,8 @@ def settings_from_map(kind: type[T], values: Mapping[str, Any], where: str) -> T
 
 def unknown_key(path: str, key: str, known: Mapping[str, object]) -> ConfigError:
     """The error for a key that does not exist, with the nearest one that does."""
+    import difflib
+
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]}?" if near else f"the keys here are: {', '.join(known)}"
     return ConfigError(f"unknown key {path}", hint, path)
@@ -326,7 +318,15 @@ def _is_host(text: str) -> bool:
 
 def save_cluster(folder: Path, spec: ClusterSpec) -> None:
     """Write `cluster.json`, all of it or nothing. Raises OSError."""
-    document = {"schema": CLUSTER_SCHEMA, **dataclasses.asdict(spec)}
+    document = {
+        "schema": CLUSTER_SCHEMA,
+        **spec._asdict(),
+        "nodes": [node._asdict() for node in spec.nodes],
+        "raft": spec.raft._asdict(),
+        "snapshots": spec.snapshots._asdict(),
+        "limits": spec.limits._asdict(),
+        "recording": spec.recording._asdict(),
+    }
     write_private(folder / "cluster.json", json.dumps(document, indent=2) + "\n")
 
 

@@ -4,15 +4,14 @@ All nodes take theirs at the same entries, the multiples of `entries`, as far as
 their snapshots are the same, and a transfer that one leader began another one can go on with.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 INDEX_MAX = 2**63
 HOLD_BACK = 4
 """The log may grow to so many times its usual length for a follower that is sent a snapshot."""
 
 
-@dataclass(frozen=True, slots=True)
-class CompactionPolicy:
+class CompactionPolicy(NamedTuple):
     """A snapshot every `entries` entries or `bytes_max` bytes of commands, whichever comes first.
     Of what it stands for, the last `tail` entries stay, up to half of `bytes_max`, for followers
     that are not far behind. `entries` 0: only on demand.

@@ -37,7 +37,7 @@ def replica_document(replica: Replica, now: int) -> dict[str, Any]:
         "configuration": core.configuration.to_map(),
         "configuration_index": core.configuration_index,
         "snapshot": _snapshot(core),
-        "compaction": asdict(replica.snapshots.policy),
+        "compaction": replica.snapshots.policy._asdict(),
         **_election_timer(core, now),
         "age_ms": None if age_us is None else age_us // 1000,
         "progress": {str(peer): _progress(each, now) for peer, each in core.progress.items()},

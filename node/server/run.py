@@ -11,7 +11,6 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import astuple
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -249,7 +248,7 @@ def _revive(spec: ClusterSpec, node_id: int, stores: Stores, new_machine: NewMac
         seeded_rng(),
         stores.faults.clock.now(),
         voting=not stores.is_wiped,
-        policy=CompactionPolicy(*astuple(spec.snapshots)),
+        policy=CompactionPolicy(*spec.snapshots),
     )
 
 

@@ -11,7 +11,6 @@ connection: each request looks first whether anybody is still there.
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, astuple
 from functools import partial
 from typing import Any
 
@@ -362,8 +361,8 @@ class Session:
             self._fail(message.id, "bad_request", f"{error}; {error.hint}")
             return
         snapshots = self._node.driver.replica.snapshots
-        snapshots.policy = CompactionPolicy(*astuple(settings))
-        self.reply_nowait(Document(message.id, asdict(snapshots.policy)))
+        snapshots.policy = CompactionPolicy(*settings)
+        self.reply_nowait(Document(message.id, snapshots.policy._asdict()))
 
     def _set_faults(self, message: SetFaults, now: int) -> None:
         change = partial(self._node.set_faults, message.rules, message.node_rules)

@@ -4,7 +4,6 @@ import os
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +40,7 @@ class Status:
         self._boot = boot
         self._spec = spec
         self._port = spec.address_of(driver.replica.core.id).port
-        self._limits = {"limits": asdict(spec.limits), "recording": asdict(spec.recording)}
+        self._limits = {"limits": spec.limits._asdict(), "recording": spec.recording._asdict()}
         self._usage = Usage(home, links, now_us())
         self._started = time.monotonic()
 

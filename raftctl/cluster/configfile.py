@@ -2,10 +2,9 @@
 
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from node.config import (
     NODES_MAX,
@@ -28,8 +27,7 @@ from raftctl.values import NAME_LENGTH_MAX, is_name
 PORT_BASE_MAX = 65_000
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterTable:
+class ClusterTable(NamedTuple):
     """The table [cluster]. `name` empty: as the command line says; `port_base` 0: a free block."""
 
     name: str = ""
@@ -47,18 +45,29 @@ class ClusterTable:
         check_machine("cluster.machine", self.machine)
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterConfig:
+class ClusterConfig(NamedTuple):
     source: str = "defaults"
-    cluster: ClusterTable = field(default_factory=ClusterTable)
-    raft: RaftSettings = field(default_factory=RaftSettings)
-    limits: Limits = field(default_factory=Limits)
-    snapshots: SnapshotSettings = field(default_factory=SnapshotSettings)
-    recording: RecordingSettings = field(default_factory=RecordingSettings)
-    priority: dict[str, int] = field(default_factory=dict)
+    cluster: ClusterTable = ClusterTable()
+    raft: RaftSettings = RaftSettings()
+    limits: Limits = Limits()
+    snapshots: SnapshotSettings = SnapshotSettings()
+    recording: RecordingSettings = RecordingSettings()
+    priority: Mapping[str, int] = {}
     """By node: n3."""
     given: frozenset[str] = frozenset()
     """The tables that were written down, or of which a key was set."""
+
+    @property
+    def tables(self) -> dict[str, dict[str, Any]]:
+        """All that can be set, as a file would have it."""
+        return {
+            "cluster": self.cluster._asdict(),
+            "raft": self.raft._asdict(),
+            "limits": self.limits._asdict(),
+            "snapshots": self.snapshots._asdict(),
+            "recording": self.recording._asdict(),
+            "priority": dict(self.priority),
+        }
 
     def has_priorities_of(self, nodes: Iterable[NodeAddress]) -> bool:
         default = NodeAddress(0, "", 0).priority

@@ -12,7 +12,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from node.config import NODE_ID_MAX, NODES_MAX, NodeAddress, save_cluster
@@ -140,7 +140,7 @@ def _make(settings: Settings, cluster: Cluster, newcomer: Newcomer, node_id: int
         mark_of(cluster, node_id).touch()
         SqliteStorage.create(folder / "raft.db", spec.cluster_id, node_id, first=Configuration())
         nodes = (*spec.nodes, node)
-        save_cluster(cluster.folder, replace(spec, nodes=nodes, next_id=node_id + 1))
+        save_cluster(cluster.folder, spec._replace(nodes=nodes, next_id=node_id + 1))
     except (OSError, StorageError) as error:
         reason = getattr(error, "strerror", None) or error
         hint = f"{cluster.line} doctor"
@@ -197,7 +197,7 @@ def _take_back(cluster: Cluster, node_id: int, next_id: int) -> None:
     process.end(signal.SIGKILL, "not added", timeout=10)
     cluster.refresh()
     nodes = tuple(node for node in cluster.spec.nodes if node.id != node_id)
-    save_cluster(cluster.folder, replace(cluster.spec, nodes=nodes, next_id=next_id))
+    save_cluster(cluster.folder, cluster.spec._replace(nodes=nodes, next_id=next_id))
     shutil.rmtree(process.folder, ignore_errors=True)
 
 

@@ -4,7 +4,6 @@ import signal
 import time
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import replace
 
 from node.config import NODE_ID_MAX, save_cluster
 from node.raft.configuration import Change, Configuration
@@ -125,5 +124,5 @@ def retire(cluster: Cluster, output: Output, node_ids: Collection[int]) -> None:
     nodes = tuple(node for node in spec.nodes if node.id not in node_ids)
     # Also the id of a member that had no row here was given, and does not come back.
     next_id = max([spec.free_id, *(min(node_id, NODE_ID_MAX) + 1 for node_id in node_ids)])
-    save_cluster(cluster.folder, replace(spec, nodes=nodes, next_id=next_id))
+    save_cluster(cluster.folder, spec._replace(nodes=nodes, next_id=next_id))
     cluster.refresh()

@@ -3,7 +3,7 @@
 import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from node.config import (
@@ -90,7 +90,7 @@ def make_cluster(plan: Plan) -> None:
 def _nodes(plan: Plan) -> Iterator[NodeAddress]:
     for node_id, port in enumerate(plan.ports, 1):
         node = NodeAddress(node_id, HOST, port)
-        yield replace(node, priority=plan.priorities.get(node.name, node.priority))
+        yield node._replace(priority=plan.priorities.get(node.name, node.priority))
 
 
 def _check_is_ours(plan: Plan) -> None:

@@ -5,7 +5,6 @@ import errno
 import secrets
 import shutil
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 
 from node.config import (
     FORMER_IDS_MAX,
@@ -56,8 +55,7 @@ def next_life(
     are those that the logs know, also of members that had no row here.
     """
     former = (*spec.former_ids, spec.cluster_id)[-FORMER_IDS_MAX:]
-    return replace(
-        spec,
+    return spec._replace(
         cluster_id=cluster_id,
         nodes=tuple(nodes),
         next_id=max([spec.free_id, *(min(known, NODE_ID_MAX) + 1 for known in known_ids)]),

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -147,7 +146,7 @@ def set_auto(settings: Settings, cluster: Cluster, wanted: SnapshotSettings) -> 
     """Write it down: what a node that starts obeys."""
     with changing(settings, cluster.name):
         cluster.refresh()
-        save_cluster(cluster.folder, replace(cluster.spec, snapshots=wanted))
+        save_cluster(cluster.folder, cluster.spec._replace(snapshots=wanted))
         cluster.refresh()
 
 
@@ -180,5 +179,5 @@ def auto_document(cluster: Cluster, changed: bool) -> SnapshotAuto:
         if isinstance(answer, dict):
             nodes[f"n{node_id}"] = Compaction(**answer["compaction"])
     untold = [f"n{n}" for n in _running(cluster) if f"n{n}" not in nodes]
-    settings = Compaction(**asdict(cluster.spec.snapshots))
+    settings = Compaction(*cluster.spec.snapshots)
     return SnapshotAuto(cluster.name, settings, changed, nodes, untold)

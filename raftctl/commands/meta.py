@@ -31,24 +31,19 @@ File = Annotated[str, typer.Argument(help="A cluster file, or local3, local5.")]
 
 
 def _show(settings: Settings, name: str) -> None:
-    from dataclasses import asdict
-
     from raftctl.cluster.configfile import load_config
     from raftctl.metadocs import Config
 
     loaded = load_config(name, [])
-    values = asdict(loaded)
-    source = values.pop("source")
-    values.pop("given")
 
     def lines() -> list[str]:
-        shown = [f"# {source}"]
-        for table, settings_of_it in values.items():
+        shown = [f"# {loaded.source}"]
+        for table, settings_of_it in loaded.tables.items():
             shown.append(f"[{table}]")
             shown += [f"{key} = {json.dumps(value)}" for key, value in settings_of_it.items()]
         return shown
 
-    settings.output.show(Config(source, values), lines)
+    settings.output.show(Config(loaded.source, loaded.tables), lines)
 
 
 def config_show(context: typer.Context, file: File = "local3") -> None:

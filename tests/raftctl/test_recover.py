@@ -7,7 +7,6 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -228,7 +227,7 @@ def test_cluster_that_was_made_anew_while_the_question_stood_is_left_alone(
     folder = make(memory_path)
 
     def make_anew(*_: object) -> None:
-        save_cluster(folder, replace(load_cluster(folder), cluster_id="another"))
+        save_cluster(folder, load_cluster(folder)._replace(cluster_id="another"))
 
     monkeypatch.setattr(recovering, "stopped", never)
     monkeypatch.setattr(recovering, "confirm_by_name", make_anew)
@@ -579,7 +578,7 @@ def _start_with_the_old_settings(raftctl: Raftctl, folder: Path, old: Path) -> N
     spec = load_cluster(folder)
     port = spec.nodes[0].port
     nodes = [NodeAddress(n, "127.0.0.1", port - 3 + n) for n in (1, 2, 3)]
-    save_cluster(old, replace(spec, name="old", cluster_id=spec.former_ids[-1], nodes=tuple(nodes)))
+    save_cluster(old, spec._replace(name="old", cluster_id=spec.former_ids[-1], nodes=tuple(nodes)))
     assert read_token(old) == read_token(folder)
     for left in old.glob("n*/pid"):
         left.unlink()

@@ -8,7 +8,6 @@ import sqlite3
 import subprocess
 from collections.abc import Callable, Collection, Iterator
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -111,7 +110,7 @@ def test_file_of_another_cluster_is_refused_and_one_of_an_earlier_life_is_not(
 ) -> None:
     folder, file = prepare(memory_path)
     spec = load_cluster(folder)
-    save_cluster(folder, replace(spec, cluster_id="0" * 16))
+    save_cluster(folder, spec._replace(cluster_id="0" * 16))
     error = refusal(memory_path, file)
     assert (error.code, error.exit_code) == ("E_WRONG_CLUSTER", Exit.PRECONDITION)
     assert spec.cluster_id in error.message
@@ -127,7 +126,7 @@ def test_file_that_is_damaged_missing_or_makes_no_machine_is_refused(memory_path
     folder, file = prepare(memory_path)
     assert refusal(memory_path, memory_path / "no.snap").exit_code == Exit.NOT_FOUND
     spec = load_cluster(folder)
-    save_cluster(folder, replace(spec, machine="tests.measure.machines:AppendLog"))
+    save_cluster(folder, spec._replace(machine="tests.measure.machines:AppendLog"))
     assert refusal(memory_path, file).code == "E_DAMAGED"
     save_cluster(folder, spec)
     for spoil in (damage, lambda path: os.truncate(path, 40), lambda path: path.write_bytes(b"")):
@@ -315,7 +314,7 @@ def test_file_that_is_overwritten_while_the_question_stands_stops_the_restore(
     text = (other / "clusters" / "demo" / "n1" / "snapshots" / file.name).read_bytes()
     spec = load_cluster(folder)
     former = load_cluster(other / "clusters" / "demo").cluster_id
-    save_cluster(folder, replace(spec, former_ids=(former,)))
+    save_cluster(folder, spec._replace(former_ids=(former,)))
     while_it_stands(monkeypatch, lambda: file.write_bytes(text))
     error = refusal(memory_path, file, yes=False, changed={file.name})
     assert (error.code, error.exit_code) == ("E_CHANGED", Exit.PRECONDITION)

@@ -3,7 +3,7 @@
 import random
 from collections import Counter, deque
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -89,7 +89,7 @@ class Host:
         first = first_configuration(world.spec.nodes)
         if is_spare:
             nodes = (*world.spec.nodes, address_of(node_id))
-            self.spec, first = replace(world.spec, nodes=nodes), Configuration()
+            self.spec, first = world.spec._replace(nodes=nodes), Configuration()
         self.world = world
         self.pace = pace
         self.random = stream(world.seed, "host", node_id)

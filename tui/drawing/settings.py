@@ -1,6 +1,5 @@
 """The settings that a node works by, where each comes from, and who its fellow members are."""
 
-from dataclasses import asdict
 from typing import Any
 
 from node.config import Limits, RaftSettings, RecordingSettings, SnapshotSettings
@@ -9,10 +8,10 @@ from tui.drawing.text import Line, fill, number
 from tui.nodes import NodeView
 
 USUAL: dict[str, dict[str, Any]] = {
-    "raft": asdict(RaftSettings()),
-    "snapshots": asdict(SnapshotSettings()),
-    "limits": asdict(Limits()),
-    "recording": asdict(RecordingSettings()),
+    "raft": RaftSettings()._asdict(),
+    "snapshots": SnapshotSettings()._asdict(),
+    "limits": Limits()._asdict(),
+    "recording": RecordingSettings()._asdict(),
 }
 GROUPS = ("voters", "learners", "outgoing", "promotable")
 
