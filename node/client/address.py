@@ -1,14 +1,13 @@
 """Where a cluster is, and the secret that opens it."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from node.config import ClusterSpec, ConfigError, load_cluster
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterAddress:
+class ClusterAddress(NamedTuple):
     """`nodes` gives host and port of each node by its id; `token` the secret's own bytes, not their
     hexadecimal form; `frame_bytes_max` bounds what a node sends.
     """

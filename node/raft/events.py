@@ -1,12 +1,11 @@
 """What happened inside a core, for people: status lines, logs, recordings."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from node.raft.configuration import Configuration
 
 
-@dataclass(frozen=True, slots=True)
-class RoleChanged:
+class RoleChanged(NamedTuple):
     """`role` is follower, precandidate, candidate or leader; `why` is a short reason."""
 
     term: int
@@ -14,8 +13,7 @@ class RoleChanged:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class LeaderChanged:
+class LeaderChanged(NamedTuple):
     """This node learnt who leads `term`, which may be the leader of an earlier one again, or (None)
     that nobody it knows does.
     """
@@ -24,8 +22,7 @@ class LeaderChanged:
     leader_id: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class LeaderElected:
+class LeaderElected(NamedTuple):
     """This node won. `votes` are the voters that chose it."""
 
     term: int
@@ -33,14 +30,12 @@ class LeaderElected:
     took_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class VoteCast:
+class VoteCast(NamedTuple):
     term: int
     candidate_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class LogTruncated:
+class LogTruncated(NamedTuple):
     """Entries `from_index`..`to_index` conflicted with the leader's and are gone, uncommitted."""
 
     term: int
@@ -48,8 +43,7 @@ class LogTruncated:
     to_index: int
 
 
-@dataclass(frozen=True, slots=True)
-class PeerLogReverted:
+class PeerLogReverted(NamedTuple):
     """A follower holds less than it once acknowledged: its disk lost data that it had promised."""
 
     term: int
@@ -58,14 +52,12 @@ class PeerLogReverted:
     conflict_index: int
 
 
-@dataclass(frozen=True, slots=True)
-class TransferStarted:
+class TransferStarted(NamedTuple):
     term: int
     target_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class TransferEnded:
+class TransferEnded(NamedTuple):
     """`ok`: this node gave way to a later term; else it gave up, and takes proposals again."""
 
     term: int
@@ -73,50 +65,45 @@ class TransferEnded:
     ok: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigurationChanged:
+class ConfigurationChanged(NamedTuple):
     """The configuration at `index` of the log is in force here, or, after a truncation, again."""
 
     term: int
-    index: int
+    index: int  # type: ignore[assignment]  # not the method of tuples
     configuration: Configuration
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotSending:
+class SnapshotSending(NamedTuple):
     """A follower needs entries that are compacted away, and is sent the snapshot at `index`."""
 
     term: int
     peer_id: int
-    index: int
+    index: int  # type: ignore[assignment]  # not the method of tuples
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotSent:
+class SnapshotSent(NamedTuple):
     """The follower holds it; `sent_bytes` left for that, those that were sent again included."""
 
     term: int
     peer_id: int
-    index: int
+    index: int  # type: ignore[assignment]  # not the method of tuples
     sent_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotDamaged:
+class SnapshotDamaged(NamedTuple):
     """What the follower received of the snapshot at `index` is not what its digest promises."""
 
     term: int
     peer_id: int
-    index: int
+    index: int  # type: ignore[assignment]  # not the method of tuples
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotInstalled:
+class SnapshotInstalled(NamedTuple):
     """A snapshot of the leader took the place of this node's log up to `index`."""
 
     term: int
-    index: int
+    index: int  # type: ignore[assignment]  # not the method of tuples
 
 
 Event = (

@@ -16,7 +16,6 @@ race).
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from node.raft.configuration import Configuration
@@ -24,12 +23,11 @@ from node.raft.errors import RemoteProtocolError
 from node.raft.messages import LogEntry, has_configuration, term_of
 
 
-@dataclass(frozen=True, slots=True)
-class EntryId:
+class EntryId(NamedTuple):
     """Where an entry stands and who put it there. Two logs that share one share all before it."""
 
     term: int
-    index: int
+    index: int  # type: ignore[assignment]  # not the method of tuples
 
 
 class Dropped(NamedTuple):
@@ -50,11 +48,10 @@ class UnsavedBatch(NamedTuple):
     entries: list[LogEntry]
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(NamedTuple):
     """A configuration and the index of its entry."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # not the method of tuples
     configuration: Configuration
 
 

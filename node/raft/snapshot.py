@@ -14,11 +14,10 @@ from node.raft.configuration import Configuration
 from node.raft.log import EntryId
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotId:
+class SnapshotId(NamedTuple):
     """Which snapshot: the last entry in it, its length in bytes, and a digest of them."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # not the method of tuples
     term: int
     size: int
     digest: bytes

@@ -9,7 +9,6 @@ from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -33,11 +32,10 @@ class Pace(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class WriteSnapshot:
+class WriteSnapshot(NamedTuple):
     """Keep the state after entry `index`, whose parts were captured then."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # not the method of tuples
     term: int
     configuration: Configuration
     parts: Iterator[bytes]
@@ -52,8 +50,7 @@ class WriteSnapshot:
                 deque(pace(self.parts), maxlen=0)
 
 
-@dataclass(frozen=True, slots=True)
-class LoadSnapshot:
+class LoadSnapshot(NamedTuple):
     """Check what came in from the leader, and make a machine of it."""
 
     snapshot: SnapshotId

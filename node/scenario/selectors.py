@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from node.scenario.errors import LeaderlessError, NoSuchNodeError, SelectorError
 
@@ -18,8 +17,7 @@ WORDS = (
 _NUMBER = re.compile(r"n?([0-9]{1,18})")
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
+class Scene(NamedTuple):
     """What a selector looks at: a cluster in one moment. Nodes are their ids, in order."""
 
     ids: tuple[int, ...]
@@ -68,8 +66,7 @@ def _tokens(texts: Sequence[str]) -> list[str]:
     return tokens
 
 
-@dataclass(frozen=True, slots=True)
-class _Resolution:
+class _Resolution(NamedTuple):
     scene: Scene
     rng: "random.Random | None"
     others: Sequence[int] = ()

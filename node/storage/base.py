@@ -1,8 +1,7 @@
 """The storage protocols: small, so that another engine can stand behind each."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from node.raft.configuration import Configuration
 from node.raft.log import EntryId
@@ -31,8 +30,7 @@ class FormatVersionError(StorageError):
     """It was written by another version, which writes it in another way."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """What a node finds at boot.
 
     `log` follows `base`. `first` is the configuration that the cluster was made with, which holds
@@ -43,8 +41,8 @@ class Stored:
 
     hard_state: HardState
     log: list[LogEntry]
-    first: Configuration = field(default_factory=Configuration)
-    base: EntryId = EntryId(0, 0)  # noqa: RUF009 - a value
+    first: Configuration = Configuration()
+    base: EntryId = EntryId(0, 0)
     snapshots: tuple[Snapshot, ...] = ()
     commit_index: int = 0
 

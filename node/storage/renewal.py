@@ -14,8 +14,8 @@ import errno
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from node.config import flush_folder
 from node.raft.configuration import Configuration
@@ -37,8 +37,7 @@ _BATCH_BYTES = 4 * 1024 * 1024
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotSource:
+class SnapshotSource(NamedTuple):
     """A snapshot, and which it has to be: of that cluster, and these bytes. `open` begins to read
     it, each time anew.
     """
@@ -48,8 +47,7 @@ class SnapshotSource:
     id: SnapshotId
 
 
-@dataclass(frozen=True, slots=True)
-class Beginning:
+class Beginning(NamedTuple):
     """What every node begins with in the cluster's next life: a log of `entries` behind `base`, all
     of them committed, with a snapshot where the log does not begin at 1. `members` is the
     configuration in force, and `term` one that no node has voted in.

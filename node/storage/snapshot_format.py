@@ -15,8 +15,7 @@ import hashlib
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import cbor2
 
@@ -35,12 +34,11 @@ _HEADER_KEYS = {"cluster_id", "index", "term", "configuration"}
 _RECORD = struct.Struct(">II")
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """Nothing in it differs between nodes: no time, and not who wrote it."""
 
     cluster_id: str
-    index: int
+    index: int  # type: ignore[assignment]  # not the method of tuples
     term: int
     configuration: Configuration
 

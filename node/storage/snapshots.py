@@ -11,9 +11,8 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from node.raft.configuration import Configuration
 from node.raft.snapshot import ReceivedChunk, Snapshot, SnapshotId
@@ -225,15 +224,13 @@ class _GrowingFile:
         os.close(self._descriptor)
 
 
-@dataclass(frozen=True, slots=True)
-class _Incoming:
+class _Incoming(NamedTuple):
     snapshot: SnapshotId
     file: _GrowingFile
 
 
 # -- files of any cluster --------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class SnapshotFile:
+class SnapshotFile(NamedTuple):
     """What there is to say about a file. `damage` is None for a whole one; `header` is None if it
     cannot be read; `part_count` counts the sound ones, and size and digest are of what was read.
     """

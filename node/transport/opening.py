@@ -3,7 +3,7 @@
 import os
 import random
 from collections.abc import Callable, Container
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import trio
 
@@ -28,8 +28,7 @@ HELLO_SECONDS_MAX = 2.0
 BUFFER_BYTES_MAX = 64 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """Who a node is towards others. `incarnation` is new at each start of the process."""
 
     cluster_id: str

@@ -4,8 +4,8 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from node.config import NODES_MAX
 from raftctl.cluster.conditions import all_answer, has_leader, ready_of
@@ -34,8 +34,7 @@ from raftctl.values import check_name, usage
 UP_SECONDS = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """The options of `up`."""
 
     name: str | None

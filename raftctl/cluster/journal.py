@@ -8,9 +8,8 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 SCHEMA = "raftctl.done/v1"
 NAME = "actions.jsonl"
@@ -19,8 +18,7 @@ BYTES_MAX = 512 * 1024
 """Of one of the two files."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A command line that changes a cluster, and how it ended. Nodes are ids."""
 
     at: float
@@ -47,7 +45,7 @@ class Entry:
 
 def append(folder: Path, entry: Entry) -> None:
     """Write it down in a cluster's folder. Raises OSError."""
-    text = json.dumps({"schema": SCHEMA, **asdict(entry)}, ensure_ascii=False)
+    text = json.dumps({"schema": SCHEMA, **entry._asdict()}, ensure_ascii=False)
     path = folder / NAME
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     with os.fdopen(descriptor, "ab") as file:

@@ -3,8 +3,8 @@
 import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from node.config import (
     ClusterSpec,
@@ -24,8 +24,7 @@ from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """A cluster to be made, a node for each of `ports`.
 
     `is_data_dir`: the folder is one that the user named, so it may hold things that are not ours.
@@ -37,9 +36,9 @@ class Plan:
     machine: str
     raft: RaftSettings
     limits: Limits
-    snapshots: SnapshotSettings = field(default_factory=SnapshotSettings)
-    recording: RecordingSettings = field(default_factory=RecordingSettings)
-    priorities: Mapping[str, int] = field(default_factory=dict)
+    snapshots: SnapshotSettings = SnapshotSettings()
+    recording: RecordingSettings = RecordingSettings()
+    priorities: Mapping[str, int] = {}
     is_ephemeral: bool = False
     is_data_dir: bool = False
 

@@ -1,8 +1,7 @@
 """Who belongs to a cluster, as its nodes say, and what that means for its majorities."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from node.config import ClusterSpec, first_configuration
 from node.raft.configuration import Configuration
@@ -10,8 +9,7 @@ from node.raft.quorum import majority
 from raftctl import statusdocs
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """The configuration in force, by the word of the leader, or of who has the newest log.
 
     `index` is None when nobody could be asked: then all nodes of cluster.json count as voters.
@@ -19,11 +17,11 @@ class View:
     """
 
     configuration: Configuration
-    index: int | None = None
+    index: int | None = None  # type: ignore[assignment]  # not the method of tuples
     leader: int | None = None
     is_committed: bool = False
     last_index: int = 0
-    progress: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    progress: Mapping[int, Mapping[str, Any]] = {}
 
     @property
     def is_settled(self) -> bool:
@@ -88,8 +86,7 @@ def view_of(answers: Mapping[int, object], spec: ClusterSpec) -> View:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(NamedTuple):
     """Of `voters` nodes that vote `have` are alive, and `need` are needed."""
 
     have: int

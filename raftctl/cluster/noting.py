@@ -7,7 +7,6 @@ up its selectors.
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from node.scenario.selectors import Scene
@@ -67,8 +66,8 @@ def _note(settings: Settings, entry: Entry, shown: object) -> None:
 
 def _with_deeds(entry: Entry, scenes: Sequence[Scene], shown: object) -> Entry:
     if entry.line[0] in WHOLE_CLUSTER:
-        return replace(entry, changed=True)
+        return entry._replace(changed=True)
     from raftctl.cluster.deeds import resolved, told
 
     scene = scenes[0] if scenes else None
-    return replace(entry, **told(shown), resolved=resolved(entry.line, scene, shown))
+    return entry._replace(**told(shown), resolved=resolved(entry.line, scene, shown))

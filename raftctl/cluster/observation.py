@@ -3,7 +3,6 @@
 import contextlib
 import re
 import time
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -33,7 +32,7 @@ def survey(cluster: Cluster, timeout: float = SURVEY_SECONDS_MAX) -> Survey:
     processes = cluster.processes
     paused = {node_id for node_id, process in processes.items() if is_paused(process.find())}
     nodes = {node.id: (node.host, node.port) for node in cluster.spec.nodes}
-    answers = status_of_all(replace(cluster.address, nodes=nodes), timeout, leave_out=paused)
+    answers = status_of_all(cluster.address._replace(nodes=nodes), timeout, leave_out=paused)
     answers |= {node_id: UnreachableError("paused", f"n{node_id} is paused") for node_id in paused}
     for node_id, answer in answers.items():
         if isinstance(answer, dict) and processes[node_id].find() is None:

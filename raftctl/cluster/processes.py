@@ -11,10 +11,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
@@ -48,8 +47,7 @@ def _state_of(pid: int) -> str | None:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(NamedTuple):
     """How a node was ended on purpose, and when (Unix seconds)."""
 
     how: str

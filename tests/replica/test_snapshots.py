@@ -570,7 +570,7 @@ def test_machine_that_a_snapshot_does_not_fit_is_dropped_in_pieces() -> None:
     keeping, snapshot = snapshot_of(8)
     follower, job = follower_of(keeping, snapshot)
     with pytest.raises(CorruptionError, match="ZeroDivisionError"):
-        load(follower, replace(job, new_machine=Fragile))
+        load(follower, job._replace(new_machine=Fragile))
     assert Fragile.steps == 1
 
 
@@ -592,7 +592,7 @@ def test_snapshot_from_the_leader_becomes_the_state_and_what_follows_is_applied_
 def test_b43_own_snapshot_that_ends_after_a_newer_one_came_in_does_not_count() -> None:
     keeping, snapshot = snapshot_of(8)
     follower, job = follower_of(keeping, snapshot)
-    older = replace(snapshot, id=replace(snapshot.id, index=1))
+    older = replace(snapshot, id=snapshot.id._replace(index=1))
     assert follower.replica.snapshot_loaded(load(follower, job))
     assert not follower.replica.snapshot_written(older)
     follower.work()

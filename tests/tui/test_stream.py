@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -296,7 +295,7 @@ def test_of_a_cluster_that_was_made_anew_nothing_old_is_shown(
         assert len(model.timeline) == 1, "it may come back"
         node.frames = [*now(boot=2).keyframe(status_of(1, term=1)).frames]
         monkeypatch.setattr(stand_in, "CLUSTER_ID", "another")
-        source.address = replace(address, cluster_id="another")
+        source.address = address._replace(cluster_id="another")
         await until(lambda: bool(model.nodes) and model.nodes[1].number("term") == 1)
         assert (len(model.timeline), model.entries.newest(9)) == (0, [])
         assert source.changes == 2
