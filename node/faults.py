@@ -6,11 +6,9 @@ cuts once more, for what was under way when the cut came. Every rule may carry i
 fault heals by itself even if the command that made it died.
 """
 
-import dataclasses
 import random
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar
 
 DELAY_MS_MAX = 60_000
@@ -87,17 +85,15 @@ def check_whole_number(name: str, value: object) -> None:
         raise FaultError(f"{name} has to be a whole number, not {value!r}")
 
 
-def check_fields(kind: Any, values: Mapping[str, Any]) -> None:  # noqa: ANN401 - a dataclass
+def check_fields(kind: Any, values: Mapping[str, Any]) -> None:  # noqa: ANN401 - a tuple with names
     """Whether `values`, from outside, is a map of fields that `kind` has. Raises FaultError."""
     if not isinstance(values, Mapping):
         raise FaultError(f"a rule has to be a map, not {values!r}")
-    known = {field.name for field in dataclasses.fields(kind)}
-    if unknown := set(values) - known:
+    if unknown := set(values).difference(kind._fields):
         raise FaultError(f"unknown fields: {', '.join(sorted(unknown))}")
 
 
-@dataclass(frozen=True, slots=True)
-class LinkRule:
+class LinkRule(NamedTuple):
     """What to do to messages from node `src` to node `dst`.
 
     `fault` is the number that the operator knows it by, `name` an optional name. Delays are in
@@ -123,7 +119,7 @@ class LinkRule:
 
     def to_map(self) -> dict[str, Any]:
         """As it travels and lies in faults.json."""
-        return {**dataclasses.asdict(self), "only": list(self.only)}
+        return {**self._asdict(), "only": list(self.only)}
 
     @classmethod
     def from_map(cls, values: Mapping[str, Any]) -> "LinkRule":

@@ -4,10 +4,8 @@ As with links, a rule names the node and takes effect inside it, and carries its
 several hold at once, of delays and of rates the one that came last counts.
 """
 
-import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from node.faults import (
     NAME_LENGTH_MAX,
@@ -26,8 +24,7 @@ Kind = Literal["slow", "full", "fail", "rate"]
 KINDS: tuple[Kind, ...] = ("slow", "full", "fail", "rate")
 
 
-@dataclass(frozen=True, slots=True)
-class NodeRule:
+class NodeRule(NamedTuple):
     """What is wrong with node `node`.
 
     slow: each flush of its disk takes `delay_us` microseconds longer. full: its disk takes nothing.
@@ -52,7 +49,7 @@ class NodeRule:
 
     def to_map(self) -> dict[str, Any]:
         """As it travels and lies in faults.json."""
-        return dataclasses.asdict(self)
+        return self._asdict()
 
     @classmethod
     def from_map(cls, values: Mapping[str, Any]) -> "NodeRule":

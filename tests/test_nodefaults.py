@@ -1,6 +1,5 @@
 """Faults of a node's own disk and clock: which rules count, and which are refused."""
 
-import dataclasses
 from typing import Any
 
 import pytest
@@ -115,4 +114,4 @@ def test_what_is_no_rule_is_refused(values: Any) -> None:
     ],
 )
 def test_rule_in_few_words(changes: dict[str, Any], says: str) -> None:
-    assert str(dataclasses.replace(NodeRule(1, 1, "full"), **changes)) == says
+    assert str(NodeRule(1, 1, "full")._replace(**changes)) == says

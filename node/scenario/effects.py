@@ -3,7 +3,6 @@
 import difflib
 import typing
 from collections.abc import Sequence
-from dataclasses import replace
 
 from node.faults import DELAY_MS_MAX, RATE_BYTES_S_MAX, FaultError, LinkRule
 from node.raft.messages import Message
@@ -40,8 +39,7 @@ def link_effects(
     Raises ScenarioError.
     """
     latency_ms, jitter_ms = (0.0, 0.0) if delay is None else latency(delay)
-    effects = replace(
-        NOTHING,
+    effects = NOTHING._replace(
         latency_ms=latency_ms,
         jitter_ms=jitter_ms,
         drop=probability(drop),

@@ -3,7 +3,7 @@
 import random
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from node.faults import LinkRule
 from node.scenario.effects import NOTHING, check_effects, summary
@@ -15,7 +15,7 @@ Link = tuple[int, int]
 SPEC_LENGTH_MAX = 60
 """Links that read longer than this are counted instead."""
 
-CUT = replace(NOTHING, cut=True)
+CUT = NOTHING._replace(cut=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class FaultPlan:
     def rules(self, fault: int, name: str, expires_at: float | None) -> list[LinkRule]:
         """The rules of fault number `fault`, until then (Unix seconds)."""
         return [
-            replace(self.effects, fault=fault, src=src, dst=dst, name=name, expires_at=expires_at)
+            self.effects._replace(fault=fault, src=src, dst=dst, name=name, expires_at=expires_at)
             for src, dst in self.links
         ]
 
@@ -92,7 +92,7 @@ def plan_links(
 
 def check_does_something(effects: LinkRule) -> None:
     """Raises ScenarioError."""
-    if effects == replace(NOTHING, only=effects.only):
+    if effects == NOTHING._replace(only=effects.only):
         hint = "--latency, --drop, --dup, --reorder, --rate"
         raise ScenarioError("what should happen there?", hint)
 

@@ -6,7 +6,6 @@ right: a promise that is still good, an answer that is late, a log that is about
 
 import random
 from collections.abc import Callable
-from dataclasses import replace
 
 from node.scenario import actions
 from node.scenario.actions import Action
@@ -110,7 +109,7 @@ def _doubt(stage: Stage) -> None:
     asking_us = stage.timeouts(0.05, 0.3)
     voting_us = asking_us + stage.timeouts(0.1, 0.5)
     for kinds, slow_us in ((ASKING, asking_us), (("RequestVote",), voting_us)):
-        slow = replace(NOTHING, latency_ms=slow_us / MS, jitter_ms=slow_us // 2 / MS, only=kinds)
+        slow = NOTHING._replace(latency_ms=slow_us / MS, jitter_ms=slow_us // 2 / MS, only=kinds)
         stage.do(actions.Net(("all:all",), slow), lasts_us)
     stage.wait(lasts_us)
 
@@ -118,7 +117,7 @@ def _doubt(stage: Stage) -> None:
 # -- leases ----------------------------------------------------------------------------------------
 def _slow_answers(stage: Stage) -> None:
     """What a leader is answered comes late, and goes on coming when nobody hears it any more."""
-    slow = replace(NOTHING, latency_ms=stage.timeouts(0.3, 1.5) / MS)
+    slow = NOTHING._replace(latency_ms=stage.timeouts(0.3, 1.5) / MS)
     stage.do(actions.Net(("not:leader:leader",), slow), stage.timeouts(4, 8))
     stage.wait(stage.timeouts(1, 3))
     stage.do(actions.Partition(one_way=FROM_LEADER), stage.timeouts(2, 4))
@@ -131,7 +130,7 @@ def _late_word(stage: Stage) -> None:
     """
     rng = stage.rng
     late_us = stage.timeouts(1, 1.3)
-    late = replace(NOTHING, latency_ms=late_us / MS, only=("TimeoutNow",))
+    late = NOTHING._replace(latency_ms=late_us / MS, only=("TimeoutNow",))
     lasts_us = stage.timeouts(2, 3)
     stage.do(actions.Net(FROM_LEADER, late), lasts_us)
     stage.wait(rng.randrange(lasts_us // 4))
@@ -167,7 +166,7 @@ def _left_behind(stage: Stage) -> None:
     stage.wait(away_us)
     stage.do(actions.SnapshotTake((rng.choice(["leader", "leader", "all"]),)))
     if rng.random() < 0.5:
-        lossy = replace(NOTHING, drop=rng.choice([0.1, 0.3]))
+        lossy = NOTHING._replace(drop=rng.choice([0.1, 0.3]))
         stage.do(actions.Net((f"leader:{one}",), lossy), stage.timeouts(2, 10))
     stage.wait(rng.randrange(10 * MS + stage.options.snapshot_ms_max * MS))
     if rng.random() < 0.7:
@@ -188,7 +187,7 @@ def _overtaken(stage: Stage) -> None:
     others = (f"leader:not:leader,{one}",)
     slow_us = min(stage.timeouts(1, 2), away_us)
     stage.wait(away_us - slow_us)
-    slow = replace(NOTHING, latency_ms=stage.timeouts(0.2, 0.4) / MS)
+    slow = NOTHING._replace(latency_ms=stage.timeouts(0.2, 0.4) / MS)
     stage.do(actions.Net(others, slow), slow_us)
     stage.wait(slow_us)
     silent_us = stage.timeouts(3, 6)

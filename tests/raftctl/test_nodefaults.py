@@ -2,7 +2,6 @@
 
 import json
 import signal
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,7 +22,7 @@ from tests.raftctl.clusters import status
 def effect(action: Disk | Clock, *nodes: int, before: tuple[NodeRule, ...] = ()) -> str:
     """Of n1 to n5, of which n2 leads."""
     rule = _rule(action)
-    made = [replace(rule, fault=9, node=node) for node in nodes]
+    made = [rule._replace(fault=9, node=node) for node in nodes]
     now = status()
     for row in now.nodes:
         row.voting = True
