@@ -27,6 +27,7 @@ PRELOADED = (
     "raftctl.cluster.acting",
     "raftctl.cluster.injection",
     "raftctl.cluster.noting",
+    "raftctl.cluster.starting",
     "raftctl.cluster.waiting",
 )
 """Imported once, so that no line has to."""

@@ -1,14 +1,12 @@
 """`raftctl up`: from a wish to a cluster with a leader, or to an error and nothing left behind."""
 
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from node.config import NODES_MAX
-from raftctl.cluster.conditions import all_answer, has_leader, ready_of
 from raftctl.cluster.configfile import ClusterConfig, load_config
 from raftctl.cluster.directory import (
     Cluster,
@@ -19,19 +17,12 @@ from raftctl.cluster.directory import (
     find_cluster,
 )
 from raftctl.cluster.making import Plan, link_folder, make_cluster
-from raftctl.cluster.observation import observe
 from raftctl.cluster.ports import choose_ports, saved_ports
-from raftctl.cluster.show import node_table
-from raftctl.cluster.shutdown import take_down
-from raftctl.cluster.waiting import start_nodes, wait_for
-from raftctl.clusterdocs import Up, UpPlan
+from raftctl.cluster.starting import start_nodes
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit, exit_of
 from raftctl.settings import Settings
-from raftctl.statusdocs import Status
 from raftctl.values import check_name, usage
-
-UP_SECONDS = 30.0
 
 
 class Request(NamedTuple):
@@ -71,8 +62,11 @@ def up(settings: Settings, request: Request) -> int:
         with _rolling_back(settings, cluster, starting, is_new, request.retain):
             start_nodes(cluster, starting)
     with _rolling_back(settings, cluster, starting, is_new, request.retain):
-        status = _wait(settings, cluster, request.until, starting)
-    _show(settings, cluster, status, is_new)
+        settings.output.done(_started_line(cluster, starting))
+        from raftctl.cluster import comingup
+
+        status = comingup.wait_until(request.until, settings, cluster, starting)
+    comingup.show_up(settings, cluster, status, is_new)
     return _stay(settings, cluster) if request.foreground else Exit.OK
 
 
@@ -178,6 +172,8 @@ def _dry_run(
     request: Request,
     config: ClusterConfig,
 ) -> int:
+    from raftctl.clusterdocs import UpPlan
+
     if existing is not None:
         _check_same(existing, request, config)
         down = [p.name for p in existing.processes.values() if p.find() is None]
@@ -226,22 +222,6 @@ def not_to_be_interrupted() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _wait(settings: Settings, cluster: Cluster, until: str, starting: list[int]) -> Status:
-    settings.output.done(_started_line(cluster, starting))
-    if until == "none":
-        return observe(cluster, timeout=0.2)
-    is_there = has_leader if until == "leader" else ready_of(cluster)
-    what = "with a leader" if until == "leader" else "ready"
-    answers = all_answer(starting)
-    return wait_for(
-        cluster,
-        lambda status: is_there(status) and answers(status),
-        what,
-        settings.timeout or UP_SECONDS,
-        must_live=starting,
-    )
-
-
 def _started_line(cluster: Cluster, started: list[int]) -> str:
     nodes = cluster.spec.nodes
     if not started:
@@ -251,21 +231,11 @@ def _started_line(cluster: Cluster, started: list[int]) -> str:
     return f"{names} started, ports {ports[0]}-{ports[-1]}"
 
 
-def _show(settings: Settings, cluster: Cluster, status: Status, is_new: bool) -> None:
-    output = settings.output
-    if status.leader is not None:
-        output.done(f"leader {status.leader} term {status.term}")
-    took = round((time.monotonic() - output.started) * 1000)
-    document = Up(cluster.name, status.leader, status.term, is_new, took, status.nodes)
-    output.show(document, lambda: node_table(status, status.nodes, output))
-    data = ("put k v", "get k") if cluster.spec.machine == "kv" else ("propose COMMAND",)
-    verbs = ("status", *data, "down")
-    output.note("Next: " + ", ".join(f"{cluster.line} {verb}" for verb in verbs))
-
-
 def _stay(settings: Settings, cluster: Cluster) -> int:
     """Show the logs until Ctrl-C, which takes the cluster down."""
+    from raftctl.cluster.comingup import UP_SECONDS
     from raftctl.cluster.logs import follow
+    from raftctl.cluster.shutdown import take_down
 
     settings.output.note("in the foreground; Ctrl-C takes it down")
 

@@ -1,8 +1,6 @@
 """A cluster file (TOML): what `up --config` makes a cluster of. Errors name the line."""
 
-import tomllib
 from collections.abc import Iterable, Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +17,6 @@ from node.config import (
     settings_from_map,
     unknown_key,
 )
-from node.scenario.tomllines import line_of
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.values import NAME_LENGTH_MAX, is_name
@@ -83,13 +80,7 @@ def load_config(name: str | None, overrides: list[str]) -> ClusterConfig:
     Raises CliError naming the file and line of what is wrong, and the nearest right key.
     """
     source, text = ("defaults", "") if name is None else _read(name)
-    try:
-        values = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise CliError("E_CONFIG", f"{source}: {error}", Exit.USAGE) from error
-    given = {
-        key: dict(table) if isinstance(table, dict) else table for key, table in values.items()
-    }
+    given = _tables(source, text)
     overridden = [_override(given, override) for override in overrides]
     try:
         return _parse(source, given)
@@ -98,8 +89,22 @@ def load_config(name: str | None, overrides: list[str]) -> ClusterConfig:
         raise CliError("E_CONFIG", f"{where}: {error}", Exit.USAGE, hint=error.hint) from error
 
 
+def _tables(source: str, text: str) -> dict[str, Any]:
+    """What the text says. Nothing, of a cluster without a file, needs no parser."""
+    if not text:
+        return {}
+    import tomllib
+
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise CliError("E_CONFIG", f"{source}: {error}", Exit.USAGE) from error
+
+
 def _origin(error: ConfigError, source: str, text: str, overrides: Mapping[str, str]) -> str:
     """What set the wrong value: an override by its key, or a line of the file."""
+    from node.scenario.tomllines import line_of
+
     keys = [key for key in (error.key, error.also) if key]
     for key in keys:
         if key in overrides:
@@ -114,6 +119,8 @@ def _origin(error: ConfigError, source: str, text: str, overrides: Mapping[str, 
 
 
 def _read(name: str) -> tuple[str, str]:
+    from importlib import resources
+
     path = Path(name)
     preset = resources.files("configs").joinpath(path.name.removesuffix(".toml") + ".toml")
     try:
@@ -130,6 +137,8 @@ def _read(name: str) -> tuple[str, str]:
 
 def _override(values: dict[str, Any], text: str) -> str:
     """Put `table.key=value` over the file's values. Gives the dotted key."""
+    import tomllib
+
     path, equals, value = (part.strip() for part in text.partition("="))
     table, dot, key = path.partition(".")
     if not (equals and dot):

@@ -25,7 +25,8 @@ from raftctl.cluster.directory import Cluster, all_clusters
 from raftctl.cluster.members import View
 from raftctl.cluster.ports import HOST, choose_port, saved_ports
 from raftctl.cluster.processes import NodeProcess
-from raftctl.cluster.waiting import ended_early, start_nodes
+from raftctl.cluster.starting import start_nodes
+from raftctl.cluster.waiting import ended_early
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit, exit_of
 from raftctl.output import Output

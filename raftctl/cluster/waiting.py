@@ -1,25 +1,16 @@
-"""Starting nodes, and looking until something is so."""
+"""Looking at a cluster until something is so."""
 
 import time
 from collections.abc import Callable, Iterable
 
 from raftctl.cluster.directory import Cluster
 from raftctl.cluster.observation import observe
-from raftctl.cluster.ports import check_port
 from raftctl.cluster.processes import NodeProcess
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.statusdocs import Status
 
 POLL_SECONDS = 0.02
-
-
-def start_nodes(cluster: Cluster, node_ids: Iterable[int]) -> None:
-    """Start them. Raises CliError for a port that somebody else took."""
-    for node_id in node_ids:
-        address = cluster.spec.address_of(node_id)
-        check_port(address.port, address.host)
-        cluster.processes[node_id].start()
 
 
 def wait_for(

@@ -41,7 +41,7 @@ def start(context: typer.Context, selectors: Selectors) -> int:
     """Start nodes with the data that they have."""
     from raftctl.cluster.acting import Deed, Done, act_on_each
     from raftctl.cluster.faultsfile import failing_disk
-    from raftctl.cluster.waiting import start_nodes
+    from raftctl.cluster.starting import start_nodes
 
     def act(cluster: "Cluster", process: "NodeProcess") -> "Done":
         if process.find() is not None:
@@ -101,7 +101,8 @@ def restart(
     from raftctl.cluster.acting import STOP_SECONDS, Deed, Done, act_on_each, wait_until_up
     from raftctl.cluster.conditions import follows_a_leader
     from raftctl.cluster.observation import observe
-    from raftctl.cluster.waiting import start_nodes, wait_for
+    from raftctl.cluster.starting import start_nodes
+    from raftctl.cluster.waiting import wait_for
 
     settings: Settings = context.obj
     pause_seconds = seconds(stagger)
