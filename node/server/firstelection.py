@@ -1,8 +1,8 @@
 """The first election of a cluster: one of its nodes stands as soon as a majority is connected.
 
 Nobody can lead where nothing was ever written, so nobody needs to wait out a timer to know it. Who
-comes late may find that the others have elected one: it waits for a heartbeat, and then asks for
-pre-votes as always, which disturb nobody.
+comes late may find that the others have elected one. It asks for pre-votes all the same, which are
+refused then and disturb nobody; in a cluster without them it waits for a heartbeat first.
 """
 
 from collections.abc import Collection, Iterable
@@ -37,7 +37,7 @@ def stands_in_us(
     later: Collection[int],
 ) -> int | None:
     """When this node is to stand; None: it is not its turn, or no majority can hear it. At once
-    where so many came later than it that the rest could elect nobody without it.
+    with pre-votes, or where so many came later than it that the rest could elect nobody without it.
 
     Of those that are preferred the one with the lowest id stands: one alone splits no votes.
     """
@@ -49,4 +49,5 @@ def stands_in_us(
     if turns[0][1] != core.id or 1 + len(voters.intersection(connected)) < needed:
         return None
     others = len(voters) - 1 - len(voters.intersection(later))
-    return 0 if others < needed else core.config.heartbeat_us * 3 // 2
+    is_harmless = core.config.pre_vote or others < needed
+    return 0 if is_harmless else core.config.heartbeat_us * 3 // 2

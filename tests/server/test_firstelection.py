@@ -30,8 +30,10 @@ def nodes(*priorities: int) -> tuple[NodeAddress, ...]:
     )
 
 
-def core(node_id: int, voters: frozenset[int], initial: InitialState = NEW) -> RaftCore:
-    return RaftCore(CoreConfig(node_id, voters), initial, Random(1), 0)
+def core(
+    node_id: int, voters: frozenset[int], initial: InitialState = NEW, pre_vote: bool = False
+) -> RaftCore:
+    return RaftCore(CoreConfig(node_id, voters, pre_vote=pre_vote), initial, Random(1), 0)
 
 
 FIVE = frozenset(range(1, 6))
@@ -58,6 +60,9 @@ def test_one_node_stands_once_a_majority_can_hear_it(
 ) -> None:
     found = stands_in_us(core(node_id, FIVE), nodes(*[100] * 8), connected, later)
     assert found == delay_us
+    asking = core(node_id, FIVE, pre_vote=True)
+    found = stands_in_us(asking, nodes(*[100] * 8), connected, later)
+    assert found == (None if delay_us is None else 0), "pre-votes disturb nobody"
 
 
 def test_node_that_is_preferred_stands() -> None:
