@@ -12,7 +12,7 @@ from node.raft.configuration import Configuration
 
 T = TypeVar("T")
 
-_LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
+_LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 
 CLUSTER_SCHEMA = "raftctl.cluster/v1"
 NODES_MAX = 99
@@ -312,7 +312,7 @@ def _is_host(text: str) -> bool:
         ipaddress.ip_address(text)
     except ValueError:
         labels = text.removesuffix(".").split(".")
-        return len(text) <= HOST_MAX and all(map(_LABEL.fullmatch, labels))
+        return len(text) <= HOST_MAX and all(re.fullmatch(_LABEL, label) for label in labels)
     return True
 
 

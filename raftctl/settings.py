@@ -78,7 +78,7 @@ def make_settings(
     )
 
 
-_SHORT = re.compile(r"-([fhqvwy]*)(o(.*))?", re.DOTALL)
+_SHORT = r"(?s)-([fhqvwy]*)(o(.*))?"
 """Flags in one word, and the output at its end: -q, -vy, -o, -ojson, -qojson."""
 
 
@@ -97,7 +97,7 @@ def output_for_errors(arguments: Sequence[str]) -> Output:
             flags.add(name)
             if name == "--output":
                 mode = value or next(words, "")
-        elif short := _SHORT.fullmatch(word):
+        elif short := re.fullmatch(_SHORT, word):
             flags.update(f"-{letter}" for letter in short[1])
             if short[2]:
                 mode = short[3] or next(words, "")

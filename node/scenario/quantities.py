@@ -9,7 +9,7 @@ SECONDS_MAX = 10 * 365 * 86_400.0
 
 _NUMBER = r"(?:[0-9]{1,18}(?:\.[0-9]{1,18})?|\.[0-9]{1,18})"
 _UNITS = {"d": 86_400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-_DURATION = re.compile("".join(f"(?:({_NUMBER}){unit})?" for unit in _UNITS))
+_DURATION = "".join(f"(?:({_NUMBER}){unit})?" for unit in _UNITS)
 _BYTES = {
     "": 1, "b": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3, "kib": 1024, "mib": 1024**2,
     "gib": 1024**3,
@@ -24,7 +24,7 @@ def seconds(text: str) -> float:
     written = text.strip()
     if is_bare(written):
         value = float(written)
-    elif written and (found := _DURATION.fullmatch(written)):
+    elif written and (found := re.fullmatch(_DURATION, written)):
         parts = zip(found.groups(), _UNITS.values(), strict=True)
         value = sum(float(number) * unit for number, unit in parts if number)
     else:

@@ -10,15 +10,18 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from node.config import write_private
-from node.faults import FaultError, LinkRule
-from node.nodefaults import NodeRule
 from raftctl.cluster.directory import Cluster
 from raftctl.cluster.processes import NodeProcess, is_paused
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
+
+if TYPE_CHECKING:
+    from node.faults import LinkRule
+    from node.nodefaults import NodeRule
 
 SEND_SECONDS_MAX = 1.0
 START_SECONDS_MAX = 5.0
@@ -42,8 +45,8 @@ class SavedFault:
 class FaultSet:
     next_id: int
     faults: list[SavedFault]
-    rules: list[LinkRule]
-    node_rules: list[NodeRule] = field(default_factory=list)
+    rules: list["LinkRule"]
+    node_rules: list["NodeRule"] = field(default_factory=list)
     told: dict[int, str | None] = field(default_factory=dict)
     """Who got the rules when they changed: each running node's error, or None."""
     later: list[int] = field(default_factory=list)
@@ -61,23 +64,30 @@ def read_faults(cluster: Cluster) -> FaultSet:
     """The faults that are not over yet. Raises CliError when the file is damaged."""
     path = cluster.folder / "faults.json"
     try:
-        saved = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:  # most clusters have none, and need not know what rules are
+        return FaultSet(1, [], [])
+    except (OSError, ValueError) as error:
+        raise _damaged(cluster, path, error) from error
+    from node.faults import FaultError, LinkRule
+    from node.nodefaults import NodeRule
+
+    try:
+        saved = json.loads(text)
         faults = [SavedFault(**each) for each in saved["faults"]]
         rules = [LinkRule.from_map(each) for each in saved["rules"]]
         node_rules = [NodeRule.from_map(each) for each in saved.get("node_rules", [])]
         found = FaultSet(int(saved["next_id"]), faults, rules, node_rules)
-    except FileNotFoundError:
-        return FaultSet(1, [], [])
-    except (OSError, ValueError, KeyError, TypeError, FaultError) as error:
-        raise CliError(
-            "E_FAULTS",
-            f"{path} is damaged: {error}",
-            Exit.USAGE,
-            hint=f"{cluster.line} heal all begins it anew",
-        ) from error
+    except (ValueError, KeyError, TypeError, FaultError) as error:
+        raise _damaged(cluster, path, error) from error
     now = time.time()
     found.remove({f.id for f in found.faults if f.expires_at is not None and f.expires_at <= now})
     return found
+
+
+def _damaged(cluster: Cluster, path: Path, error: Exception) -> CliError:
+    hint = f"{cluster.line} heal all begins it anew"
+    return CliError("E_FAULTS", f"{path} is damaged: {error}", Exit.USAGE, hint=hint)
 
 
 def failing_disk(cluster: Cluster, node_id: int) -> int | None:
