@@ -32,7 +32,7 @@ def wait_until(until: str, settings: Settings, cluster: Cluster, starting: list[
         lambda status: is_there(status) and answers(status),
         what,
         settings.timeout or UP_SECONDS,
-        must_live=starting,
+        started=starting,
     )
 
 

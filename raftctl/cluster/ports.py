@@ -12,6 +12,7 @@ from raftctl.exit_codes import Exit
 HOST = "127.0.0.1"
 PORT_BASE = 8100
 PORT_MAX = 65_536
+CONNECT_SECONDS_MAX = 0.5
 ANY_PORTS = range(10_000, 32_768)
 """Below those that systems lend to outgoing connections, so none is lent while its node is down."""
 
@@ -77,6 +78,15 @@ def is_free(port: int, host: str = HOST) -> bool:
             probe.bind((host, port))
         except OSError as error:
             return error.errno != errno.EADDRINUSE
+    return True
+
+
+def is_open(port: int, host: str) -> bool:
+    """Whether somebody listens there, by connecting once."""
+    try:
+        socket.create_connection((host, port), timeout=CONNECT_SECONDS_MAX).close()
+    except OSError:
+        return False
     return True
 
 

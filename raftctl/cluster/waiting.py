@@ -1,16 +1,18 @@
 """Looking at a cluster until something is so."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from raftctl.cluster.directory import Cluster
 from raftctl.cluster.observation import observe
-from raftctl.cluster.processes import NodeProcess
+from raftctl.cluster.ports import is_open
+from raftctl.cluster.processes import NodeProcess, is_paused
 from raftctl.errors import CliError
 from raftctl.exit_codes import Exit
 from raftctl.statusdocs import Status
 
 POLL_SECONDS = 0.02
+LISTENING_POLL_SECONDS = 0.005
 
 
 def wait_for(
@@ -18,14 +20,16 @@ def wait_for(
     condition: Callable[[Status], bool],
     what: str,
     timeout: float,
-    must_live: Iterable[int] = (),
+    started: Collection[int] = (),
 ) -> Status:
-    """Look until `condition` holds. `must_live`: nodes whose end is an error at once.
+    """Look until `condition` holds, which needs an answer of those that were just `started`: their
+    end is an error at once.
 
     Raises CliError after `timeout` seconds.
     """
     deadline = time.monotonic() + timeout
-    watched = [cluster.processes[node_id] for node_id in must_live]
+    watched = [cluster.processes[node_id] for node_id in started]
+    _wait_until_they_listen(cluster, started, deadline)
     while True:
         status = observe(cluster, timeout=0.5)
         if condition(status):
@@ -36,6 +40,20 @@ def wait_for(
         if time.monotonic() >= deadline:
             raise _too_late(cluster, status, what, timeout)
         time.sleep(POLL_SECONDS)
+
+
+def _wait_until_they_listen(cluster: Cluster, started: Iterable[int], deadline: float) -> None:
+    """Look whether their ports are open: asking those that came first, again and again, would take
+    from all of them the time that they need to start. Gives up when one ends, or is paused, before
+    it listens.
+    """
+    for node_id in started:
+        address = cluster.spec.address_of(node_id)
+        while not is_open(address.port, address.host):
+            pid = cluster.processes[node_id].find()
+            if pid is None or is_paused(pid) or time.monotonic() >= deadline:
+                return
+            time.sleep(LISTENING_POLL_SECONDS)
 
 
 def _too_late(cluster: Cluster, status: Status, what: str, timeout: float) -> CliError:
