@@ -9,6 +9,7 @@ import trio
 
 from node.raft.configuration import Demote
 from node.raft.events import Event, LeaderChanged
+from node.raft.leases import lease_index
 from tests.sim.virtual_clients import ClientLink
 from tests.sim.virtual_cluster import Cluster, Settings, run_cluster
 from tests.sim.virtual_faults import Hostile
@@ -125,6 +126,16 @@ def test_connections_of_machines_that_are_gone_end() -> None:
     run_cluster(Staged(scene))
 
 
+async def until_it_has_a_lease(leader: Host) -> None:
+    """That is, until a client has read under one, and a majority has promised it."""
+    with trio.fail_after(60):
+        while True:
+            assert leader.node is not None
+            if lease_index(leader.core, leader.node.driver.clock.now()) is not None:
+                return
+            await trio.sleep(0.01)
+
+
 @pytest.mark.parametrize(("silently", "clients"), [(False, 0), (True, 0), (False, 1)])
 def test_death_of_a_leader_is_noticed_by_the_end_of_its_connections(
     silently: bool, clients: int
@@ -135,6 +146,8 @@ def test_death_of_a_leader_is_noticed_by_the_end_of_its_connections(
 
     async def scene(cluster: Staged, leader: Host) -> None:
         timeout_us = leader.core.config.election_timeout_us
+        if clients:
+            await until_it_has_a_lease(leader)
         leader.crash(silently)
         await leader.over.wait()
         await trio.sleep(timeout_us / 2e6)
