@@ -69,6 +69,8 @@ class Watches:
 
     def send_changes(self) -> None:
         """The machine has changed."""
+        if not self._following:
+            return
         self._behind.update(dict.fromkeys(self._following))
         if not self._goes_on:
             self._tell(self._driver.clock.now())
