@@ -88,6 +88,7 @@ class Driver:
         """When time asks for something next, as of the end of the last turn (microseconds)."""
         self._wakes_at = -math.inf
         """When the task's sleep ends (monotonic seconds)."""
+        self._nap = trio.CancelScope()
         self._is_stopping = False
         self.is_saving = False
         """After `run`: a save still goes on, so that the storage must not be closed."""
@@ -175,9 +176,13 @@ class Driver:
             goes_on = self._turn(disk, snapshotter)
         except Exception as error:
             self._failure = error
-        wakes_at = time.monotonic() + self._seconds_to_sleep(disk)
-        if self._failure or goes_on or wakes_at < self._wakes_at - TOLERANCE_SECONDS:
+        seconds = self._seconds_to_sleep(disk)
+        wakes_at = time.monotonic() + seconds
+        if self._failure or goes_on:
             self.wake()
+        elif wakes_at < self._wakes_at - TOLERANCE_SECONDS:
+            self._wakes_at = wakes_at
+            self._nap.deadline = trio.current_time() + seconds  # the task need not wake for it
 
     def _turn(self, disk: Disk, snapshotter: Snapshotter) -> bool:
         """Take in what came, and carry out Readys until something else comes or time is over.
@@ -368,7 +373,7 @@ class Driver:
         # nearer than the last then wakes nobody.
         seconds = max(min(self._seconds_to_sleep(disk), self._timeout_seconds), 0.0)
         self._wakes_at = time.monotonic() + seconds
-        with trio.move_on_after(seconds):
+        with trio.move_on_after(seconds) as self._nap:
             await self._next_wake()
 
     async def _next_wake(self) -> None:

@@ -129,4 +129,5 @@ def uncommitted_bytes_unbounded() -> None:
 )
 def uncommitted_bytes_never_freed() -> None:
     """What is committed counts as uncommitted for ever, until nothing more is taken."""
+    rewrite(proposing.committed, "leader.uncommitted_bytes = 0", "pass")
     rewrite(proposing.committed, "leader.uncommitted_bytes -=", "leader.uncommitted_bytes -= 0 *")

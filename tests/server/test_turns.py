@@ -203,6 +203,20 @@ def test_deadlines_that_are_drawn_anew_wake_nobody() -> None:
     run(scenario, slow_to_campaign(voters=2))
 
 
+def test_what_is_due_sooner_than_it_was_moves_the_alarm_and_wakes_nobody() -> None:
+    async def scenario(bench: Bench) -> None:
+        await trio.testing.wait_all_tasks_blocked()
+        clock = bench.driver.clock
+        left_us = bench.replica.next_deadline - clock.now()
+        with steps_counted() as steps:
+            bench.driver.submit([lambda now: clock.jump(left_us - 2_000_000)])
+            await trio.testing.wait_all_tasks_blocked()
+        assert steps.count == 0
+        assert bench.driver._nap.deadline <= trio.current_time() + 2
+
+    run(scenario, slow_to_campaign(voters=2))
+
+
 def test_what_comes_meanwhile_wakes_nobody_where_nothing_is_left_to_apply() -> None:
     """Whoever brings it takes the next turn."""
     log = [LogEntry(1, command(7, 1, b"x"))] * 3
