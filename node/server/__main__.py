@@ -7,9 +7,11 @@ from pathlib import Path
 
 
 def main() -> int:
-    gc.disable()  # until the node serves: almost all that its start makes stays
+    gc.disable()
     from node.server.run import run_node
 
+    gc.freeze()  # all of that stays, and need not be looked at
+    gc.enable()
     parser = argparse.ArgumentParser(prog="python -m node.server", description=__doc__)
     parser.add_argument("--cluster", type=Path, required=True, help="the cluster's folder")
     parser.add_argument("--id", type=int, required=True, help="which node of it, as a number")

@@ -309,9 +309,9 @@ async def _serve(node: Node, is_wiped: bool) -> None:
             hint=f"it has no vote and takes no entries; raftctl members replace {core.id}",
         )
     node.driver.after_apply(freezing(lambda: node.driver.replica.last_applied))
-    # What start-up made stays for good: the collector need not look at it, not even once.
+    # What start-up made stays for good: the collector need not look at it again.
+    gc.collect()
     gc.freeze()
-    gc.enable()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(node.links.run)
         nursery.start_soon(node.expire_faults)

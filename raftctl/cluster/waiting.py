@@ -1,7 +1,7 @@
 """Looking at a cluster until something is so."""
 
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 
 from raftctl.cluster.directory import Cluster
 from raftctl.cluster.observation import observe
@@ -42,18 +42,23 @@ def wait_for(
         time.sleep(POLL_SECONDS)
 
 
-def _wait_until_they_listen(cluster: Cluster, started: Iterable[int], deadline: float) -> None:
+def _wait_until_they_listen(cluster: Cluster, started: Collection[int], deadline: float) -> None:
     """Look whether their ports are open: asking those that came first, again and again, would take
-    from all of them the time that they need to start. Gives up when one ends, or is paused, before
-    it listens.
+    from all of them the time that they need to start. Gives up when one of them ends, or one that
+    does not listen is paused.
     """
-    for node_id in started:
-        address = cluster.spec.address_of(node_id)
-        while not is_open(address.port, address.host):
-            pid = cluster.processes[node_id].find()
-            if pid is None or is_paused(pid) or time.monotonic() >= deadline:
-                return
-            time.sleep(LISTENING_POLL_SECONDS)
+    silent = list(started)
+    while time.monotonic() < deadline:
+        silent = [node_id for node_id in silent if not _listens(cluster, node_id)]
+        pids = {node_id: cluster.processes[node_id].find() for node_id in started}
+        if not silent or None in pids.values() or any(is_paused(pids[each]) for each in silent):
+            return
+        time.sleep(LISTENING_POLL_SECONDS)
+
+
+def _listens(cluster: Cluster, node_id: int) -> bool:
+    address = cluster.spec.address_of(node_id)
+    return is_open(address.port, address.host)
 
 
 def _too_late(cluster: Cluster, status: Status, what: str, timeout: float) -> CliError:

@@ -373,9 +373,7 @@ def surroundings(seed: int) -> Iterator[pytest.MonkeyPatch]:
             "Session": ObservedSession,
             "seeded_rng": lambda: here().next_random(),
             "new_incarnation": lambda: here().next_random().getrandbits(62),
-            "gc": SimpleNamespace(
-                collect=lambda *args: 0, freeze=lambda: None, enable=lambda: None
-            ),
+            "gc": SimpleNamespace(collect=lambda *args: 0, freeze=lambda: None),
             "log": _log,
         }.items():
             patch.setattr(run, name, value)
