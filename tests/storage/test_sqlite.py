@@ -279,8 +279,10 @@ def test_b34_disk_full_is_rolled_back_and_can_be_retried(storage: SqliteStorage)
     assert load(storage._path) == storage.load()
 
 
-def test_b34_disk_full_at_the_commit_is_rolled_back(storage: SqliteStorage) -> None:
-    _break(storage, "COMMIT", sqlite3.SQLITE_FULL)
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE])
+def test_b34_disk_full_at_the_commit_is_rolled_back(storage: SqliteStorage, code: int) -> None:
+    """The second is what a full disk says that has no room for the write-ahead log's index."""
+    _break(storage, "COMMIT", code)
     full = batch(HardState(1, 1), None, 1, [LogEntry(1, b"a")])
     with pytest.raises(DiskFullError):
         storage.save(full)
