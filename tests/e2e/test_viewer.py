@@ -34,7 +34,7 @@ def test_kill_partition_heal_transfer_by_keys(raftctl: Raftctl, terminal: Termin
     screen = terminal.wait_for("● LIVE  5/5 nodes")
     first = leader_on(screen)
     assert screen.count("FOLLOWER") == 4
-    assert "lag" in screen
+    screen = terminal.wait_for("lag")
     assert "links  row → column" in screen
 
     terminal.press(str(first), "K")

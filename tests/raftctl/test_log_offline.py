@@ -236,11 +236,12 @@ def test_nodes_under_load_are_checked_without_noticing(cluster: Raftctl) -> None
 
 @pytest.mark.e2e
 def test_damage_on_the_disk_is_named_and_the_exit_code_says_so(cluster: Raftctl) -> None:
+    cluster.run("put", "place", "where it rots")
+    cluster.run("wait", "converged")
     cluster.run("stop", "n2")
     path = cluster.home / "clusters" / "demo" / "n2" / "raft.db"
     whole = path.read_bytes()
-    at = whole.rindex(b"key-")
-    path.write_bytes(whole[:at] + b"kez-" + whole[at + 4 :])
+    path.write_bytes(whole.replace(b"where it rots", b"where it rotz"))
     done = cluster.run("log", "verify", "n2", "-o", "json", check=False)
     assert done.returncode == Exit.CHECK_FAILED
     (log,) = json.loads(done.stdout)["logs"]
