@@ -99,7 +99,9 @@ def size_of(config: CoreConfig, entry: object) -> int:
     """As `sizes_of`, of what one entry holds."""
     if config.entry_size is None or entry is None:
         return 0
-    return CONFIGURATION_BYTES if type(entry) is Configuration else sum(_sizes(config, [entry]))
+    if type(entry) is Configuration:
+        return CONFIGURATION_BYTES
+    return config.entry_size(entry) + config.entry_overhead
 
 
 def _sizes(config: CoreConfig, values: Sequence[Any]) -> list[int]:

@@ -7,7 +7,7 @@ at a time. The replica hears of the result in its own turn, and only then does a
 
 from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import suppress
 from itertools import accumulate
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -21,6 +21,7 @@ from node.replica.outbox import Outbox
 from node.replica.pending import Ticket
 from node.replica.state import NewMachine, State, empty, fill
 from node.storage.base import SnapshotStore
+from node.wire.entries import command_sizes
 from node.wire.messages import Document
 
 Step = TypeVar("Step")
@@ -125,7 +126,7 @@ class Snapshotting:
         before the next is asked for. They count as applied.
         """
         every, bytes_max = self.policy.bounds
-        sizes = _sizes(values)
+        sizes = command_sizes(values)
         end = 0
         while end < len(values):
             begin, end = end, min(len(values), end + every - (first + end - 1) % every)
@@ -190,12 +191,12 @@ class Snapshotting:
         """Up to where the log may go, behind a snapshot at `index`."""
         core, policy = self._core, self.policy
         tail = core.entries(index - policy.tail + 1, index)
-        reached = list(accumulate(reversed(_sizes(map(value_of, tail)))))
+        reached = list(accumulate(reversed(command_sizes(map(value_of, tail)))))
         compact_to = index - bisect_right(reached, policy.bytes_max // 2)
         if core.needed_index >= compact_to:  # nobody needs more: the log is not looked through
             return compact_to
         entries = core.entries(core.first_index, core.last_index)
-        size = sum(_sizes(map(value_of, entries)))
+        size = sum(command_sizes(map(value_of, entries)))
         return core.needed_index if policy.holds_back(len(entries), size) else compact_to
 
     # -- ends --------------------------------------------------------------------------------------
@@ -224,11 +225,6 @@ class Snapshotting:
         waiting, self._waiting = self._waiting, []
         for asked in waiting:
             self._outbox.fail(asked.ticket, "stopping", message, "unknown")
-
-
-def _sizes(values: Iterable[Any]) -> list[int]:
-    """Of the commands among `values`."""
-    return [len(value) if type(value) is bytes else 0 for value in values]
 
 
 def _document(snapshot: Snapshot) -> dict[str, object]:

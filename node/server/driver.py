@@ -86,9 +86,8 @@ class Driver:
         """The task's turn is due, though nothing came in."""
         self._deadline = 0
         """When time asks for something next, as of the end of the last turn (microseconds)."""
-        self._wakes_at = -math.inf
-        """When the task's sleep ends (monotonic seconds)."""
         self._nap = trio.CancelScope()
+        """The sleep of the task, or its last one."""
         self._is_stopping = False
         self.is_saving = False
         """After `run`: a save still goes on, so that the storage must not be closed."""
@@ -176,13 +175,11 @@ class Driver:
             goes_on = self._turn(disk, snapshotter)
         except Exception as error:
             self._failure = error
-        seconds = self._seconds_to_sleep(disk)
-        wakes_at = time.monotonic() + seconds
+        ends_at = trio.current_time() + self._seconds_to_sleep(disk)
         if self._failure or goes_on:
             self.wake()
-        elif wakes_at < self._wakes_at - TOLERANCE_SECONDS:
-            self._wakes_at = wakes_at
-            self._nap.deadline = trio.current_time() + seconds  # the task need not wake for it
+        elif ends_at < self._nap.deadline - TOLERANCE_SECONDS:
+            self._nap.deadline = ends_at  # the task need not wake for it
 
     def _turn(self, disk: Disk, snapshotter: Snapshotter) -> bool:
         """Take in what came, and carry out Readys until something else comes or time is over.
@@ -372,7 +369,6 @@ class Driver:
         # A follower draws another deadline with each append, at least so far ahead: one that is
         # nearer than the last then wakes nobody.
         seconds = max(min(self._seconds_to_sleep(disk), self._timeout_seconds), 0.0)
-        self._wakes_at = time.monotonic() + seconds
         with trio.move_on_after(seconds) as self._nap:
             await self._next_wake()
 

@@ -25,6 +25,7 @@ from node.storage.base import FormatVersionError
 from node.wire.cbor import COUNTED_FROM_BYTES, CborError, PlainReaders
 from node.wire.entries import (
     EntryError,
+    command_sizes,
     decode_configuration,
     encode_configuration,
     read_entries,
@@ -175,7 +176,9 @@ def run_rows(first_index: int, entries: Sequence[LogEntry]) -> list[Row]:
 def _rows_of_term(index: int, term: int, values: Sequence[Any]) -> list[Row]:
     """One row, nearly always; else that of the one half and of the other."""
     # Of what is too long, nothing is encoded: the encoder lets nobody else in meanwhile.
-    if len(values) == 1 or (len(values) <= RUN_ENTRIES_MAX and _size(values) <= RUN_BYTES_MAX):
+    if len(values) == 1 or (
+        len(values) <= RUN_ENTRIES_MAX and sum(command_sizes(values)) <= RUN_BYTES_MAX
+    ):
         data = cbor2.dumps(values, default=write_entry)
         if len(data) <= RUN_BYTES_MAX or len(values) == 1:
             last = index + len(values) - 1
@@ -183,10 +186,6 @@ def _rows_of_term(index: int, term: int, values: Sequence[Any]) -> list[Row]:
     half = len(values) // 2
     rows = _rows_of_term(index, term, values[:half])
     return rows + _rows_of_term(index + half, term, values[half:])
-
-
-def _size(values: Sequence[Any]) -> int:
-    return sum(len(value) for value in values if type(value) is bytes)
 
 
 def _run_crc(index: int, last: int, term: int, data: bytes) -> int:

@@ -28,7 +28,7 @@ from typing import NoReturn
 
 from node.raft.configuration import Configuration
 from node.raft.log import EntryId
-from node.raft.messages import LogEntry
+from node.raft.messages import LogEntry, value_of
 from node.raft.ready import HardState, Ready
 from node.storage import rows
 from node.storage.base import (
@@ -40,6 +40,7 @@ from node.storage.base import (
 )
 from node.storage.rows import DamagedRowError, Identity, State
 from node.storage.wal import find_damage
+from node.wire.entries import command_sizes
 
 WAL_PAGES_MAX = 1000
 """The write-ahead log is folded into the database when it has this many pages of 4 KiB."""
@@ -203,7 +204,7 @@ class SqliteStorage:
         """Delete some of what was compacted, and say whether there was nothing any more. It must
         be more than `written`, or the file would grow without end.
         """
-        bytes_left = max(SWEPT_BYTES_MAX, 2 * sum(len(e) for _, e in written if type(e) is bytes))
+        bytes_left = max(SWEPT_BYTES_MAX, 2 * sum(command_sizes(map(value_of, written))))
         entries_left = entries_max = max(SWEPT_ENTRIES_MAX, 2 * len(written))
         end = None
         with closing(self._db.execute(_SELECT_COMPACTED, (base.index, entries_max))) as found:

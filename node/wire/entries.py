@@ -5,7 +5,7 @@ The map is `Configuration.to_map`: what the log, a snapshot and the disk hold of
 the same everywhere.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -26,6 +26,11 @@ _PLAIN = {bytes, type(None)}
 
 class EntryError(Exception):
     """What no correct node puts into a log."""
+
+
+def command_sizes(values: Iterable[Any]) -> list[int]:
+    """The bytes of each command among what entries hold; 0 for what is none."""
+    return [len(value) if type(value) is bytes else 0 for value in values]
 
 
 def write_entries(entries: Sequence[LogEntry]) -> list[tuple[int, Sequence[Any]]]:
