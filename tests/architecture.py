@@ -31,6 +31,7 @@ LAYERS = {
     "node.sim": 3,
     "node.storage.damage": 3,
     "node.storage.inspection": 3,
+    "node.storage.ondisk": 3,
     "node.storage.renewal": 3,
     "node.storage.snapshots": 3,
     "node.storage.sqlite": 3,
@@ -102,6 +103,7 @@ class Ban:
 STORAGE_ON_DISK = (
     "node.storage.damage",
     "node.storage.inspection",
+    "node.storage.ondisk",
     "node.storage.renewal",
     "node.storage.snapshots",
     "node.storage.sqlite",

@@ -1,8 +1,8 @@
 """What is wrong with this node itself, on purpose: its disk and its clock.
 
-The errors are raised where those of a real disk come up, as SQLite and the system raise them, so
-that it is the node's own handling that is seen. A limit of SQLite (`max_page_count`) would not do
-for a full disk: what fits into pages that are there would still be taken, now and then.
+The errors are raised where those of a real disk come up, as the system raises them, so that it is
+the node's own handling that is seen. A limit of SQLite (`max_page_count`) would not do for a full
+disk: what fits into pages that are there would still be taken, now and then.
 
 The clock belongs to Trio's thread. The disk is asked about by the threads that use it, so its rules
 are behind a lock, and a flush that is held up goes on as soon as nothing holds it up any more.
@@ -11,10 +11,9 @@ are behind a lock, and a flush that is held up goes on as soon as nothing holds 
 import errno
 import os
 import random
-import sqlite3
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from node.nodefaults import NodePolicy, NodeRule
@@ -90,18 +89,18 @@ class NodeFaults:
     def _delay_seconds(self, stall_us: int) -> float:
         return (stall_us + self._policy.delay_us(time.time())) / 1e6
 
-    def commit(self, db: sqlite3.Connection) -> None:
-        """End a transaction. Raises sqlite3.OperationalError."""
+    def flush(self, write: Callable[[], object]) -> None:
+        """Carry out what ends in a flush of the database or its redo log. Raises OSError."""
         with self._changed:
             is_full = self._policy.is_full(time.time())
             fails = not is_full and self._policy.fails(time.time())
         if is_full:
-            raise _sqlite_error("database or disk is full", sqlite3.SQLITE_FULL)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if fails and self._rng.random() < 0.5:
-            raise _sqlite_error("disk I/O error", sqlite3.SQLITE_IOERR_FSYNC)
-        db.execute("COMMIT")
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        write()
         if fails:  # what the flush was for is there all the same, and nobody can tell
-            raise _sqlite_error("disk I/O error", sqlite3.SQLITE_IOERR_FSYNC)
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     def touch(self, access: Access) -> None:
         """A file of a snapshot is about to be written, or flushed. Raises OSError."""
@@ -111,9 +110,3 @@ class NodeFaults:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             if access == "flush" and self._policy.fails(wall):
                 raise OSError(errno.EIO, os.strerror(errno.EIO))
-
-
-def _sqlite_error(text: str, code: int) -> sqlite3.OperationalError:
-    error = sqlite3.OperationalError(text)
-    error.sqlite_errorcode = code
-    return error

@@ -44,9 +44,9 @@ from node.server.status import Status
 from node.server.watches import Watches
 from node.storage.base import SnapshotStore, Storage, StorageError
 from node.storage.memory import MemorySnapshots, MemoryStorage
+from node.storage.ondisk import DiskStorage
 from node.storage.renewal import adopt
 from node.storage.snapshots import SnapshotFiles
-from node.storage.sqlite import SqliteStorage
 from node.transport.arrivals import Arrivals
 from node.transport.channel import Channel
 from node.transport.contacts import Contacts
@@ -174,7 +174,7 @@ def open_stores(folder: Path, spec: ClusterSpec, node_id: int) -> Stores:
     adopt(home, spec.cluster_id)  # what a command that was killed had prepared for this life
     faults = NodeFaults(seeded_rng())
     try:
-        storage = SqliteStorage(home / "raft.db", spec.cluster_id, node_id, faults.commit)
+        storage = DiskStorage(home, spec.cluster_id, node_id, faults.flush)
     except FileNotFoundError:
         first = first_configuration(spec.nodes)
         return Stores(MemoryStorage(first), MemorySnapshots(spec.cluster_id), True, faults)

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from node.storage import rows
 from node.storage.base import StorageError
-from node.storage.renewal import DATABASE, snapshots_folder
-from node.storage.sqlite import DISK_ERRORS, check_write_ahead_log, translate
+from node.storage.inspection import read_database, read_redo
+from node.storage.ondisk import DATABASE, REDO, DiskStorage
+from node.storage.renewal import snapshots_folder
+from node.storage.sqlite import DISK_ERRORS, PAGE_BYTES, translate
 from node.storage.wal import transactions
-
-_PAGE_BYTES = 4096
 
 
 def rot(data: Path, rng: random.Random) -> str:
@@ -30,7 +30,7 @@ def rot(data: Path, rng: random.Random) -> str:
     snapshots = sorted(snapshots_folder(data).glob("*.snap"))
     if snapshots and rng.random() < 0.5:
         return _rot_file(snapshots[-1], rng)
-    check_write_ahead_log(database)
+    _fold(data)
     try:
         with closing(sqlite3.connect(database, isolation_level=None)) as db:
             name = _rot_run(db, rng)
@@ -41,6 +41,12 @@ def rot(data: Path, rng: random.Random) -> str:
     if snapshots:
         return _rot_file(snapshots[-1], rng)
     raise StorageError(f"{database}: it holds nothing that could rot")
+
+
+def _fold(data: Path) -> None:
+    """Lay the redo log into the database, where a bit that flips is always found."""
+    seen = read_database(data / DATABASE)
+    DiskStorage(data, seen.cluster_id, seen.node_id).close()
 
 
 def _rot_run(db: sqlite3.Connection, rng: random.Random) -> str | None:
@@ -67,22 +73,30 @@ def _flipped(data: bytes, rng: random.Random) -> bytes:
 
 
 def truncate(data: Path, rng: random.Random) -> str:
-    """Cut off the newer half of the write-ahead log, within a transaction; where there is none, as
-    after a clean stop, the newer half of the database. Says what is gone.
+    """Cut off the newer half of the redo log, within a record; where there is none, of SQLite's
+    write-ahead log, within a transaction; and after a clean stop of the database. Says what is
+    gone.
 
     Raises FileNotFoundError, StorageError.
     """
     database = data / DATABASE
     size = database.stat().st_size
     log_path = database.with_name(f"{DATABASE}-wal")
-    ends = []
-    if log_path.exists():
-        with log_path.open("rb") as log:
-            ends = transactions(log)
-    if len(ends) > 1:
-        kept = len(ends) // 2
-        os.truncate(log_path, rng.randrange(ends[kept - 1], ends[kept]))
-        return f"its last {len(ends) - kept} flushes are gone"
+    for path, ends in (
+        (data / REDO, read_redo(database).ends),
+        (log_path, _transactions(log_path)),
+    ):
+        if len(ends) > 1:
+            kept = len(ends) // 2
+            os.truncate(path, rng.randrange(ends[kept - 1], ends[kept]))
+            return f"its last {len(ends) - kept} flushes are gone"
     log_path.unlink(missing_ok=True)
-    os.truncate(database, max(size // 2 // _PAGE_BYTES, 1) * _PAGE_BYTES)
+    os.truncate(database, max(size // 2 // PAGE_BYTES, 1) * PAGE_BYTES)
     return f"the second half of {DATABASE} is gone"
+
+
+def _transactions(log_path: Path) -> list[int]:
+    if not log_path.exists():
+        return []
+    with log_path.open("rb") as log:
+        return transactions(log)

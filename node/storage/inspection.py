@@ -14,6 +14,8 @@ from urllib.parse import quote
 
 from node.storage import rows
 from node.storage.base import CorruptionError, FormatVersionError, StorageError, Stored
+from node.storage.ondisk import REDO
+from node.storage.redo import Redone, describe_damage, read_records, state_after, with_redone
 from node.storage.rows import DamagedRowError
 from node.storage.sqlite import (
     DISK_ERRORS,
@@ -21,6 +23,7 @@ from node.storage.sqlite import (
     SELECT_SNAPSHOTS,
     SELECT_STATE,
     check_write_ahead_log,
+    damaged,
     decode_text,
     translate,
 )
@@ -50,7 +53,7 @@ def read_database(path: Path) -> Inspected:
     for _ in range(_TRIES_MAX):
         before = _files(path)
         inspected = _read(path, is_folded=before.log_bytes == 0)
-        if before.log_bytes > 0 or _files(path) == before:
+        if inspected is not None and (before.log_bytes > 0 or _files(path) == before):
             return inspected
     raise StorageError(f"{path} changes while it is being read: try again")
 
@@ -70,7 +73,8 @@ def _files(path: Path) -> _Files:
     return _Files((found.st_size, found.st_mtime_ns), log_bytes)
 
 
-def _read(path: Path, is_folded: bool) -> Inspected:
+def _read(path: Path, is_folded: bool) -> Inspected | None:
+    """None when the redo log was laid into the database meanwhile."""
     damage: list[str] = []
 
     def report(what: str) -> None:
@@ -84,17 +88,57 @@ def _read(path: Path, is_folded: bool) -> Inspected:
         with closing(_connect(path, is_folded)) as db:
             db.execute("BEGIN")  # all of it as it was at one moment
             identity = rows.read_identity(db.execute("SELECT * FROM node").fetchone())
-            state = rows.read_state(db.execute(SELECT_STATE).fetchone())
+            state, generation = rows.read_state(db.execute(SELECT_STATE).fetchone())
             found = db.execute(SELECT_LOG, (state.base.index,))
             log = rows.read_log(state, _until_error(found, path, report), report)
             found = db.execute(SELECT_SNAPSHOTS)
             snapshots = rows.read_snapshots(state, log, _until_error(found, path, report), report)
+            db.execute("COMMIT")
+            redone = _find_records(path, generation)
+            if rows.read_state(db.execute(SELECT_STATE).fetchone())[1] != generation:
+                return None
     except (*DISK_ERRORS, DamagedRowError, FormatVersionError) as error:
         raise translate(error, path) from error
     stored = Stored(
         state.hard_state, log, identity.first, state.base, snapshots, state.commit_index
     )
+    redo_path = path.with_name(REDO)
+    if redone.damage_at is not None:
+        report(str(damaged(redo_path, describe_damage(redone.damage_at))))
+    try:
+        state = state_after(state, redone.records)
+        if not damage:
+            stored = with_redone(stored, redone.records, state)
+    except DamagedRowError as error:
+        report(str(damaged(redo_path, str(error))))
     return Inspected(identity.cluster_id, identity.node_id, stored, tuple(damage))
+
+
+def read_redo(path: Path) -> Redone:
+    """What the redo log beside the database at `path` holds. Raises as `read_database` does."""
+    try:
+        with closing(_connect(path, _files(path).log_bytes == 0)) as db:
+            _, generation = rows.read_state(db.execute(SELECT_STATE).fetchone())
+            return _find_records(path, generation)
+    except (*DISK_ERRORS, DamagedRowError) as error:
+        raise translate(error, path) from error
+
+
+def _find_records(path: Path, generation: int) -> Redone:
+    """A node that runs goes on writing them: what is damage is found in the same place again."""
+    found = Redone([], [], None)
+    for _ in range(_TRIES_MAX):
+        before, found = found, _read_records(path.with_name(REDO), generation)
+        if found.damage_at is None or found.damage_at == before.damage_at:
+            break
+    return found
+
+
+def _read_records(redo_path: Path, generation: int) -> Redone:
+    try:
+        return read_records(redo_path.read_bytes(), generation)
+    except FileNotFoundError:
+        return Redone([], [], None)
 
 
 def _find_log_damage(path: Path) -> str | None:

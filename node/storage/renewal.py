@@ -24,11 +24,11 @@ from node.raft.messages import LogEntry
 from node.raft.ready import HardState, Ready
 from node.raft.snapshot import Snapshot, SnapshotId
 from node.storage.base import DiskFullError, StorageError
+from node.storage.ondisk import DATABASE, FILES
 from node.storage.snapshot_format import SnapshotReader
 from node.storage.snapshots import SnapshotFiles
 from node.storage.sqlite import SqliteStorage
 
-DATABASE = "raft.db"
 SNAPSHOTS = "snapshots"
 _ASIDE = "next-"
 _BEFORE = "before-"
@@ -184,7 +184,7 @@ def adopt(home: Path, cluster_id: str) -> bool:
 
 def _put_away(home: Path, before: Path) -> None:
     before.mkdir(mode=0o700, exist_ok=True)
-    for name in (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", SNAPSHOTS):
+    for name in (*FILES, SNAPSHOTS):
         if (home / name).exists():
             (home / name).rename(before / name)
     flush_folder(before)

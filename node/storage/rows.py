@@ -33,7 +33,7 @@ from node.wire.entries import (
     write_entry,
 )
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 SCHEMA = """
 CREATE TABLE node (
     only INTEGER PRIMARY KEY CHECK (only = 1),
@@ -44,7 +44,8 @@ CREATE TABLE hard_state (
     only INTEGER PRIMARY KEY CHECK (only = 1),
     current_term INTEGER NOT NULL, voted_for INTEGER,
     base_index INTEGER NOT NULL, base_term INTEGER NOT NULL,
-    last_index INTEGER NOT NULL, commit_index INTEGER NOT NULL, crc INTEGER NOT NULL
+    last_index INTEGER NOT NULL, commit_index INTEGER NOT NULL, generation INTEGER NOT NULL,
+    crc INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE log (
     idx INTEGER PRIMARY KEY, last INTEGER NOT NULL, term INTEGER NOT NULL, entries BLOB NOT NULL,
@@ -56,7 +57,7 @@ CREATE TABLE snapshot (
 ) STRICT;
 """
 INSERT_NODE = "INSERT INTO node VALUES (1, ?, ?, ?, ?, ?)"
-SAVE_STATE = "INSERT OR REPLACE INTO hard_state VALUES (1, ?, ?, ?, ?, ?, ?, ?)"
+SAVE_STATE = "INSERT OR REPLACE INTO hard_state VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)"
 INSERT_RUN = "INSERT INTO log VALUES (?, ?, ?, ?, ?)"
 SAVE_SNAPSHOT = "INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?, ?, ?)"
 
@@ -112,9 +113,15 @@ class State(NamedTuple):
             kept = max(min(batch.truncate_from - 1, kept), base.index)
         assert base.index <= kept, "the base is an entry of the log"
         assert not batch.entries or batch.first_index == kept + 1, "the log has no holes"
-        last = kept + len(batch.entries)
-        commit_index = min(max(self.commit_index, batch.commit_index, base.index), last)
-        return State(batch.hard_state or self.hard_state, base, last, commit_index)
+        kept_state = self._replace(base=base, last_index=kept)
+        hard_state = batch.hard_state or self.hard_state
+        return kept_state.with_saved(hard_state, len(batch.entries), batch.commit_index)
+
+    def with_saved(self, hard_state: HardState, count: int, commit_index: int) -> "State":
+        """With so many entries more. How far is committed may be known for more than is saved."""
+        last = self.last_index + count
+        commit_index = min(max(self.commit_index, commit_index, self.base.index), last)
+        return State(hard_state, self.base, last, commit_index)
 
 
 def _crc(values: Row) -> int:
@@ -139,7 +146,7 @@ def read_identity(row: Row | None) -> Identity:
         raise FormatVersionError(_OLDER)
     if row is None or len(row) < 3 or _crc(row[1:-1]) != row[-1]:
         raise DamagedRowError("whose database it is cannot be read")
-    if row[1] == 2:
+    if row[1] in (2, 3):
         raise FormatVersionError(_OLDER)
     if row[1] != FORMAT_VERSION:
         raise FormatVersionError(f"it was made by a newer version of raftctl (format {row[1]})")
@@ -147,20 +154,22 @@ def read_identity(row: Row | None) -> Identity:
     return Identity(cluster_id, node_id, _configuration(first, "the first configuration"))
 
 
-def state_row(state: State) -> Row:
+def state_row(state: State, generation: int) -> Row:
+    """`generation` is the number of the transaction that writes it."""
     (term, vote), base, last_index, commit_index = state
-    values = (term, vote, base.index, base.term, last_index, commit_index)
+    values = (term, vote, base.index, base.term, last_index, commit_index, generation)
     return (*values, _crc(values))
 
 
-def read_state(row: Row | None) -> State:
-    """Raises DamagedRowError."""
+def read_state(row: Row | None) -> tuple[State, int]:
+    """With the generation. Raises DamagedRowError."""
     if row is None or _crc(row[:-1]) != row[-1]:
         raise DamagedRowError("the saved term and vote are damaged")
-    term, vote, base_index, base_term, last_index, commit_index, _ = row
+    term, vote, base_index, base_term, last_index, commit_index, generation, _ = row
     if not base_index <= commit_index <= last_index or base_term > term:
         raise DamagedRowError("the saved state contradicts itself")
-    return State(HardState(term, vote), EntryId(base_term, base_index), last_index, commit_index)
+    base = EntryId(base_term, base_index)
+    return State(HardState(term, vote), base, last_index, commit_index), generation
 
 
 def run_rows(first_index: int, entries: Sequence[LogEntry]) -> list[Row]:

@@ -20,6 +20,7 @@ before it writes anything.
 
 import errno
 import os
+import secrets
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -28,7 +29,6 @@ from typing import NoReturn
 
 from node.raft.configuration import Configuration
 from node.raft.log import EntryId
-from node.raft.messages import LogEntry, value_of
 from node.raft.ready import HardState, Ready
 from node.storage import rows
 from node.storage.base import (
@@ -40,10 +40,11 @@ from node.storage.base import (
 )
 from node.storage.rows import DamagedRowError, Identity, State
 from node.storage.wal import find_damage
-from node.wire.entries import command_sizes
 
-WAL_PAGES_MAX = 1000
-"""The write-ahead log is folded into the database when it has this many pages of 4 KiB."""
+PAGE_BYTES = 32 * 1024
+"""Transactions are large, and take half the time that they take with SQLite's own 4 KiB."""
+WAL_PAGES_MAX = 128
+"""The write-ahead log is folded into the database when it has this many pages."""
 WAL_BYTES_MAX = 8 * 1024 * 1024
 """A larger one, which only a large batch makes, is cut back to this size after it was folded."""
 SWEPT_ENTRIES_MAX = 256
@@ -56,22 +57,24 @@ SWEPT_BYTES_MAX = 512 * 1024
 # SQLite's messages quote the file, so damage may show as text that cannot be decoded.
 DISK_ERRORS = (sqlite3.Error, OSError, UnicodeDecodeError, OverflowError)
 # A copy of earlier files would have forgotten promises as well: never suggest one.
+_FULL = "{}: no space is left"
 _ADVICE = "wipe this node: it then has no vote, and the others go on without it"
 
 
-Commit = Callable[[sqlite3.Connection], None]
+Flush = Callable[[Callable[[], object]], None]
 
 
-def _commit(db: sqlite3.Connection) -> None:
-    db.execute("COMMIT")
+def flush_now(write: Callable[[], object]) -> None:
+    """Carry out what ends in a flush of the disk."""
+    write()
 
 
 class SqliteStorage:
     """`Storage` in one file. One call at a time, from any thread."""
 
-    def __init__(self, path: Path, cluster_id: str, node_id: int, commit: Commit = _commit) -> None:
-        """Open what `create` made. `commit` ends each transaction; what it raises, an error of
-        sqlite3, is taken for SQLite's own.
+    def __init__(self, path: Path, cluster_id: str, node_id: int, flush: Flush = flush_now) -> None:
+        """Open what `create` made. `flush` carries out what ends in a flush of the disk; an OSError
+        that it raises is taken for the disk's own.
 
         Raises FileNotFoundError, CorruptionError (also for the database of another node or
         cluster), FormatVersionError, StorageError.
@@ -79,7 +82,7 @@ class SqliteStorage:
         if not path.exists():
             raise FileNotFoundError(errno.ENOENT, "no database", str(path))
         self._path = path
-        self._commit = commit
+        self._flush = flush
         self._error: StorageError | None = None
         self._is_swept = False
         """Nothing is left at or below the base."""
@@ -89,7 +92,8 @@ class SqliteStorage:
             check_write_ahead_log(path)
             self._db = self._connection = _connect(path)
             self._identity = rows.read_identity(self._db.execute("SELECT * FROM node").fetchone())
-            self._state = rows.read_state(self._db.execute(SELECT_STATE).fetchone())
+            found = rows.read_state(self._db.execute(SELECT_STATE).fetchone())
+            self.state, self.generation = found
             if self._identity[:2] != (cluster_id, node_id):
                 raise DamagedRowError(
                     f"it is not the database of node {node_id} of this cluster, but of node "
@@ -115,8 +119,9 @@ class SqliteStorage:
                 db.executescript(rows.SCHEMA)
                 db.execute("BEGIN IMMEDIATE")
                 identity = Identity(cluster_id, node_id, first)
+                first_state, generation = State(HardState(0, None)), secrets.randbits(48)
                 db.execute(rows.INSERT_NODE, rows.identity_row(identity))
-                db.execute(rows.SAVE_STATE, rows.state_row(State(HardState(0, None))))
+                db.execute(rows.SAVE_STATE, rows.state_row(first_state, generation))
                 db.execute("COMMIT")
         except sqlite3.Error as error:
             path.unlink(missing_ok=True)
@@ -128,7 +133,7 @@ class SqliteStorage:
             os.close(folder)
 
     def load(self) -> Stored:
-        state = self._state
+        state = self.state
         try:
             found = self._db.execute(SELECT_LOG, (state.base.index,))
             log = rows.read_log(state, found, _raise)
@@ -149,11 +154,22 @@ class SqliteStorage:
     def save(self, batch: Ready) -> None:
         if self._error is not None:
             raise self._error
-        state = self._state.after(batch)
-        if state is self._state:
+        state = self.state.after(batch)
+        if state is self.state:
             return
+        self._commit(state, rows.run_rows(batch.first_index, batch.entries), batch)
+
+    def add(self, state: State, runs: Sequence[rows.Row], rest: Ready) -> None:
+        """Save rows of entries that follow the log, or a base that `rest` has, the rest of `rest`,
+        which cuts nothing off, and `state`, which is in force after all that. Raises as `save`.
+        """
+        if self._error is not None:
+            raise self._error
+        self._commit(state, runs, rest)
+
+    def _commit(self, state: State, runs: Sequence[rows.Row], rest: Ready) -> None:
         try:
-            self._write(state, batch)
+            self._write(state, runs, rest)
         except (*DISK_ERRORS, DamagedRowError) as error:
             failure = translate(error, self._path)
             if isinstance(failure, DiskFullError):
@@ -163,22 +179,23 @@ class SqliteStorage:
                 self._error = failure
             raise failure from error
         self._may_sweep = True
-        self._state = state
+        self.state = state
+        self.generation += 1
 
-    def _write(self, state: State, batch: Ready) -> None:
+    def _write(self, state: State, runs: Sequence[rows.Row], rest: Ready) -> None:
         db = self._db
         db.execute("BEGIN IMMEDIATE")
-        db.execute(rows.SAVE_STATE, rows.state_row(state))
-        if batch.truncate_from is not None:
-            self._truncate(batch.truncate_from, state.base)
-        self._insert(batch.first_index, batch.entries)
-        if batch.snapshot is not None:
-            db.execute(rows.SAVE_SNAPSHOT, rows.snapshot_row(batch.snapshot))
-        if state.base != self._state.base:
+        db.execute(rows.SAVE_STATE, rows.state_row(state, self.generation + 1))
+        if rest.truncate_from is not None:
+            self._truncate(rest.truncate_from, state.base)
+        db.executemany(rows.INSERT_RUN, runs)
+        if rest.snapshot is not None:
+            db.execute(rows.SAVE_SNAPSHOT, rows.snapshot_row(rest.snapshot))
+        if state.base != self.state.base:
             db.execute("DELETE FROM snapshot WHERE idx < ?", (state.base.index,))
             self._is_swept = False
-        is_swept = self._is_swept or (self._may_sweep and self._sweep(state.base, batch.entries))
-        self._commit(db)
+        is_swept = self._is_swept or (self._may_sweep and self._sweep(state.base, runs))
+        self._flush(lambda: db.execute("COMMIT"))
         self._is_swept = is_swept
 
     def _truncate(self, index: int, base: EntryId) -> None:
@@ -194,18 +211,16 @@ class SqliteStorage:
             if run[0] + len(entries) > index:
                 start, front = run[0], entries[: index - run[0]]
         self._db.execute("DELETE FROM log WHERE idx >= ?", (start,))
-        self._insert(start, front)
+        self._db.executemany(rows.INSERT_RUN, rows.run_rows(start, front))
 
-    def _insert(self, first_index: int, entries: Sequence[LogEntry]) -> None:
-        for row in rows.run_rows(first_index, entries):
-            self._db.execute(rows.INSERT_RUN, row)
-
-    def _sweep(self, base: EntryId, written: list[LogEntry]) -> bool:
+    def _sweep(self, base: EntryId, written: Sequence[rows.Row]) -> bool:
         """Delete some of what was compacted, and say whether there was nothing any more. It must
         be more than `written`, or the file would grow without end.
         """
-        bytes_left = max(SWEPT_BYTES_MAX, 2 * sum(command_sizes(map(value_of, written))))
-        entries_left = entries_max = max(SWEPT_ENTRIES_MAX, 2 * len(written))
+        size = sum(len(data) for _, _, _, data, _ in written)
+        count = sum(last - index + 1 for index, last, *_ in written)
+        bytes_left = max(SWEPT_BYTES_MAX, 2 * size)
+        entries_left = entries_max = max(SWEPT_ENTRIES_MAX, 2 * count)
         end = None
         with closing(self._db.execute(_SELECT_COMPACTED, (base.index, entries_max))) as found:
             for index, last, size in found:
@@ -235,7 +250,8 @@ class SqliteStorage:
 
 
 SELECT_STATE = (
-    "SELECT current_term, voted_for, base_index, base_term, last_index, commit_index, crc "
+    "SELECT current_term, voted_for, base_index, base_term, last_index, commit_index, "
+    "generation, crc "
     "FROM hard_state"
 )
 # The base may lie within a run, which then holds the first entries above it.
@@ -258,6 +274,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
     db.text_factory = decode_text
     try:
+        db.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # which counts when a database is made
         mode = db.execute("PRAGMA journal_mode = WAL").fetchone()[0]
         if mode != "wal":
             raise sqlite3.OperationalError(f"write-ahead logging is not possible here ({mode})")
@@ -301,13 +318,20 @@ def translate(error: Exception, path: Path) -> StorageError:
         return damaged(path, str(error))
     if isinstance(error, FormatVersionError):
         return FormatVersionError(f"{path}: {error}")
+    if isinstance(error, OSError):
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        return (
+            DiskFullError(_FULL.format(path))
+            if is_full
+            else StorageError(f"{path}: {error.strerror or error}")
+        )
     if isinstance(error, UnicodeDecodeError):
         return CorruptionError(f"{path} is damaged: its texts are not readable; {_ADVICE}")
     code = getattr(error, "sqlite_errorcode", None)
     primary = None if code is None else code & 0xFF
     # The index of the write-ahead log is made larger first, and SQLite has another code for that.
     if primary == sqlite3.SQLITE_FULL or code == sqlite3.SQLITE_IOERR_SHMSIZE:
-        return DiskFullError(f"{path}: no space is left")
+        return DiskFullError(_FULL.format(path))
     # SQLITE_ERROR: a table or a column is not there.
     if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR):
         return CorruptionError(f"{path} is damaged: {error}; {_ADVICE}")

@@ -12,7 +12,8 @@ from node.raft.log import EntryId
 from node.raft.messages import LogEntry
 from node.raft.snapshot import Snapshot
 from node.storage.base import CorruptionError, FormatVersionError, StorageError, Stored
-from node.storage.renewal import DATABASE, data_folder, snapshots_folder
+from node.storage.ondisk import DATABASE
+from node.storage.renewal import data_folder, snapshots_folder
 from raftctl.cluster.directory import Cluster
 from raftctl.errors import CliError, from_os_error
 from raftctl.exit_codes import Exit

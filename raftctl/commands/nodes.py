@@ -170,6 +170,7 @@ def wipe(context: typer.Context, selectors: Selectors) -> int:
     They come back without a vote, and take no entries: whatever they had promised is forgotten. The
     way back is a new node in their place: raftctl members replace.
     """
+    from node.storage.ondisk import FILES
     from raftctl.cluster.acting import STOP_SECONDS, Deed, Done, act_on_each
 
     settings: Settings = context.obj
@@ -177,8 +178,8 @@ def wipe(context: typer.Context, selectors: Selectors) -> int:
     def act(cluster: "Cluster", process: "NodeProcess") -> "Done":
         process.end(signal.SIGKILL, "wiped", settings.timeout or STOP_SECONDS)
         with process.hold():  # who starts it from outside must not write into what is removed
-            for suffix in ("", "-wal", "-shm"):
-                (process.folder / f"raft.db{suffix}").unlink(missing_ok=True)
+            for name in FILES:
+                (process.folder / name).unlink(missing_ok=True)
             shutil.rmtree(process.folder / "snapshots", ignore_errors=True)
         process.note_end("wiped")
         instead = f"{cluster.line} members replace {process.name}"

@@ -1,0 +1,192 @@
+"""What a node keeps on its disk: a database, and a redo log in front of it.
+
+A save that only adds to the log is one record of the redo log: one write, and one flush. When no
+record fits any more, all that they say becomes one transaction of the database; so does what is
+more than an addition, or large, together with the records in front of it. What counts for the
+database counts here: a save lands wholly or not at all, it is durable on return, and an error of
+the disk is final, but for a full disk. The redo log has its space from the beginning, so it is the
+database that finds no space.
+
+After a crash the process may find what the system wrote and never flushed. It would be taken for
+saved, and be promised on, so it is flushed before anything of it counts.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from node.config import flush_folder
+from node.raft.ready import Ready
+from node.storage.base import DiskFullError, StorageError, Stored
+from node.storage.redo import (
+    REDO_BYTES,
+    Record,
+    aligned,
+    describe_damage,
+    encode_record,
+    read_record,
+    read_records,
+    state_after,
+    with_redone,
+)
+from node.storage.rows import DamagedRowError, Row, State, run_rows
+from node.storage.sqlite import Flush, SqliteStorage, damaged, flush_now, translate
+
+DATABASE = "raft.db"
+REDO = "raft.redo"
+FILES = (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", REDO)
+"""Where the term, the vote and the log are, in a node's folder."""
+
+GROWTH_BYTES = 256 * 1024
+"""By so much the file grows, so that most records are written over what is there."""
+
+_FLAGS = os.O_CREAT | os.O_RDWR | os.O_CLOEXEC
+_NOTHING_ELSE = Ready(0)
+_flush_data = getattr(os, "fdatasync", os.fsync)  # not every system has the former
+
+
+class DiskStorage:
+    """`Storage` in a node's folder. One call at a time, from any thread."""
+
+    def __init__(
+        self, folder: Path, cluster_id: str, node_id: int, flush: Flush = flush_now
+    ) -> None:
+        """Open what `SqliteStorage.create` made. `flush` carries out what ends in a flush of the
+        disk; an OSError that it raises is taken for the disk's own.
+
+        Raises FileNotFoundError, CorruptionError (also for the files of another node or cluster),
+        FormatVersionError, StorageError.
+        """
+        self._path = folder / REDO
+        self._flush = flush
+        self._error: StorageError | None = None
+        self._ends: list[int] = []
+        """Of each record, its end in the file."""
+        self._size = 0
+        self._file: int | None = None
+        self._database = SqliteStorage(folder / DATABASE, cluster_id, node_id, flush)
+        self._state = self._database.state
+        try:
+            self._file = os.open(self._path, _FLAGS, 0o600)
+            self._redo(self._file)
+        except BaseException as error:
+            self.close()
+            if isinstance(error, OSError):
+                raise translate(error, self._path) from error
+            raise
+
+    def _redo(self, file: int) -> None:
+        """Take in what the redo log holds."""
+        self._size = os.fstat(file).st_size
+        if self._size == 0:
+            flush_folder(self._path.parent)  # it may be new
+        data = os.pread(file, REDO_BYTES, 0)
+        found = read_records(data, self._database.generation)
+        if found.damage_at is not None:
+            raise damaged(self._path, describe_damage(found.damage_at))
+        try:
+            self._state = state_after(self._state, found.records)
+        except DamagedRowError as error:
+            raise damaged(self._path, str(error)) from error
+        if found.records:
+            _write_all(file, data[: found.ends[-1]], 0)
+            _flush_data(file)
+        self._ends = found.ends
+
+    def load(self) -> Stored:
+        """Once, before the first save."""
+        try:
+            return with_redone(self._database.load(), self._records(), self._state)
+        except DamagedRowError as error:
+            raise damaged(self._path, str(error)) from error
+
+    def _records(self) -> Iterator[Record]:
+        """Raises CorruptionError, OSError."""
+        assert self._file is not None
+        offset = 0
+        for number, end in enumerate(self._ends):
+            data = os.pread(self._file, end - offset, offset)
+            found = read_record(data, 0, self._database.generation, number)
+            if found is None:
+                raise damaged(self._path, describe_damage(offset))
+            yield found[0]
+            offset = aligned(end)
+
+    # -- writing -----------------------------------------------------------------------------------
+    def save(self, batch: Ready) -> None:
+        if self._error is not None:
+            raise self._error
+        state = self._state.after(batch)
+        if state is self._state:
+            return
+        try:
+            self._write(state, batch)
+        except OSError as error:
+            failure = translate(error, self._path)
+            self._latch(failure)
+            raise failure from error
+        except StorageError as failure:
+            self._latch(failure)
+            raise
+        self._state = state
+
+    def _latch(self, failure: StorageError) -> None:
+        if not isinstance(failure, DiskFullError):
+            self._error = failure
+
+    def _write(self, state: State, batch: Ready) -> None:
+        if batch.truncate_from is not None:
+            if self._ends:
+                self._fold(self._state, [], _NOTHING_ELSE)
+            self._database.save(batch)
+            return
+        runs = run_rows(batch.first_index, batch.entries)
+        is_more = batch.base is not None or batch.snapshot is not None
+        if is_more or not self._append(Record(state.hard_state, state.commit_index, runs)):
+            self._fold(state, runs, batch)
+
+    def _append(self, record: Record) -> bool:
+        """Whether there was room for it."""
+        data = encode_record(self._database.generation, len(self._ends), record)
+        offset = aligned(self._ends[-1]) if self._ends else 0
+        if data is None or offset + len(data) > REDO_BYTES:
+            return False
+        self._flush(lambda: self._put(data, offset))
+        self._ends.append(offset + len(data))
+        return True
+
+    def _put(self, record: bytes, offset: int) -> None:
+        assert self._file is not None
+        end = offset + len(record)
+        if end > self._size:
+            grown = -(-end // GROWTH_BYTES) * GROWTH_BYTES
+            _write_all(self._file, bytes(grown - self._size), self._size)
+            self._size = grown
+        _write_all(self._file, record, offset)
+        _flush_data(self._file)
+
+    def _fold(self, state: State, more: list[Row], rest: Ready) -> None:
+        """Lay what the records say into the database, `more`, and what else `rest` has, after all
+        of which `state` holds. What it compacts is not laid there.
+        """
+        base = state.base.index
+        runs = [run for record in self._records() for run in record.runs if run[1] > base]
+        self._database.add(state, runs + more, rest)
+        self._ends = []
+
+    def close(self) -> None:
+        """What the records say is in the database then, unless the disk has no room."""
+        if self._file is not None:
+            if self._ends and self._error is None:
+                with suppress(StorageError, OSError):
+                    self._fold(self._state, [], _NOTHING_ELSE)
+            os.close(self._file)
+            self._file = None
+        self._database.close()
+
+
+def _write_all(file: int, data: bytes, offset: int) -> None:
+    written = 0
+    while written < len(data):
+        written += os.pwrite(file, data[written:], offset + written)

@@ -1,0 +1,175 @@
+"""A node's redo log: saves that are on the disk, and not in the database yet.
+
+It is a file that is written from its beginning again and again: to write over blocks that are
+there needs one flush of the disk, where a file that grows needs its size flushed as well. A record
+is one save: the term, the vote, how far is committed, and entries behind those in front.
+
+The database has a generation, a number that each of its transactions counts up, from a random one
+on. A record counts only if it has the generation of the database, so whatever the database saves
+makes all records void in the same moment, whether they were laid into it or not.
+
+A record begins at a multiple of 512 bytes, so that a write that is cut off tears none in front of
+it. After a crash the last one may be incomplete; it was not flushed, and nobody was told of it. One
+that is broken in front of a sound one was flushed, since each is written after the flush of the one
+before it, and is damage: the node promised what it says. So is one of a later generation than the
+database has: SQLite lost a transaction, which it takes for a write that was cut off. As with
+SQLite's log, damage to the very last record cannot be told from such a write.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from node.raft.ready import HardState
+from node.storage.base import Stored
+from node.storage.rows import RUN_BYTES_MAX, DamagedRowError, Row, State, read_run
+
+REDO_BYTES = 4 * 1024 * 1024
+"""When no record fits any more, they are laid into the database, which takes some milliseconds.
+Under load a snapshot comes before that, and stands for most of the entries.
+"""
+RECORD_BYTES_MAX = 2 * RUN_BYTES_MAX
+"""A larger save is for the database, once and not twice."""
+ALIGNMENT = 512
+LOST_MAX = 1 << 20
+"""A database that lost transactions is behind by fewer: what is further ahead is another one's."""
+
+_HEAD = struct.Struct(">IIQQqqq")
+"""Checksum, bytes of all runs, generation, number, term, vote, commit index."""
+_RUN = struct.Struct(">qqqII")
+"""First index, last index, term, bytes of the entries, checksum of the row."""
+_CHECKSUM_BYTES = 4
+_NOBODY = -1
+
+
+class Record(NamedTuple):
+    """A save: what is in force after it, and the rows of the entries that it appended."""
+
+    hard_state: HardState
+    commit_index: int
+    runs: list[Row]
+
+
+class Redone(NamedTuple):
+    """What a redo log holds. `ends`: the offset behind each record. `damage_at`: the offset from
+    which on saves that were flushed would be lost; None where there is none.
+    """
+
+    records: list[Record]
+    ends: list[int]
+    damage_at: int | None
+
+
+def encode_record(generation: int, number: int, record: Record) -> bytes | None:
+    """The record `number` of its generation, counted from 0; None where it would be too large."""
+    (term, vote), commit_index, runs = record
+    parts = [b"", *(part for run in runs for part in _encode_run(run))]
+    size = sum(map(len, parts))
+    if size > RECORD_BYTES_MAX:
+        return None
+    head = _HEAD.pack(
+        *(0, size, generation, number),
+        *(term, _NOBODY if vote is None else vote, commit_index),
+    )
+    parts[0] = head[_CHECKSUM_BYTES:]
+    covered = b"".join(parts)
+    return struct.pack(">I", zlib.crc32(covered)) + covered
+
+
+def _encode_run(run: Row) -> tuple[bytes, bytes]:
+    index, last, term, data, checksum = run
+    return _RUN.pack(index, last, term, len(data), checksum), data
+
+
+def aligned(offset: int) -> int:
+    """Where the record behind `offset` begins."""
+    return -(-offset // ALIGNMENT) * ALIGNMENT
+
+
+def read_records(data: bytes, generation: int) -> Redone:
+    """The records of this generation, up to the first that is not sound."""
+    records: list[Record] = []
+    ends: list[int] = []
+    offset = 0
+    while (found := read_record(data, offset, generation, len(records))) is not None:
+        record, end = found
+        records.append(record)
+        ends.append(end)
+        offset = aligned(end)
+    next_one = (generation, len(records))
+    for later in range(offset, len(data), ALIGNMENT):
+        place = _place_at(data, later)
+        if place is not None and next_one < place < (generation + LOST_MAX, 0):
+            return Redone(records, ends, offset)
+    return Redone(records, ends, None)
+
+
+def _place_at(data: bytes, offset: int) -> tuple[int, int] | None:
+    """The generation and the number of the sound record that begins there; None: none does."""
+    if len(data) - offset < _HEAD.size:
+        return None
+    checksum, size, generation, number, *_ = _HEAD.unpack_from(data, offset)
+    if not generation or size > RECORD_BYTES_MAX:
+        return None
+    covered = data[offset + _CHECKSUM_BYTES : offset + _HEAD.size + size]
+    is_whole = len(covered) == _HEAD.size - _CHECKSUM_BYTES + size
+    return (generation, number) if is_whole and zlib.crc32(covered) == checksum else None
+
+
+def read_record(
+    data: bytes, offset: int, generation: int, number: int
+) -> tuple[Record, int] | None:
+    """The record `number`, if it begins there, and where it ends."""
+    if _place_at(data, offset) != (generation, number):
+        return None
+    _, size, _, _, term, vote, commit_index = _HEAD.unpack_from(data, offset)
+    offset += _HEAD.size
+    end = offset + size
+    runs = []
+    while offset + _RUN.size <= end:
+        index, last, run_term, length, checksum = _RUN.unpack_from(data, offset)
+        offset += _RUN.size
+        runs.append((index, last, run_term, data[offset : offset + length], checksum))
+        offset += length
+    hard_state = HardState(term, None if vote == _NOBODY else vote)
+    return Record(hard_state, commit_index, runs), end
+
+
+def describe_damage(offset: int) -> str:
+    return f"damaged at byte {offset}, in front of saves that were flushed"
+
+
+# -- what the records make -------------------------------------------------------------------------
+def state_after(state: State, records: Iterable[Record]) -> State:
+    """What is in force after the records, over the state of the database.
+
+    Raises DamagedRowError for records that fit neither each other nor the database.
+    """
+    last_term = 0
+    for record in records:
+        term = record.hard_state.current_term
+        if term < state.hard_state.current_term:
+            raise DamagedRowError(f"term {term} follows term {state.hard_state.current_term}")
+        count = 0
+        for index, last, run_term, _, _ in record.runs:
+            if index != state.last_index + count + 1 or last < index:
+                expected = state.last_index + count
+                raise DamagedRowError(f"entries {index} to {last} follow entry {expected}")
+            if not last_term <= run_term <= term:
+                raise DamagedRowError(f"entry {index} has term {run_term} after {last_term}")
+            last_term = run_term
+            count += last - index + 1
+        state = state.with_saved(record.hard_state, count, record.commit_index)
+    return state
+
+
+def with_redone(stored: Stored, records: Iterable[Record], state: State) -> Stored:
+    """What the database holds, with what the records add, after which `state` is in force.
+
+    Raises DamagedRowError.
+    """
+    entries = [entry for record in records for run in record.runs for entry in read_run(run)]
+    return stored._replace(
+        hard_state=state.hard_state, log=stored.log + entries, commit_index=state.commit_index
+    )
