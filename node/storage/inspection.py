@@ -106,7 +106,8 @@ def _read(path: Path, is_folded: bool) -> Inspected | None:
     if redone.damage_at is not None:
         report(str(damaged(redo_path, describe_damage(redone.damage_at))))
     try:
-        state = state_after(state, redone.records)
+        for record in redone.records:
+            state = state_after(state, record)
         if not damage:
             stored = with_redone(stored, redone.records, state)
     except DamagedRowError as error:

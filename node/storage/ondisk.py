@@ -4,8 +4,7 @@ A save that only adds to the log is one record of the redo log: one write, and o
 record fits any more, all that they say becomes one transaction of the database; so does what is
 more than an addition, or large, together with the records in front of it. What counts for the
 database counts here: a save lands wholly or not at all, it is durable on return, and an error of
-the disk is final, but for a full disk. The redo log has its space from the beginning, so it is the
-database that finds no space.
+the disk is final, but for a full disk.
 
 After a crash the process may find what the system wrote and never flushed. It would be taken for
 saved, and be promised on, so it is flushed before anything of it counts.
@@ -15,11 +14,13 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from node.config import flush_folder
 from node.raft.ready import Ready
 from node.storage.base import DiskFullError, StorageError, Stored
 from node.storage.redo import (
+    RECORDS_MAX,
     REDO_BYTES,
     Record,
     aligned,
@@ -46,6 +47,13 @@ _NOTHING_ELSE = Ready(0)
 _flush_data = getattr(os, "fdatasync", os.fsync)  # not every system has the former
 
 
+class _Written(NamedTuple):
+    """A record in the file: where it ends, and the last entry of the log after it."""
+
+    end: int
+    last_index: int
+
+
 class DiskStorage:
     """`Storage` in a node's folder. One call at a time, from any thread."""
 
@@ -61,8 +69,7 @@ class DiskStorage:
         self._path = folder / REDO
         self._flush = flush
         self._error: StorageError | None = None
-        self._ends: list[int] = []
-        """Of each record, its end in the file."""
+        self._written: list[_Written] = []
         self._size = 0
         self._file: int | None = None
         self._database = SqliteStorage(folder / DATABASE, cluster_id, node_id, flush)
@@ -86,31 +93,33 @@ class DiskStorage:
         if found.damage_at is not None:
             raise damaged(self._path, describe_damage(found.damage_at))
         try:
-            self._state = state_after(self._state, found.records)
+            for record, end in zip(found.records, found.ends, strict=True):
+                self._state = state_after(self._state, record)
+                self._written.append(_Written(end, self._state.last_index))
         except DamagedRowError as error:
             raise damaged(self._path, str(error)) from error
         if found.records:
             _write_all(file, data[: found.ends[-1]], 0)
             _flush_data(file)
-        self._ends = found.ends
 
     def load(self) -> Stored:
-        """Once, before the first save."""
+        stored = self._database.load()
         try:
-            return with_redone(self._database.load(), self._records(), self._state)
+            return with_redone(stored, self._records(stored.base.index), self._state)
         except DamagedRowError as error:
             raise damaged(self._path, str(error)) from error
 
-    def _records(self) -> Iterator[Record]:
-        """Raises CorruptionError, OSError."""
+    def _records(self, base_index: int) -> Iterator[Record]:
+        """Those with entries above the base. Raises CorruptionError, OSError."""
         assert self._file is not None
         offset = 0
-        for number, end in enumerate(self._ends):
-            data = os.pread(self._file, end - offset, offset)
-            found = read_record(data, 0, self._database.generation, number)
-            if found is None:
-                raise damaged(self._path, describe_damage(offset))
-            yield found[0]
+        for number, (end, last_index) in enumerate(self._written):
+            if last_index > base_index:
+                data = os.pread(self._file, end - offset, offset)
+                found = read_record(data, 0, self._database.generation, number)
+                if found is None:
+                    raise damaged(self._path, describe_damage(offset))
+                yield found[0]
             offset = aligned(end)
 
     # -- writing -----------------------------------------------------------------------------------
@@ -137,23 +146,25 @@ class DiskStorage:
 
     def _write(self, state: State, batch: Ready) -> None:
         if batch.truncate_from is not None:
-            if self._ends:
+            if self._written:
                 self._fold(self._state, [], _NOTHING_ELSE)
             self._database.save(batch)
             return
         runs = run_rows(batch.first_index, batch.entries)
         is_more = batch.base is not None or batch.snapshot is not None
-        if is_more or not self._append(Record(state.hard_state, state.commit_index, runs)):
+        if is_more or not self._append(state, runs):
             self._fold(state, runs, batch)
 
-    def _append(self, record: Record) -> bool:
+    def _append(self, state: State, runs: list[Row]) -> bool:
         """Whether there was room for it."""
-        data = encode_record(self._database.generation, len(self._ends), record)
-        offset = aligned(self._ends[-1]) if self._ends else 0
-        if data is None or offset + len(data) > REDO_BYTES:
+        number = len(self._written)
+        record = Record(state.hard_state, state.commit_index, runs)
+        data = encode_record(self._database.generation, number, record)
+        offset = aligned(self._written[-1].end) if number else 0
+        if data is None or number == RECORDS_MAX or offset + len(data) > REDO_BYTES:
             return False
         self._flush(lambda: self._put(data, offset))
-        self._ends.append(offset + len(data))
+        self._written.append(_Written(offset + len(data), state.last_index))
         return True
 
     def _put(self, record: bytes, offset: int) -> None:
@@ -171,14 +182,14 @@ class DiskStorage:
         of which `state` holds. What it compacts is not laid there.
         """
         base = state.base.index
-        runs = [run for record in self._records() for run in record.runs if run[1] > base]
+        runs = [run for record in self._records(base) for run in record.runs if run[1] > base]
         self._database.add(state, runs + more, rest)
-        self._ends = []
+        self._written = []
 
     def close(self) -> None:
         """What the records say is in the database then, unless the disk has no room."""
         if self._file is not None:
-            if self._ends and self._error is None:
+            if self._written and self._error is None:
                 with suppress(StorageError, OSError):
                     self._fold(self._state, [], _NOTHING_ELSE)
             os.close(self._file)

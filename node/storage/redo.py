@@ -29,6 +29,8 @@ REDO_BYTES = 4 * 1024 * 1024
 """When no record fits any more, they are laid into the database, which takes some milliseconds.
 Under load a snapshot comes before that, and stands for most of the entries.
 """
+RECORDS_MAX = 1024
+"""Small ones take more time for their bytes."""
 RECORD_BYTES_MAX = 2 * RUN_BYTES_MAX
 """A larger save is for the database, once and not twice."""
 ALIGNMENT = 512
@@ -141,27 +143,22 @@ def describe_damage(offset: int) -> str:
 
 
 # -- what the records make -------------------------------------------------------------------------
-def state_after(state: State, records: Iterable[Record]) -> State:
-    """What is in force after the records, over the state of the database.
+def state_after(state: State, record: Record) -> State:
+    """What is in force after the record, where `state` was before it.
 
-    Raises DamagedRowError for records that fit neither each other nor the database.
+    Raises DamagedRowError for one that does not fit it.
     """
-    last_term = 0
-    for record in records:
-        term = record.hard_state.current_term
-        if term < state.hard_state.current_term:
-            raise DamagedRowError(f"term {term} follows term {state.hard_state.current_term}")
-        count = 0
-        for index, last, run_term, _, _ in record.runs:
-            if index != state.last_index + count + 1 or last < index:
-                expected = state.last_index + count
-                raise DamagedRowError(f"entries {index} to {last} follow entry {expected}")
-            if not last_term <= run_term <= term:
-                raise DamagedRowError(f"entry {index} has term {run_term} after {last_term}")
-            last_term = run_term
-            count += last - index + 1
-        state = state.with_saved(record.hard_state, count, record.commit_index)
-    return state
+    term = record.hard_state.current_term
+    if term < state.hard_state.current_term:
+        raise DamagedRowError(f"term {term} follows term {state.hard_state.current_term}")
+    index = state.last_index
+    for first, last, run_term, _, _ in record.runs:
+        if first != index + 1 or last < first:
+            raise DamagedRowError(f"entries {first} to {last} follow entry {index}")
+        if run_term > term:
+            raise DamagedRowError(f"entry {first} has term {run_term}, above the saved term {term}")
+        index = last
+    return state.with_saved(record.hard_state, index - state.last_index, record.commit_index)
 
 
 def with_redone(stored: Stored, records: Iterable[Record], state: State) -> Stored:

@@ -90,6 +90,7 @@ class SqliteStorage:
         self._connection: sqlite3.Connection | None = None
         try:
             check_write_ahead_log(path)
+            _flush_write_ahead_log(path)
             self._db = self._connection = _connect(path)
             self._identity = rows.read_identity(self._db.execute("SELECT * FROM node").fetchone())
             found = rows.read_state(self._db.execute(SELECT_STATE).fetchone())
@@ -302,6 +303,18 @@ def check_write_ahead_log(path: Path) -> None:
         return  # the node was stopped cleanly
     if offset is not None:
         raise damaged(log_path, f"damaged at byte {offset}, in front of saves that were flushed")
+
+
+def _flush_write_ahead_log(path: Path) -> None:
+    """After a crash of the process it may hold what was never flushed, which counts from now on."""
+    try:
+        log = os.open(path.with_name(f"{path.name}-wal"), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        os.fsync(log)
+    finally:
+        os.close(log)
 
 
 def damaged(path: Path, what: str) -> CorruptionError:
