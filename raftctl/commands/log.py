@@ -190,7 +190,8 @@ def verify(
     """Check all that nodes have on their disks: exit 7 when something is damaged.
 
     Every entry's and snapshot's checksum, that nothing is missing, that terms do not fall, the
-    saved term and vote, and the write-ahead log. Nothing is changed, and a node that runs goes on.
+    saved term and vote, the redo log and the write-ahead log. Nothing is changed, and a node that
+    runs goes on.
     """
     from raftctl.cluster.directory import find_cluster
     from raftctl.cluster.logcheck import check_folder, check_node, lines_of
