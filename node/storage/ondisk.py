@@ -13,6 +13,7 @@ saved, and be promised on, so it is flushed before anything of it counts.
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -88,7 +89,7 @@ class DiskStorage:
         self._size = os.fstat(file).st_size
         if self._size == 0:
             flush_folder(self._path.parent)  # it may be new
-        data = os.pread(file, REDO_BYTES, 0)
+        data = os.pread(file, min(self._size, REDO_BYTES), 0)
         found = read_records(data, self._database.generation)
         if found.damage_at is not None:
             raise damaged(self._path, describe_damage(found.damage_at))
@@ -182,8 +183,8 @@ class DiskStorage:
         of which `state` holds. What it compacts is not laid there.
         """
         base = state.base.index
-        runs = [run for record in self._records(base) for run in record.runs if run[1] > base]
-        self._database.add(state, runs + more, rest)
+        kept = (run for record in self._records(base) for run in record.runs if run[1] > base)
+        self._database.add(state, chain(kept, more), rest)
         self._written = []
 
     def close(self) -> None:

@@ -22,7 +22,7 @@ import errno
 import os
 import secrets
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import NoReturn
@@ -160,7 +160,7 @@ class SqliteStorage:
             return
         self._commit(state, rows.run_rows(batch.first_index, batch.entries), batch)
 
-    def add(self, state: State, runs: Sequence[rows.Row], rest: Ready) -> None:
+    def add(self, state: State, runs: Iterable[rows.Row], rest: Ready) -> None:
         """Save rows of entries that follow the log, or a base that `rest` has, the rest of `rest`,
         which cuts nothing off, and `state`, which is in force after all that. Raises as `save`.
         """
@@ -168,7 +168,7 @@ class SqliteStorage:
             raise self._error
         self._commit(state, runs, rest)
 
-    def _commit(self, state: State, runs: Sequence[rows.Row], rest: Ready) -> None:
+    def _commit(self, state: State, runs: Iterable[rows.Row], rest: Ready) -> None:
         try:
             self._write(state, runs, rest)
         except (*DISK_ERRORS, DamagedRowError) as error:
@@ -183,19 +183,24 @@ class SqliteStorage:
         self.state = state
         self.generation += 1
 
-    def _write(self, state: State, runs: Sequence[rows.Row], rest: Ready) -> None:
+    def _write(self, state: State, runs: Iterable[rows.Row], rest: Ready) -> None:
         db = self._db
         db.execute("BEGIN IMMEDIATE")
         db.execute(rows.SAVE_STATE, rows.state_row(state, self.generation + 1))
         if rest.truncate_from is not None:
             self._truncate(rest.truncate_from, state.base)
-        db.executemany(rows.INSERT_RUN, runs)
+        count = size = 0
+        for run in runs:
+            index, last, _, data, _ = run
+            db.execute(rows.INSERT_RUN, run)
+            count += last - index + 1
+            size += len(data)
         if rest.snapshot is not None:
             db.execute(rows.SAVE_SNAPSHOT, rows.snapshot_row(rest.snapshot))
         if state.base != self.state.base:
             db.execute("DELETE FROM snapshot WHERE idx < ?", (state.base.index,))
             self._is_swept = False
-        is_swept = self._is_swept or (self._may_sweep and self._sweep(state.base, runs))
+        is_swept = self._is_swept or (self._may_sweep and self._sweep(state.base, count, size))
         self._flush(lambda: db.execute("COMMIT"))
         self._is_swept = is_swept
 
@@ -214,12 +219,10 @@ class SqliteStorage:
         self._db.execute("DELETE FROM log WHERE idx >= ?", (start,))
         self._db.executemany(rows.INSERT_RUN, rows.run_rows(start, front))
 
-    def _sweep(self, base: EntryId, written: Sequence[rows.Row]) -> bool:
+    def _sweep(self, base: EntryId, count: int, size: int) -> bool:
         """Delete some of what was compacted, and say whether there was nothing any more. It must
-        be more than `written`, or the file would grow without end.
+        be more than was written, `count` entries of `size` bytes, or the file would grow for ever.
         """
-        size = sum(len(data) for _, _, _, data, _ in written)
-        count = sum(last - index + 1 for index, last, *_ in written)
         bytes_left = max(SWEPT_BYTES_MAX, 2 * size)
         entries_left = entries_max = max(SWEPT_ENTRIES_MAX, 2 * count)
         end = None
