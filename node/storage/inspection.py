@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
+from node.raft.messages import LogEntry
 from node.storage import rows
 from node.storage.base import CorruptionError, FormatVersionError, StorageError, Stored
 from node.storage.ondisk import REDO
-from node.storage.redo import Redone, describe_damage, read_records, state_after, with_redone
-from node.storage.rows import DamagedRowError
+from node.storage.redo import Redone, entries_of, read_records, state_after
+from node.storage.rows import DamagedRowError, State
 from node.storage.sqlite import (
     DISK_ERRORS,
     SELECT_LOG,
@@ -89,57 +90,68 @@ def _read(path: Path, is_folded: bool) -> Inspected | None:
             db.execute("BEGIN")  # all of it as it was at one moment
             identity = rows.read_identity(db.execute("SELECT * FROM node").fetchone())
             state, generation = rows.read_state(db.execute(SELECT_STATE).fetchone())
+            redone = _find_records(path, generation)
+            if _generation(path, is_folded) != generation:
+                return None
             found = db.execute(SELECT_LOG, (state.base.index,))
             log = rows.read_log(state, _until_error(found, path, report), report)
             found = db.execute(SELECT_SNAPSHOTS)
             snapshots = rows.read_snapshots(state, log, _until_error(found, path, report), report)
-            db.execute("COMMIT")
-            redone = _find_records(path, generation)
-            if rows.read_state(db.execute(SELECT_STATE).fetchone())[1] != generation:
-                return None
     except (*DISK_ERRORS, DamagedRowError, FormatVersionError) as error:
         raise translate(error, path) from error
+    is_whole = len(log) == state.last_index - state.base.index
+    state = _take_in(redone, state, log if is_whole else [], path.with_name(REDO), report)
     stored = Stored(
         state.hard_state, log, identity.first, state.base, snapshots, state.commit_index
     )
-    redo_path = path.with_name(REDO)
-    if redone.damage_at is not None:
-        report(str(damaged(redo_path, describe_damage(redone.damage_at))))
+    return Inspected(identity.cluster_id, identity.node_id, stored, tuple(damage))
+
+
+def _take_in(
+    redone: Redone, state: State, log: list[LogEntry], path: Path, report: Callable[[str], None]
+) -> State:
+    """Put the entries of the redo log behind those of the database, and give what is in force."""
     try:
         for record in redone.records:
-            state = state_after(state, record)
-        if not damage:
-            stored = with_redone(stored, redone.records, state)
+            after, entries = state_after(state, record), entries_of(record)
+            log += entries
+            state = after
     except DamagedRowError as error:
-        report(str(damaged(redo_path, str(error))))
-    return Inspected(identity.cluster_id, identity.node_id, stored, tuple(damage))
+        report(str(damaged(path, str(error))))
+    if redone.damage is not None:
+        report(str(damaged(path, redone.damage)))
+    return state
+
+
+def _generation(path: Path, is_folded: bool) -> int:
+    """That of the database now."""
+    with closing(_connect(path, is_folded)) as db:
+        return rows.read_state(db.execute(SELECT_STATE).fetchone())[1]
 
 
 def read_redo(path: Path) -> Redone:
     """What the redo log beside the database at `path` holds. Raises as `read_database` does."""
     try:
-        with closing(_connect(path, _files(path).log_bytes == 0)) as db:
-            _, generation = rows.read_state(db.execute(SELECT_STATE).fetchone())
-            return _find_records(path, generation)
+        return _find_records(path, _generation(path, _files(path).log_bytes == 0))
     except (*DISK_ERRORS, DamagedRowError) as error:
         raise translate(error, path) from error
 
 
 def _find_records(path: Path, generation: int) -> Redone:
     """A node that runs goes on writing them: what is damage is found in the same place again."""
-    found = Redone([], [], None)
+    found = _read_records(path.with_name(REDO), generation)
     for _ in range(_TRIES_MAX):
         before, found = found, _read_records(path.with_name(REDO), generation)
-        if found.damage_at is None or found.damage_at == before.damage_at:
-            break
-    return found
+        if found.damage in (None, before.damage):
+            return found
+    return found._replace(damage=None)
 
 
 def _read_records(redo_path: Path, generation: int) -> Redone:
     try:
         return read_records(redo_path.read_bytes(), generation)
     except FileNotFoundError:
-        return Redone([], [], None)
+        return Redone([], [])
 
 
 def _find_log_damage(path: Path) -> str | None:

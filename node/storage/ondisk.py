@@ -25,15 +25,14 @@ from node.storage.redo import (
     REDO_BYTES,
     Record,
     aligned,
-    describe_damage,
     encode_record,
+    entries_of,
     read_record,
     read_records,
     state_after,
-    with_redone,
 )
 from node.storage.rows import DamagedRowError, Row, State, run_rows
-from node.storage.sqlite import Flush, SqliteStorage, damaged, flush_now, translate
+from node.storage.sqlite import Flush, SqliteStorage, damaged, flush_now, translate, write_all
 
 DATABASE = "raft.db"
 REDO = "raft.redo"
@@ -79,7 +78,7 @@ class DiskStorage:
             self._file = os.open(self._path, _FLAGS, 0o600)
             self._redo(self._file)
         except BaseException as error:
-            self.close()
+            self._release()  # nothing changes what it does not start with
             if isinstance(error, OSError):
                 raise translate(error, self._path) from error
             raise
@@ -91,8 +90,8 @@ class DiskStorage:
             flush_folder(self._path.parent)  # it may be new
         data = os.pread(file, min(self._size, REDO_BYTES), 0)
         found = read_records(data, self._database.generation)
-        if found.damage_at is not None:
-            raise damaged(self._path, describe_damage(found.damage_at))
+        if found.damage is not None:
+            raise damaged(self._path, found.damage)
         try:
             for record, end in zip(found.records, found.ends, strict=True):
                 self._state = state_after(self._state, record)
@@ -100,15 +99,26 @@ class DiskStorage:
         except DamagedRowError as error:
             raise damaged(self._path, str(error)) from error
         if found.records:
-            _write_all(file, data[: found.ends[-1]], 0)
+            write_all(file, data[: found.ends[-1]], 0)
             _flush_data(file)
 
     def load(self) -> Stored:
-        stored = self._database.load()
         try:
-            return with_redone(stored, self._records(stored.base.index), self._state)
-        except DamagedRowError as error:
-            raise damaged(self._path, str(error)) from error
+            stored = self._database.load()
+            records = self._records(stored.base.index)
+            entries = [entry for record in records for entry in entries_of(record)]
+        except StorageError as error:
+            self._latch(error)
+            raise
+        except (DamagedRowError, OSError) as error:
+            failure = translate(error, self._path)
+            self._latch(failure)
+            raise failure from error
+        return stored._replace(
+            hard_state=self._state.hard_state,
+            log=stored.log + entries,
+            commit_index=self._state.commit_index,
+        )
 
     def _records(self, base_index: int) -> Iterator[Record]:
         """Those with entries above the base. Raises CorruptionError, OSError."""
@@ -119,7 +129,7 @@ class DiskStorage:
                 data = os.pread(self._file, end - offset, offset)
                 found = read_record(data, 0, self._database.generation, number)
                 if found is None:
-                    raise damaged(self._path, describe_damage(offset))
+                    raise damaged(self._path, f"damaged at byte {offset}")
                 yield found[0]
             offset = aligned(end)
 
@@ -132,22 +142,23 @@ class DiskStorage:
             return
         try:
             self._write(state, batch)
+        except StorageError as error:
+            self._latch(error)
+            raise
         except OSError as error:
             failure = translate(error, self._path)
             self._latch(failure)
             raise failure from error
-        except StorageError as failure:
-            self._latch(failure)
-            raise
         self._state = state
 
     def _latch(self, failure: StorageError) -> None:
+        """All but a full disk is final: nothing is written any more."""
         if not isinstance(failure, DiskFullError):
             self._error = failure
 
     def _write(self, state: State, batch: Ready) -> None:
         if batch.truncate_from is not None:
-            if self._written:
+            if self._written:  # which changes nothing of what is saved
                 self._fold(self._state, [], _NOTHING_ELSE)
             self._database.save(batch)
             return
@@ -162,7 +173,7 @@ class DiskStorage:
         record = Record(state.hard_state, state.commit_index, runs)
         data = encode_record(self._database.generation, number, record)
         offset = aligned(self._written[-1].end) if number else 0
-        if data is None or number == RECORDS_MAX or offset + len(data) > REDO_BYTES:
+        if data is None or number >= RECORDS_MAX or offset + len(data) > REDO_BYTES:
             return False
         self._flush(lambda: self._put(data, offset))
         self._written.append(_Written(offset + len(data), state.last_index))
@@ -173,10 +184,14 @@ class DiskStorage:
         end = offset + len(record)
         if end > self._size:
             grown = -(-end // GROWTH_BYTES) * GROWTH_BYTES
-            _write_all(self._file, bytes(grown - self._size), self._size)
+            write_all(self._file, bytes(grown - self._size), self._size)
             self._size = grown
-        _write_all(self._file, record, offset)
-        _flush_data(self._file)
+        write_all(self._file, record, offset)
+        try:
+            _flush_data(self._file)
+        except OSError as error:
+            # Final, even for lack of space: the record may be there.
+            raise StorageError(f"{self._path}: {error.strerror or error}") from error
 
     def _fold(self, state: State, more: list[Row], rest: Ready) -> None:
         """Lay what the records say into the database, `more`, and what else `rest` has, after all
@@ -189,16 +204,13 @@ class DiskStorage:
 
     def close(self) -> None:
         """What the records say is in the database then, unless the disk has no room."""
-        if self._file is not None:
-            if self._written and self._error is None:
-                with suppress(StorageError, OSError):
-                    self._fold(self._state, [], _NOTHING_ELSE)
-            os.close(self._file)
-            self._file = None
+        if self._written and self._error is None and self._file is not None:
+            with suppress(OSError, StorageError):
+                self._fold(self._state, [], _NOTHING_ELSE)
+        self._release()
+
+    def _release(self) -> None:
+        file, self._file = self._file, None
         self._database.close()
-
-
-def _write_all(file: int, data: bytes, offset: int) -> None:
-    written = 0
-    while written < len(data):
-        written += os.pwrite(file, data[written:], offset + written)
+        if file is not None:
+            os.close(file)

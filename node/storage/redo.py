@@ -18,11 +18,10 @@ SQLite's log, damage to the very last record cannot be told from such a write.
 
 import struct
 import zlib
-from collections.abc import Iterable
 from typing import NamedTuple
 
+from node.raft.messages import LogEntry
 from node.raft.ready import HardState
-from node.storage.base import Stored
 from node.storage.rows import RUN_BYTES_MAX, DamagedRowError, Row, State, read_run
 
 REDO_BYTES = 4 * 1024 * 1024
@@ -44,6 +43,9 @@ _RUN = struct.Struct(">qqqII")
 _CHECKSUM_BYTES = 4
 _NOBODY = -1
 
+Place = tuple[int, int]
+"""A record's generation and number: those that come later are larger."""
+
 
 class Record(NamedTuple):
     """A save: what is in force after it, and the rows of the entries that it appended."""
@@ -54,13 +56,13 @@ class Record(NamedTuple):
 
 
 class Redone(NamedTuple):
-    """What a redo log holds. `ends`: the offset behind each record. `damage_at`: the offset from
-    which on saves that were flushed would be lost; None where there is none.
+    """What a redo log holds. `ends`: the offset behind each record. `damage`: why saves that were
+    flushed would be lost; None where none would be.
     """
 
     records: list[Record]
     ends: list[int]
-    damage_at: int | None
+    damage: str | None = None
 
 
 def encode_record(generation: int, number: int, record: Record) -> bytes | None:
@@ -91,6 +93,7 @@ def aligned(offset: int) -> int:
 
 def read_records(data: bytes, generation: int) -> Redone:
     """The records of this generation, up to the first that is not sound."""
+    data = data[:REDO_BYTES]
     records: list[Record] = []
     ends: list[int] = []
     offset = 0
@@ -99,33 +102,28 @@ def read_records(data: bytes, generation: int) -> Redone:
         records.append(record)
         ends.append(end)
         offset = aligned(end)
-    next_one = (generation, len(records))
-    for later in range(offset, len(data), ALIGNMENT):
-        place = _place_at(data, later)
-        if place is not None and next_one < place < (generation + LOST_MAX, 0):
-            return Redone(records, ends, offset)
-    return Redone(records, ends, None)
+    return Redone(records, ends, _find_damage(data, offset, (generation, len(records))))
 
 
-def _place_at(data: bytes, offset: int) -> tuple[int, int] | None:
-    """The generation and the number of the sound record that begins there; None: none does."""
-    if len(data) - offset < _HEAD.size:
-        return None
-    checksum, size, generation, number, *_ = _HEAD.unpack_from(data, offset)
-    if not generation or size > RECORD_BYTES_MAX:
-        return None
-    covered = data[offset + _CHECKSUM_BYTES : offset + _HEAD.size + size]
-    is_whole = len(covered) == _HEAD.size - _CHECKSUM_BYTES + size
-    return (generation, number) if is_whole and zlib.crc32(covered) == checksum else None
+def _find_damage(data: bytes, end: int, expected: Place) -> str | None:
+    """Whether anything was flushed behind the end of the records, where `expected` would be."""
+    generation, number = expected
+    for offset in range(end, len(data), ALIGNMENT):
+        if _size_at(data, offset, (generation, number + 1), (generation + 1, 0)) is not None:
+            return f"damaged at byte {end}, in front of saves that were flushed"
+        if _size_at(data, offset, (generation + 1, 0), (generation + LOST_MAX, 0)) is not None:
+            return "the database lost its last transaction, which other saves follow"
+    return None
 
 
 def read_record(
     data: bytes, offset: int, generation: int, number: int
 ) -> tuple[Record, int] | None:
     """The record `number`, if it begins there, and where it ends."""
-    if _place_at(data, offset) != (generation, number):
+    size = _size_at(data, offset, (generation, number), (generation, number + 1))
+    if size is None:
         return None
-    _, size, _, _, term, vote, commit_index = _HEAD.unpack_from(data, offset)
+    *_, term, vote, commit_index = _HEAD.unpack_from(data, offset)
     offset += _HEAD.size
     end = offset + size
     runs = []
@@ -138,8 +136,18 @@ def read_record(
     return Record(hard_state, commit_index, runs), end
 
 
-def describe_damage(offset: int) -> str:
-    return f"damaged at byte {offset}, in front of saves that were flushed"
+def _size_at(data: bytes, offset: int, first: Place, behind: Place) -> int | None:
+    """The bytes of the runs of the sound record that begins there, of a place from `first` on and
+    before `behind`; None: none of them does.
+    """
+    if len(data) - offset < _HEAD.size:
+        return None
+    checksum, size, generation, number, *_ = _HEAD.unpack_from(data, offset)
+    if not first <= (generation, number) < behind or size > RECORD_BYTES_MAX:
+        return None  # before its checksum is looked at, which takes its time
+    covered = data[offset + _CHECKSUM_BYTES : offset + _HEAD.size + size]
+    is_whole = len(covered) == _HEAD.size - _CHECKSUM_BYTES + size
+    return size if is_whole and zlib.crc32(covered) == checksum else None
 
 
 # -- what the records make -------------------------------------------------------------------------
@@ -161,12 +169,6 @@ def state_after(state: State, record: Record) -> State:
     return state.with_saved(record.hard_state, index - state.last_index, record.commit_index)
 
 
-def with_redone(stored: Stored, records: Iterable[Record], state: State) -> Stored:
-    """What the database holds, with what the records add, after which `state` is in force.
-
-    Raises DamagedRowError.
-    """
-    entries = [entry for record in records for run in record.runs for entry in read_run(run)]
-    return stored._replace(
-        hard_state=state.hard_state, log=stored.log + entries, commit_index=state.commit_index
-    )
+def entries_of(record: Record) -> list[LogEntry]:
+    """Raises DamagedRowError."""
+    return [entry for run in record.runs for entry in read_run(run)]

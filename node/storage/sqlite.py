@@ -1,6 +1,6 @@
 """One SQLite database a node: its term and vote, its log, and what it knows of its snapshots.
 
-Write-ahead logging with synchronous=FULL makes each commit one flush of the disk, and a batch is
+Write-ahead logging with synchronous=FULL makes each commit one flush of the disk, and a save is
 one transaction: term, vote, truncation and new entries land together or not at all. `rows` says how
 damage is found when a node boots, and `wal` finds it in what SQLite has not folded into the
 database yet. A node that finds such damage refuses to start, since it may have promised what it
@@ -10,7 +10,7 @@ The log lies there in runs, as `rows` says. What is cut off may begin within one
 written anew then.
 
 A log is compacted by moving its base: what lies at or below it is not read any more, whether it is
-there or not. Runs that lie there wholly are deleted, a few with each save, so that no save takes
+there or not. Runs that lie there wholly are deleted, a few with each save here, so that none takes
 long.
 
 An error of the disk is final: after a failed flush nobody knows what reached it, and a second try
@@ -57,6 +57,7 @@ SWEPT_BYTES_MAX = 512 * 1024
 # SQLite's messages quote the file, so damage may show as text that cannot be decoded.
 DISK_ERRORS = (sqlite3.Error, OSError, UnicodeDecodeError, OverflowError)
 # A copy of earlier files would have forgotten promises as well: never suggest one.
+_BLOCK_BYTES = 256 * 1024
 _FULL = "{}: no space is left"
 _ADVICE = "wipe this node: it then has no vote, and the others go on without it"
 
@@ -309,15 +310,27 @@ def check_write_ahead_log(path: Path) -> None:
 
 
 def _flush_write_ahead_log(path: Path) -> None:
-    """After a crash of the process it may hold what was never flushed, which counts from now on."""
+    """After a crash of the process it may hold what was never flushed, which counts from now on.
+
+    It is written anew: after a flush that failed, the system takes for flushed what it has.
+    """
     try:
-        log = os.open(path.with_name(f"{path.name}-wal"), os.O_RDONLY | os.O_CLOEXEC)
+        log = path.with_name(f"{path.name}-wal").open("r+b", buffering=0)
     except FileNotFoundError:
         return
-    try:
-        os.fsync(log)
-    finally:
-        os.close(log)
+    with log:
+        offset = 0
+        while block := os.pread(log.fileno(), _BLOCK_BYTES, offset):
+            write_all(log.fileno(), block, offset)
+            offset += len(block)
+        os.fsync(log.fileno())
+
+
+def write_all(file: int, data: bytes, offset: int) -> None:
+    """All of `data`, to `offset` in the file that this descriptor stands for. Raises OSError."""
+    written = 0
+    while written < len(data):
+        written += os.pwrite(file, data[written:], offset + written)
 
 
 def damaged(path: Path, what: str) -> CorruptionError:
