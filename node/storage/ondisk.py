@@ -78,6 +78,7 @@ class DiskStorage:
             self._file = os.open(self._path, _FLAGS, 0o600)
             self._redo(self._file)
         except BaseException as error:
+            self._written = []  # what is refused stays as it was found
             self.close()
             if isinstance(error, OSError):
                 raise translate(error, self._path) from error
@@ -106,8 +107,8 @@ class DiskStorage:
         stored = self._database.load()
         try:
             return with_redone(stored, self._records(stored.base.index), self._state)
-        except DamagedRowError as error:
-            raise damaged(self._path, str(error)) from error
+        except (DamagedRowError, OSError) as error:
+            raise translate(error, self._path) from error
 
     def _records(self, base_index: int) -> Iterator[Record]:
         """Those with entries above the base. Raises CorruptionError, OSError."""
