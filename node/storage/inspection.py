@@ -119,9 +119,10 @@ def read_redo(path: Path) -> Redone:
     """What the redo log beside the database at `path` holds. Raises as `read_database` does."""
     try:
         with closing(_connect(path, _files(path).log_bytes == 0)) as db:
+            rows.read_identity(db.execute("SELECT * FROM node").fetchone())
             _, generation = rows.read_state(db.execute(SELECT_STATE).fetchone())
             return _find_records(path, generation)
-    except (*DISK_ERRORS, DamagedRowError) as error:
+    except (*DISK_ERRORS, DamagedRowError, FormatVersionError) as error:
         raise translate(error, path) from error
 
 
