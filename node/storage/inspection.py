@@ -93,7 +93,7 @@ def _read(path: Path, is_folded: bool) -> Inspected | None:
             log = rows.read_log(state, _until_error(found, path, report), report)
             found = db.execute(SELECT_SNAPSHOTS)
             snapshots = rows.read_snapshots(state, log, _until_error(found, path, report), report)
-            db.execute("COMMIT")
+            db.execute("ROLLBACK")  # a COMMIT fails after a page that cannot be read
             redone = _find_records(path, generation)
             if rows.read_state(db.execute(SELECT_STATE).fetchone())[1] != generation:
                 return None
