@@ -19,7 +19,8 @@ from node.replica.sessions import Sessions
 from node.replica.state import capture
 from node.server.nodefaults import NodeFaults
 from node.server.savedfaults import load_faults
-from node.storage.base import DiskFullError, StorageError
+from node.storage.base import DiskFullError, StorageError, Stored
+from node.storage.ondisk import DATABASE, DiskStorage
 from node.storage.snapshots import SnapshotFiles
 from node.storage.sqlite import SqliteStorage
 from node.wire.messages import (
@@ -44,41 +45,67 @@ def faults(seed: int = 1) -> NodeFaults:
 
 
 # -- the disk --------------------------------------------------------------------------------------
-def make(path: Path, made: NodeFaults) -> SqliteStorage:
-    if not path.exists():
-        SqliteStorage.create(path, "demo", 1, FIRST)
-    return SqliteStorage(path, "demo", 1, made.commit)
+Make = Callable[[Path, NodeFaults], SqliteStorage | DiskStorage]
 
 
-def test_full_disk_takes_nothing_and_the_same_batch_once_it_has_room(tmp_path: Path) -> None:
+def _database(folder: Path, made: NodeFaults) -> SqliteStorage:
+    return SqliteStorage(folder / DATABASE, "demo", 1, made.flush)
+
+
+def _with_redo_log(folder: Path, made: NodeFaults) -> DiskStorage:
+    return DiskStorage(folder, "demo", 1, made.flush)
+
+
+@pytest.fixture(params=[_database, _with_redo_log], ids=["database", "redo log"])
+def make(request: pytest.FixtureRequest) -> Make:
+    """Opens what stores in a folder, after it made that where there is none."""
+
+    def made_in(folder: Path, made: NodeFaults) -> SqliteStorage | DiskStorage:
+        if not folder.exists():
+            folder.mkdir()
+            SqliteStorage.create(folder / DATABASE, "demo", 1, FIRST)
+        opened: SqliteStorage | DiskStorage = request.param(folder, made)
+        return opened
+
+    return made_in
+
+
+def test_full_disk_takes_nothing_and_the_same_batch_once_it_has_room(
+    tmp_path: Path, make: Make
+) -> None:
     made = faults()
-    with closing(make(tmp_path / "raft.db", made)) as storage:
+    with closing(make(tmp_path / "n1", made)) as storage:
+        before = storage.load()
         made.replace([FULL])
         one = batch(HardState(1, 1), None, 1, [LogEntry(1, b"x")])
         for _ in range(2):
             with pytest.raises(DiskFullError, match="no space is left"):
                 storage.save(one)
         assert made.document()[0]["hits"] == 2
+        assert storage.load() == before
         made.replace([])
         storage.save(one)
-    with closing(make(tmp_path / "raft.db", faults())) as storage:
-        assert storage.load().log == [LogEntry(1, b"x")]
+    with closing(make(tmp_path / "n1", faults())) as storage:
+        assert storage.load() == Stored(HardState(1, 1), one.entries, FIRST)
 
 
-def test_failed_flush_is_final_and_may_have_written_all_the_same(tmp_path: Path) -> None:
+def test_failed_flush_is_final_and_may_have_written_all_the_same(
+    tmp_path: Path, make: Make
+) -> None:
     kept = set()
     for seed in range(6):
-        path, made = tmp_path / f"{seed}.db", faults(seed)
-        with closing(make(path, made)) as storage:
+        folder, made = tmp_path / f"{seed}", faults(seed)
+        with closing(make(folder, made)) as storage:
             made.replace([FAIL])
             one = batch(HardState(1, 1), None, 1, [LogEntry(1, b"x")])
-            with pytest.raises(StorageError, match="disk I/O error") as caught:
+            with pytest.raises(StorageError, match="Input/output error") as caught:
                 storage.save(one)
             assert not isinstance(caught.value, DiskFullError)
             made.replace([])
-            with pytest.raises(StorageError, match="disk I/O error"):
+            with pytest.raises(StorageError) as again:
                 storage.save(one)
-        with closing(make(path, faults())) as storage:
+            assert again.value is caught.value
+        with closing(make(folder, faults())) as storage:
             kept.add(len(storage.load().log))
     assert kept == {0, 1}
 

@@ -361,7 +361,7 @@ def test_b35_crash_during_compaction_leaves_old_or_new_log(child: list[str], pat
 
 
 @needs_strace
-@pytest.mark.parametrize("number", [3, 20, 60, 150, 300, 600, 1100])
+@pytest.mark.parametrize("number", [3, 20, 60, 150, 281, 450, 562, 730])
 def test_b35_killed_at_a_write_of_a_compaction_leaves_old_or_new_log(
     child: list[str], path: Path, tmp_path: Path, number: int
 ) -> None:

@@ -96,7 +96,7 @@ def _strace(child: list[str], saves: int, trace: Path, *expressions: str) -> lis
 
 
 @needs_strace
-@pytest.mark.parametrize("number", [2, 30, 61, 100, 400, 1700, 2300, 2400, 2500])
+@pytest.mark.parametrize("number", [2, 30, 61, 100, 275, 400, 825, 1300, 1375, 1640])
 def test_b35_killed_at_a_write_leaves_old_or_new_log(
     child: list[str], path: Path, tmp_path: Path, number: int
 ) -> None:
@@ -120,11 +120,11 @@ def test_b33_a_real_fsync_error_is_latched(child: list[str], path: Path, tmp_pat
 @needs_strace
 def test_a_save_is_one_fdatasync(child: list[str], tmp_path: Path) -> None:
     counts = []
-    for saves in (1, 11):  # the first one also begins the write-ahead log
+    for saves in (1, 10):  # the first one also begins the write-ahead log
         trace = tmp_path / f"trace{saves}"
         _strace(child, saves, trace, "trace=fsync,fdatasync")
         counts.append(trace.read_text().count("sync("))
-    assert counts[1] - counts[0] == 10
+    assert counts[1] - counts[0] == 9
 
 
 SMALL = """

@@ -18,7 +18,7 @@ from node.raft.ready import HardState
 from node.storage import inspection, rows
 from node.storage.base import CorruptionError, FormatVersionError, StorageError
 from node.storage.inspection import DAMAGES_MAX, read_database
-from node.storage.sqlite import SqliteStorage
+from node.storage.sqlite import PAGE_BYTES, SqliteStorage
 from tests.storage.batches import FIRST, LARGER, batch, compaction, snapshot
 
 ROOT = Path(__file__).parents[2]
@@ -180,11 +180,11 @@ def test_b30_page_that_cannot_be_read_ends_the_list(tmp_path: Path) -> None:
     path = tmp_path / "raft.db"
     SqliteStorage.create(path, "demo", 1, FIRST)
     with closing(SqliteStorage(path, "demo", 1)) as storage:
-        entries = [LogEntry(1, bytes([number]) * 900) for number in range(40)]
+        entries = [LogEntry(1, bytes([number]) * 7200) for number in range(40)]
         for index, entry in enumerate(entries, 1):
             storage.save(batch(HardState(1, None), None, index, [entry]))
     data = bytearray(path.read_bytes())
-    start = data.index(bytes([30]) * 900) // 4096 * 4096
+    start = data.index(bytes([30]) * 7200) // PAGE_BYTES * PAGE_BYTES
     data[start : start + 8] = b"\xff" * 8  # the head of the page with entry 31
     path.write_bytes(data)
     found = read_database(path)

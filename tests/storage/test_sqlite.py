@@ -21,8 +21,8 @@ from node.storage.base import (
     StorageError,
     Stored,
 )
-from node.storage.inspection import read_database
-from node.storage.sqlite import SqliteStorage
+from node.storage.inspection import read_database, read_redo
+from node.storage.sqlite import PAGE_BYTES, SqliteStorage
 from node.wire.entries import encode_configuration
 from tests.storage.batches import FIRST, LARGER, batch
 from tests.storage.databases import alter, load
@@ -64,18 +64,31 @@ def test_database_of_an_older_version_is_no_damage(tmp_path: Path) -> None:
         SqliteStorage(path, "demo", 1)
 
 
-def test_database_of_format_2_is_no_damage(filled: Path) -> None:
-    values = (2, "demo", 1, encode_configuration(FIRST))
-    log = "idx INTEGER PRIMARY KEY, term INT, kind INT, entry BLOB, crc INT"
+_LOG_OF_FORMAT_2 = "idx INTEGER PRIMARY KEY, term INT, kind INT, entry BLOB, crc INT"
+
+
+@pytest.mark.parametrize(
+    ("version", "other"),
+    [
+        (2, ["DROP TABLE log", f"CREATE TABLE log ({_LOG_OF_FORMAT_2}) STRICT"]),
+        (3, []),
+    ],
+)
+def test_database_of_format_2_or_3_is_no_damage(
+    filled: Path, version: int, other: list[str]
+) -> None:
+    values = (version, "demo", 1, encode_configuration(FIRST))
     alter(
         filled,
-        f"UPDATE node SET format = 2, crc = {rows._crc(values)}",
-        *("DROP TABLE log", f"CREATE TABLE log ({log}) STRICT"),
+        f"UPDATE node SET format = {version}, crc = {rows._crc(values)}",
+        *("ALTER TABLE hard_state DROP COLUMN generation", *other),
     )
     with pytest.raises(FormatVersionError, match=r"made by an older version .* new cluster"):
         SqliteStorage(filled, "demo", 1)
     with pytest.raises(FormatVersionError, match=r"made by an older version .* new cluster"):
         read_database(filled)
+    with pytest.raises(FormatVersionError, match=r"made by an older version .* new cluster"):
+        read_redo(filled)
 
 
 def test_database_of_a_newer_version_is_no_damage(filled: Path) -> None:
@@ -265,7 +278,7 @@ def test_b33_fsync_error_is_latched(storage: SqliteStorage, word: str) -> None:
 def test_b34_disk_full_is_rolled_back_and_can_be_retried(storage: SqliteStorage) -> None:
     storage.save(batch(HardState(1, 1), None, 1, [LogEntry(1, b"kept"), LogEntry(1, b"goes")]))
     before = storage.load()
-    full = batch(HardState(2, None), 2, 2, [LogEntry(2, b"x" * 50_000), LogEntry(2, b"y")])
+    full = batch(HardState(2, None), 2, 2, [LogEntry(2, bytes(12 * PAGE_BYTES)), LogEntry(2, b"y")])
     (pages,) = storage._db.execute("PRAGMA page_count").fetchone()
     storage._db.execute(f"PRAGMA max_page_count = {pages + 1}")
     for _ in range(3):
