@@ -124,8 +124,9 @@ def _take_in(
 
 
 def _generation(path: Path, is_folded: bool) -> int:
-    """That of the database now."""
+    """That of the database now. Raises FormatVersionError, among others."""
     with closing(_connect(path, is_folded)) as db:
+        rows.read_identity(db.execute("SELECT * FROM node").fetchone())
         return rows.read_state(db.execute(SELECT_STATE).fetchone())[1]
 
 
@@ -133,7 +134,7 @@ def read_redo(path: Path) -> Redone:
     """What the redo log beside the database at `path` holds. Raises as `read_database` does."""
     try:
         return _find_records(path, _generation(path, _files(path).log_bytes == 0))
-    except (*DISK_ERRORS, DamagedRowError) as error:
+    except (*DISK_ERRORS, DamagedRowError, FormatVersionError) as error:
         raise translate(error, path) from error
 
 

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from node.raft.messages import LogEntry
 from node.raft.ready import HardState
-from node.storage.base import Stored
 from node.storage.redo import (
     ALIGNMENT,
     LOST_MAX,
@@ -18,9 +17,9 @@ from node.storage.redo import (
     Redone,
     aligned,
     encode_record,
+    entries_of,
     read_records,
     state_after,
-    with_redone,
 )
 from node.storage.rows import DamagedRowError, Row, State, run_rows
 from tests.storage.batches import LARGER
@@ -68,6 +67,13 @@ def _records(count: int, size: int = 300) -> list[Record]:
         )
         last += len(entries)
     return records
+
+
+BEHIND = "the database lost its last transaction, which other saves follow"
+
+
+def _broken(offset: int) -> str:
+    return f"damaged at byte {offset}, in front of saves that were flushed"
 
 
 def _flip(data: bytes, position: int, bit: int = 3) -> bytes:
@@ -154,7 +160,7 @@ def test_b30_bit_that_rots_in_front_of_a_sound_record_is_damage() -> None:
     for number, (start, end) in enumerate(zip(starts[:-1], ends, strict=False)):
         for position in range(start, end):
             found = read_records(_flip(data, position, position % 8), GENERATION)
-            assert found == Redone(records[:number], ends[:number], start), position
+            assert found == Redone(records[:number], ends[:number], _broken(start)), position
 
 
 def test_b30_blocks_that_are_gone_in_front_of_a_sound_record_are_damage() -> None:
@@ -162,7 +168,9 @@ def test_b30_blocks_that_are_gone_in_front_of_a_sound_record_are_damage() -> Non
     data, ends = _lay(records)
     for number, start in enumerate([0, *map(aligned, ends[:-2])]):
         holed = data[:start] + bytes(ALIGNMENT) + data[start + ALIGNMENT :]
-        assert read_records(holed, GENERATION) == Redone(records[:number], ends[:number], start)
+        assert read_records(holed, GENERATION) == Redone(
+            records[:number], ends[:number], _broken(start)
+        )
 
 
 # -- generations -----------------------------------------------------------------------------------
@@ -189,7 +197,7 @@ def test_b31_first_record_of_a_pass_torn_over_an_earlier_pass_is_no_damage() -> 
 def test_b33_record_of_a_later_generation_is_damage(ahead: int) -> None:
     """The database lost a transaction, of which the node had been told that it was flushed."""
     data, _ = _lay(_records(1), GENERATION + ahead)
-    assert read_records(data, GENERATION) == Redone([], [], 0)
+    assert read_records(data, GENERATION) == Redone([], [], BEHIND)
 
 
 def test_b33_later_generation_behind_records_that_count_is_damage() -> None:
@@ -197,7 +205,7 @@ def test_b33_later_generation_behind_records_that_count_is_damage() -> None:
     data, ends = _lay(records)
     data = data.ljust(aligned(len(data)), b"\0")
     later = data + _encoded(_records(1)[0], 2, GENERATION + 1)
-    assert read_records(later, GENERATION) == Redone(records, ends, aligned(ends[-1]))
+    assert read_records(later, GENERATION) == Redone(records, ends, BEHIND)
 
 
 def test_records_of_another_database_do_not_count() -> None:
@@ -210,7 +218,7 @@ def test_record_in_the_place_of_another_is_damage() -> None:
     records = _records(3)
     data, ends = _lay(records)
     moved = _over(data, _encoded(records[0], 1))
-    assert read_records(moved, GENERATION) == Redone([], [], 0)
+    assert read_records(moved, GENERATION) == Redone([], [], _broken(0))
     again = data.ljust(aligned(len(data)), b"\0") + _encoded(records[0], 0)
     assert read_records(again, GENERATION) == Redone(records, ends, None)
 
@@ -239,7 +247,6 @@ BEFORE = State(HardState(3, 1), last_index=4, commit_index=2)
 
 
 def test_records_are_laid_onto_what_the_database_holds() -> None:
-    log = [LogEntry(3, b"%d" % index) for index in range(1, 5)]
     more = [LogEntry(3, None), LogEntry(4, LARGER), LogEntry(4, b"x")]
     records = [
         Record(HardState(4, None), 3, run_rows(5, more[:2])),
@@ -250,8 +257,7 @@ def test_records_are_laid_onto_what_the_database_holds() -> None:
     for record in records:
         state = state_after(state, record)
     assert state == State(HardState(4, 2), last_index=7, commit_index=7)
-    stored = with_redone(Stored(BEFORE.hard_state, log, commit_index=2), records, state)
-    assert stored == Stored(HardState(4, 2), log + more, commit_index=7)
+    assert [entry for record in records for entry in entries_of(record)] == more
 
 
 @pytest.mark.parametrize(
@@ -274,6 +280,5 @@ def test_b30_entries_that_rotted_in_front_of_the_checksum_are_found() -> None:
     row = run_rows(5, [LogEntry(3, b"entry")])[0]
     record = Record(HardState(3, 1), 2, [(*row[:3], _flip(row[3], 2), row[4])])
     (found,) = read_records(_lay([record])[0], GENERATION).records
-    stored = Stored(BEFORE.hard_state, [])
     with pytest.raises(DamagedRowError, match=r"entry 5 is damaged \(checksum\)"):
-        with_redone(stored, [found], state_after(BEFORE, found))
+        entries_of(found)
