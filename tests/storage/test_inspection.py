@@ -120,7 +120,7 @@ def test_node_that_starts_in_between_is_read_again(
     real = inspection._read
     storages: list[SqliteStorage] = []
 
-    def read(path: Path, is_folded: bool) -> inspection.Inspected:
+    def read(path: Path, is_folded: bool) -> inspection.Inspected | None:
         found = real(path, is_folded)
         if not storages:
             storages.append(SqliteStorage(path, "demo", 1))
@@ -137,7 +137,7 @@ def test_database_that_changes_all_the_time_is_given_up(
 ) -> None:
     real = inspection._read
 
-    def read(path: Path, is_folded: bool) -> inspection.Inspected:
+    def read(path: Path, is_folded: bool) -> inspection.Inspected | None:
         found = real(path, is_folded)
         os.utime(path, ns=(1, path.stat().st_mtime_ns + 1_000_000))
         return found
