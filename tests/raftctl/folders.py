@@ -21,8 +21,8 @@ from node.raft.snapshot import Snapshot
 from node.replica.sessions import Sessions
 from node.replica.state import capture
 from node.server.run import open_stores
+from node.storage.ondisk import DiskStorage
 from node.storage.snapshots import SnapshotFiles
-from node.storage.sqlite import SqliteStorage
 from node.wire.envelope import Header, seal
 from raftctl.cluster.making import Plan, make_cluster
 from raftctl.cluster.settling import settle, unsettled
@@ -72,7 +72,7 @@ def write(
         batch.snapshot, batch.base = snapshot(folder, node_id, base), base
         batch.truncate_from = base.index + 1
     first_index = 1 if base is None else base.index + 1
-    with closing(SqliteStorage(home / "raft.db", cluster_id, node_id)) as storage:
+    with closing(DiskStorage(home, cluster_id, node_id)) as storage:
         storage.save(batch)
         for index, entry in enumerate(entries, first_index):
             storage.save(Ready(1, first_index=index, entries=[entry], commit_index=commit_index))
@@ -81,7 +81,7 @@ def write(
 def append(folder: Path, node_id: int, *entries: LogEntry) -> None:
     """More at the end of a node's log."""
     cluster_id = load_cluster(folder).cluster_id
-    with closing(SqliteStorage(folder / f"n{node_id}" / "raft.db", cluster_id, node_id)) as storage:
+    with closing(DiskStorage(folder / f"n{node_id}", cluster_id, node_id)) as storage:
         stored = storage.load()
         next_index = stored.base.index + len(stored.log) + 1
         storage.save(Ready(1, first_index=next_index, entries=list(entries)))

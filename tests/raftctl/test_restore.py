@@ -21,6 +21,7 @@ from node.raft.messages import LogEntry
 from node.raft.ready import Ready
 from node.server.run import assemble, open_stores
 from node.storage.inspection import read_database
+from node.storage.ondisk import DATABASE, REDO, DiskStorage
 from node.storage.snapshots import describe_snapshot
 from node.storage.sqlite import SqliteStorage
 from raftctl.cluster import restoring, shutdown
@@ -229,7 +230,7 @@ def test_damaged_log_does_not_say_who_is_a_member_where_a_whole_one_does(memory_
     spec = load_cluster(folder)
     # n3 has more than the others, and what it has of the members is from the beginning.
     append(folder, 3, *terms(4, 4, 4, 4))
-    with closing(SqliteStorage(folder / "n3" / "raft.db", spec.cluster_id, 3)) as storage:
+    with closing(DiskStorage(folder / "n3", spec.cluster_id, 3)) as storage:
         compacted = snapshot(folder, 3, EntryId(2, 6))
         storage.save(Ready(1, snapshot=compacted, base=EntryId(2, 6)))
     with closing(sqlite3.connect(folder / "n3" / "raft.db")) as db:
@@ -328,12 +329,12 @@ def test_entry_that_comes_while_the_question_stands_stops_the_restore(
 ) -> None:
     folder, file = prepare(memory_path)
     while_it_stands(monkeypatch, lambda: append(folder, 2, LogEntry(4, put("b"))))
-    error = refusal(memory_path, file, yes=False, changed={"raft.db"})
+    error = refusal(memory_path, file, yes=False, changed={DATABASE, REDO})
     assert (error.code, error.exit_code) == ("E_CHANGED", Exit.PRECONDITION)
     assert "raftctl down" in error.hint
     members = Configuration(frozenset({1, 2}))
     while_it_stands(monkeypatch, lambda: append(folder, 2, LogEntry(4, members)))
-    assert refusal(memory_path, file, yes=False, changed={"raft.db"}).code == "E_CHANGED"
+    assert refusal(memory_path, file, yes=False, changed={DATABASE, REDO}).code == "E_CHANGED"
     monkeypatch.undo()
     # Another leader's no-op changes nothing for anybody.
     while_it_stands(monkeypatch, lambda: append(folder, 2, LogEntry(4, None)), is_stopped=True)
@@ -348,7 +349,7 @@ def test_entry_that_comes_before_the_stop_leaves_the_cluster_stopped_and_says_so
     while_it_stands(monkeypatch, lambda: None, is_stopped=True)
     more = LogEntry(4, put("b"))
     monkeypatch.setattr(shutdown, "take_down", lambda *_: append(folder, 2, more))
-    error = refusal(memory_path, file, yes=False, changed={"raft.db"})
+    error = refusal(memory_path, file, yes=False, changed={DATABASE, REDO})
     assert error.code == "E_CHANGED"
     assert error.message.endswith("nothing was done; demo is stopped")
     assert error.hint.endswith("raftctl up starts it")

@@ -1,5 +1,6 @@
 """Node processes that lose their disk, find it damaged, or find somebody else in their place."""
 
+import json
 import re
 import shutil
 import signal
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from node.storage.ondisk import REDO
 from raftctl.cluster.processes import NodeProcess
 from tests.measure.commands import Raftctl, fresh_home
 
@@ -53,6 +55,25 @@ def test_b32_damaged_entry_keeps_the_node_from_starting_and_is_named(stopped: Pa
     last = done.stderr.splitlines()[-1]
     assert re.search("(entry 2 is|entries 1 to 2 are) damaged", last)
     assert "Traceback" not in done.stderr
+
+
+def test_b32_damaged_redo_log_keeps_the_node_from_starting_and_is_named() -> None:
+    with fresh_home() as raftctl:
+        raftctl.run("up", "-n", "3")
+        for key in ("a", "b", "c"):
+            raftctl.run("put", key, "1")
+        raftctl.run("wait", "converged")
+        raftctl.run("kill", "n1")
+        redo = raftctl.home / "clusters" / "demo" / "n1" / REDO
+        data = bytearray(redo.read_bytes())
+        data[30] ^= 1  # of the first save's term
+        redo.write_bytes(data)
+        says = f"{redo}: damaged at byte 0, in front of saves that were flushed"
+        verified = raftctl.run("log", "verify", "n1", "-o", "json", check=False)
+        assert says in json.loads(verified.stdout)["logs"][0]["damage"][0]
+        assert raftctl.run("start", "n1", check=False).returncode != 0
+        assert says in raftctl.run("logs", "n1", "--level", "error").stdout
+        assert redo.read_bytes() == data
 
 
 def test_file_that_is_no_database_keeps_the_node_from_starting(stopped: Path) -> None:
@@ -147,8 +168,6 @@ def test_a_node_whose_starter_was_killed_says_itself_which_process_it_is(stopped
 
 
 def test_taken_port_is_one_clear_line(stopped: Path) -> None:
-    import json
-
     port = json.loads((stopped / "cluster.json").read_text())["nodes"][0]["port"]
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -163,9 +182,12 @@ def test_b38_wiped_node_follows_without_a_vote_and_says_what_to_do() -> None:
     with fresh_home() as raftctl:
         raftctl.run("up", "-n", "3")
         raftctl.run("put", "a", "1")
+        folders = raftctl.home / "clusters" / "demo"
+        assert len(list(folders.glob(f"n*/{REDO}"))) == 3
         raftctl.run("wipe", "any-follower", "-y")
         wiped = raftctl.document("status")["nodes"]
         (name,) = (node["id"] for node in wiped if node["proc"] == "exited")
+        assert not list((folders / name).glob("raft.*"))
         raftctl.run("start", name)
         raftctl.run("put", "b", "2")
         row = next(n for n in raftctl.document("status")["nodes"] if n["id"] == name)

@@ -3,7 +3,7 @@
 import random
 import re
 import shutil
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from node.replica.sessions import Sessions
 from node.replica.state import capture
 from node.storage.base import CorruptionError, StorageError
 from node.storage.damage import rot, truncate
+from node.storage.ondisk import DATABASE, REDO, DiskStorage
 from node.storage.snapshots import SnapshotFiles
 from node.storage.sqlite import SWEPT_BYTES_MAX, SqliteStorage
 from tests.storage.batches import FIRST, batch, compaction
@@ -23,24 +24,33 @@ from tests.storage.batches import FIRST, batch, compaction
 SAVES = 20
 
 
-@pytest.fixture
-def data(path: Path) -> Path:
-    """The folder of a node that was killed: entries 1 to 20, one to a flush."""
+@pytest.fixture(params=[REDO, f"{DATABASE}-wal"])
+def data(request: pytest.FixtureRequest, path: Path) -> Path:
+    """The folder of a node that was killed: entries 1 to 20, one to a flush, all of them in this
+    file.
+    """
     living = path.parent / "living"
     living.mkdir()
     SqliteStorage.create(living / "raft.db", "demo", 1, FIRST)
-    with closing(SqliteStorage(living / "raft.db", "demo", 1)) as storage:
+    is_redo = request.param == REDO
+    with closing(
+        open_in(living) if is_redo else SqliteStorage(living / DATABASE, "demo", 1)
+    ) as storage:
         for number in range(1, SAVES + 1):
             value = b"command" if number % 2 else None
             storage.save(batch(HardState(1, 1), None, number, [LogEntry(1, value)]))
-        for each in living.glob("raft.db*"):
+        for each in living.iterdir():
             shutil.copy(each, path.parent)
     return path.parent
 
 
+def open_in(data: Path) -> DiskStorage:
+    return DiskStorage(data, "demo", 1)
+
+
 def boot(data: Path) -> int:
     """The last entry that it finds. Raises CorruptionError."""
-    with closing(SqliteStorage(data / "raft.db", "demo", 1)) as storage:
+    with closing(open_in(data)) as storage:
         return len(storage.load().log)
 
 
@@ -73,7 +83,7 @@ def test_entries_that_rot_together_are_named_when_the_node_starts(path: Path, se
 def test_rotten_snapshot_is_found_when_it_is_read(data: Path) -> None:
     store = SnapshotFiles(data / "snapshots", "demo")
     snapshot = store.write(SAVES, 1, FIRST, capture(KvMachine(), Sessions()))
-    with closing(SqliteStorage(data / "raft.db", "demo", 1)) as storage:
+    with closing(open_in(data)) as storage:
         storage.save(Ready(1, snapshot=snapshot, base=EntryId(1, SAVES)))
     assert rot(data, random.Random(1)) == f"a bit of {SAVES:016}-1.snap flipped"
     with pytest.raises(CorruptionError):
@@ -94,9 +104,7 @@ def test_folder_without_a_database_cannot_be_damaged(tmp_path: Path, harm: objec
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_node_without_the_end_of_its_write_ahead_log_has_forgotten_it(
-    data: Path, seed: int
-) -> None:
+def test_node_without_the_end_of_its_log_has_forgotten_it(data: Path, seed: int) -> None:
     says = truncate(data, random.Random(seed))
     found = re.fullmatch(r"its last (\d+) flushes are gone", says)
     assert found is not None
@@ -106,17 +114,19 @@ def test_node_without_the_end_of_its_write_ahead_log_has_forgotten_it(
 
 
 def test_node_without_half_of_its_database_does_not_start(data: Path) -> None:
-    boot(data)  # which folds the write-ahead log into it, and ends cleanly
+    assert boot(data) == SAVES  # which folds all of it into the database, and ends cleanly
     assert not (data / "raft.db-wal").exists()
     assert truncate(data, random.Random(1)) == "the second half of raft.db is gone"
     with pytest.raises(CorruptionError, match="damaged"):
         boot(data)
 
 
-def test_what_is_damaged_already_is_not_tidied_up(data: Path) -> None:
-    log = data / "raft.db-wal"
+def test_what_is_damaged_already_is_not_tidied_up(
+    data: Path, request: pytest.FixtureRequest
+) -> None:
+    log = data / request.node.callspec.params["data"]
     log.write_bytes(b"\xff" * 32 + log.read_bytes()[32:])
     before = log.read_bytes()
-    with suppress(CorruptionError):
+    with pytest.raises(CorruptionError, match=rf"{log.name}: damaged at byte 0, in front of"):
         rot(data, random.Random(1))
     assert log.read_bytes() == before
