@@ -86,17 +86,18 @@ def _read(path: Path, is_folded: bool) -> Inspected | None:
         report(log_damage)
     try:
         with closing(_connect(path, is_folded)) as db:
+            _, generation = rows.read_state(db.execute(SELECT_STATE).fetchone())
+            redone = _find_records(path, generation)
             db.execute("BEGIN")  # all of it as it was at one moment
+            state, generation_then = rows.read_state(db.execute(SELECT_STATE).fetchone())
+            if generation_then != generation:
+                return None
             identity = rows.read_identity(db.execute("SELECT * FROM node").fetchone())
-            state, generation = rows.read_state(db.execute(SELECT_STATE).fetchone())
             found = db.execute(SELECT_LOG, (state.base.index,))
             log = rows.read_log(state, _until_error(found, path, report), report)
             found = db.execute(SELECT_SNAPSHOTS)
             snapshots = rows.read_snapshots(state, log, _until_error(found, path, report), report)
             db.execute("COMMIT")
-            redone = _find_records(path, generation)
-            if rows.read_state(db.execute(SELECT_STATE).fetchone())[1] != generation:
-                return None
     except (*DISK_ERRORS, DamagedRowError, FormatVersionError) as error:
         raise translate(error, path) from error
     stored = Stored(

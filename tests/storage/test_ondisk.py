@@ -17,7 +17,14 @@ from node.storage import ondisk
 from node.storage.base import CorruptionError, DiskFullError, StorageError, Stored
 from node.storage.memory import MemoryStorage
 from node.storage.ondisk import DATABASE, REDO, DiskStorage
-from node.storage.redo import RECORD_BYTES_MAX, Record, aligned, encode_record
+from node.storage.redo import (
+    RECORD_BYTES_MAX,
+    RECORDS_MAX,
+    REDO_BYTES,
+    Record,
+    aligned,
+    encode_record,
+)
 from node.storage.rows import run_rows
 from tests.storage.batches import FIRST, batch, compaction, installation, snapshot
 from tests.storage.folders import boot, flip, kill, make
@@ -95,13 +102,13 @@ def test_what_is_saved_is_in_the_redo_log_until_it_is_full(
     storage: DiskStorage, folder: Path
 ) -> None:
     before = (folder / DATABASE).read_bytes(), (folder / f"{DATABASE}-wal").read_bytes()
-    for index in range(1, 1 + ondisk.RECORDS_MAX):
+    for index in range(1, 1 + RECORDS_MAX):
         _append(storage, index, index)
     assert before == ((folder / DATABASE).read_bytes(), (folder / f"{DATABASE}-wal").read_bytes())
-    assert _pending(storage) == ondisk.RECORDS_MAX
-    _append(storage, ondisk.RECORDS_MAX + 1, ondisk.RECORDS_MAX + 1)
+    assert _pending(storage) == RECORDS_MAX
+    _append(storage, RECORDS_MAX + 1, RECORDS_MAX + 1)
     assert _pending(storage) == 0
-    assert boot(kill(folder, folder.with_name("killed"))).log == _entries(1, ondisk.RECORDS_MAX + 1)
+    assert boot(kill(folder, folder.with_name("killed"))).log == _entries(1, RECORDS_MAX + 1)
 
 
 def test_redo_log_never_grows_beyond_its_bytes(storage: DiskStorage, folder: Path) -> None:
@@ -110,8 +117,8 @@ def test_redo_log_never_grows_beyond_its_bytes(storage: DiskStorage, folder: Pat
         before = _pending(storage)
         storage.save(batch(HardState(1, None), None, index, [LogEntry(1, bytes(size))]))
         folds += _pending(storage) < before
-    assert folds == 79 // (ondisk.REDO_BYTES // aligned(RECORD_BYTES_MAX) + 1) > 1
-    assert (folder / REDO).stat().st_size <= ondisk.REDO_BYTES
+    assert folds == 79 // (REDO_BYTES // aligned(RECORD_BYTES_MAX) + 1) > 1
+    assert (folder / REDO).stat().st_size <= REDO_BYTES
     assert len(boot(kill(folder, folder.with_name("killed"))).log) == 79
 
 
