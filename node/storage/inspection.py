@@ -86,13 +86,13 @@ def _read(path: Path, is_folded: bool) -> Inspected | None:
         report(log_damage)
     try:
         with closing(_connect(path, is_folded)) as db:
+            identity = rows.read_identity(db.execute("SELECT * FROM node").fetchone())
             _, generation = rows.read_state(db.execute(SELECT_STATE).fetchone())
             redone = _find_records(path, generation)
             db.execute("BEGIN")  # all of it as it was at one moment
             state, generation_then = rows.read_state(db.execute(SELECT_STATE).fetchone())
             if generation_then != generation:
                 return None
-            identity = rows.read_identity(db.execute("SELECT * FROM node").fetchone())
             found = db.execute(SELECT_LOG, (state.base.index,))
             log = rows.read_log(state, _until_error(found, path, report), report)
             found = db.execute(SELECT_SNAPSHOTS)
@@ -128,12 +128,13 @@ def read_redo(path: Path) -> Redone:
 
 def _find_records(path: Path, generation: int) -> Redone:
     """A node that runs goes on writing them: what is damage is found in the same place again."""
-    found = Redone([], [], None)
+    damage_before = None
     for _ in range(_TRIES_MAX):
-        before, found = found, _read_records(path.with_name(REDO), generation)
-        if found.damage_at is None or found.damage_at == before.damage_at:
-            break
-    return found
+        found = _read_records(path.with_name(REDO), generation)
+        if found.damage_at in (None, damage_before):
+            return found
+        damage_before = found.damage_at
+    return found._replace(damage_at=None)
 
 
 def _read_records(redo_path: Path, generation: int) -> Redone:
@@ -157,9 +158,9 @@ def _find_log_damage(path: Path) -> str | None:
         else:
             return None
         if found == before:
-            break
+            return found[0]
         before = found
-    return found[0]
+    return None
 
 
 def _log_header(path: Path) -> bytes:
