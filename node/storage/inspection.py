@@ -87,11 +87,12 @@ def _read(path: Path, is_folded: bool) -> Inspected | None:
         report(log_damage)
     try:
         with closing(_connect(path, is_folded)) as db:
-            db.execute("BEGIN")  # all of it as it was at one moment
             identity = rows.read_identity(db.execute("SELECT * FROM node").fetchone())
-            state, generation = rows.read_state(db.execute(SELECT_STATE).fetchone())
+            _, generation = rows.read_state(db.execute(SELECT_STATE).fetchone())
             redone = _find_records(path, generation)
-            if _generation(path, is_folded) != generation:
+            db.execute("BEGIN")  # all of it as it was at one moment
+            state, generation_then = rows.read_state(db.execute(SELECT_STATE).fetchone())
+            if generation_then != generation:
                 return None
             found = db.execute(SELECT_LOG, (state.base.index,))
             log = rows.read_log(state, _until_error(found, path, report), report)
@@ -140,11 +141,12 @@ def read_redo(path: Path) -> Redone:
 
 def _find_records(path: Path, generation: int) -> Redone:
     """A node that runs goes on writing them: what is damage is found in the same place again."""
-    found = _read_records(path.with_name(REDO), generation)
+    damage_before = None
     for _ in range(_TRIES_MAX):
-        before, found = found, _read_records(path.with_name(REDO), generation)
-        if found.damage in (None, before.damage):
+        found = _read_records(path.with_name(REDO), generation)
+        if found.damage in (None, damage_before):
             return found
+        damage_before = found.damage
     return found._replace(damage=None)
 
 
@@ -169,9 +171,9 @@ def _find_log_damage(path: Path) -> str | None:
         else:
             return None
         if found == before:
-            break
+            return found[0]
         before = found
-    return found[0]
+    return None
 
 
 def _log_header(path: Path) -> bytes:
