@@ -26,7 +26,7 @@ from node.storage.redo import (
     encode_record,
 )
 from node.storage.rows import run_rows
-from tests.storage.batches import FIRST, batch, compaction, installation, snapshot
+from tests.storage.batches import FIRST, batch, compaction, snapshot
 from tests.storage.folders import boot, flip, kill, make
 from tests.storage.histories import history
 
@@ -165,11 +165,15 @@ def test_base_anywhere_leaves_what_is_behind_it(
 
 
 def test_compacted_saves_are_not_laid_into_the_database(storage: DiskStorage) -> None:
-    for index in range(1, 11):
+    for index in range(1, 8):
         _append(storage, index, index)
+    of_two_terms = _entries(8, 8) + _entries(9, 10, 2)
+    storage.save(batch(HardState(2, None), None, 8, of_two_terms, commit_index=8))
+    statements: list[str] = []
+    storage._database._db.set_trace_callback(statements.append)
     storage.save(compaction(8, 1))
-    found = storage._database._db.execute("SELECT idx FROM log").fetchall()
-    assert found == [(9,), (10,)]
+    laid = [each.split(",")[0] for each in statements if each.startswith("INSERT INTO log")]
+    assert laid == ["INSERT INTO log VALUES (9"]
 
 
 @pytest.mark.parametrize("cut", [3, 5, 6, 7])
@@ -181,17 +185,6 @@ def test_cut_leaves_what_is_in_front_of_it(storage: DiskStorage, folder: Path, c
     expected = _entries(1, cut - 1) + _entries(cut, cut + 1, 2)
     assert storage.load().log == expected
     assert boot(kill(folder, folder.with_name("killed"))).log == expected
-
-
-def test_installed_snapshot_takes_the_place_of_what_was_saved(
-    storage: DiskStorage, folder: Path
-) -> None:
-    for index in (1, 2, 3):
-        _append(storage, index, index)
-    storage.save(installation(40, 3))
-    _append(storage, 41, 42, 3)
-    found = boot(kill(folder, folder.with_name("killed")))
-    assert (found.base, found.log) == (EntryId(3, 40), _entries(41, 42, 3))
 
 
 # -- files -----------------------------------------------------------------------------------------

@@ -102,7 +102,7 @@ def folder(tmp_path: Path) -> Path:
 # -- death of the process --------------------------------------------------------------------------
 @needs_strace
 @pytest.mark.parametrize(
-    ("call", "step"), [("pwrite64", 13), ("fdatasync", 7), ("fsync", 1), ("ftruncate", 1)]
+    ("call", "step"), [("pwrite64", 19), ("fdatasync", 11), ("fsync", 1), ("ftruncate", 1)]
 )
 def test_b35_killed_at_any_write_leaves_all_of_the_save_or_nothing(
     tmp_path: Path, call: str, step: int
@@ -253,7 +253,7 @@ def _mixed(before: bytes, after: bytes, rng: random.Random) -> bytes:
     return bytes(mixed[: max(len(before), rng.choice([size, rng.randint(0, size)]))])
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_b31_power_failure_in_any_flush_leaves_all_of_the_save_or_nothing(
     tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
