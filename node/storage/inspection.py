@@ -31,7 +31,7 @@ from node.storage.sqlite import (
 
 DAMAGES_MAX = 1000
 """More are not listed."""
-_TRIES_MAX = 5
+_TRIES_MAX = 10
 _LOG_HEADER_BYTES = 32
 
 
@@ -75,7 +75,9 @@ def _files(path: Path) -> _Files:
 
 
 def _read(path: Path, is_folded: bool) -> Inspected | None:
-    """None when the redo log was laid into the database meanwhile."""
+    """None when the redo log was laid into the database meanwhile, or damage in it is none: a node
+    that runs goes on writing it, and what is damage is found in the same place again.
+    """
     damage: list[str] = []
 
     def report(what: str) -> None:
@@ -89,10 +91,12 @@ def _read(path: Path, is_folded: bool) -> Inspected | None:
         with closing(_connect(path, is_folded)) as db:
             identity = rows.read_identity(db.execute("SELECT * FROM node").fetchone())
             _, generation = rows.read_state(db.execute(SELECT_STATE).fetchone())
-            redone = _find_records(path, generation)
+            data = _redo_bytes(path)
             db.execute("BEGIN")  # all of it as it was at one moment
             state, generation_then = rows.read_state(db.execute(SELECT_STATE).fetchone())
-            if generation_then != generation:
+            redone = read_records(data, generation)
+            is_moving = redone.damage and redone != read_records(_redo_bytes(path), generation)
+            if generation_then != generation or is_moving:
                 return None
             found = db.execute(SELECT_LOG, (state.base.index,))
             log = rows.read_log(state, _until_error(found, path, report), report)
@@ -124,37 +128,24 @@ def _take_in(
     return state
 
 
-def _generation(path: Path, is_folded: bool) -> int:
-    """That of the database now. Raises FormatVersionError, among others."""
-    with closing(_connect(path, is_folded)) as db:
-        rows.read_identity(db.execute("SELECT * FROM node").fetchone())
-        return rows.read_state(db.execute(SELECT_STATE).fetchone())[1]
-
-
 def read_redo(path: Path) -> Redone:
-    """What the redo log beside the database at `path` holds. Raises as `read_database` does."""
+    """What the redo log beside the database at `path` holds, of a node that does not run. Raises as
+    `read_database` does.
+    """
     try:
-        return _find_records(path, _generation(path, _files(path).log_bytes == 0))
+        with closing(_connect(path, _files(path).log_bytes == 0)) as db:
+            rows.read_identity(db.execute("SELECT * FROM node").fetchone())
+            _, generation = rows.read_state(db.execute(SELECT_STATE).fetchone())
+        return read_records(_redo_bytes(path), generation)
     except (*DISK_ERRORS, DamagedRowError, FormatVersionError) as error:
         raise translate(error, path) from error
 
 
-def _find_records(path: Path, generation: int) -> Redone:
-    """A node that runs goes on writing them: what is damage is found in the same place again."""
-    damage_before = None
-    for _ in range(_TRIES_MAX):
-        found = _read_records(path.with_name(REDO), generation)
-        if found.damage in (None, damage_before):
-            return found
-        damage_before = found.damage
-    return found._replace(damage=None)
-
-
-def _read_records(redo_path: Path, generation: int) -> Redone:
+def _redo_bytes(path: Path) -> bytes:
     try:
-        return read_records(redo_path.read_bytes(), generation)
+        return path.with_name(REDO).read_bytes()
     except FileNotFoundError:
-        return Redone([], [])
+        return b""
 
 
 def _find_log_damage(path: Path) -> str | None:

@@ -51,3 +51,8 @@ def installation(index: int, term: int) -> Ready:
         truncate_from=index + 1,
         commit_index=index,
     )
+
+
+def numbered(first: int, last: int, term: int = 1) -> list[LogEntry]:
+    """Entries that say where they are."""
+    return [LogEntry(term, b"entry %d" % index) for index in range(first, last + 1)]

@@ -17,6 +17,7 @@ from node.storage.damage import rot, truncate
 from node.storage.inspection import read_database
 from node.storage.ondisk import DATABASE, REDO, DiskStorage
 from tests.storage.batches import batch, compaction
+from tests.storage.databases import alter
 from tests.storage.folders import boot, flip, kill, make, remembered
 
 ROOT = Path(__file__).parents[2]
@@ -103,6 +104,20 @@ def test_b30_damage_in_the_redo_log_is_listed(killed: Path) -> None:
     assert line.startswith(f"{killed / REDO}: damaged at byte {start}, in front of saves that were")
     with pytest.raises(CorruptionError, match=re.escape(line)):
         boot(killed)
+
+
+def test_damage_hides_nothing_that_the_redo_log_has_in_front_of_it(killed: Path) -> None:
+    """It did: a configuration that stood there alone was unknown to a recovery."""
+    ends = _ends(killed)
+    flip(killed / REDO, -(-ends[3] // 512) * 512)
+    assert read_database(killed / DATABASE).stored == remembered(BATCHES)[-len(ends) + 3]
+
+
+def test_damage_elsewhere_hides_nothing_of_the_redo_log(killed: Path) -> None:
+    alter(killed / DATABASE, "UPDATE snapshot SET size = 1")
+    found = read_database(killed / DATABASE)
+    assert len(found.damage) >= 1
+    assert found.stored == STORED._replace(snapshots=())
 
 
 def test_b31_last_save_that_was_cut_off_is_no_damage(killed: Path) -> None:
