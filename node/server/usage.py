@@ -22,7 +22,7 @@ class Usage:
 
     def __init__(self, home: Path, links: Mapping[int, Link], now: int) -> None:
         """`home` is the node's own folder; `now` in microseconds."""
-        self._database = home / "raft.db"
+        self._database, self._redo_log = home / "raft.db", home / "raft.redo"
         self._links = links
         self._looked_at = now
         self._cpu_seconds = _cpu_seconds()
@@ -40,7 +40,8 @@ class Usage:
         self._look_at_process(seconds)
         self._look_at_links(seconds)
         log_path = self._database.with_name(f"{self._database.name}-wal")
-        self._files = {"bytes": _size(self._database), "wal_bytes": _size(log_path)}
+        sizes = [size for path in (log_path, self._redo_log) if (size := _size(path)) is not None]
+        self._files = {"bytes": _size(self._database), "wal_bytes": sum(sizes) if sizes else None}
 
     def _look_at_process(self, seconds: float) -> None:
         before, self._cpu_seconds = self._cpu_seconds, _cpu_seconds()
@@ -61,7 +62,7 @@ class Usage:
 
     @property
     def files(self) -> dict[str, int | None]:
-        """How large the database is, and the log in front of it."""
+        """How large the database is, and the logs in front of it: SQLite's and the redo log."""
         return dict(self._files)
 
     def out_per_s(self, peer: int) -> float | None:

@@ -1,4 +1,4 @@
-"""A node's database, looked at from outside: while the node runs, or after it died.
+"""A node's database and redo log, looked at from outside: while it runs, or after it died.
 
 Nothing is written, and nothing tidied up: what is found there next time, by the node or by whoever
 looks for the cause of its end, is what was found this time.
@@ -37,8 +37,8 @@ _LOG_HEADER_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class Inspected:
-    """What is in a database. `stored.log` ends in front of the first damaged entry; `damage` says,
-    a line each, what keeps the node from starting.
+    """What is in a database and its redo log. `stored.log` ends in front of the first damaged
+    entry; `damage` says, a line each, what keeps the node from starting.
     """
 
     cluster_id: str
@@ -53,10 +53,23 @@ def read_database(path: Path) -> Inspected:
     """
     for _ in range(_TRIES_MAX):
         before = _files(path)
-        inspected = _read(path, is_folded=before.log_bytes == 0)
-        if inspected is not None and (before.log_bytes > 0 or _files(path) == before):
+        try:
+            inspected = _read(path, is_folded=before.log_bytes == 0)
+        except StorageError:
+            if _is_settled(path, before):
+                raise
+            continue
+        if inspected is not None and _is_settled(path, before):
             return inspected
     raise StorageError(f"{path} changes while it is being read: try again")
+
+
+def _is_settled(path: Path, before: "_Files") -> bool:
+    """Whether what was read meanwhile is of one moment. With a write-ahead log SQLite sees to that;
+    without one, whoever writes does so under the reader.
+    """
+    now = _files(path)
+    return now == before or min(now.log_bytes, before.log_bytes) > 0
 
 
 class _Files(NamedTuple):
@@ -75,8 +88,8 @@ def _files(path: Path) -> _Files:
 
 
 def _read(path: Path, is_folded: bool) -> Inspected | None:
-    """None when the redo log was laid into the database meanwhile, or damage in it is none: a node
-    that runs goes on writing it, and what is damage is found in the same place again.
+    """None when the redo log was laid into the database meanwhile, or when damage in it was another
+    one at a second look: a node that runs goes on writing it.
     """
     damage: list[str] = []
 
@@ -94,9 +107,10 @@ def _read(path: Path, is_folded: bool) -> Inspected | None:
             data = _redo_bytes(path)
             db.execute("BEGIN")  # all of it as it was at one moment
             state, generation_then = rows.read_state(db.execute(SELECT_STATE).fetchone())
+            if generation_then != generation:
+                return None
             redone = read_records(data, generation)
-            is_moving = redone.damage and redone != read_records(_redo_bytes(path), generation)
-            if generation_then != generation or is_moving:
+            if redone.damage and redone != read_records(_redo_bytes(path), generation):
                 return None
             found = db.execute(SELECT_LOG, (state.base.index,))
             log = rows.read_log(state, _until_error(found, path, report), report)

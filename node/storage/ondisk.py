@@ -78,7 +78,7 @@ class DiskStorage:
             self._file = os.open(self._path, _FLAGS, 0o600)
             self._redo(self._file)
         except BaseException as error:
-            self._release()  # nothing changes what it does not start with
+            self._release()  # what is refused is not laid into the database
             if isinstance(error, OSError):
                 raise translate(error, self._path) from error
             raise
@@ -110,7 +110,7 @@ class DiskStorage:
         except StorageError as error:
             self._latch(error)
             raise
-        except (DamagedRowError, OSError) as error:
+        except DamagedRowError as error:
             failure = translate(error, self._path)
             self._latch(failure)
             raise failure from error
@@ -121,12 +121,15 @@ class DiskStorage:
         )
 
     def _records(self, base_index: int) -> Iterator[Record]:
-        """Those with entries above the base. Raises CorruptionError, OSError."""
+        """Those with entries above the base. Raises CorruptionError, StorageError."""
         assert self._file is not None
         offset = 0
         for number, (end, last_index) in enumerate(self._written):
             if last_index > base_index:
-                data = os.pread(self._file, end - offset, offset)
+                try:
+                    data = os.pread(self._file, end - offset, offset)
+                except OSError as error:
+                    raise translate(error, self._path) from error
                 found = read_record(data, 0, self._database.generation, number)
                 if found is None:
                     raise damaged(self._path, f"damaged at byte {offset}")
@@ -205,7 +208,7 @@ class DiskStorage:
     def close(self) -> None:
         """What the records say is in the database then, unless the disk has no room."""
         if self._written and self._error is None and self._file is not None:
-            with suppress(OSError, StorageError):
+            with suppress(StorageError):
                 self._fold(self._state, [], _NOTHING_ELSE)
         self._release()
 

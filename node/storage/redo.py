@@ -112,7 +112,7 @@ def _find_damage(data: bytes, end: int, expected: Place) -> str | None:
         if _size_at(data, offset, (generation, number + 1), (generation + 1, 0)) is not None:
             return f"damaged at byte {end}, in front of saves that were flushed"
         if _size_at(data, offset, (generation + 1, 0), (generation + LOST_MAX, 0)) is not None:
-            return "the database lost its last transaction, which other saves follow"
+            return "the database lost its last transactions, which other saves follow"
     return None
 
 

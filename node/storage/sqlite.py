@@ -15,7 +15,7 @@ long.
 
 An error of the disk is final: after a failed flush nobody knows what reached it, and a second try
 may succeed without having written (fsyncgate). The exception is a full disk, which SQLite reports
-before it writes anything.
+before it writes what makes a transaction count.
 """
 
 import errno
@@ -56,9 +56,9 @@ SWEPT_BYTES_MAX = 512 * 1024
 
 # SQLite's messages quote the file, so damage may show as text that cannot be decoded.
 DISK_ERRORS = (sqlite3.Error, OSError, UnicodeDecodeError, OverflowError)
-# A copy of earlier files would have forgotten promises as well: never suggest one.
 _BLOCK_BYTES = 256 * 1024
-_FULL = "{}: no space is left"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+# A copy of earlier files would have forgotten promises as well: never suggest one.
 _ADVICE = "wipe this node: it then has no vote, and the others go on without it"
 
 
@@ -172,6 +172,9 @@ class SqliteStorage:
     def _commit(self, state: State, runs: Iterable[rows.Row], rest: Ready) -> None:
         try:
             self._write(state, runs, rest)
+        except StorageError as error:
+            self._error = error
+            raise
         except (*DISK_ERRORS, DamagedRowError) as error:
             failure = translate(error, self._path)
             if isinstance(failure, DiskFullError):
@@ -202,8 +205,17 @@ class SqliteStorage:
             db.execute("DELETE FROM snapshot WHERE idx < ?", (state.base.index,))
             self._is_swept = False
         is_swept = self._is_swept or (self._may_sweep and self._sweep(state.base, count, size))
-        self._flush(lambda: db.execute("COMMIT"))
+        self._flush(self._end_transaction)
         self._is_swept = is_swept
+
+    def _end_transaction(self) -> None:
+        try:
+            self._db.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_IOERR_SHMSIZE:
+                # The index is made larger for frames that are there, and flushed: it happened.
+                raise StorageError(f"{self._path}: no space is left for what was saved") from error
+            raise
 
     def _truncate(self, index: int, base: EntryId) -> None:
         """Delete the entries from `index` on. Raises DamagedRowError for damage to the run in front
@@ -228,10 +240,10 @@ class SqliteStorage:
         entries_left = entries_max = max(SWEPT_ENTRIES_MAX, 2 * count)
         end = None
         with closing(self._db.execute(_SELECT_COMPACTED, (base.index, entries_max))) as found:
-            for index, last, size in found:
+            for index, last, run_size in found:
                 end = index
                 entries_left -= last - index + 1
-                bytes_left -= size
+                bytes_left -= run_size
                 if entries_left <= 0 or bytes_left < 0:
                     break
         if end is None:
@@ -348,19 +360,16 @@ def translate(error: Exception, path: Path) -> StorageError:
     if isinstance(error, FormatVersionError):
         return FormatVersionError(f"{path}: {error}")
     if isinstance(error, OSError):
-        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        return (
-            DiskFullError(_FULL.format(path))
-            if is_full
-            else StorageError(f"{path}: {error.strerror or error}")
-        )
+        if error.errno in _FULL:
+            return DiskFullError(f"{path}: no space is left")
+        return StorageError(f"{path}: {error.strerror or error}")
     if isinstance(error, UnicodeDecodeError):
         return CorruptionError(f"{path} is damaged: its texts are not readable; {_ADVICE}")
     code = getattr(error, "sqlite_errorcode", None)
     primary = None if code is None else code & 0xFF
-    # The index of the write-ahead log is made larger first, and SQLite has another code for that.
+    # The index of the write-ahead log has another code: no room for it when it is opened.
     if primary == sqlite3.SQLITE_FULL or code == sqlite3.SQLITE_IOERR_SHMSIZE:
-        return DiskFullError(_FULL.format(path))
+        return DiskFullError(f"{path}: no space is left")
     # SQLITE_ERROR: a table or a column is not there.
     if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR):
         return CorruptionError(f"{path} is damaged: {error}; {_ADVICE}")

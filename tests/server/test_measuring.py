@@ -151,6 +151,7 @@ def test_usage_is_that_of_this_process_and_its_files(tmp_path: Path) -> None:
     assert (usage.out_per_s(2), usage.out_per_s(3)) == (30.0, None)
     (tmp_path / "raft.db").write_bytes(b"x" * 300)
     (tmp_path / "raft.db-wal").write_bytes(b"x" * 20)
+    (tmp_path / "raft.redo").write_bytes(b"x" * 7)
     link.sent = 70
     usage.look(2 * LOOK_US - 1)
     assert usage.files["bytes"] is None, "once a second is enough"
@@ -158,7 +159,7 @@ def test_usage_is_that_of_this_process_and_its_files(tmp_path: Path) -> None:
     before = usage.process["files"]
     usage.look(3 * LOOK_US)
     os.close(held)
-    assert usage.files == {"bytes": 300, "wal_bytes": 20}
+    assert usage.files == {"bytes": 300, "wal_bytes": 27}
     assert usage.process["files"] == before + 1
     assert 0 <= usage.process["cpu_percent"] < 100
     assert usage.out_per_s(2) == 20.0

@@ -69,7 +69,7 @@ def _records(count: int, size: int = 300) -> list[Record]:
     return records
 
 
-BEHIND = "the database lost its last transaction, which other saves follow"
+BEHIND = "the database lost its last transactions, which other saves follow"
 
 
 def _broken(offset: int) -> str:

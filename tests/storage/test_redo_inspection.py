@@ -12,6 +12,7 @@ import pytest
 
 from node.raft.messages import LogEntry
 from node.raft.ready import HardState
+from node.storage import inspection
 from node.storage.base import CorruptionError, StorageError
 from node.storage.damage import rot, truncate
 from node.storage.inspection import read_database
@@ -180,6 +181,30 @@ def test_node_that_saves_all_the_time_is_read_without_damage_and_without_a_hole(
             process.kill()
     assert len(set(seen)) > 3
     assert read_database(folder / DATABASE).stored == boot(folder)
+
+
+def test_database_that_is_written_for_the_first_time_under_a_reader_is_not_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has no write-ahead log until then, and SQLite is told that nobody writes."""
+    folder, looks = make(tmp_path / "n1"), 0
+    look = inspection._redo_bytes
+    with closing(DiskStorage(folder, "demo", 1)) as storage:
+        storage.save(batch(HardState(1, None), None, 1, [entry(1)]))
+        assert (folder / f"{DATABASE}-wal").stat().st_size == 0
+
+        def redo_bytes(path: Path) -> bytes:
+            nonlocal looks
+            looks += 1
+            for number in range(2, 62) if looks == 1 else ():
+                large = [LogEntry(1, bytes(100_000))]
+                storage.save(batch(HardState(1, None), None, number, large))
+            return look(path)
+
+        monkeypatch.setattr(inspection, "_redo_bytes", redo_bytes)
+        found = read_database(folder / DATABASE)
+    assert (len(found.stored.log), found.damage) == (61, ())
+    assert looks > 1
 
 
 # -- damage on purpose -----------------------------------------------------------------------------

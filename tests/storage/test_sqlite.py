@@ -292,16 +292,31 @@ def test_b34_disk_full_is_rolled_back_and_can_be_retried(storage: SqliteStorage)
     assert load(storage._path) == storage.load()
 
 
-@pytest.mark.parametrize("code", [sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE])
-def test_b34_disk_full_at_the_commit_is_rolled_back(storage: SqliteStorage, code: int) -> None:
+@pytest.mark.parametrize(
+    ("word", "code"),
+    [("COMMIT", sqlite3.SQLITE_FULL), ("BEGIN", sqlite3.SQLITE_IOERR_SHMSIZE)],
+)
+def test_b34_disk_full_at_the_commit_is_rolled_back(
+    storage: SqliteStorage, word: str, code: int
+) -> None:
     """The second is what a full disk says that has no room for the write-ahead log's index."""
-    _break(storage, "COMMIT", code)
+    _break(storage, word, code)
     full = batch(HardState(1, 1), None, 1, [LogEntry(1, b"a")])
     with pytest.raises(DiskFullError):
         storage.save(full)
     assert storage.load() == Stored(HardState(0, None), [], FIRST)
     storage.save(full)
     assert storage.load() == Stored(HardState(1, 1), full.entries, FIRST)
+
+
+def test_b33_no_room_for_the_index_of_what_was_committed_is_final(storage: SqliteStorage) -> None:
+    """By then all of it is in the write-ahead log, and flushed: it was taken for rolled back."""
+    broken = _break(storage, "COMMIT", sqlite3.SQLITE_IOERR_SHMSIZE)
+    for _ in range(2):
+        with pytest.raises(StorageError, match="no space is left for what was saved") as caught:
+            storage.save(batch(HardState(1, 1), None, 1, [LogEntry(1, b"a")]))
+        assert type(caught.value) is StorageError
+    assert broken.word == ""
 
 
 def test_b34_a_rollback_that_fails_is_final(storage: SqliteStorage) -> None:
