@@ -95,18 +95,22 @@ class NodeFaults:
             is_full = self._policy.is_full(time.time())
             fails = not is_full and self._policy.fails(time.time())
         if is_full:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            raise _system_error(errno.ENOSPC)
         if fails and self._rng.random() < 0.5:
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
+            raise _system_error(errno.EIO)
         write()
         if fails:  # what the flush was for is there all the same, and nobody can tell
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
+            raise _system_error(errno.EIO)
 
     def touch(self, access: Access) -> None:
         """A file of a snapshot is about to be written, or flushed. Raises OSError."""
         with self._changed:
             wall = time.time()
             if access == "write" and self._policy.is_full(wall):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                raise _system_error(errno.ENOSPC)
             if access == "flush" and self._policy.fails(wall):
-                raise OSError(errno.EIO, os.strerror(errno.EIO))
+                raise _system_error(errno.EIO)
+
+
+def _system_error(code: int) -> OSError:
+    return OSError(code, os.strerror(code))

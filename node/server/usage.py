@@ -7,6 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
+from node.storage.ondisk import DATABASE, REDO
+from node.storage.sqlite import write_ahead_log
+
 LOOK_US = 1_000_000
 
 
@@ -22,7 +25,8 @@ class Usage:
 
     def __init__(self, home: Path, links: Mapping[int, Link], now: int) -> None:
         """`home` is the node's own folder; `now` in microseconds."""
-        self._database, self._redo_log = home / "raft.db", home / "raft.redo"
+        self._database = home / DATABASE
+        self._logs = (write_ahead_log(self._database), home / REDO)
         self._links = links
         self._looked_at = now
         self._cpu_seconds = _cpu_seconds()
@@ -39,8 +43,7 @@ class Usage:
         self._looked_at = now
         self._look_at_process(seconds)
         self._look_at_links(seconds)
-        log_path = self._database.with_name(f"{self._database.name}-wal")
-        sizes = [size for path in (log_path, self._redo_log) if (size := _size(path)) is not None]
+        sizes = [size for path in self._logs if (size := _size(path)) is not None]
         self._files = {"bytes": _size(self._database), "wal_bytes": sum(sizes) if sizes else None}
 
     def _look_at_process(self, seconds: float) -> None:

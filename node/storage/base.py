@@ -1,6 +1,8 @@
 """The storage protocols: small, so that another engine can stand behind each."""
 
+import errno
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple, Protocol
 
 from node.raft.configuration import Configuration
@@ -28,6 +30,22 @@ class WrongClusterError(CorruptionError):
 
 class FormatVersionError(StorageError):
     """It was written by another version, which writes it in another way."""
+
+
+def disk_error(error: OSError, path: object) -> StorageError:
+    """What an error of the system means for the file or folder at `path`."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFullError(f"{path}: no space is left")
+    return StorageError(f"{path}: {error.strerror or error}")
+
+
+@contextmanager
+def disk_errors(path: object) -> Iterator[None]:
+    """What the system refuses inside is an error of the disk. Raises StorageError."""
+    try:
+        yield
+    except OSError as error:
+        raise disk_error(error, path) from error
 
 
 class Stored(NamedTuple):

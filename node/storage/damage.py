@@ -16,7 +16,7 @@ from node.storage.base import StorageError
 from node.storage.inspection import read_database, read_redo
 from node.storage.ondisk import DATABASE, REDO, DiskStorage
 from node.storage.renewal import snapshots_folder
-from node.storage.sqlite import DISK_ERRORS, PAGE_BYTES, translate
+from node.storage.sqlite import DISK_ERRORS, PAGE_BYTES, translate, write_ahead_log
 from node.storage.wal import transactions
 
 
@@ -79,22 +79,26 @@ def truncate(data: Path, rng: random.Random) -> str:
 
     Raises FileNotFoundError, StorageError.
     """
-    database = data / DATABASE
+    database, redo_log = data / DATABASE, data / REDO
+    log_path = write_ahead_log(database)
     size = database.stat().st_size
-    log_path = database.with_name(f"{DATABASE}-wal")
-    for path, ends in (
-        (data / REDO, read_redo(database).ends),
-        (log_path, _transactions(log_path)),
-    ):
-        if len(ends) > 1:
-            kept = len(ends) // 2
-            os.truncate(path, rng.randrange(ends[kept - 1], ends[kept]))
-            if path == log_path and (data / REDO).exists():
-                os.truncate(data / REDO, 0)  # its saves follow a transaction that is gone
-            return f"its last {len(ends) - kept} flushes are gone"
+    records = read_redo(database).ends
+    if len(records) > 1:
+        return _cut(redo_log, records, rng)
+    flushed = _transactions(log_path)
+    if len(flushed) > 1:
+        if redo_log.exists():
+            os.truncate(redo_log, 0)  # what it holds follows a transaction that goes
+        return _cut(log_path, flushed, rng)
     log_path.unlink(missing_ok=True)
     os.truncate(database, max(size // 2 // PAGE_BYTES, 1) * PAGE_BYTES)
     return f"the second half of {DATABASE} is gone"
+
+
+def _cut(path: Path, ends: list[int], rng: random.Random) -> str:
+    kept = len(ends) // 2
+    os.truncate(path, rng.randrange(ends[kept - 1], ends[kept]))
+    return f"its last {len(ends) - kept} flushes are gone"
 
 
 def _transactions(log_path: Path) -> list[int]:

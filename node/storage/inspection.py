@@ -27,6 +27,7 @@ from node.storage.sqlite import (
     damaged,
     decode_text,
     translate,
+    write_ahead_log,
 )
 
 DAMAGES_MAX = 1000
@@ -81,7 +82,7 @@ def _files(path: Path) -> _Files:
     """What tells whether anybody wrote. Raises FileNotFoundError."""
     found = path.stat()
     try:
-        log_bytes = path.with_name(f"{path.name}-wal").stat().st_size
+        log_bytes = write_ahead_log(path).stat().st_size
     except FileNotFoundError:
         log_bytes = 0
     return _Files((found.st_size, found.st_mtime_ns), log_bytes)
@@ -183,7 +184,7 @@ def _find_log_damage(path: Path) -> str | None:
 
 def _log_header(path: Path) -> bytes:
     try:
-        with path.with_name(f"{path.name}-wal").open("rb") as log:
+        with write_ahead_log(path).open("rb") as log:
             return log.read(_LOG_HEADER_BYTES)
     except FileNotFoundError:
         return b""

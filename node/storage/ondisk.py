@@ -11,11 +11,11 @@ saved, and be promised on, so it is flushed before anything of it counts.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from node.config import flush_folder
 from node.raft.ready import Ready
@@ -33,6 +33,8 @@ from node.storage.redo import (
 )
 from node.storage.rows import DamagedRowError, Row, State, run_rows
 from node.storage.sqlite import Flush, SqliteStorage, damaged, flush_now, translate, write_all
+
+Result = TypeVar("Result")
 
 DATABASE = "raft.db"
 REDO = "raft.redo"
@@ -103,17 +105,12 @@ class DiskStorage:
             _flush_data(file)
 
     def load(self) -> Stored:
-        try:
-            stored = self._database.load()
-            records = self._records(stored.base.index)
-            entries = [entry for record in records for entry in entries_of(record)]
-        except StorageError as error:
-            self._latch(error)
-            raise
-        except DamagedRowError as error:
-            failure = translate(error, self._path)
-            self._latch(failure)
-            raise failure from error
+        return self._guarded(self._load)
+
+    def _load(self) -> Stored:
+        stored = self._database.load()
+        records = self._records(stored.base.index)
+        entries = [entry for record in records for entry in entries_of(record)]
         return stored._replace(
             hard_state=self._state.hard_state,
             log=stored.log + entries,
@@ -143,19 +140,22 @@ class DiskStorage:
         state = self._state.after(batch)
         if state is self._state:
             return
+        self._guarded(lambda: self._write(state, batch))
+        self._state = state
+
+    def _guarded(self, act: Callable[[], Result]) -> Result:
+        """Every error but a full disk is final: nothing is written any more."""
         try:
-            self._write(state, batch)
+            return act()
         except StorageError as error:
             self._latch(error)
             raise
-        except OSError as error:
+        except (DamagedRowError, OSError) as error:
             failure = translate(error, self._path)
             self._latch(failure)
             raise failure from error
-        self._state = state
 
     def _latch(self, failure: StorageError) -> None:
-        """All but a full disk is final: nothing is written any more."""
         if not isinstance(failure, DiskFullError):
             self._error = failure
 

@@ -36,15 +36,27 @@ ALIGNMENT = 512
 LOST_MAX = 1 << 20
 """A database that lost transactions is behind by fewer: what is further ahead is another one's."""
 
-_HEAD = struct.Struct(">IIQQqqq")
-"""Checksum, bytes of all runs, generation, number, term, vote, commit index."""
+_CHECKSUM = struct.Struct(">I")
+"""In front of a record, over all of it."""
+_HEAD = struct.Struct(">IQQqqq")
+_HEAD_BYTES = _CHECKSUM.size + _HEAD.size
 _RUN = struct.Struct(">qqqII")
 """First index, last index, term, bytes of the entries, checksum of the row."""
-_CHECKSUM_BYTES = 4
 _NOBODY = -1
 
 Place = tuple[int, int]
 """A record's generation and number: those that come later are larger."""
+
+
+class _Head(NamedTuple):
+    """What follows the checksum. `size`: the bytes of all runs."""
+
+    size: int
+    generation: int
+    number: int
+    term: int
+    vote: int
+    commit_index: int
 
 
 class Record(NamedTuple):
@@ -68,17 +80,12 @@ class Redone(NamedTuple):
 def encode_record(generation: int, number: int, record: Record) -> bytes | None:
     """The record `number` of its generation, counted from 0; None where it would be too large."""
     (term, vote), commit_index, runs = record
-    parts = [b"", *(part for run in runs for part in _encode_run(run))]
-    size = sum(map(len, parts))
-    if size > RECORD_BYTES_MAX:
+    data = b"".join(part for run in runs for part in _encode_run(run))
+    if len(data) > RECORD_BYTES_MAX:
         return None
-    head = _HEAD.pack(
-        *(0, size, generation, number),
-        *(term, _NOBODY if vote is None else vote, commit_index),
-    )
-    parts[0] = head[_CHECKSUM_BYTES:]
-    covered = b"".join(parts)
-    return struct.pack(">I", zlib.crc32(covered)) + covered
+    voted_for = _NOBODY if vote is None else vote
+    head = _HEAD.pack(len(data), generation, number, term, voted_for, commit_index)
+    return _CHECKSUM.pack(zlib.crc32(data, zlib.crc32(head))) + head + data
 
 
 def _encode_run(run: Row) -> tuple[bytes, bytes]:
@@ -109,9 +116,10 @@ def _find_damage(data: bytes, end: int, expected: Place) -> str | None:
     """Whether anything was flushed behind the end of the records, where `expected` would be."""
     generation, number = expected
     for offset in range(end, len(data), ALIGNMENT):
-        if _size_at(data, offset, (generation, number + 1), (generation + 1, 0)) is not None:
+        found = _head_at(data, offset, (generation, number + 1), (generation + LOST_MAX, 0))
+        if found is not None and found.generation == generation:
             return f"damaged at byte {end}, in front of saves that were flushed"
-        if _size_at(data, offset, (generation + 1, 0), (generation + LOST_MAX, 0)) is not None:
+        if found is not None:
             return "the database lost its last transactions, which other saves follow"
     return None
 
@@ -120,34 +128,36 @@ def read_record(
     data: bytes, offset: int, generation: int, number: int
 ) -> tuple[Record, int] | None:
     """The record `number`, if it begins there, and where it ends."""
-    size = _size_at(data, offset, (generation, number), (generation, number + 1))
-    if size is None:
+    head = _head_at(data, offset, (generation, number), (generation, number + 1))
+    if head is None:
         return None
-    *_, term, vote, commit_index = _HEAD.unpack_from(data, offset)
-    offset += _HEAD.size
-    end = offset + size
+    offset += _HEAD_BYTES
+    end = offset + head.size
     runs = []
     while offset + _RUN.size <= end:
-        index, last, run_term, length, checksum = _RUN.unpack_from(data, offset)
+        index, last, term, length, checksum = _RUN.unpack_from(data, offset)
         offset += _RUN.size
-        runs.append((index, last, run_term, data[offset : offset + length], checksum))
+        runs.append((index, last, term, data[offset : offset + length], checksum))
         offset += length
-    hard_state = HardState(term, None if vote == _NOBODY else vote)
-    return Record(hard_state, commit_index, runs), end
+    hard_state = HardState(head.term, None if head.vote == _NOBODY else head.vote)
+    return Record(hard_state, head.commit_index, runs), end
 
 
-def _size_at(data: bytes, offset: int, first: Place, behind: Place) -> int | None:
-    """The bytes of the runs of the sound record that begins there, of a place from `first` on and
-    before `behind`; None: none of them does.
+def _head_at(data: bytes, offset: int, first: Place, behind: Place) -> _Head | None:
+    """That of the sound record that begins there, of a place from `first` on and before `behind`;
+    None: none of them does.
     """
-    if len(data) - offset < _HEAD.size:
+    start = offset + _HEAD_BYTES
+    if start > len(data):
         return None
-    checksum, size, generation, number, *_ = _HEAD.unpack_from(data, offset)
+    head = _HEAD.unpack_from(data, offset + _CHECKSUM.size)
+    size, generation, number, *_ = head
     if not first <= (generation, number) < behind or size > RECORD_BYTES_MAX:
         return None  # before its checksum is looked at, which takes its time
-    covered = data[offset + _CHECKSUM_BYTES : offset + _HEAD.size + size]
-    is_whole = len(covered) == _HEAD.size - _CHECKSUM_BYTES + size
-    return size if is_whole and zlib.crc32(covered) == checksum else None
+    (checksum,) = _CHECKSUM.unpack_from(data, offset)
+    is_whole = start + size <= len(data)
+    covered = data[offset + _CHECKSUM.size : start + size]
+    return _Head(*head) if is_whole and zlib.crc32(covered) == checksum else None
 
 
 # -- what the records make -------------------------------------------------------------------------

@@ -10,10 +10,9 @@ itself, the node when it starts, or a later command. So a node's data is always 
 What a node had before stays in `before-<id>`, until the next time, in case somebody misses it.
 """
 
-import errno
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,18 +22,17 @@ from node.raft.log import EntryId
 from node.raft.messages import LogEntry
 from node.raft.ready import HardState, Ready
 from node.raft.snapshot import Snapshot, SnapshotId
-from node.storage.base import DiskFullError, StorageError
+from node.storage.base import DiskFullError, disk_errors
 from node.storage.ondisk import DATABASE, FILES
 from node.storage.snapshot_format import SnapshotReader
 from node.storage.snapshots import SnapshotFiles
-from node.storage.sqlite import SqliteStorage
+from node.storage.sqlite import SqliteStorage, write_ahead_log
 
 SNAPSHOTS = "snapshots"
 _ASIDE = "next-"
 _BEFORE = "before-"
 _BATCH_ENTRIES = 4096
 _BATCH_BYTES = 4 * 1024 * 1024
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class SnapshotSource(NamedTuple):
@@ -100,7 +98,7 @@ def prepare(home: Path, node_id: int, beginning: Beginning) -> None:
     written of it is for `discard` to remove.
     """
     aside = next_folder(home, beginning.cluster_id)
-    with _disk_errors(aside):
+    with disk_errors(aside):
         aside.mkdir(mode=0o700)
     store = SnapshotFiles(aside / SNAPSHOTS, beginning.cluster_id)
     snapshot = _copied(beginning, store)
@@ -112,11 +110,11 @@ def prepare(home: Path, node_id: int, beginning: Beginning) -> None:
         for batch in _batches(beginning, snapshot):
             storage.save(batch)
         storage.load()  # which finds whatever does not fit together
-    write_ahead_log = path.with_name(f"{DATABASE}-wal")
-    if write_ahead_log.exists() and write_ahead_log.stat().st_size > 0:
+    log_path = write_ahead_log(path)
+    if log_path.exists() and log_path.stat().st_size > 0:
         # SQLite folds it in when it closes, and says nothing when it cannot.
         raise DiskFullError(f"{path}: no space is left")
-    with _disk_errors(aside):
+    with disk_errors(aside):
         flush_folder(aside)
         flush_folder(home)
 
@@ -162,11 +160,11 @@ def adopt(home: Path, cluster_id: str) -> bool:
     if not cluster_id.isalnum() or not aside.is_dir():
         return False
     before = before_folder(home, cluster_id)
-    with _disk_errors(home.parent):
+    with disk_errors(home.parent):
         # Whoever wrote cluster.json may have ended before this. If the power took the new name and
         # left what follows, it would be the old cluster without its data.
         flush_folder(home.parent)
-    with _disk_errors(home):
+    with disk_errors(home):
         if (aside / SNAPSHOTS).exists():  # nothing of the new data is in its place yet
             _put_away(home, before)
             (aside / SNAPSHOTS).rename(home / SNAPSHOTS)
@@ -195,15 +193,5 @@ def discard(home: Path, cluster_id: str) -> None:
     """Remove what was written aside for other lives than this one. Raises StorageError."""
     for aside in leftovers(home):
         if aside != next_folder(home, cluster_id):
-            with _disk_errors(aside):
+            with disk_errors(aside):
                 shutil.rmtree(aside)
-
-
-@contextmanager
-def _disk_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _FULL:
-            raise DiskFullError(f"{path}: no space is left") from error
-        raise StorageError(f"{path}: {error.strerror or error}") from error

@@ -6,7 +6,6 @@ removes. While a file grows it is flushed every few megabytes: one flush of hund
 end would hold up those of the log, which votes and heartbeats wait for.
 """
 
-import errno
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -16,7 +15,7 @@ from typing import Literal, NamedTuple
 
 from node.raft.configuration import Configuration
 from node.raft.snapshot import ReceivedChunk, Snapshot, SnapshotId
-from node.storage.base import CorruptionError, DiskFullError, StorageError
+from node.storage.base import CorruptionError, disk_error, disk_errors
 from node.storage.snapshot_format import Header, SnapshotReader, Tally, encode
 
 FLUSHED_BYTES_MAX = 4 * 1024 * 1024
@@ -27,7 +26,6 @@ _OPEN_FILES_MAX = 4
 _INCOMING = "incoming.part"
 _SUFFIX = ".snap"
 _ASIDE = ".tmp"
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 Access = Literal["write", "flush"]
 Touch = Callable[[Access], None]
@@ -53,7 +51,7 @@ class SnapshotFiles:
         self._sending_lock = threading.Lock()
         self._incoming: _Incoming | None = None
         self._incoming_lock = threading.Lock()
-        with _disk_errors(folder):
+        with disk_errors(folder):
             if not folder.exists():
                 folder.mkdir(mode=0o700)
                 _flush_folder(folder.parent)
@@ -76,7 +74,7 @@ class SnapshotFiles:
         return Snapshot(SnapshotId(index, term, tally.size, tally.digest), configuration)
 
     def _publish(self, aside: Path, path: Path) -> None:
-        with _disk_errors(path):
+        with disk_errors(path):
             with self._sending_lock:
                 aside.replace(path)
                 self._close_replaced(path)
@@ -95,7 +93,7 @@ class SnapshotFiles:
 
     def keep(self, snapshots: frozenset[SnapshotId]) -> None:
         names = {self._path(each.index, each.term).name for each in snapshots}
-        with self._sending_lock, _disk_errors(self._folder):
+        with self._sending_lock, disk_errors(self._folder):
             for gone in self._sending.keys() - snapshots:
                 os.close(self._sending.pop(gone))
             for path in self._folder.glob(f"*{_SUFFIX}"):
@@ -105,7 +103,7 @@ class SnapshotFiles:
     # -- sending -----------------------------------------------------------------------------------
     def read(self, snapshot: SnapshotId, offset: int, length: int) -> bytes | None:
         path = self._path(snapshot.index, snapshot.term)
-        with self._sending_lock, _disk_errors(path):
+        with self._sending_lock, disk_errors(path):
             descriptor = self._sending.get(snapshot)
             if descriptor is None:
                 descriptor = self._open_to_send(path, snapshot)
@@ -130,7 +128,7 @@ class SnapshotFiles:
     # -- one that comes in -------------------------------------------------------------------------
     def put(self, chunk: ReceivedChunk) -> None:
         path = self._folder / _INCOMING
-        with self._incoming_lock, _disk_errors(path):
+        with self._incoming_lock, disk_errors(path):
             try:
                 if chunk.offset == 0:
                     self._drop_incoming()
@@ -152,14 +150,14 @@ class SnapshotFiles:
             with _opened(aside) as reader:
                 for _ in reader.parts_of(self._cluster_id, snapshot):
                     pass
-            with _disk_errors(aside):
+            with disk_errors(aside):
                 file.flush()
             self._publish(aside, path)
         return Snapshot(snapshot, reader.header.configuration)
 
     def _take_incoming(self, snapshot: SnapshotId, aside: Path) -> "_GrowingFile":
         """Out of the way of another one, which may begin while this one is being checked."""
-        with self._incoming_lock, _disk_errors(aside):
+        with self._incoming_lock, disk_errors(aside):
             incoming = self._incoming
             if incoming is None or incoming.snapshot != snapshot:
                 raise CorruptionError(f"{aside}: the snapshot did not come in")
@@ -284,7 +282,7 @@ def _opened(path: Path) -> Iterator[SnapshotReader]:
 @contextmanager
 def _opened_raw(path: Path) -> Iterator[Callable[[int], bytes]]:
     """How to read the file, with the disk's errors as ours."""
-    with _disk_errors(path):
+    with disk_errors(path):
         try:
             file = path.open("rb", buffering=_BLOCK_BYTES)
         except FileNotFoundError as error:
@@ -294,7 +292,7 @@ def _opened_raw(path: Path) -> Iterator[Callable[[int], bytes]]:
         try:
             return file.read(length)
         except OSError as error:
-            raise _translate(error, path) from error
+            raise disk_error(error, path) from error
 
     with file:
         yield read
@@ -303,14 +301,14 @@ def _opened_raw(path: Path) -> Iterator[Callable[[int], bytes]]:
 def _write_flushed(path: Path, pieces: Iterator[bytes], touch: Touch) -> Tally:
     """Make a file, durable but for its name. Raises StorageError; what `pieces` raises."""
     tally = Tally()
-    with _disk_errors(path):
+    with disk_errors(path):
         file = _GrowingFile(path, touch)
     with closing(file):
         for block in _blocks(pieces):
-            with _disk_errors(path):
+            with disk_errors(path):
                 file.put(tally.size, block)
             tally.add(block)
-        with _disk_errors(path):
+        with disk_errors(path):
             file.flush()
     return tally
 
@@ -343,17 +341,3 @@ def _removed_on_error(path: Path) -> Iterator[None]:
         with suppress(OSError):
             path.unlink(missing_ok=True)
         raise
-
-
-@contextmanager
-def _disk_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise _translate(error, path) from error
-
-
-def _translate(error: OSError, path: Path) -> StorageError:
-    if error.errno in _FULL:
-        return DiskFullError(f"{path}: no space is left")
-    return StorageError(f"{path}: {error.strerror or error}")

@@ -27,6 +27,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import NoReturn
 
+from node.config import flush_folder
 from node.raft.configuration import Configuration
 from node.raft.log import EntryId
 from node.raft.ready import HardState, Ready
@@ -37,6 +38,7 @@ from node.storage.base import (
     FormatVersionError,
     StorageError,
     Stored,
+    disk_error,
 )
 from node.storage.rows import DamagedRowError, Identity, State
 from node.storage.wal import find_damage
@@ -57,7 +59,6 @@ SWEPT_BYTES_MAX = 512 * 1024
 # SQLite's messages quote the file, so damage may show as text that cannot be decoded.
 DISK_ERRORS = (sqlite3.Error, OSError, UnicodeDecodeError, OverflowError)
 _BLOCK_BYTES = 256 * 1024
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 # A copy of earlier files would have forgotten promises as well: never suggest one.
 _ADVICE = "wipe this node: it then has no vote, and the others go on without it"
 
@@ -128,11 +129,7 @@ class SqliteStorage:
         except sqlite3.Error as error:
             path.unlink(missing_ok=True)
             raise translate(error, path) from error
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        flush_folder(path.parent)
 
     def load(self) -> Stored:
         state = self.state
@@ -309,9 +306,14 @@ def decode_text(data: bytes) -> str:
     return data.decode(errors="replace")
 
 
+def write_ahead_log(path: Path) -> Path:
+    """Where SQLite keeps that of the database at `path`; there may be none."""
+    return path.with_name(f"{path.name}-wal")
+
+
 def check_write_ahead_log(path: Path) -> None:
     """To be called before SQLite opens the database. Raises CorruptionError, OSError."""
-    log_path = path.with_name(f"{path.name}-wal")
+    log_path = write_ahead_log(path)
     try:
         with log_path.open("rb") as log:
             offset = find_damage(log)
@@ -327,7 +329,7 @@ def _flush_write_ahead_log(path: Path) -> None:
     It is written anew: after a flush that failed, the system takes for flushed what it has.
     """
     try:
-        log = path.with_name(f"{path.name}-wal").open("r+b", buffering=0)
+        log = write_ahead_log(path).open("r+b", buffering=0)
     except FileNotFoundError:
         return
     with log:
@@ -360,9 +362,7 @@ def translate(error: Exception, path: Path) -> StorageError:
     if isinstance(error, FormatVersionError):
         return FormatVersionError(f"{path}: {error}")
     if isinstance(error, OSError):
-        if error.errno in _FULL:
-            return DiskFullError(f"{path}: no space is left")
-        return StorageError(f"{path}: {error.strerror or error}")
+        return disk_error(error, path)
     if isinstance(error, UnicodeDecodeError):
         return CorruptionError(f"{path} is damaged: its texts are not readable; {_ADVICE}")
     code = getattr(error, "sqlite_errorcode", None)

@@ -56,3 +56,8 @@ def installation(index: int, term: int) -> Ready:
 def numbered(first: int, last: int, term: int = 1) -> list[LogEntry]:
     """Entries that say where they are."""
     return [LogEntry(term, b"entry %d" % index) for index in range(first, last + 1)]
+
+
+def addition(first: int, last: int, term: int = 1) -> Ready:
+    """Entries that follow what is committed, of a node that voted for node 2."""
+    return batch(HardState(term, 2), None, first, numbered(first, last, term), first - 1)

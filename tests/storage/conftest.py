@@ -1,4 +1,4 @@
-"""A database for the tests that want one."""
+"""A database, or a node's folder, for the tests that want one."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from node.storage.ondisk import DiskStorage
 from node.storage.sqlite import SqliteStorage
 from tests.storage.batches import FIRST
+from tests.storage.folders import make
 
 
 @pytest.fixture
@@ -22,4 +24,17 @@ def path(tmp_path: Path) -> Path:
 def storage(path: Path) -> Iterator[SqliteStorage]:
     """What stores in it."""
     with closing(SqliteStorage(path, "demo", 1)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """That of a node that never ran."""
+    return make(tmp_path / "n1")
+
+
+@pytest.fixture
+def disk_storage(folder: Path) -> Iterator[DiskStorage]:
+    """What stores in it."""
+    with closing(DiskStorage(folder, "demo", 1)) as opened:
         yield opened

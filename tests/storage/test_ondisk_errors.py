@@ -21,23 +21,8 @@ from node.storage.redo import (
     encode_record,
 )
 from node.storage.rows import run_rows
-from tests.storage.batches import FIRST, batch, compaction, numbered
-from tests.storage.folders import boot, flip, kill, make
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return make(tmp_path / "n1")
-
-
-@pytest.fixture
-def storage(folder: Path) -> Iterator[DiskStorage]:
-    with closing(DiskStorage(folder, "demo", 1)) as opened:
-        yield opened
-
-
-def _append(storage: DiskStorage, first: int, last: int, term: int = 1) -> None:
-    storage.save(batch(HardState(term, 2), None, first, numbered(first, last, term), first - 1))
+from tests.storage.batches import FIRST, addition, batch, compaction, numbered
+from tests.storage.folders import boot, flip, kill
 
 
 class Disk:
@@ -69,7 +54,7 @@ def failing(folder: Path, disk: Disk) -> Iterator[DiskStorage]:
     """Entries 1 to 4 are in its redo log."""
     with closing(DiskStorage(folder, "demo", 1, disk.flush)) as opened:
         for index in range(1, 5):
-            _append(opened, index, index)
+            opened.save(addition(index, index))
         yield opened
 
 
@@ -162,29 +147,31 @@ def test_b34_what_is_saved_after_a_full_disk_is_found(
     disk.fail(at, errno.ENOSPC)
     with pytest.raises(DiskFullError):
         failing.save(made)
-    _append(failing, 5, 7, 4)
+    failing.save(addition(5, 7, 4))
     failing.save(batch(HardState(5, 3)))
     expected = failing.load()
     assert expected.log == numbered(1, 4) + numbered(5, 7, 4)
     assert boot(kill(folder, folder.with_name("killed"))) == expected
 
 
-def test_b34_database_without_room_leaves_the_redo_log(storage: DiskStorage, folder: Path) -> None:
-    db = storage._database._db
-    _append(storage, 1, 4)
+def test_b34_database_without_room_leaves_the_redo_log(
+    disk_storage: DiskStorage, folder: Path
+) -> None:
+    db = disk_storage._database._db
+    disk_storage.save(addition(1, 4))
     (pages,) = db.execute("PRAGMA page_count").fetchone()
     db.execute(f"PRAGMA max_page_count = {pages}")
     large = batch(None, None, 5, [LogEntry(1, bytes(RECORD_BYTES_MAX * 4))])
-    before = storage.load()
+    before = disk_storage.load()
     for _ in range(2):
         with pytest.raises(DiskFullError):
-            storage.save(large)
-        assert storage.load() == before
+            disk_storage.save(large)
+        assert disk_storage.load() == before
     assert boot(kill(folder, folder.with_name("full"))) == before
-    _append(storage, 5, 5)  # what is small has room
+    disk_storage.save(addition(5, 5))  # what is small has room
     db.execute("PRAGMA max_page_count = 1000000")
     large.first_index = 6
-    storage.save(large)
+    disk_storage.save(large)
     expected = [*numbered(1, 5), *large.entries]
     assert boot(kill(folder, folder.with_name("killed"))).log == expected
 
@@ -234,7 +221,7 @@ def test_b33_database_that_lost_a_flushed_fold_is_refused(
 ) -> None:
     earlier = kill(folder, folder.with_name("earlier"))
     failing.save(COMPACTS)
-    _append(failing, 5, 5)
+    failing.save(addition(5, 5))
     (earlier / REDO).write_bytes((folder / REDO).read_bytes())
     with pytest.raises(CorruptionError, match="the database lost its last transaction"):
         DiskStorage(earlier, "demo", 1)

@@ -95,11 +95,6 @@ def _saved(said: Iterable[str]) -> int:
     return max((int(each.split()[1]) for each in said if each.startswith("saved")), default=0)
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return make(tmp_path / "n1")
-
-
 # -- death of the process --------------------------------------------------------------------------
 @needs_strace
 @pytest.mark.parametrize(
